@@ -1,0 +1,1 @@
+"""Scratchwork's grader: judge, sandbox, suites and reports."""

@@ -1,0 +1,102 @@
+"""The command line: parse, call, exit code. 0 all selected passed, 1 not all passed, 2 wrong usage, 3 grader fault."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from . import syllabus
+from .sandbox.errors import SandboxError
+from .submission import SubmissionError
+
+ISOLATION = ("auto", "bubblewrap", "user", "process", "inline")
+PASSED, NOT_PASSED, USAGE, FAULT, INTERRUPTED = 0, 1, 2, 3, 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    options = parser().parse_args(arguments)
+    from .commands import grade, hint, listing, verify
+    from .judge.errors import UsageProblem
+
+    try:
+        return {"grade": grade.run, "list": listing.run, "hint": hint.run, "verify": verify.run}[options.command](
+            options
+        )
+    except (syllabus.SyllabusError, SubmissionError, SandboxError, UsageProblem) as error:
+        print(f"scratchwork: {error}", file=sys.stderr)
+        return FAULT if isinstance(error, SandboxError) and options.isolation == "auto" else USAGE
+    except KeyboardInterrupt:
+        print("\nscratchwork: interrupted; nothing was saved.", file=sys.stderr)
+        return INTERRUPTED
+
+
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong in one sentence."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the message and where to read more; exit with code 2."""
+        self.exit(USAGE, f"scratchwork: {message} ({self.prog} --help lists what there is).\n")
+
+
+def parser() -> Parser:
+    """Return the parser of the whole command line."""
+    top = Parser(prog="python -m grader", description="Grade a submission of the Scratchwork course.")
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=Parser)
+    _grade(commands.add_parser("grade", help="grade milestones and say what to mend"))
+    listing = commands.add_parser("list", help="show the syllabus with your progress")
+    _submission(listing)
+    verify = commands.add_parser("verify", help="check that solutions earn full marks and stubs nothing")
+    verify.add_argument("milestones", nargs="*", metavar="MILESTONE")
+    verify.add_argument("--reference", default="solutions", metavar="DIR", help="the folder with the reference modules")
+    verify.add_argument("--isolation", choices=ISOLATION, default="auto")
+    hint = commands.add_parser("hint", help="show the next hint for a task (three for each, none of them the code)")
+    hint.add_argument("name", metavar="MILESTONE[.TASK]", help="m04, or one task of it: m04.2")
+    _submission(hint)
+    return top
+
+
+def _submission(command: argparse.ArgumentParser) -> None:
+    which = command.add_mutually_exclusive_group()
+    which.add_argument("--submission", metavar="DIR", help="the folder with the modules (default: exercises)")
+    which.add_argument("--student", metavar="NAME", help="grade submissions/NAME")
+
+
+def _grade(command: argparse.ArgumentParser) -> None:
+    command.add_argument("milestones", nargs="*", metavar="MILESTONE", help="m04, 4, attention or m04_attention")
+    _submission(command)
+    command.add_argument(
+        "--prerequisites",
+        choices=("submission", "solutions"),
+        default="submission",
+        help="where the earlier milestones come from that a milestone is made of",
+    )
+    command.add_argument(
+        "--device", choices=("cpu", "cuda", "mps"), default="cpu", help="where the student's code runs"
+    )
+    command.add_argument("--weights", default="gpt2-nano", metavar="gpt2-nano|gpt2|DIR", help="the GPT-2 checkpoint")
+    command.add_argument("--seed", default=None, metavar="N|random", help="what all inputs are drawn from")
+    command.add_argument(
+        "--isolation",
+        choices=ISOLATION,
+        default="auto",
+        help="how the student's code is shut in (auto: the strongest that works here)",
+    )
+    command.add_argument("--all", action="store_true", help="grade unchanged milestones that passed again")
+    command.add_argument("--debug", action="store_true", help="no sandbox and no limits, so that breakpoint() works")
+    command.add_argument("--json", metavar="FILE", help="write the result record")
+    command.add_argument("--junit", metavar="FILE", help="write JUnit XML")
+    command.add_argument("--markdown", metavar="FILE", help="write Markdown")
+
+
+def submission_folder(options: argparse.Namespace) -> Path:
+    """Return the folder that --submission or --student names. Raises SubmissionError for a name that is none."""
+    if options.student is not None:
+        name = options.student
+        if name in ("", ".", "..") or Path(name).name != name or "\\" in name:
+            raise SubmissionError(f"--student {name!r} is no name of a folder below submissions/.")
+        return Path("submissions") / name
+    return Path(options.submission or "exercises")

@@ -1,0 +1,41 @@
+"""`python -m grader hint`: a ladder of three for each task; each call shows the next rung."""
+
+from __future__ import annotations
+
+import argparse
+
+from grader import record, syllabus
+from grader.cli import PASSED, submission_folder
+from grader.progress import Progress
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the next hint of a task, or of a milestone's first unfinished task."""
+    from rich.console import Console
+
+    course = syllabus.load()
+    progress = Progress()
+    if "." in options.name.removesuffix(".py"):
+        milestone, task = course.task(options.name)
+    else:
+        milestone = course.milestone(options.name)
+        task = _unfinished(milestone, progress.last(submission_folder(options), milestone.id))
+    rung = progress.next_hint(task.id, len(task.hints))
+    last = rung == len(task.hints) - 1
+    console = Console()
+    console.print(
+        f"{task.id} {task.title}: hint {rung + 1} of {len(task.hints)}", style="bold", highlight=False, markup=False
+    )
+    console.print(task.hints[rung], highlight=False, markup=False)
+    more = (
+        f"That was the last one. The guide has more: exercises/{milestone.id}.md, section {task.id}."
+        if last
+        else f"The next one: python -m grader hint {task.id}"
+    )
+    console.print(more, style="dim", highlight=False, markup=False)
+    return PASSED
+
+
+def _unfinished(milestone: syllabus.Milestone, last: record.Milestone | None) -> syllabus.Task:
+    done = {task.id for task in last.tasks if task.outcome == record.PASSED} if last else set()
+    return next((task for task in milestone.tasks if task.id not in done), milestone.tasks[-1])

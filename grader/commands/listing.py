@@ -1,0 +1,58 @@
+"""`python -m grader list`: the syllabus with the student's progress."""
+
+from __future__ import annotations
+
+import argparse
+
+from grader import record, syllabus
+from grader.cli import PASSED, submission_folder
+from grader.progress import Progress
+from grader.submission import collect
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print one line per milestone."""
+    from rich.console import Console
+
+    from grader.reports.listing import SyllabusRow, render_syllabus
+
+    course = syllabus.load()
+    folder = submission_folder(options)
+    submission, progress = collect(folder, course), Progress()
+    rows: list[SyllabusRow] = []
+    for milestone in course.milestones:
+        last = progress.last(folder, milestone.id)
+        unchanged = last is not None and last.sources == submission.digest(course.with_needs(milestone))
+        rows.append(
+            SyllabusRow(
+                milestone.id,
+                milestone.title,
+                milestone.points,
+                last.earned if last is not None else None,
+                state(last, unchanged),
+                advice(milestone, last) if last is not None or not any(row.hint for row in rows) else "",
+            )
+        )
+    render_syllabus(rows, Console())
+    return PASSED
+
+
+def state(last: record.Milestone | None, unchanged: bool) -> str:
+    """Say in a word or two how far a milestone is."""
+    if last is None:
+        return "not graded"
+    if not unchanged:
+        return "changed since"
+    if last.passed:
+        return "passed"
+    outcomes = {task.outcome for task in last.tasks}
+    return "not started" if outcomes <= {record.NOT_STARTED, record.BLOCKED} else "begun"
+
+
+def advice(milestone: syllabus.Milestone, last: record.Milestone | None) -> str:
+    """Say what comes next in a milestone; nothing for one that passed."""
+    if last is not None and last.passed:
+        return ""
+    unfinished = [task.id for task in last.tasks if task.outcome != record.PASSED] if last else [milestone.tasks[0].id]
+    task = next(task for task in milestone.tasks if task.id == unfinished[0])
+    return f"next: {task.id} {task.title}"

@@ -1,0 +1,21 @@
+"""The judge: trusted code that holds inputs, seeds, expected values and the verdict. Suites import from here."""
+
+from grader.sandbox.errors import StudentError
+
+from .compare import expect, expect_close, expect_equal, expect_raises, expect_tensor
+from .tolerances import BFLOAT16, FLOAT16, FLOAT32_LAYER, FLOAT32_MODEL, FLOAT32_OP, FLOAT64
+
+__all__ = [
+    "BFLOAT16",
+    "FLOAT16",
+    "FLOAT32_LAYER",
+    "FLOAT32_MODEL",
+    "FLOAT32_OP",
+    "FLOAT64",
+    "StudentError",
+    "expect",
+    "expect_close",
+    "expect_equal",
+    "expect_raises",
+    "expect_tensor",
+]

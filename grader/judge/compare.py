@@ -1,0 +1,193 @@
+"""Comparisons that say what is wrong: type, dtype, shape, finiteness, then the numbers, then the near misses."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from grader.record import CLAIM, VALUE
+from grader.sandbox.conversation import Handle
+from grader.sandbox.errors import StudentError
+
+from .describe import describe, difference, excerpt
+from .outcomes import TASK_ID, CheckFailed, GraderError
+from .tolerances import LARGEST_SHARE
+
+evidence: set[str] = set()  # of the check that runs now; the plugin empties it before each
+
+Misses = Mapping[str, Any]
+
+
+def expect(condition: bool, message: str, *, mistake: str | None = None, evidence: str = CLAIM) -> None:
+    """Fail with this message unless the condition holds; `evidence` says what the condition rests on."""
+    _note(evidence)
+    if not condition:
+        raise CheckFailed(message, mistake)
+
+
+def expect_tensor(actual: Any, *, shape: tuple[int, ...], dtype: Any, what: str = "the result") -> None:
+    """Fail unless `actual` is a plain tensor of this dtype and shape."""
+    import torch
+
+    _note(CLAIM)
+    wanted = f"a {_dtype(dtype)} tensor of shape {list(shape)}"
+    if type(actual) is not torch.Tensor:
+        raise CheckFailed(f"{_start(what)} is {describe(actual)}, expected {wanted}.")
+    if tuple(actual.shape) != tuple(shape):
+        raise CheckFailed(f"{_start(what)} has shape {list(actual.shape)}, expected {list(shape)}.")
+    if actual.dtype != dtype:
+        raise CheckFailed(f"{_start(what)} has dtype {_dtype(actual.dtype)}, expected {_dtype(dtype)}.")
+
+
+def expect_close(
+    actual: Any,
+    expected: Any,
+    *,
+    atol: float,
+    rtol: float = 0.0,
+    misses: Misses | None = None,
+    what: str = "the result",
+) -> None:
+    """Fail unless `actual` is a tensor (or float) like `expected`, within `atol + rtol * |expected|` everywhere.
+
+    `misses` maps a mistake in words to the value it gives, or to a function that computes it. Raises GraderError when
+    the tolerance is too wide to tell right from wrong, or when an expected value is not finite.
+    """
+    import torch
+
+    _note(VALUE)
+    if isinstance(expected, float):
+        if type(actual) is not float:
+            raise CheckFailed(f"{_start(what)} is {describe(actual)}, expected a float.")
+        actual, expected = torch.tensor(actual, dtype=torch.float64), torch.tensor(expected, dtype=torch.float64)
+    _check_tolerance(expected, atol, rtol)
+    try:
+        expect_tensor(actual, shape=tuple(expected.shape), dtype=expected.dtype, what=what)
+    except CheckFailed as failed:
+        failed.mistake = _matching_miss(actual, expected, atol, rtol, misses)
+        raise
+    if actual.is_floating_point() and not bool(torch.isfinite(actual).all()):
+        where = (~torch.isfinite(actual)).nonzero()[0].tolist()
+        at = f" at {where}" if where else ""
+        raise CheckFailed(
+            f"{_start(what)} is not finite: {actual[tuple(where)].item()}{at}.\n{_both(actual, expected, where)}",
+            _matching_miss(actual, expected, atol, rtol, misses),
+        )
+    if _close(actual, expected, atol, rtol):
+        return
+    gap = (actual.double() - expected.double()).abs()
+    flat = int(gap.argmax()) if gap.dim() else 0
+    where = [int(part) for part in torch.unravel_index(torch.tensor(flat), gap.shape)] if gap.dim() else []
+    wrong = int((gap > atol + rtol * expected.double().abs()).sum())
+    got, wanted = actual[tuple(where)].item(), expected[tuple(where)].item()
+    at = f" at {where}" if where else ""
+    raise CheckFailed(
+        f"{_start(what)} differs from what is expected by up to {float(gap.max()):.3g}{at}: "
+        f"got {got:.6g}, expected {wanted:.6g} (allowed: {atol:.2g}).\n"
+        f"{wrong} of {gap.numel()} values are off.\n{_both(actual, expected, where)}",
+        _matching_miss(actual, expected, atol, rtol, misses),
+    )
+
+
+def expect_equal(actual: Any, expected: Any, *, misses: Misses | None = None, what: str = "the result") -> None:
+    """Fail unless `actual` equals `expected` exactly, types included."""
+    _note(VALUE)
+    found = difference(actual, expected)
+    if found is None:
+        return
+    mistake = None
+    for words, candidate in (misses or {}).items():
+        value = _value_of(words, candidate)
+        if difference(actual, value) is None and difference(value, expected) is not None:
+            mistake = words
+            break
+    raise CheckFailed(f"{_start(what)} {found}", mistake)
+
+
+def expect_raises(
+    kind: str, function: Callable[..., Any], *args: Any, mentions: tuple[str, ...] = (), **kwargs: Any
+) -> None:
+    """Fail unless the student's function raises this exception (or one derived from it), mentioning these words."""
+    _note(CLAIM)
+    try:
+        value = function(*args, **kwargs)
+    except StudentError as error:
+        if error.kind == "NotImplementedError" and TASK_ID.fullmatch(error.text.strip()):
+            raise
+        if kind not in (error.kind, *error.bases):
+            raise CheckFailed(f"The call raised {error}; expected {kind}.") from None
+        missing = [word for word in mentions if word not in error.text]
+        if missing:
+            raise CheckFailed(
+                f"The {kind} says {error.text!r}; expected its text to mention {', '.join(missing)}."
+            ) from None
+        return
+    raise CheckFailed(f"The call returned {describe(value)}; expected it to raise {kind}.")
+
+
+def _value_of(words: str, candidate: Any) -> Any:
+    """Compute a near miss. What goes wrong there is the grader's own mistake, and never the student's."""
+    try:
+        return candidate() if callable(candidate) else candidate
+    except Exception as error:
+        raise GraderError(f"the near miss {words!r} cannot be computed ({type(error).__name__}: {error})") from error
+
+
+def _note(kind: str) -> None:
+    evidence.add(kind)
+
+
+def _start(what: str) -> str:
+    return what[:1].upper() + what[1:]
+
+
+def _dtype(dtype: Any) -> str:
+    return str(dtype).removeprefix("torch.")
+
+
+def _both(actual: Any, expected: Any, where: list[int]) -> str:
+    """Show both around a place: the row of the last axis that holds it, from a little before it."""
+    if not where:
+        return f"got:      {excerpt(actual)}\nexpected: {excerpt(expected)}"
+    start = max(0, min(where[-1] - 3, actual.shape[-1] - 6))
+    row = f"[{', '.join([*map(str, where[:-1]), f'{start}:' if start else ':'])}] = " if actual.dim() > 1 else ""
+    got, wanted = (value[tuple(where[:-1])][start:] for value in (actual, expected))
+    return f"got:      {row}{excerpt(got)}\nexpected: {row}{excerpt(wanted)}"
+
+
+def _close(actual: Any, expected: Any, atol: float, rtol: float) -> bool:
+    import torch
+
+    return bool(torch.allclose(actual.double(), expected.double(), atol=atol, rtol=rtol))
+
+
+def _check_tolerance(expected: Any, atol: float, rtol: float) -> None:
+    import torch
+
+    if not bool(torch.isfinite(expected).all()):
+        raise GraderError("an expected value is not finite")
+    magnitudes = expected.double().abs()
+    magnitudes = magnitudes[magnitudes > 0]
+    median = float(magnitudes.median()) if magnitudes.numel() else 1e-2
+    if not math.isfinite(atol) or atol > LARGEST_SHARE * median or rtol > LARGEST_SHARE:
+        raise GraderError(
+            f"the tolerance {atol:g} is more than {LARGEST_SHARE:.0%} of the median expected magnitude {median:.3g}"
+        )
+
+
+def _matching_miss(actual: Any, expected: Any, atol: float, rtol: float, misses: Misses | None) -> str | None:
+    """Return the words of the first near miss that gives just what the student's code gave."""
+    import torch
+
+    if type(actual) is not torch.Tensor or isinstance(actual, Handle):
+        return None
+    for words, candidate in (misses or {}).items():
+        value = _value_of(words, candidate)
+        if tuple(value.shape) != tuple(actual.shape):
+            continue
+        if value.shape == expected.shape and _close(value, expected, atol, rtol):
+            continue  # this mistake makes no difference here
+        if torch.allclose(actual.double(), value.double(), atol=atol, rtol=max(rtol, 1e-5), equal_nan=True):
+            return words
+    return None

@@ -1,0 +1,100 @@
+"""Grading one submission from start to record: pytest runs the suites inside this process, the judge listens."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from grader import record
+from grader.submission import Submission
+from grader.syllabus import Syllabus
+
+from .fingerprint import grader_version
+from .oracles import Weights
+from .plugin import Judge
+from .run import Listener, Options, Run
+from .standalone import PLUGIN
+
+SUITES = Path(__file__).resolve().parents[1] / "suites"
+# The suites need nothing of these, and the fewer plugins, the sooner the first result.
+UNUSED = (
+    "terminal", "cacheprovider", "faulthandler", "doctest", "unittest", "junitxml", "pastebin", "stepwise", "logging",
+    "unraisableexception", "threadexception", "recwarn", "setuponly", "setupplan",
+)  # fmt: skip
+
+
+class GradingError(Exception):
+    """pytest could not run the suites: a fault of the grader; the text is one sentence."""
+
+
+def grade(
+    options: Options,
+    syllabus: Syllabus,
+    submission: Submission,
+    workers: Any,
+    weights: Weights,
+    listener: Listener | None = None,
+) -> record.Record:
+    """Run the suites of the selected milestones and return the record. KeyboardInterrupt passes through."""
+    start = time.perf_counter()
+    run = Run(options, syllabus, submission, workers, weights, listener)
+    files = [str(SUITES / f"test_{name}.py") for name in options.milestones]
+    arguments = [*files, "-c", str(SUITES / "pytest.ini"), "--rootdir", str(SUITES), "--capture=no"]
+    for name in UNUSED:
+        arguments += ["-p", f"no:{name}"]
+    if options.debug:
+        arguments += ["-p", "no:debugging"]  # pytest's own debugger wants its terminal; Python's does not
+    with _only_our_pytest():
+        code = pytest.main([*arguments, "-p", "pytest_timeout"], plugins=[_Named(Judge(run))])
+    run.close()
+    if code == pytest.ExitCode.INTERRUPTED:
+        raise KeyboardInterrupt
+    if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED):
+        reason = f" ({run.fault})" if run.fault else ""
+        raise GradingError(f"pytest ended with {pytest.ExitCode(code).name} instead of running the suites{reason}")
+    return record.Record(
+        grader=grader_version(),
+        submission=submission.folder,
+        seed=options.seed,
+        secret_seed=options.secret_seed,
+        device=options.device,
+        isolation=workers.level,
+        weights=weights.name,
+        prerequisites=options.prerequisites,
+        milestones=run.milestones(),
+        seconds=round(time.perf_counter() - start, 3),
+    )
+
+
+class _Named:
+    """Registers the judge under its name, so that the suites' conftest finds it."""
+
+    def __init__(self, judge: Judge) -> None:
+        self._judge = judge
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_addoption(self, pluginmanager: Any) -> None:
+        """The first hook of all: before any conftest is read."""
+        pluginmanager.register(self._judge, PLUGIN)
+
+
+@contextlib.contextmanager
+def _only_our_pytest() -> Iterator[None]:
+    """Keep the environment's own pytest options and installed plugins out of the grader's run."""
+    kept = {name: os.environ.pop(name) for name in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS") if name in os.environ}
+    disabled = os.environ.get("PYTEST_DISABLE_PLUGIN_AUTOLOAD")
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    try:
+        yield
+    finally:
+        os.environ.update(kept)
+        if disabled is None:
+            del os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"]
+        else:
+            os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = disabled

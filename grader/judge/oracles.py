@@ -1,0 +1,179 @@
+"""What checks compare with: the fixtures, the GPT-2 checkpoint in use, and the reference libraries (imported late)."""
+
+from __future__ import annotations
+
+import builtins
+import contextlib
+import functools
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import fixtures
+
+from .errors import UsageProblem
+
+FIXTURES = fixtures.FOLDER
+
+
+class WeightsError(UsageProblem):
+    """The checkpoint asked for cannot be used; the text is one sentence for the person who asked."""
+
+
+class Data:
+    """What fixtures/ holds."""
+
+    def path(self, name: str) -> Path:
+        """Return the path of a fixture."""
+        return FIXTURES / name
+
+    def text(self, name: str) -> str:
+        """Return a fixture as text, its line ends untouched."""
+        return self.bytes(name).decode("utf-8")
+
+    def bytes(self, name: str) -> builtins.bytes:
+        """Return a fixture as bytes."""
+        return (FIXTURES / name).read_bytes()
+
+    @property
+    def gpt2_merges(self) -> builtins.bytes:
+        """GPT-2's vocab.bpe."""
+        return fixtures.VOCAB_BPE.read_bytes()
+
+    @property
+    def gpt2_encoder(self) -> builtins.bytes:
+        """GPT-2's encoder.json."""
+        return fixtures.ENCODER_JSON.read_bytes()
+
+    def tiktoken(self) -> Any:
+        """Return tiktoken's own GPT-2 encoding, from its cache in fixtures/; nothing is downloaded."""
+        return _tiktoken()
+
+
+@functools.cache
+def _tiktoken() -> Any:
+    os.environ["TIKTOKEN_CACHE_DIR"] = str(fixtures.TIKTOKEN_CACHE)
+    import tiktoken
+
+    return tiktoken.get_encoding("gpt2")
+
+
+class Weights:
+    """A GPT-2 checkpoint in Hugging Face's layout."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.folder = find_checkpoint(name)
+        self.config: dict[str, Any] = read_config(self.folder)
+        # Importing transformers takes seconds that are not the student's; a run puts its worker's clock here.
+        self.off_the_clock: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext
+
+    def check(self) -> None:
+        """Read the tensors now, so that a broken file is reported before anything is graded."""
+        width = self.config["n_embd"]
+        shapes = {"c_attn.weight": (width, 3 * width), "c_attn.bias": (3 * width,)}
+        shapes |= {"c_proj.weight": (width, width), "c_proj.bias": (width,)}
+        expected = {
+            f"h.{n}.attn.{name}": shape for n in range(self.config["n_layer"]) for name, shape in shapes.items()
+        }
+        found = {key: tuple(value.shape) for key, value in self.state.items() if ".attn." in key}
+        for key in [*expected, *found]:
+            if found.get(key) != expected.get(key):
+                raise WeightsError(
+                    f"{self.folder} is no GPT-2 checkpoint: {key} has shape {found.get(key, 'none')}, "
+                    f"expected {expected.get(key, 'none')}."
+                )
+
+    @functools.cached_property
+    def state(self) -> dict[str, Any]:
+        """All tensors in float32, keys without the `transformer.` prefix, the causal-mask buffers left out."""
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+
+        path = self.folder / "model.safetensors"
+        try:
+            tensors = load_file(path)
+        except (SafetensorError, OSError) as error:
+            raise WeightsError(f"{path} cannot be read as safetensors ({error}); fetch or save it again.") from None
+        state = {key.removeprefix("transformer."): value.float() for key, value in tensors.items()}
+        return {key: value for key, value in state.items() if not key.endswith((".attn.bias", ".attn.masked_bias"))}
+
+    def attention(self, layer: int) -> Any:
+        """Return transformers' own attention module with this layer's weights, in eval mode."""
+        with self.off_the_clock():
+            return self._attention(layer)
+
+    def _attention(self, layer: int) -> Any:
+        from transformers import GPT2Config
+        from transformers.models.gpt2.modeling_gpt2 import GPT2Attention
+
+        names = {"n_embd", "n_head", "n_layer", "n_positions", "vocab_size", "layer_norm_epsilon"}
+        config = GPT2Config(
+            **{key: value for key, value in self.config.items() if key in names},
+            attn_pdrop=0.0,
+            resid_pdrop=0.0,
+            embd_pdrop=0.0,
+        )
+        config._attn_implementation = "eager"
+        module = GPT2Attention(config, layer_idx=0)
+        prefix = f"h.{layer}.attn."
+        own = {key.removeprefix(prefix): value for key, value in self.state.items() if key.startswith(prefix)}
+        missing, unexpected = module.load_state_dict(own, strict=False)
+        if unexpected or set(missing) - {"bias", "masked_bias"}:  # only the causal-mask buffers may be absent
+            raise WeightsError(f"{self.folder} is no GPT-2 checkpoint: layer {layer} has other tensors than GPT-2's.")
+        return module.eval()
+
+
+def find_checkpoint(name: str) -> Path:
+    """Return the folder of a checkpoint named on the command line: gpt2-nano, gpt2, or a folder.
+
+    Raises WeightsError with one sentence when it is not there.
+    """
+    if name == "gpt2-nano":
+        return fixtures.GPT2_NANO
+    if name == "gpt2":
+        return _hub_checkpoint("openai-community/gpt2") or _hub_checkpoint("gpt2") or _fetch_gpt2()
+    folder = Path(name)
+    if not folder.is_dir():
+        raise WeightsError(f"--weights {name} is neither gpt2-nano nor gpt2 nor a folder.")
+    return folder
+
+
+def _hub_checkpoint(repository: str) -> Path | None:
+    from huggingface_hub import try_to_load_from_cache
+
+    found = [try_to_load_from_cache(repository, file) for file in ("config.json", "model.safetensors")]
+    return Path(str(found[0])).parent if all(isinstance(path, str) for path in found) else None
+
+
+def _fetch_gpt2() -> Path:
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(snapshot_download("openai-community/gpt2", allow_patterns=["config.json", "model.safetensors"]))
+    except Exception as error:
+        raise WeightsError(
+            "--weights gpt2 needs the checkpoint in the Hugging Face cache or a network that reaches the hub "
+            f"({type(error).__name__}); the default gpt2-nano needs neither."
+        ) from None
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """Read and check a checkpoint's config.json; WeightsError with one sentence when it won't do."""
+    path = folder / "config.json"
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise WeightsError(f"{folder} has no config.json; --weights wants a folder in Hugging Face's layout.") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise WeightsError(f"{path} cannot be read ({error}).") from None
+    if not isinstance(config, dict):
+        raise WeightsError(f"{path} is no GPT-2 configuration: it holds no object.")
+    missing = [key for key in ("n_embd", "n_head", "n_layer", "n_positions") if not isinstance(config.get(key), int)]
+    if missing:
+        raise WeightsError(f"{path} is no GPT-2 configuration: it lacks {', '.join(missing)}.")
+    if not (folder / "model.safetensors").is_file():
+        raise WeightsError(f"{folder} has no model.safetensors.")
+    return config

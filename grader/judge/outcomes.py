@@ -1,0 +1,104 @@
+"""From what happened during a check to its outcome and the sentence that the report prints."""
+
+from __future__ import annotations
+
+import re
+import signal
+from dataclasses import dataclass, field
+
+from grader import record
+from grader.sandbox.errors import SandboxError, StudentError, WorkerLost
+from grader.sandbox.limits import Limits
+
+TASK_ID = re.compile(r"m\d\d\.\d+")
+
+
+class CheckFailed(AssertionError):
+    """The student's code does not do what the check asks for."""
+
+    def __init__(self, message: str, mistake: str | None = None) -> None:
+        super().__init__(message)
+        self.message, self.mistake = message, mistake
+
+
+class GraderError(Exception):
+    """The grader itself is at fault."""
+
+
+@dataclass
+class Verdict:
+    """How a check ended, in the terms of the record."""
+
+    outcome: str
+    message: str = ""
+    mistake: str | None = None
+    blocked_by: str | None = None
+    frames: list[tuple[str, int, str]] = field(default_factory=list)
+
+
+def verdict(error: BaseException, task: str, limits: Limits, answered: bool) -> Verdict:
+    """Return the verdict on a check that ended with an exception.
+
+    `answered` says whether the student's code has returned anything: only then can an exception in the check's own
+    lines come from a value that it could not use.
+    """
+    if isinstance(error, CheckFailed):
+        return Verdict(record.FAILED, error.message, error.mistake)
+    if isinstance(error, StudentError):
+        return _student_error(error, task)
+    if isinstance(error, WorkerLost):
+        return lost(error, limits)
+    if isinstance(error, SandboxError):
+        return Verdict(record.GRADER_ERROR, f"The sandbox failed: {error}.")
+    if isinstance(error, AssertionError) and not isinstance(error, GraderError):
+        return Verdict(record.FAILED, str(error) or "The check failed.")
+    usable = TypeError, ValueError, AttributeError, LookupError, RuntimeError, ArithmeticError
+    if answered and isinstance(error, usable):
+        return Verdict(
+            record.FAILED,
+            f"The check could not use what your code returned.\n{type(error).__name__}: {str(error)[:300]}",
+        )
+    return Verdict(record.GRADER_ERROR, f"{type(error).__name__}: {error}")
+
+
+def _student_error(error: StudentError, task: str) -> Verdict:
+    if error.kind == "NotImplementedError":
+        named = TASK_ID.fullmatch(error.text.strip())
+        if named and named.group() != task:
+            return Verdict(record.BLOCKED, f"{named.group()} is not implemented yet.", blocked_by=named.group())
+        if named or not error.text.strip():
+            return Verdict(record.NOT_STARTED, "Not implemented yet.", frames=error.frames)
+    if error.kind == "MemoryError" or ("RuntimeError" in error.bases and "allocate memory" in error.text):
+        return Verdict(record.OUT_OF_MEMORY, "Your code asked for more memory than it may use.", frames=error.frames)
+    if error.kind == "SystemExit":
+        return Verdict(record.CRASHED, "Your code ended the process (sys.exit).", frames=error.frames)
+    if error.kind == "TypeError" and not error.frames and "argument" in error.text:
+        return Verdict(
+            record.FAILED, f"Your code does not take the arguments that the stub's signature has: {error.text}"
+        )
+    return Verdict(record.FAILED, f"Your code raised {error}", frames=error.frames)
+
+
+def lost(error: WorkerLost, limits: Limits) -> Verdict:
+    """Return the verdict on a check whose worker is gone."""
+    if error.limit == "time":
+        return Verdict(record.TIMED_OUT, f"Your code did not finish within {limits.seconds:g} s.")
+    if error.limit == "memory":
+        return Verdict(record.OUT_OF_MEMORY, f"Your code used more than {limits.memory_mb} MB of memory.")
+    if error.limit == "processes":
+        return Verdict(record.CRASHED, f"Your code started more than {limits.processes} processes.")
+    if error.limit == "output":
+        return Verdict(record.FAILED, f"Your code printed more than {limits.output_kb} kB; remove the prints.")
+    if error.nonsense:
+        return Verdict(record.CRASHED, f"The process that ran your code sent {error.nonsense}.")
+    code = error.exit_code
+    if code is not None and code > 128:
+        try:
+            name = signal.Signals(code - 128).name
+        except ValueError:
+            name = f"signal {code - 128}"
+        if name == "SIGKILL":
+            # Nobody here sent it: the system's own out-of-memory killer is the usual one that does.
+            return Verdict(record.CRASHED, "The process that ran your code was killed from outside (SIGKILL).")
+        return Verdict(record.CRASHED, f"The process that ran your code crashed ({name}).")
+    return Verdict(record.CRASHED, f"Your code ended the process (exit code {code}).")

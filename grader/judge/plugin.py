@@ -1,0 +1,133 @@
+"""The pytest side of the judge: it collects the checks, gives them their limits, and turns reports into outcomes."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import pytest
+from _pytest.runner import runtestprotocol
+
+from .outcomes import GraderError
+from .run import Planned, Run
+
+RUN: pytest.StashKey[Run] = pytest.StashKey()
+CHECK: pytest.StashKey[Planned] = pytest.StashKey()
+
+
+class Judge:
+    """Hooks of one run."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_configure(self, config: pytest.Config) -> None:
+        """Make the run known to the suites' fixtures."""
+        config.stash[RUN] = self.run
+        if not config.pluginmanager.has_plugin("terminal"):
+            config.option.tbstyle = "native"  # nobody reads pytest's own, and drawing it costs more than the check
+        config.addinivalue_line("markers", "task(id): the task of the syllabus that a check belongs to")
+        config.addinivalue_line(
+            "markers", "warm(*modules): what a probe of this check imports, kept warm for its worker"
+        )
+        config.addinivalue_line("markers", "limits(**changes): limits of this check that differ from its milestone's")
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
+        """Fix the list of checks, in the suites' order, before any student code runs."""
+        selected, dropped = [], []
+        for item in items:
+            check = self._plan(item)
+            if check is None:
+                dropped.append(item)
+                continue
+            item.stash[CHECK] = check
+            self.run.planned.append(check)
+            selected.append(item)
+        items[:] = selected
+        if dropped:
+            config.hook.pytest_deselected(items=dropped)
+
+    def pytest_collection_finish(self) -> None:
+        """Say how many checks there will be."""
+        if self.run.listener:
+            self.run.listener.start(len(self.run.planned))
+
+    def _plan(self, item: pytest.Item) -> Planned | None:
+        milestone = self.run.syllabus.milestone(item.path.stem.removeprefix("test_"))
+        if milestone.id not in self.run.options.milestones:
+            return None
+        marker = item.get_closest_marker("task")
+        if marker is None:
+            raise pytest.UsageError(f"{item.nodeid} has no task")
+        name = item.name
+        if self.run.options.only is not None and name.partition("[")[0] not in self.run.options.only:
+            return None
+        task = next((task for task in milestone.tasks if task.id == marker.args[0]), None)
+        if task is None:
+            raise pytest.UsageError(f"{item.nodeid} belongs to {marker.args[0]}, which is not in the syllabus")
+        changes = {key: value for mark in item.iter_markers("limits") for key, value in mark.kwargs.items()}
+        limits = milestone.limits.changed(**changes)
+        timeout = item.get_closest_marker("timeout")
+        if timeout is None:
+            item.add_marker(pytest.mark.timeout(limits.seconds))
+        doc = (getattr(item.function, "__doc__", None) or "").strip().splitlines()  # type: ignore[attr-defined]
+        if not doc:
+            raise pytest.UsageError(f"{item.nodeid} has no docstring, so a report could not say what it checks")
+        title = doc[0] if "[" not in name else f"{doc[0]} [{name.partition('[')[2]}"
+        warm = tuple(name for mark in item.iter_markers("warm") for name in mark.args)
+        return Planned(milestone, task, name, title, limits, warm)
+
+    # ── one check ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_timeout_set_timer(self, item: pytest.Item, settings: Any) -> bool:
+        """Take over the clock: the check's worker is killed at the deadline, and the judge goes on."""
+        check = item.stash[CHECK]
+        check.limits = check.limits.changed(seconds=float(settings.timeout))
+        return True
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_timeout_cancel_timer(self, item: pytest.Item) -> bool:
+        """Nothing of pytest-timeout's own was started."""
+        return True
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool:
+        """Run one check and give it its outcome, or end it at once when its module cannot be used."""
+        check = item.stash[CHECK]
+        self.run.begin(check)
+        problem = self.run.problem(check)
+        if problem is None:
+            item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+            runtestprotocol(item, nextitem=nextitem)
+            item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+        self.run.finish(check, problem)
+        for name in ("last_type", "last_value", "last_traceback", "last_exc"):
+            if hasattr(sys, name):  # pytest keeps the last failure there for debuggers, and all that it holds
+                delattr(sys, name)
+        self.run.clear_away(check)
+        return True
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
+        """Keep the first exception of a check, whichever phase it came from."""
+        report = yield
+        check = item.stash[CHECK]
+        if call.excinfo is not None and check.error is None:
+            check.error = call.excinfo.value
+            if isinstance(check.error, pytest.skip.Exception | pytest.xfail.Exception):
+                check.error = GraderError("a check must not be skipped")
+        return report
+
+    def pytest_internalerror(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """Keep what went wrong in the grader itself, so that it can be said."""
+        self.run.fault = f"{excinfo.typename}: {excinfo.value}"
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """End what is still running, and let the exit code say whether everything passed."""
+        self.run.close()
+        bad = any(result.outcome != "passed" for check in self.run.planned for result in check.results)
+        if bad and session.exitstatus == 0:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED

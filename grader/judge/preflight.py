@@ -1,0 +1,103 @@
+"""Before a milestone's checks run: what can be said of its file, and whether it can be imported at all."""
+
+from __future__ import annotations
+
+import fnmatch
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from grader import record
+from grader.sandbox.errors import StudentError, WorkerLost
+from grader.submission import Submission
+from grader.syllabus import Milestone, Syllabus, Task
+
+from .outcomes import Verdict, lost, verdict
+
+
+@dataclass
+class Preflight:
+    """What is known of a milestone's file before its first check."""
+
+    problem: Verdict | None = None  # why no check can run
+    notes: list[str] = field(default_factory=list)
+    shortcuts: dict[str, str] = field(default_factory=dict)  # top-level definition -> "name (line n)"
+
+    def shortcut(self, task: Task) -> str | None:
+        """Return the library shortcut used inside what a task implements, or None."""
+        for name in task.implements:
+            if found := self.shortcuts.get(name.partition(".")[0]):
+                return found
+        return None
+
+
+def inspect(
+    milestone: Milestone,
+    syllabus: Syllabus,
+    submission: Submission,
+    make_worker: Callable[[], Any],
+    load: dict[str, Any],
+) -> Preflight:
+    """Read, then import, a milestone's module in a worker, and say in one sentence what is in the way."""
+    modules = syllabus.with_needs(milestone)
+    for module in modules:
+        if module in submission.problems:
+            return Preflight(_blocked_or(record.FAILED, submission.problems[module], module, milestone))
+    worker = make_worker()
+    worker.set_deadline(milestone.limits.seconds)
+    result = Preflight()
+    try:
+        # Nothing of the submission has run in this worker yet, so what it says about the sources can be relied on.
+        sources = {module: submission.sources[module] for module in modules}
+        facts = worker.conversation.request("inspect", sources=sources)
+        for module in modules:
+            result.problem = _facts_problem(facts[module], module, milestone, syllabus)
+            if result.problem:
+                return result
+        _find_shortcuts(facts[milestone.id], milestone, result)
+        worker.conversation.request("load", **load)
+        worker.loaded = True
+    except StudentError as error:
+        result.problem = verdict(error, "", milestone.limits, answered=False)
+        kind = f"{error.kind}: {error.text}" if error.text else error.kind
+        result.problem.outcome = record.CRASHED if error.kind == "SystemExit" else record.FAILED
+        result.problem.message = f"{milestone.id}.py cannot be imported: {kind}"
+        result.problem.frames = error.frames
+    except WorkerLost as error:
+        result.problem = lost(error, milestone.limits)
+        result.problem.message = f"{milestone.id}.py cannot be imported. {result.problem.message}"
+    return result
+
+
+def _facts_problem(facts: dict[str, Any], module: str, milestone: Milestone, syllabus: Syllabus) -> Verdict | None:
+    if facts["error"]:
+        line, text = facts["error"]
+        problem = _blocked_or(record.FAILED, f"{module}.py, line {line}: {text}.", module, milestone)
+        problem.frames = [(f"{module}.py", line, "<module>")]
+        return problem
+    for name, line, _ in facts["imports"]:
+        top = name.partition(".")[0]
+        if top in syllabus.allowed_imports or top in sys.stdlib_module_names or top == "exercises":
+            continue
+        allowed = ", ".join(syllabus.allowed_imports)
+        text = f"{module}.py, line {line}: {top} may not be imported (allowed: {allowed}, the standard library)."
+        problem = _blocked_or(record.FAILED, text, module, milestone)
+        problem.frames = [(f"{module}.py", line, "<module>")]
+        return problem
+    return None
+
+
+def _blocked_or(outcome: str, message: str, module: str, milestone: Milestone) -> Verdict:
+    """A problem in the milestone's own file fails it; one in a file that it is made of blocks it."""
+    if module == milestone.id:
+        return Verdict(outcome, message)
+    return Verdict(record.BLOCKED, f"It is made of {module}.py, which cannot be used. {message}", blocked_by=module[:3])
+
+
+def _find_shortcuts(facts: dict[str, Any], milestone: Milestone, result: Preflight) -> None:
+    for name, line, place in facts["uses"]:
+        if any(fnmatch.fnmatchcase(name, pattern) for pattern in milestone.shortcuts):
+            where = f"{name} (line {line})"
+            result.shortcuts.setdefault(place, where)
+            result.notes.append(f"{milestone.id}.py uses {where}, which this milestone is about.")

@@ -1,0 +1,47 @@
+"""`pytest grader/suites --submission DIR`: the same run, started by pytest instead of by `python -m grader grade`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from grader import syllabus
+from grader.sandbox import levels
+from grader.sandbox.errors import SandboxError
+from grader.submission import SubmissionError, collect
+
+from .oracles import Weights, WeightsError
+from .plugin import Judge
+from .run import Options, Run
+
+PLUGIN = "scratchwork-judge"
+
+
+def add_options(parser: pytest.Parser) -> None:
+    """Add the options to pytest's own."""
+    group = parser.getgroup("scratchwork")
+    group.addoption("--submission", default="exercises", help="the folder with the modules to grade")
+    group.addoption("--isolation", default="auto", choices=("auto", *levels.LEVELS))
+    group.addoption("--device", default="cpu", choices=("cpu", "cuda", "mps"))
+    group.addoption("--weights", default="gpt2-nano")
+    group.addoption("--seed", default="0")
+
+
+def configure(config: pytest.Config) -> None:
+    """Register a judge unless `grade` has already brought one."""
+    if config.pluginmanager.has_plugin(PLUGIN):
+        return
+    course = syllabus.load()
+    device = config.getoption("--device")
+    try:
+        submission = collect(Path(config.getoption("--submission")), course)
+        workers = levels.choose(config.getoption("--isolation"), device, lambda line: print(line))
+        weights = Weights(config.getoption("--weights"))
+        workers.wait()
+    except (SubmissionError, SandboxError, WeightsError) as error:
+        raise pytest.UsageError(str(error)) from None
+    options = Options([milestone.id for milestone in course.milestones], device=device, seed=config.getoption("--seed"))
+    judge = Judge(Run(options, course, submission, workers, weights))
+    config.add_cleanup(workers.close)
+    config.pluginmanager.register(judge, PLUGIN)

@@ -1,0 +1,68 @@
+"""What a check is given as `student`: the submission's module in its sandbox."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from grader.record import CLAIM
+from grader.sandbox.conversation import Callback, Conversation, Handle, Items
+from grader.sandbox.errors import StudentError
+
+from . import compare
+from .describe import describe
+from .outcomes import CheckFailed
+
+
+class Student:
+    """The student's module: every public name in it is reached as an attribute."""
+
+    def __init__(self, worker: Any, module: str) -> None:
+        self._worker, self._module = worker, module
+        self._conversation: Conversation = worker.conversation
+        self.probe = Probes(self._conversation)
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            value = self._conversation.get(None, name)
+        except StudentError as error:
+            if error.kind != "AttributeError":
+                raise
+            raise CheckFailed(f"{self._module}.py does not define {name}, which this check needs.") from None
+        if not (isinstance(value, Handle) and value._callable):
+            raise CheckFailed(f"{name} in {self._module}.py is {describe(value)}, and cannot be called.")
+        return value
+
+    def file(self, name: str, data: bytes) -> str:
+        """Place a file in the worker's private folder and return its path there."""
+        return self._conversation.request("file", name=name, data=data)
+
+    def callback(self, function: Callable[..., Any]) -> Callback:
+        """Return an argument that the student's code can call; the function runs here, in the judge."""
+        return Callback(function)
+
+    def iterator(self, iterable: Iterable[Any]) -> Items:
+        """Return an argument to iterate over; each item is fetched from here when it is wanted."""
+        return Items(iterable)
+
+    def memory_mb(self) -> float:
+        """Return by how many MB the worker has grown since the check began, as seen from outside."""
+        return self._worker.memory_mb()
+
+    def cpu_seconds(self) -> float:
+        """Return the processor time that the worker has used, as seen from outside."""
+        return self._worker.cpu_seconds()
+
+
+class Probes:
+    """`student.probe.name(...)` runs trusted helper code inside the worker; what it says is a claim."""
+
+    def __init__(self, conversation: Conversation) -> None:
+        self._conversation = conversation
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        def run(*args: Any, **kwargs: Any) -> Any:
+            compare.evidence.add(CLAIM)
+            return self._conversation.request("probe", name=name, args=list(args), kwargs=kwargs)
+
+        return run

@@ -1,0 +1,200 @@
+"""The result record: what one graded run says, and the only thing that reports read.
+
+JSON with a version. It holds everything that the instructor may see; `grader.reports` decides who sees what.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any
+
+SCHEMA = "scratchwork-record/1"
+
+PASSED = "passed"
+FAILED = "failed"
+NOT_STARTED = "not_started"
+BLOCKED = "blocked"
+TIMED_OUT = "timed_out"
+OUT_OF_MEMORY = "out_of_memory"
+CRASHED = "crashed"
+GRADER_ERROR = "grader_error"
+OUTCOMES = (PASSED, FAILED, NOT_STARTED, BLOCKED, TIMED_OUT, OUT_OF_MEMORY, CRASHED, GRADER_ERROR)
+
+VALUE = "value"  # the judge compared values
+MEASURED = "measured"  # the judge measured time, calls or memory itself
+CLAIM = "claim"  # code inside the worker said so
+
+
+@dataclass
+class Frame:
+    """One line of the student's own traceback."""
+
+    file: str  # "m04_attention.py"
+    line: int
+    function: str
+    source: str
+
+
+@dataclass
+class Check:
+    """One check of the hidden suite and how it ended."""
+
+    id: str  # "test_rows_sum_to_one" or "test_rows_sum_to_one[float16]"
+    title: str  # the one-sentence description that a student reads
+    outcome: str
+    evidence: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+    message: str = ""  # first line: one sentence; further lines: details
+    mistake: str | None = None  # the likely mistake, in words
+    blocked_by: str | None = None  # a task id, when the outcome is "blocked"
+    traceback: list[Frame] = field(default_factory=list)
+    output: str = ""  # what the student's code printed during this check, cut to the limit
+
+
+@dataclass
+class Task:
+    """One thing to implement; its points are earned when all of its checks pass."""
+
+    id: str  # "m04.2"
+    title: str
+    points: float
+    earned: float = 0.0
+    checks: list[Check] = field(default_factory=list)
+
+    @property
+    def outcome(self) -> str:
+        """What the task is called in a table: passed only when every check passed."""
+        if not self.checks:
+            return GRADER_ERROR
+        outcomes = [check.outcome for check in self.checks]
+        if all(outcome == PASSED for outcome in outcomes):
+            return PASSED
+        for worst in (GRADER_ERROR, CRASHED, OUT_OF_MEMORY, TIMED_OUT, FAILED, NOT_STARTED, BLOCKED):
+            if worst in outcomes:
+                return worst
+        return GRADER_ERROR
+
+    @property
+    def first_unfinished(self) -> Check | None:
+        """The first check, in the suite's order, that did not pass."""
+        return next((check for check in self.checks if check.outcome != PASSED), None)
+
+
+@dataclass
+class Milestone:
+    """One module of the course and its tasks."""
+
+    id: str  # "m04_attention"
+    title: str
+    tasks: list[Task] = field(default_factory=list)
+    problem: str | None = None  # one sentence, when the file as a whole could not be graded
+    notes: list[str] = field(default_factory=list)  # one sentence each: shortcuts seen, files not taken …
+    reused: bool = False  # unchanged since it passed, so not graded again
+    sources: str = ""  # SHA-256 of exactly what was graded
+
+    @property
+    def earned(self) -> float:
+        """Points earned in this milestone."""
+        return sum(task.earned for task in self.tasks)
+
+    @property
+    def possible(self) -> float:
+        """Points that can be earned in this milestone."""
+        return sum(task.points for task in self.tasks)
+
+    @property
+    def passed(self) -> bool:
+        """Whether every task of this milestone passed."""
+        return bool(self.tasks) and all(task.outcome == PASSED for task in self.tasks)
+
+
+@dataclass
+class Record:
+    """One graded run."""
+
+    grader: str  # version of the grader and the hash of its suites
+    submission: str  # the folder, as it was named
+    seed: str  # recorded for the instructor; a secret one is never shown to students
+    device: str
+    isolation: str  # bubblewrap | user | process | inline
+    weights: str = "gpt2-nano"
+    official: bool = False
+    secret_seed: bool = False
+    prerequisites: str = "submission"  # or "solutions"
+    notes: list[str] = field(default_factory=list)  # one sentence each: fallbacks, what the isolation does not stop
+    milestones: list[Milestone] = field(default_factory=list)
+    seconds: float = 0.0
+    schema: str = SCHEMA
+
+    @property
+    def earned(self) -> float:
+        """Points earned in the whole run."""
+        return sum(milestone.earned for milestone in self.milestones)
+
+    @property
+    def possible(self) -> float:
+        """Points that could be earned in the whole run."""
+        return sum(milestone.possible for milestone in self.milestones)
+
+    @property
+    def passed(self) -> bool:
+        """Whether everything that was selected passed."""
+        return bool(self.milestones) and all(milestone.passed for milestone in self.milestones)
+
+    @property
+    def grader_at_fault(self) -> bool:
+        """Whether any check ended in a grader error, or a task had no check at all."""
+        return any(
+            not task.checks or any(check.outcome == GRADER_ERROR for check in task.checks)
+            for milestone in self.milestones
+            for task in milestone.tasks
+        )
+
+
+def to_json(record: Record) -> dict[str, Any]:
+    """Return the record as plain JSON data, sums included."""
+    plain = dataclasses.asdict(record)
+    plain["earned"], plain["possible"] = record.earned, record.possible
+    for milestone, data in zip(record.milestones, plain["milestones"], strict=True):
+        data["earned"], data["possible"] = milestone.earned, milestone.possible
+        for task, task_data in zip(milestone.tasks, data["tasks"], strict=True):
+            task_data["outcome"] = task.outcome
+    return plain
+
+
+def milestone_from_json(plain: dict[str, Any]) -> Milestone:
+    """Read one milestone back; ValueError if it isn't one."""
+    try:
+        tasks = [
+            Task(
+                id=task["id"],
+                title=task["title"],
+                points=task["points"],
+                earned=task["earned"],
+                checks=[
+                    Check(**{**check, "traceback": [Frame(**frame) for frame in check["traceback"]]})
+                    for check in task["checks"]
+                ],
+            )
+            for task in plain["tasks"]
+        ]
+        kept = {name: plain[name] for name in ("id", "title", "problem", "notes", "reused", "sources")}
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"not a milestone of a result record: {error}") from error
+    unknown = {check.outcome for task in tasks for check in task.checks} - set(OUTCOMES)
+    if unknown:
+        raise ValueError(f"unknown outcomes in a result record: {', '.join(sorted(unknown))}")
+    return Milestone(tasks=tasks, **kept)
+
+
+def from_json(plain: dict[str, Any]) -> Record:
+    """Read a record back; ValueError if it is no record or of another version."""
+    if not isinstance(plain, dict) or plain.get("schema") != SCHEMA:
+        raise ValueError(f"not a result record of schema {SCHEMA}")
+    names = {part.name for part in dataclasses.fields(Record)} - {"milestones"}
+    try:
+        kept = {name: plain[name] for name in names}
+        return Record(milestones=[milestone_from_json(part) for part in plain["milestones"]], **kept)
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"not a result record: {error}") from error

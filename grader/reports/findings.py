@@ -1,0 +1,66 @@
+"""What a report points at: for each task the check that tells most, and the one next thing to do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from grader.record import BLOCKED, GRADER_ERROR, NOT_STARTED, PASSED, Check, Milestone, Record, Task
+
+
+@dataclass(frozen=True)
+class Step:
+    """The next thing to do: a task, or the milestone's file as a whole."""
+
+    milestone: Milestone
+    task: Task | None = None
+
+
+def telling_check(task: Task) -> Check | None:
+    """Return the first unfinished check that ran; then one that the grader failed at; then one that never ran."""
+    unfinished = [check for check in task.checks if check.outcome != PASSED]
+    ran = [check for check in unfinished if check.outcome not in (NOT_STARTED, BLOCKED)]
+    decided = [check for check in ran if check.outcome != GRADER_ERROR]
+    return next(iter(decided or ran or unfinished), None)
+
+
+def passed_checks(task: Task) -> int:
+    """Return how many of the task's checks passed."""
+    return sum(check.outcome == PASSED for check in task.checks)
+
+
+def worth_explaining(task: Task) -> bool:
+    """Say whether a report spends a paragraph on the task: not on passed, blocked or untouched ones."""
+    if task.outcome == NOT_STARTED:
+        return passed_checks(task) > 0
+    return task.outcome not in (PASSED, BLOCKED)
+
+
+def nothing_started(record: Record) -> bool:
+    """Say whether these are the stubs as they were handed out."""
+    outcomes = {task.outcome for milestone in record.milestones for task in milestone.tasks}
+    return NOT_STARTED in outcomes and outcomes <= {NOT_STARTED, BLOCKED} and not _problems(record)
+
+
+def next_step(record: Record) -> Step | None:
+    """Return the first unfinished thing in the syllabus's order; None if there is nothing for a student to do."""
+    here = {task.id for milestone in record.milestones for task in milestone.tasks}
+    waiting: Step | None = None
+    for milestone in record.milestones:
+        if milestone.problem is not None:
+            return Step(milestone)
+        for task in milestone.tasks:
+            if task.outcome in (PASSED, GRADER_ERROR):
+                continue
+            if task.outcome != BLOCKED or blocker(task) not in here:
+                return Step(milestone, task)
+            waiting = waiting or Step(milestone, task)
+    return waiting
+
+
+def blocker(task: Task) -> str | None:
+    """Return the id of the task that this one waits for."""
+    return next((check.blocked_by for check in task.checks if check.blocked_by), None)
+
+
+def _problems(record: Record) -> bool:
+    return any(milestone.problem for milestone in record.milestones)

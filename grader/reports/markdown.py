@@ -1,0 +1,117 @@
+"""The record as Markdown, for a step summary or a comment on a pull request.
+
+Text from students stands in fenced blocks, or as prose in which everything is escaped that would be markup, a link or a
+mention.
+"""
+
+from __future__ import annotations
+
+from grader.record import FAILED, GRADER_ERROR, NOT_STARTED, PASSED, Check, Milestone, Record, Task
+from grader.reports import words
+from grader.reports.findings import next_step, nothing_started, passed_checks, telling_check, worth_explaining
+from grader.reports.safe_text import excerpt, markdown_code, markdown_fence, markdown_html, markdown_prose, one_line
+
+LIMIT = 1_048_576  # bytes; a longer step summary is not shown at all. A comment takes 65,536 characters.
+
+_SYMBOL = {PASSED: "✅", NOT_STARTED: "⬜", "blocked": "⬜", GRADER_ERROR: "⚠️"}
+
+
+def render(record: Record, *, limit: int = LIMIT) -> str:
+    """Return the record as Markdown of at most `limit` bytes; what doesn't fit is left out, with a notice."""
+    first, last = [_head(record), _table(record)], _next(record)
+    room = limit - 200 - sum(_size(piece) for piece in [*first, last])
+    kept: list[str] = []
+    explanations = _explanations(record)
+    for piece in explanations:
+        if _size(piece) <= room:
+            room -= _size(piece)
+            kept.append(piece)
+    if len(kept) < len(explanations):
+        number = len(explanations) - len(kept)
+        kept.append(f"_The report is too long for this page: {number} of its explanations are left out._")
+    return "\n\n".join(piece for piece in [*first, *kept, last] if piece) + "\n"
+
+
+def _size(piece: str) -> int:
+    return len(piece.encode("utf-8")) + 2
+
+
+def _head(record: Record) -> str:
+    lines = [f"## Scratchwork: {words.number(record.earned)} of {words.number(record.possible)} points", ""]
+    lines.append(
+        f"{words.kind(record).capitalize()} of {markdown_code(record.submission)} · "
+        f"isolation {markdown_prose(record.isolation)} · device {markdown_prose(record.device)} · "
+        f"seed {markdown_prose(words.seed(record))} · weights {markdown_prose(record.weights)}"
+    )
+    if record.notes:
+        lines += ["", *(f"- {markdown_prose(note)}" for note in record.notes[:50])]
+    if nothing_started(record):
+        lines += ["", "Nothing is started yet. This is where everyone begins: one small function at a time."]
+    return "\n".join(lines)
+
+
+def _table(record: Record) -> str:
+    rows = ["| | task | outcome | points |", "|---|---|---|---:|"]
+    for milestone in record.milestones:
+        folded = "could not be graded" if milestone.problem is not None else ""
+        if milestone.reused:
+            folded = "unchanged since it passed"
+        name = f"**{markdown_prose(words.short(milestone.id))} {markdown_prose(milestone.title)}**"
+        rows.append(f"| | {name} | {folded} | **{words.score(milestone.earned, milestone.possible)}** |")
+        for task in [] if folded else milestone.tasks:
+            rows.append(
+                f"| {_SYMBOL.get(task.outcome, '❌')} | {markdown_prose(task.id)} {markdown_prose(task.title)} "
+                f"| {markdown_prose(words.outcome(task))} | {words.score(task.earned, task.points)} |"
+            )
+    return "\n".join(rows)
+
+
+def _explanations(record: Record) -> list[str]:
+    pieces = []
+    for milestone in record.milestones:
+        pieces += [f"- {markdown_prose(words.short(milestone.id))}: {markdown_prose(n)}" for n in milestone.notes[:20]]
+        if milestone.problem is not None:
+            title = f"{milestone.id}.py could not be graded"
+            pieces.append(_details(title, [markdown_fence(excerpt(milestone.problem, 2000, 24))]))
+            continue
+        for task in milestone.tasks:
+            check = telling_check(task)
+            if check is not None and worth_explaining(task):
+                pieces.append(_failure(milestone, task, check))
+    return pieces
+
+
+def _failure(milestone: Milestone, task: Task, check: Check) -> str:
+    parts = [f"Checked: {markdown_prose(check.title)}"]
+    if check.outcome == GRADER_ERROR:
+        parts.append("**The grader made a mistake, not the student.** Please report it with the text below.")
+    parts.append(markdown_fence(excerpt(check.message.strip() or words.SENTENCE[check.outcome], 2000, 24)))
+    if check.mistake:
+        parts.append(f"**Likely mistake:** {markdown_prose(check.mistake)}")
+    if check.traceback and check.outcome != GRADER_ERROR:
+        frames = [
+            f"{one_line(frame.file)}:{frame.line}, in {one_line(frame.function, 80)}\n    {one_line(frame.source, 200)}"
+            for frame in check.traceback[-6:]
+        ]
+        parts.append(markdown_fence("\n".join(frames)))
+    if check.output.strip():
+        parts += ["It printed:", markdown_fence(excerpt(check.output))]
+    parts.append(f"Read: {markdown_code(f'{milestone.id}.md')}, section {markdown_prose(task.id)}.")
+    passed = f", {passed_checks(task)} of {len(task.checks)} checks pass" if len(task.checks) > 1 else ""
+    return _details(f"{task.id} {task.title}: {words.outcome(task)}{passed}", parts)
+
+
+def _details(title: str, parts: list[str]) -> str:
+    body = "\n\n".join(parts)
+    return f"<details>\n<summary>{markdown_html(title)}</summary>\n\n{body}\n\n</details>"
+
+
+def _next(record: Record) -> str:
+    step = next_step(record)
+    if step is None:
+        return "Everything that was graded passes." if record.passed else ""
+    file = markdown_code(f"{step.milestone.id}.py")
+    if step.task is None:
+        return f"**Next:** mend {file}, which could not be graded."
+    verb = {NOT_STARTED: "implement", FAILED: "mend"}.get(step.task.outcome, "mend")
+    return f"**Next:** {verb} {markdown_prose(step.task.id)} ({markdown_prose(step.task.title)}) in {file}."

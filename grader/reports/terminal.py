@@ -1,0 +1,101 @@
+"""The report that a student reads: where things stand, what to mend, and the one thing to do next."""
+
+from __future__ import annotations
+
+import contextlib
+import shlex
+from collections.abc import Callable
+
+from rich.console import Console
+from rich.text import Text
+
+from grader.record import GRADER_ERROR, Milestone, Record
+from grader.reports import words
+from grader.reports.findings import telling_check, worth_explaining
+from grader.reports.paper import Paper
+from grader.reports.safe_text import one_line
+from grader.reports.terminal_ending import print_ending
+from grader.reports.terminal_failure import Place, print_failure, print_problem
+from grader.reports.terminal_table import print_table
+
+Rerun = Callable[[str], str]  # from "m04" to the command that grades it again
+
+
+def render(record: Record, console: Console, *, guide_root: str = "exercises", rerun: Rerun | None = None) -> None:
+    """Print the report of one run.
+
+    `guide_root` is the folder of the guides as the student would name it; `rerun` gives the command that grades a
+    milestone again, and is `nox -s grade -- m04` unless given.
+    """
+    with contextlib.suppress(SystemExit):  # rich exits when the reader of a pipe is gone; the grade still stands
+        _print_report(Paper(console), record, guide_root, rerun)
+
+
+def _print_report(paper: Paper, record: Record, guide_root: str, rerun: Rerun | None) -> None:
+    submission = one_line(record.submission).rstrip("/")
+    place = Place(submission, guide_root.rstrip("/"), rerun or _rerun(submission))
+    _print_header(paper, record)
+    print_table(paper, record)
+    for milestone in record.milestones:
+        _print_findings(paper, milestone, place)
+    if record.grader_at_fault:
+        _print_grader_fault(paper, record)
+    print_ending(paper, record, place)
+
+
+def _rerun(submission: str) -> Rerun:
+    where = "" if submission == "exercises" else f" --submission {shlex.quote(submission)}"
+    return lambda milestone: f"nox -s grade -- {milestone}{where}"
+
+
+def _print_header(paper: Paper, record: Record) -> None:
+    name = Text.assemble(("Scratchwork", "bold"), "  ", paper.ours(words.kind(record)), " of ")
+    paper.block(name + paper.theirs(one_line(record.submission), "bold"))
+    facts = [
+        f"isolation {record.isolation}",
+        f"device {record.device}",
+        f"seed {words.seed(record)}",
+        f"weights {record.weights}",
+    ]
+    if record.prerequisites != "submission":
+        facts.append(f"earlier milestones from the {record.prerequisites}")
+    paper.block(paper.ours(" · ".join(facts), "dim"))
+    for note in record.notes:
+        paper.block(paper.theirs(one_line(note, 600)), indent=6, first=paper.ours("note  ", "yellow"))
+    paper.line()
+
+
+def _print_findings(paper: Paper, milestone: Milestone, place: Place) -> None:
+    if milestone.problem is not None:
+        print_problem(paper, milestone, place)
+        return
+    for task in milestone.tasks:
+        check = telling_check(task)
+        if check is not None and check.outcome != GRADER_ERROR and worth_explaining(task):
+            print_failure(paper, milestone, task, check, place)
+
+
+def _print_grader_fault(paper: Paper, record: Record) -> None:
+    checks = [
+        (task.id, check)
+        for milestone in record.milestones
+        for task in milestone.tasks
+        for check in task.checks
+        if check.outcome == GRADER_ERROR
+    ]
+    paper.line(paper.symbol(GRADER_ERROR), Text(" "), paper.ours("The grader made a mistake, not you.", "bold"))
+    paper.block(
+        paper.ours(
+            f"{len(checks)} check{'s' if len(checks) != 1 else ''} could not be decided, so the points for "
+            "these tasks are still open. Nothing in your code has to change for this. Please report it to your "
+            "instructor, or as an issue of Scratchwork, with the lines below and the file that --json record.json "
+            "writes."
+        ),
+        indent=2,
+    )
+    paper.row("Grader", paper.ours(record.grader))
+    for task_id, check in checks[:3]:
+        paper.row(task_id, paper.theirs(f"{check.id}: {check.message or words.SENTENCE[GRADER_ERROR]}"[:600]))
+    if len(checks) > 3:
+        paper.row("", paper.ours(f"and {len(checks) - 3} more"))
+    paper.line()

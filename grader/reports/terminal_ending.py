@@ -1,0 +1,78 @@
+"""The end of the report: the score, and the one thing to do next."""
+
+from __future__ import annotations
+
+from rich.text import Text
+
+from grader.record import BLOCKED, NOT_STARTED, Milestone, Record, Task
+from grader.reports import words
+from grader.reports.findings import blocker, next_step, nothing_started, passed_checks, telling_check
+from grader.reports.paper import LABEL, Paper
+from grader.reports.terminal_failure import Place
+
+_BAR = 24
+
+
+def print_ending(paper: Paper, record: Record, place: Place) -> None:
+    """Print the score and what to do next."""
+    _print_score(paper, record)
+    if nothing_started(record):
+        welcome = "Nothing is started yet. This is where everyone begins: one small function at a time."
+        paper.row("", paper.ours(welcome))
+    if record.passed:
+        paper.row("", paper.ours("Everything that was graded passes. Well done.", "green"))
+    paper.line()
+    step = next_step(record)
+    if step is None:
+        _print_done(paper, record)
+        return
+    milestone, task = step.milestone, step.task
+    first = blocker(task) if task is not None and task.outcome == BLOCKED else None
+    again = place.command(milestone) if first is None else place.rerun(first.split(".")[0])
+    if task is None:
+        paper.row("Next", paper.ours(f"Open {place.module(milestone)} and mend what is said above."), style="bold")
+    else:
+        paper.row("Next", paper.ours(_instruction(milestone, task, first, place)), style="bold")
+        if task.outcome == NOT_STARTED:
+            paper.row("", paper.ours(f"Read {place.guide(milestone)}, section {task.id}."))
+    paper.row("", Text.assemble("Then run ", paper.ours(again, "cyan")))
+    if task is not None:
+        paper.row("", Text.assemble("Stuck? ", paper.ours(f"python -m grader hint {first or task.id}", "cyan")))
+
+
+def _print_score(paper: Paper, record: Record) -> None:
+    share = min(1.0, max(0.0, record.earned / record.possible)) if record.possible else 0.0
+    full = int(share * _BAR)
+    checks = sum(len(task.checks) for milestone in record.milestones for task in milestone.tasks)
+    text = paper.ours(f"{words.number(record.earned)} of {words.number(record.possible)} points", "bold")
+    bar = Text.assemble("  ", paper.ours("━" * full, "green"), paper.ours("─" * (_BAR - full), "dim"))
+    took = f" in {record.seconds:.1f} s" if record.seconds else ""
+    for more in (bar, paper.ours(f"  {checks} checks{took}", "dim")):
+        if 2 + LABEL + text.cell_len + more.cell_len <= paper.width:
+            text += more
+    paper.row("Score", text, style="bold")
+
+
+def _instruction(milestone: Milestone, task: Task, first: str | None, place: Place) -> str:
+    name = f"{task.id} ({task.title})"
+    if task.outcome == NOT_STARTED and not passed_checks(task):
+        return f"Open {place.module(milestone)} and implement {name}."
+    if task.outcome == NOT_STARTED:
+        return f"Open {place.module(milestone)} and finish {name}."
+    if task.outcome == BLOCKED:
+        return f"Finish {first or 'what it builds on'} first: {name} needs it."
+    check = telling_check(task)
+    frames = [frame for frame in check.traceback if frame.file == f"{milestone.id}.py"] if check else []
+    line = f", line {frames[-1].line}" if frames else ""
+    return f"Mend {name} in {place.module(milestone)}{line}."
+
+
+def _print_done(paper: Paper, record: Record) -> None:
+    after = Text()
+    if record.passed:
+        what, after = "See what comes after: ", paper.ours("python -m grader list", "cyan")
+    elif any(milestone.tasks for milestone in record.milestones):
+        what = "Nothing for you to mend: report the grader's mistake, as said above."
+    else:
+        what = "Nothing was graded: name a milestone, such as m04."
+    paper.row("Next", Text.assemble(paper.ours(what), after), style="bold")

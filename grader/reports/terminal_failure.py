@@ -1,0 +1,110 @@
+"""One unfinished task in full: what was checked, what came back, where it went wrong, where to read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from rich.cells import cell_len
+from rich.text import Text
+
+from grader.record import NOT_STARTED, Check, Frame, Milestone, Task
+from grader.reports import words
+from grader.reports.findings import passed_checks
+from grader.reports.paper import LABEL, STACKED, STYLE, Paper
+from grader.reports.safe_text import excerpt, one_line
+
+_MESSAGE = 2_000
+_MESSAGE_LINES = 24
+_FRAMES = 6
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a student finds things."""
+
+    submission: str
+    guide_root: str
+    rerun: Callable[[str], str]
+
+    def module(self, milestone: Milestone) -> str:
+        """Return the file to edit."""
+        return f"{self.submission}/{milestone.id}.py"
+
+    def guide(self, milestone: Milestone, task: Task | None = None) -> str:
+        """Return the guide's file, and the section for a task."""
+        page = f"{self.guide_root}/{milestone.id}.md"
+        return page if task is None else f"{page}, section {task.id} {task.title}"
+
+    def command(self, milestone: Milestone) -> str:
+        """Return the command that grades this milestone again."""
+        return self.rerun(words.short(milestone.id))
+
+
+def print_problem(paper: Paper, milestone: Milestone, place: Place) -> None:
+    """Say once why a whole file could not be graded."""
+    paper.block(
+        paper.theirs(f"{milestone.id}.py could not be graded", "bold"),
+        indent=2,
+        first=Text.assemble(paper.symbol("failed"), " "),
+    )
+    paper.row("Because", paper.theirs(excerpt(milestone.problem or "", _MESSAGE, _MESSAGE_LINES)))
+    check = next((check for task in milestone.tasks for check in task.checks), None)
+    if check is not None and check.traceback:
+        paper.row("Your code", _frames(paper, check.traceback, place))
+    paper.row("Run again", paper.ours(place.command(milestone), "cyan"))
+    paper.line()
+
+
+def print_failure(paper: Paper, milestone: Milestone, task: Task, check: Check, place: Place) -> None:
+    """Print what a student needs to mend one task, from the check that tells most."""
+    _print_title(paper, task)
+    paper.row("Checked", paper.ours(check.title))
+    _print_result(paper, check)
+    if check.mistake:
+        paper.row("", paper.ours(f"Likely mistake: {check.mistake.rstrip('.')}.", "bold yellow"))
+    if check.traceback:
+        paper.row("Your code", _frames(paper, check.traceback, place))
+    if check.output.strip():
+        paper.row("It printed", paper.theirs(excerpt(check.output)), gutter="│ ")
+    paper.row("Read", paper.ours(place.guide(milestone, task)))
+    paper.row("Run again", paper.ours(place.command(milestone), "cyan"))
+    paper.line()
+
+
+def _print_title(paper: Paper, task: Task) -> None:
+    title = Text.assemble(paper.ours(f"{task.id} {task.title}", "bold"), "  ")
+    title += paper.ours(words.outcome(task), STYLE[task.outcome])
+    if len(task.checks) > 1:
+        title += paper.ours(f", {passed_checks(task)} of {len(task.checks)} checks pass", "dim")
+    paper.block(title, indent=2, first=Text.assemble(paper.symbol(task.outcome), " "))
+
+
+def _print_result(paper: Paper, check: Check) -> None:
+    message = check.message.strip() or words.SENTENCE[check.outcome]
+    first, *details = excerpt(message, _MESSAGE, _MESSAGE_LINES).split("\n")
+    paper.row("Result", paper.theirs(first, "" if check.outcome == NOT_STARTED else STYLE[check.outcome]))
+    text = paper.theirs("\n".join(f"  {line}" for line in details))
+    # Details are numbers in columns: where they don't fit beside the label they get the whole width.
+    beside = 2 + LABEL if paper.width >= STACKED else 4
+    fits = all(beside + cell_len(line) + 2 <= paper.width for line in text.plain.split("\n"))
+    if details:
+        paper.block(text, indent=beside if fits else 2)
+
+
+def _frames(paper: Paper, frames: list[Frame], place: Place) -> Text:
+    """Return the frames, the innermost last; of a long recursion the beginning and the end."""
+    text = Text()
+    skipped = len(frames) - _FRAMES
+    for position, frame in enumerate(frames):
+        if skipped > 0 and 2 <= position < 2 + skipped:
+            if position == 2:
+                text += paper.ours(f"({skipped} more calls)\n", "dim")
+            continue
+        path = frame.file if "/" in frame.file or "\\" in frame.file else f"{place.submission}/{frame.file}"
+        text += paper.theirs(f"{one_line(path)}:{frame.line}")
+        text += paper.theirs(f", in {one_line(frame.function, 80)}\n", "dim")
+        if frame.source.strip():
+            text += paper.theirs(f"  {one_line(frame.source.strip(), 200)}\n", "bold")
+    text.right_crop(1)
+    return text

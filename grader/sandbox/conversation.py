@@ -1,0 +1,167 @@
+"""The judge's side of the wire: requests out, answers and the student's questions back, handles in between."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Protocol
+
+from .errors import StudentError, WorkerLost
+from .inside.wire import WireError, decode, encode
+
+Message = tuple[Any, list[Any]]
+Answer = Callable[[Any, list[Any]], Message]
+MAX_HANDLES = 100_000
+MAX_ITEMS = 1_000_000  # of something in the worker that a check iterates over
+
+
+class Transport(Protocol):
+    """Carries one request to where the student's code runs, and its reply back."""
+
+    def exchange(self, node: Any, buffers: list[Any], answer: Answer) -> Message:
+        """Send a request; call `answer` for each question that comes back first; return the reply."""
+
+
+class Callback:
+    """A function of the judge's that the student's code may call."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function = function
+
+
+class Items:
+    """An iterator of the judge's that the student's code may consume."""
+
+    def __init__(self, iterable: Iterable[Any]) -> None:
+        self.iterator = iter(iterable)
+
+
+class Handle:
+    """Something that stays in the worker: a function, a class, a module, a generator.
+
+    Attributes, calls, `len`, indexing and iteration go there; what comes back is a value or another handle.
+    """
+
+    def __init__(self, conversation: Conversation, number: int, type_name: str, can_be_called: bool) -> None:
+        self._conversation, self._number, self._type, self._callable = conversation, number, type_name, can_be_called
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return self._conversation.get(self._number, name)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call it there."""
+        return self._conversation.request("call", target=self._number, args=list(args), kwargs=kwargs)
+
+    def __len__(self) -> int:
+        try:
+            length = self._conversation.request("length", target=self._number)
+        except StudentError as error:
+            raise (TypeError(str(error)) if error.kind == "TypeError" else error) from None  # list() asks for a hint
+        if type(length) is not int or not 0 <= length <= MAX_ITEMS:
+            raise WorkerLost(nonsense="a length that is no length")
+        return length
+
+    def __getitem__(self, key: Any) -> Any:
+        return self._conversation.request("item", target=self._number, key=key)
+
+    def __iter__(self) -> Iterator[Any]:
+        iterator = self._conversation.request("iterate", target=self._number)
+        if not isinstance(iterator, Handle):
+            raise WorkerLost(nonsense="an iterator that is none")
+        for _ in range(MAX_ITEMS):
+            node, buffers = self._conversation.raw("next", target=iterator._number)
+            if isinstance(node, dict) and "stop" in node:
+                return
+            yield self._conversation.value(node, buffers)
+        raise WorkerLost(nonsense=f"more than {MAX_ITEMS} items")
+
+    def __repr__(self) -> str:
+        return f"<{self._type} in the worker>"
+
+
+class Conversation:
+    """Everything said between the judge and one worker."""
+
+    def __init__(self, transport: Transport) -> None:
+        self.transport = transport
+        self._served: list[Callback | Items] = []
+        self.answered = False  # whether the student's code has returned anything
+
+    def request(self, op: str, **fields: Any) -> Any:
+        """Ask the worker for something; StudentError when the student's code raises, WorkerLost when it is gone."""
+        return self.value(*self.raw(op, **fields))
+
+    def get(self, target: int | None, name: str) -> Any:
+        """Return an attribute of an object in the worker, or of the student's module."""
+        return self.request("get", target=target, name=name)
+
+    def raw(self, op: str, **fields: Any) -> Message:
+        """Send a request and return the reply undecoded."""
+        buffers: list[Any] = []
+        node = encode({"op": op, **fields}, buffers, self._refer_out)
+        return self.transport.exchange(node, buffers, self._answer)
+
+    def value(self, node: Any, buffers: list[Any]) -> Any:
+        """Turn a reply into the value it carries, or raise what it reports."""
+        if not isinstance(node, dict) or len(node) != 1:
+            raise WorkerLost(nonsense="a reply that is none")
+        if "error" in node:
+            raise read_error(node["error"])
+        if "ok" not in node:
+            raise WorkerLost(nonsense="a reply nobody asked for")
+        self.answered = True
+        try:
+            return decode(node["ok"], buffers, self._refer_in)
+        except WireError as error:
+            raise WorkerLost(nonsense=str(error)) from None
+        except RecursionError:
+            raise WorkerLost(nonsense="a value nested too deep") from None
+
+    def _refer_out(self, value: Any) -> dict[str, Any]:
+        if isinstance(value, Handle):
+            return {"handle": value._number}
+        if isinstance(value, Callback | Items):
+            self._served.append(value)
+            return {"callback" if isinstance(value, Callback) else "iterator": len(self._served) - 1}
+        raise TypeError(f"a check cannot send a {type(value).__name__} to the student's code")
+
+    def _refer_in(self, kind: str, content: Any) -> Handle:
+        match kind, content:
+            case "handle", [int(number), str(type_name), bool(can_be_called)] if 0 <= number < MAX_HANDLES:
+                return Handle(self, number, type_name[:200], can_be_called)
+        raise WireError(f"a value of the unknown kind {str(kind)[:40]!r}")
+
+    def _answer(self, node: Any, buffers: list[Any]) -> Message:
+        """Run one of the judge's functions for the student's code. The question may be forged."""
+        try:
+            question = decode(node, buffers, self._refer_in)
+            served = self._served[question["number"]]
+            args, kwargs = question["args"], question["kwargs"]
+        except (WireError, TypeError, KeyError, IndexError):
+            raise WorkerLost(nonsense="a question that is none") from None
+        out: list[Any] = []
+        if isinstance(served, Items):
+            try:
+                item = next(served.iterator)
+            except StopIteration:
+                return {"stop": True}, []
+            return {"ok": encode(item, out, self._refer_out)}, out
+        try:
+            value = served.function(*args, **kwargs)
+        except (TypeError, ValueError) as error:
+            return {"error": [type(error).__name__, str(error)]}, []
+        return {"ok": encode(value, out, self._refer_out)}, out
+
+
+def read_error(node: Any) -> Exception:
+    """Return the exception that a worker's error report stands for."""
+    match node:
+        case {"kind": str(kind), "bases": list(bases), "text": str(text), "frames": list(frames)}:
+            kept = []
+            for frame in frames[-20:]:
+                match frame:
+                    case [str(file), int(line), str(function)]:
+                        kept.append((file[:100], line, function[:100]))
+            return StudentError(kind[:100], [str(base)[:100] for base in bases[:20]], text[:4000], kept)
+    return WorkerLost(nonsense="an error report that is none")

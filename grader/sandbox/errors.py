@@ -1,0 +1,38 @@
+"""What can go wrong between judge and worker."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+class SandboxError(Exception):
+    """The sandbox itself does not work here: no fault of the submission."""
+
+
+@dataclass(eq=False)
+class StudentError(Exception):
+    """The student's code raised an exception. All of it is what the worker says."""
+
+    kind: str
+    bases: list[str] = field(default_factory=list)
+    text: str = ""
+    frames: list[tuple[str, int, str]] = field(default_factory=list)  # file, line, function
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.text}" if self.text else self.kind
+
+
+@dataclass(eq=False)
+class WorkerLost(Exception):
+    """The worker is gone before it answered: killed at a limit, crashed, or it spoke nonsense."""
+
+    limit: str | None = None  # time | memory | processes | output
+    exit_code: int | None = None  # above 128: killed by the signal exit_code - 128
+    nonsense: str | None = None  # what was wrong with its message
+
+    def __str__(self) -> str:
+        if self.limit:
+            return f"over the limit on {self.limit}"
+        if self.nonsense:
+            return f"the worker sent {self.nonsense}"
+        return f"the worker ended with exit code {self.exit_code}"

@@ -1,0 +1,290 @@
+"""The judge's hold on the fork server: boot it once, get a worker from it in milliseconds, replace it if it dies."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import shutil
+import socket
+import struct
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from typing import Any
+
+from . import bubblewrap, packages, users
+from .errors import SandboxError
+from .inside.wire import GREETING, MAX_ANSWER, Channel
+from .limits import Limits
+from .warden import Warden, kill_below, parent_of, signal_below
+from .worker import Worker
+
+BOOT_SECONDS = 60
+START = (
+    "import sys, json; sys.path[:] = json.loads(sys.argv[1]); "
+    "from inside.server import main; main(json.loads(sys.argv[2]))"
+)
+
+
+class ForkServer:
+    """A process with torch imported that forks a confined worker for each check. Linux only."""
+
+    def __init__(self, level: str) -> None:
+        self.level = level
+        self._process: subprocess.Popen[bytes] | None = None
+        self._control: socket.socket | None = None
+        self._pid = 0  # of the server itself, as the judge sees it
+        self._errors: Any = None
+        self._orders = 0
+        self._exits: dict[int, int] = {}  # of workers whose end nobody has asked for yet
+        self._spare: Order | None = None
+        self._warmed: set[str] = set()
+
+    reusable = False  # whether one worker may serve several checks
+
+    def boot(self) -> None:
+        """Start the server without waiting for it."""
+        if self._process is not None:
+            return
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+        ours.settimeout(BOOT_SECONDS)
+        root = os.geteuid() == 0
+        uid = users.server_uid() if root and self.level in ("bubblewrap", "user") else None
+        config = {"control": theirs.fileno(), "level": self.level, "uid": uid}
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 closed in close()
+        inner = self.level == "bubblewrap"
+        path = bubblewrap.python_path() if inner else outer_path()
+        argv = [str(packages.interpreter()), "-I", "-S", "-B", "-c", START, json.dumps(path), json.dumps(config)]
+        try:
+            self._process = subprocess.Popen(
+                bubblewrap.command(argv, as_root=root) if inner else argv,
+                stdin=subprocess.DEVNULL,
+                stdout=self._errors,
+                stderr=self._errors,
+                env=bubblewrap.environment() | ({"PATH": os.environ.get("PATH", "")} if inner else {}),
+                cwd="/",
+                pass_fds=(theirs.fileno(),),
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise SandboxError(f"the sandbox did not start ({error})") from None
+        finally:
+            theirs.close()
+        self._control = ours
+
+    def wait(self) -> None:
+        """Wait until the server is ready; SandboxError, with its own words, when it does not come up."""
+        self.boot()
+        assert self._control is not None
+        if self._pid:
+            return
+        data, pid = receive_with_pid(self._control)
+        if not data:
+            raise SandboxError(f"the sandbox did not start ({self._last_words()})")
+        self._pid = pid
+
+    def worker(self, limits: Limits, warm: tuple[str, ...] = ()) -> Worker:
+        """Return a fresh worker that has read nothing of the submission yet; `warm` modules are imported before."""
+        for attempt in (1, 2):
+            try:
+                return self._worker(limits, warm)
+            except (OSError, EOFError):
+                # The server is gone: at the levels without namespaces a worker can have signalled it.
+                self.close()
+                if attempt == 2:
+                    raise SandboxError("the sandbox's server died twice in a row") from None
+        raise AssertionError("unreachable")
+
+    def _worker(self, limits: Limits, warm: tuple[str, ...]) -> Worker:
+        self.wait()
+        self._take_reports()
+        order = self._take_spare(limits, warm) or self._order(limits, warm)
+        if self.level == "bubblewrap":
+            # The next check most likely wants the same: its worker is forked while this one is at work.
+            self._spare = self._order(limits, ())
+        pid = order.wait_until_ready()
+        keeper = parent_of(pid)
+        # At the process level a worker can kill its keeper, so there everything below the server is watched.
+        root = self._pid if self.level == "process" else keeper
+
+        def kill() -> None:
+            kill_below(keeper)  # the keeper still collects its worker; then what escaped it
+            kill_below(root)
+            if order.uid is not None:
+                users.kill_all(order.uid)
+
+        def finish(wait: bool) -> int | None:
+            signal_below(keeper)  # not the keeper itself: it says how its worker ended, and ends
+            if self.level == "bubblewrap" and not wait:
+                return None  # process 1 of its namespace is being killed, and all that is in there with it
+            code = self._ended(order.number)
+            kill()
+            order.remove_folder()
+            return code
+
+        warden = Warden(root, order.output, limits, kill)
+        worker = Worker(Channel(fd := order.channel.detach(), fd, MAX_ANSWER), warden, finish)
+        warden.rebase()
+        warden.start()
+        return worker
+
+    def _order(self, limits: Limits, warm: tuple[str, ...]) -> Order:
+        """Ask the server for a worker without waiting for it."""
+        assert self._control is not None
+        self._orders += 1
+        self._warmed |= set(warm)
+        order = Order(self._orders, self.level, limits, frozenset(self._warmed))
+        with order.inner_ends() as descriptors:
+            socket.send_fds(self._control, [order.request(warm)], descriptors)
+        return order
+
+    def _take_spare(self, limits: Limits, warm: tuple[str, ...]) -> Order | None:
+        spare, self._spare = self._spare, None
+        if spare is None or (spare.limits.for_worker() == limits.for_worker() and spare.warmed >= set(warm)):
+            return spare
+        spare.cancel()
+        return None
+
+    def _ended(self, number: int) -> int | None:
+        """Return how the keeper says that this worker ended, or None when the server is gone too."""
+        assert self._control is not None
+        try:
+            while number not in self._exits:
+                data, _ = receive_with_pid(self._control)
+                report = json.loads(data)
+                self._exits[report["id"]] = report["ended"]
+            return self._exits.pop(number)
+        except (OSError, ValueError, KeyError):
+            self.close()
+            return None
+
+    def _take_reports(self) -> None:
+        """Read the reports that nobody has asked for: where they pile up, the server waits until somebody does."""
+        assert self._control is not None
+        while select.select([self._control], [], [], 0)[0]:
+            data, _ = receive_with_pid(self._control)
+            if not data:
+                raise EOFError
+            report = json.loads(data)
+            self._exits[report["id"]] = report["ended"]
+
+    def _last_words(self) -> str:
+        assert self._process is not None
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(timeout=5)
+        self._errors.seek(0)
+        lines = self._errors.read().decode("utf-8", "replace").strip().splitlines()
+        return lines[-1] if lines else f"exit code {self._process.returncode}"
+
+    def close(self) -> None:
+        """End the server and everything below it."""
+        if self._process is None:
+            return
+        if self._spare is not None:
+            self._spare.cancel()
+        if self._control is not None:
+            self._control.close()
+        kill_below(self._process.pid)
+        self._process.kill()
+        self._process.wait()
+        self._errors.close()
+        self._process, self._control, self._pid, self._spare = None, None, 0, None
+        self._exits.clear()
+        self._warmed.clear()
+
+
+class Order:
+    """A worker that was asked for: the judge's ends of its channel and of the pipe for what it prints."""
+
+    def __init__(self, number: int, level: str, limits: Limits, warmed: frozenset[str]) -> None:
+        self.number, self.limits, self.warmed = number, limits, warmed
+        self.uid = users.worker_uid() if level == "user" else None
+        self.folder = "/tmp" if level == "bubblewrap" else private_folder(self.uid)
+        self._own_folder = level != "bubblewrap"
+        self.channel, self._inner_channel = socket.socketpair()
+        self.channel.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+        self.output, self._inner_output = os.pipe()
+
+    def request(self, warm: tuple[str, ...]) -> bytes:
+        """Return the message to the server."""
+        plain = {
+            "id": self.number,
+            "limits": self.limits.for_worker(),
+            "folder": self.folder,
+            "uid": self.uid,
+            "warm": list(warm),
+        }
+        return json.dumps(plain).encode()
+
+    @contextlib.contextmanager
+    def inner_ends(self) -> Iterator[list[int]]:
+        """Lend the worker's ends, to be sent to it; here they are closed afterwards."""
+        try:
+            yield [self._inner_channel.fileno(), self._inner_output]
+        except OSError:
+            self.cancel()
+            raise
+        finally:
+            self._inner_channel.close()
+            os.close(self._inner_output)
+
+    def wait_until_ready(self) -> int:
+        """Return the worker's process id as the judge sees it. Its greeting comes before it reads any student's line.
+
+        Raises SandboxError with the server's words when a fork could not be confined, EOFError when there is no server.
+        """
+        self.channel.settimeout(BOOT_SECONDS)
+        data, pid = receive_with_pid(self.channel)
+        if data != GREETING:
+            words = os.read(self.output, 4096) if not data else b""
+            self.cancel()
+            if words:
+                raise SandboxError(words.decode("utf-8", "replace").strip().splitlines()[-1])
+            raise EOFError
+        self.channel.settimeout(None)
+        return pid
+
+    def cancel(self) -> None:
+        """Give the order up; a worker that finds its channel closed ends by itself."""
+        self.channel.close()
+        os.close(self.output)
+        self.remove_folder()
+
+    def remove_folder(self) -> None:
+        """Remove the worker's private folder, where it is one of this machine's own."""
+        if self._own_folder:
+            remove_tree(self.folder)
+
+
+def outer_path() -> list[str]:
+    """Return what a worker imports from where no file system of its own hides the rest."""
+    return [str(packages.INSIDE.parent), *packages.standard_library(), *packages.site_folders()]
+
+
+def private_folder(uid: int | None) -> str:
+    """Make a folder for one worker, its own alone."""
+    folder = tempfile.mkdtemp(prefix="scratchwork-")
+    if uid is not None:
+        os.chown(folder, uid, uid)
+    return folder
+
+
+def remove_tree(folder: str) -> None:
+    """Remove a worker's folder, also one that was nested deeper than Python's own function can follow."""
+    try:
+        shutil.rmtree(folder, ignore_errors=True)
+    except RecursionError:
+        subprocess.run(["rm", "-rf", "--", folder], check=False)
+
+
+def receive_with_pid(control: socket.socket) -> tuple[bytes, int]:
+    """Receive one message and the process id of its sender, as this process sees it."""
+    size = struct.calcsize("3i")
+    data, ancillary, _, _ = control.recvmsg(65536, socket.CMSG_SPACE(size))
+    for level, kind, content in ancillary:
+        if level == socket.SOL_SOCKET and kind == socket.SCM_CREDENTIALS:
+            return data, struct.unpack("3i", content[:size])[0]
+    return data, 0

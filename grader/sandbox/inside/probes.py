@@ -1,0 +1,108 @@
+"""Trusted helper code that the judge runs inside the worker, next to the student's.
+
+Nothing it returns is evidence, since the student's code runs in the same process; a check uses it to withhold points,
+or compares the values that it brings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+PROBES: dict[str, Callable[..., Any]] = {}
+
+
+def probe(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Make a function callable as `student.probe.<its name>`."""
+    PROBES[function.__name__] = function
+    return function
+
+
+@probe
+def mutated(function: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
+    """Call a function and return its `result` and its positional `args` as they are afterwards."""
+    result = function(*args, **kwargs)
+    return {"result": result, "args": list(args)}
+
+
+@probe
+def consume(iterable: Iterable[int]) -> dict[str, Any]:
+    """Iterate to the end without keeping the items: their `count`, their `sum`, and the `last` eight."""
+    count, total, last = 0, 0, []
+    for item in iterable:
+        count += 1
+        total += item
+        last.append(item)
+        if len(last) > 8:
+            del last[0]
+    return {"count": count, "sum": total, "last": last}
+
+
+@probe
+def gradients(function: Any, args: list[Any], weights: Any, kwargs: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Differentiate `(function(*args) * weights).sum()` by every floating argument and every parameter.
+
+    Returns `args` (a gradient or None for each) and `parameters` (name → gradient or None) of a module.
+    """
+    import torch
+
+    inputs = []
+    for arg in args:
+        if isinstance(arg, torch.Tensor) and arg.is_floating_point():
+            arg = arg.detach().clone().requires_grad_(True)
+        inputs.append(arg)
+    parameters = dict(function.named_parameters()) if isinstance(function, torch.nn.Module) else {}
+    for parameter in parameters.values():
+        parameter.grad = None
+    output = function(*inputs, **(kwargs or {}))
+    (output * weights).sum().backward()
+    return {
+        "args": [getattr(arg, "grad", None) if isinstance(arg, torch.Tensor) else None for arg in inputs],
+        "parameters": {name: parameter.grad for name, parameter in parameters.items()},
+    }
+
+
+@probe
+def parameters(module: Any) -> dict[str, Any]:
+    """Return the values of a module's parameters by name, each once."""
+    return {name: parameter.detach().clone() for name, parameter in module.named_parameters()}
+
+
+@probe
+def fake_device(
+    function: Any, args: list[Any], kwargs: dict[str, Any] | None = None, device: str = "cuda"
+) -> dict[str, str]:
+    """Run a function or module with fake tensors on a device that need not exist, and look for device mix-ups.
+
+    The `verdict` is "mismatch" only for torch's own device-mismatch error, "ok" when the call went through, and
+    "unknown" for any other error: data-dependent control flow is right on a real device and impossible on a fake one.
+    """
+    import copy
+
+    import torch
+    from torch._subclasses.fake_tensor import FakeTensorMode
+
+    mode = FakeTensorMode(allow_non_fake_inputs=True)
+
+    def fake(value: Any) -> Any:
+        if isinstance(value, torch.nn.Parameter):
+            return torch.nn.Parameter(fake(value.data), requires_grad=False)
+        if isinstance(value, torch.Tensor):
+            return torch.empty(value.shape, dtype=value.dtype, device=device)
+        return value
+
+    try:
+        if isinstance(function, torch.nn.Module):
+            function = copy.deepcopy(function)
+        with mode, torch.no_grad():
+            if isinstance(function, torch.nn.Module):
+                for module in function.modules():
+                    for table in (module._parameters, module._buffers):
+                        for name, value in table.items():
+                            table[name] = fake(value)
+            function(*[fake(arg) for arg in args], **{name: fake(arg) for name, arg in (kwargs or {}).items()})
+    except Exception as error:
+        text = str(error)
+        mixed = "two different devices" in text or "Expected all tensors to be on the same device" in text
+        return {"verdict": "mismatch" if mixed else "unknown", "message": text[:500]}
+    return {"verdict": "ok", "message": ""}

@@ -1,0 +1,177 @@
+"""The fork server: it has torch imported, runs no student code, computes nothing, and forks a worker for each check.
+
+The server reads requests from a control socket. Each request brings two descriptors: the worker's channel and the pipe
+for what it prints. A *keeper* is forked, which enters namespaces of its own and forks the worker; it waits for the
+worker and ends with it, and the server reports how.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import importlib
+import json
+import os
+import select
+import signal
+import socket
+import sys
+from typing import Any
+
+from . import linux
+from .confine import become_keeper, confine, settings
+from .session import Session
+from .wire import Channel, WireError
+
+MAX_REQUEST = 65536
+
+
+def main(config: dict[str, Any]) -> None:
+    """Import what is heavy, become an ordinary user, and serve until the judge closes the control socket."""
+    control = socket.socket(fileno=config["control"])
+    linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)
+    linux.prctl(linux.PR_SET_CHILD_SUBREAPER, 1)  # what outlives its keeper comes here, where the judge finds it
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    import_heavy()
+    if config["uid"]:
+        become_user(config["uid"], keep_switching=config["level"] == "user")
+    # Neither a fork nor another process of the same user may trace the server or read its memory.
+    linux.prctl(linux.PR_SET_DUMPABLE, 0)
+    gc.collect()
+    gc.freeze()
+    control.send(json.dumps({"ready": os.getuid()}).encode())
+    serve(control, config)
+
+
+def import_heavy() -> None:
+    """Import what submissions use, once, before any fork. No thread starts: OpenBLAS and OpenMP are told not to."""
+    import collections  # noqa: F401
+    import dataclasses  # noqa: F401
+    import heapq  # noqa: F401
+
+    import jaxtyping  # noqa: F401
+    import numpy  # noqa: F401
+    import regex  # noqa: F401
+    import torch
+    import torch.nn.functional  # noqa: F401
+
+
+def become_user(uid: int, keep_switching: bool) -> None:
+    """Leave root for good; with `keep_switching`, keep just the right to take on another user id."""
+    if keep_switching:
+        linux.prctl(linux.PR_SET_KEEPCAPS, 1)
+    os.setgroups([])
+    os.setresgid(uid, uid, uid)
+    os.setresuid(uid, uid, uid)
+    if keep_switching:
+        linux.set_capabilities((linux.CAP_SETUID, linux.CAP_SETGID))
+
+
+def serve(control: socket.socket, config: dict[str, Any]) -> None:
+    """Fork on request and report every keeper's end."""
+    poll = select.poll()
+    poll.register(control, select.POLLIN)
+    keepers: dict[int, tuple[int, int]] = {}  # descriptor readable at its end -> process id, number of the order
+    while True:
+        for fd, _ in poll.poll():
+            if fd == control.fileno():
+                data, fds, _, _ = socket.recv_fds(control, MAX_REQUEST, 2)
+                if not data:
+                    return
+                request = json.loads(data)
+                for name in request["warm"]:
+                    importlib.import_module(name)  # here, once, instead of in every fork
+                pid = fork_keeper(control, request, fds, config)
+                for received in fds:
+                    os.close(received)
+                end = os.pidfd_open(pid)
+                keepers[end] = pid, request["id"]
+                poll.register(end, select.POLLIN)
+            else:
+                poll.unregister(fd)
+                pid, number = keepers.pop(fd)
+                _, status = os.waitpid(pid, 0)
+                os.close(fd)
+                collect_orphans(bool(keepers))
+                control.send(json.dumps({"id": number, "ended": os.waitstatus_to_exitcode(status)}).encode())
+
+
+def collect_orphans(keepers_left: bool) -> None:
+    """Collect the dead that a keeper left behind."""
+    with contextlib.suppress(ChildProcessError):
+        while not keepers_left and os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+
+
+def fork_keeper(control: socket.socket, request: dict[str, Any], fds: list[int], config: dict[str, Any]) -> int:
+    """Fork the keeper, and in it the worker; return the keeper's process id."""
+    pid = os.fork()
+    if pid:
+        return pid
+    code = 70
+    try:
+        control.close()
+        level, limits = config["level"], settings(request)
+        become_keeper(level, limits)
+        worker = os.fork()
+        if worker == 0:
+            confine(level, limits, request.get("uid"))
+            run_worker(fds[0], fds[1], request["folder"], "cpu", limits.threads)
+        for fd in fds:
+            os.close(fd)
+        _, status = os.waitpid(worker, 0)
+        code = os.waitstatus_to_exitcode(status)
+        code = 128 - code if code < 0 else code
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            os.write(fds[1], f"the sandbox could not confine a fork: {error}\n".encode())
+        code = 71
+    finally:
+        os._exit(code)
+
+
+def run_worker(channel_fd: int, output_fd: int, folder: str, device: str, threads: int) -> None:
+    """Serve the judge over the channel until it closes. Never returns."""
+    null = os.open(os.devnull, os.O_RDWR)
+    os.dup2(null, 0)
+    os.dup2(output_fd, 1)
+    os.dup2(output_fd, 2)
+    channel_fd = os.dup2(channel_fd, 3)
+    os.closerange(4, 256)
+    os.chdir(folder)
+    sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 it stays open as long as the process
+    sys.stdout = open(1, "w", encoding="utf-8", errors="backslashreplace", closefd=False, buffering=1)  # noqa: SIM115
+    sys.stderr = open(2, "w", encoding="utf-8", errors="backslashreplace", closefd=False, buffering=1)  # noqa: SIM115
+    serve_judge(Channel(channel_fd, channel_fd), Session(folder, device), threads)
+
+
+def serve_judge(channel: Channel, session: Session, threads: int) -> None:
+    """Answer the judge's requests one by one; ends the process when the judge hangs up."""
+    import torch
+
+    torch.set_num_threads(threads)
+
+    def ask(node: Any, buffers: list[Any]) -> tuple[Any, list[bytearray]]:
+        channel.send(node, buffers)
+        return channel.receive()
+
+    try:
+        channel.send({"ready": True}, [])
+        while True:
+            node, buffers = channel.receive()
+            reply, reply_buffers = session.handle(node, buffers, ask)
+            for stream in (sys.stdout, sys.stderr):
+                with contextlib.suppress(Exception):  # the student's code may have put anything in their place
+                    stream.flush()
+            try:
+                channel.send(reply, reply_buffers)
+            except WireError as error:
+                channel.send({"error": {"kind": "WireError", "bases": [], "text": str(error), "frames": []}}, [])
+    except (EOFError, OSError):
+        os._exit(0)
+    except BaseException:
+        os._exit(72)
+
+
+if __name__ == "__main__":
+    main(json.loads(sys.argv[1]))

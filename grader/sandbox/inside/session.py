@@ -1,0 +1,248 @@
+"""What a worker does with the judge's requests: load the submission, get names, call them, run probes."""
+
+from __future__ import annotations
+
+import builtins
+import importlib
+import linecache
+import os
+import re
+import sys
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+from . import facts, probes, shortcuts
+from .wire import WireError, decode, encode
+
+PACKAGE = "exercises"
+MAX_TEXT = 4000  # characters of an exception's text that are sent
+
+Message = tuple[Any, list[Any]]
+Ask = Callable[[Any, list[Any]], Message]
+
+
+class Callback:
+    """A function of the judge's, as the student's code sees it: calling it asks the judge."""
+
+    def __init__(self, session: Session, number: int) -> None:
+        self._session, self._number = session, number
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the judge's function with these values and return its answer."""
+        return self._session.ask_judge("callback", self._number, list(args), kwargs)
+
+
+class JudgeIterator:
+    """An iterator of the judge's: each item is fetched when it is asked for."""
+
+    def __init__(self, session: Session, number: int) -> None:
+        self._session, self._number = session, number
+
+    def __iter__(self) -> JudgeIterator:
+        return self
+
+    def __next__(self) -> Any:
+        return self._session.ask_judge("next", self._number, [], {})
+
+
+class Session:
+    """One submission loaded in this process, and the objects in it that the judge holds handles to."""
+
+    def __init__(self, folder: str, device: str = "cpu") -> None:
+        self.folder, self.device = folder, device
+        self.module: Any = None
+        self.objects: dict[int, Any] = {}
+        self._numbers: dict[int, int] = {}
+        self._ask: Ask | None = None
+        self.files = 0
+
+    # ── requests ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def handle(self, node: Any, buffers: list[bytearray], ask: Ask) -> Message:
+        """Carry out one request and return the reply; whatever the student's code raises becomes part of it."""
+        self._ask = ask
+        try:
+            request = self._decode(node, buffers)
+            value = getattr(self, "do_" + request.pop("op"))(**request)
+            return self._reply("ok", value)
+        except StopIteration as stop:
+            if node_is_next(node):
+                return {"stop": True}, []
+            return self._failure(stop)
+        except BaseException as error:
+            return self._failure(error)
+
+    def do_inspect(self, sources: dict[str, bytes]) -> Any:
+        """Read the sources without running them: syntax, imports, names used."""
+        return {name: facts.read(data) for name, data in sources.items()}
+
+    def do_load(
+        self, sources: dict[str, bytes], module: str, trace: list[str], blocked: list[str], dice: int | None = None
+    ) -> None:
+        """Write the sources as a package in the private folder, seed all dice, and import one module of it."""
+        if dice is not None:
+            roll(dice)
+        root = os.path.join(self.folder, PACKAGE)
+        os.makedirs(root, exist_ok=True)
+        for name, data in sources.items():
+            with open(os.path.join(root, name), "wb") as file:
+                file.write(data)
+        sys.path.insert(0, self.folder)
+        sys.dont_write_bytecode = True
+        for name in [name for name in sys.modules if name.split(".")[0] == PACKAGE]:
+            del sys.modules[name]
+        importlib.invalidate_caches()
+        linecache.checkcache()
+        shortcuts.refuse_imports(blocked, root)
+        shortcuts.trace(trace)
+        self.module = importlib.import_module(f"{PACKAGE}.{module}")
+
+    def do_get(self, target: int | None, name: str) -> Any:
+        """Return an attribute of a held object, or of the student's module."""
+        return getattr(self._object(target), name)
+
+    def do_call(self, target: int | None, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """Call a held object."""
+        result = self._object(target)(*args, **kwargs)
+        return result if self.device == "cpu" else placed(result, self.device)
+
+    def do_length(self, target: int) -> int:
+        """Return the length of a held object."""
+        return len(self._object(target))
+
+    def do_item(self, target: int, key: Any) -> Any:
+        """Return one item of a held object."""
+        return self._object(target)[key]
+
+    def do_iterate(self, target: int) -> Any:
+        """Return a handle to an iterator over a held object."""
+        return HandleTo(iter(self._object(target)))
+
+    def do_next(self, target: int) -> Any:
+        """Return the next item of a held iterator."""
+        return next(self._object(target))
+
+    def do_file(self, name: str, data: bytes) -> str:
+        """Place a file in the private folder and return its path."""
+        self.files += 1
+        folder = os.path.join(self.folder, f"files{self.files}")
+        os.makedirs(folder)
+        path = os.path.join(folder, os.path.basename(name))
+        with open(path, "wb") as file:
+            file.write(data)
+        return path
+
+    def do_probe(self, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """Run trusted helper code in this process; its answer is a claim."""
+        return probes.PROBES[name](*args, **kwargs)
+
+    def do_shortcuts(self) -> list[str]:
+        """Return the library shortcuts that were called since loading."""
+        return shortcuts.seen()
+
+    # ── values ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def ask_judge(self, kind: str, number: int, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """Have the judge call one of its functions, or advance one of its iterators."""
+        if self._ask is None:
+            raise RuntimeError("the judge is not listening")
+        buffers: list[Any] = []
+        node = encode({"kind": kind, "number": number, "args": args, "kwargs": kwargs}, buffers, self._hold)
+        answer, answer_buffers = self._ask({"ask": node}, buffers)
+        if "stop" in answer:
+            raise StopIteration
+        if "error" in answer:
+            kind_of_error = getattr(builtins, str(answer["error"][0]), RuntimeError)
+            raise kind_of_error(answer["error"][1])
+        return self._decode(answer["ok"], answer_buffers)
+
+    def _object(self, target: int | None) -> Any:
+        return self.module if target is None else self.objects[target]
+
+    def _reply(self, kind: str, value: Any) -> Message:
+        buffers: list[Any] = []
+        try:
+            return {kind: encode(value, buffers, self._hold)}, buffers
+        except WireError as error:
+            return self._failure(error)
+
+    def _hold(self, value: Any) -> dict[str, Any]:
+        """Keep an object here and send its number; the same object gets the same number."""
+        if type(value) is HandleTo:
+            value = value.value
+        number = self._numbers.get(id(value))
+        if number is None:
+            number = len(self.objects) + 1
+            self.objects[number] = value
+            self._numbers[id(value)] = number
+        return {"handle": [number, _type_name(value), bool(callable(value))]}
+
+    def _decode(self, node: Any, buffers: list[bytearray]) -> Any:
+        return decode(node, buffers, self._refer, self.device)
+
+    def _refer(self, kind: str, content: Any) -> Any:
+        if kind == "handle":
+            return self.objects[content]
+        if kind == "callback":
+            return Callback(self, content)
+        if kind == "iterator":
+            return JudgeIterator(self, content)
+        raise WireError(f"a value of unknown kind {kind}")
+
+    def _failure(self, error: BaseException) -> Message:
+        """Describe an exception by plain strings and numbers."""
+        try:
+            text = str(error)[:MAX_TEXT]
+        except BaseException:
+            text = "(its text could not be read)"
+        bases = [base.__name__ for base in type(error).__mro__ if base not in (object, BaseException)]
+        root = os.path.join(self.folder, PACKAGE) + os.sep
+        frames = []
+        for frame, line in traceback.walk_tb(error.__traceback__):
+            if frame.f_code.co_filename.startswith(root):
+                frames.append([frame.f_code.co_filename[len(root) :], line, frame.f_code.co_name])
+        if isinstance(error, SyntaxError) and str(error.filename or "").startswith(root):
+            frames.append([str(error.filename)[len(root) :], error.lineno or 1, "<module>"])
+            text = str(error.msg)
+        text = re.sub(re.escape(root) + "?", "", text)
+        return {"error": {"kind": type(error).__name__, "bases": bases, "text": text, "frames": frames[-20:]}}, []
+
+
+def roll(seed: int) -> None:
+    """Seed Python's, NumPy's and torch's own random numbers, so that a run can be repeated exactly."""
+    import random
+
+    import numpy
+    import torch
+
+    random.seed(seed)
+    numpy.random.seed(seed)
+    torch.manual_seed(seed)
+
+
+class HandleTo:
+    """Marks a value that must stay here even if it could cross."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+
+def placed(value: Any, device: str) -> Any:
+    """Move a module that was just made to the device in use, as everybody's script does."""
+    import torch
+
+    return value.to(device) if isinstance(value, torch.nn.Module) else value
+
+
+def node_is_next(node: Any) -> bool:
+    """Whether a request asks for the next item of an iterator, where StopIteration is the end and no error."""
+    return isinstance(node, dict) and ["op", "next"] in node.get("dict", [])
+
+
+def _type_name(value: Any) -> str:
+    kind = type(value)
+    try:
+        return f"{kind.__module__}.{kind.__qualname__}"[:200]
+    except BaseException:
+        return "an unnameable type"

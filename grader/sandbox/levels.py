@@ -1,0 +1,94 @@
+"""Isolation levels: which one this machine offers, what each does not stop, and falling back in one clear line."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from . import bubblewrap, packages, users
+from .errors import SandboxError
+from .forking import ForkServer
+from .inline import InlineWorkers
+from .starting import FreshWorkers
+
+LEVELS = ("bubblewrap", "user", "process", "inline")
+OFFICIAL = ("bubblewrap", "user")
+REPOSITORY = Path(__file__).resolve().parents[2]
+# What a worker has no business to read: absent at the bubblewrap level, made unreadable at the user level.
+PRIVATE = ("grader/suites", "grader/judge", "solutions", "fixtures", "tests", "submissions", ".git", ".scratchwork")
+
+GAPS = {
+    "bubblewrap": [],
+    "user": ["the user level does not stop network access, and does not limit the disk space that many files take"],
+    "process": [
+        "the process level hides nothing on this machine from the submission: it is for practice, "
+        "on code that you would run yourself"
+    ],
+    "inline": ["the inline level has no sandbox and no limits: it is for debugging your own code"],
+}
+
+
+def platform_forks(device: str) -> bool:
+    """Whether a process with torch imported may fork here: on Linux, before any accelerator is touched."""
+    return sys.platform.startswith("linux") and device == "cpu"
+
+
+def unavailable(level: str) -> str | None:
+    """Return why a level cannot be used here, in words for one line, or None."""
+    if level == "bubblewrap":
+        return bubblewrap.unavailable()
+    if level == "user":
+        return _user_unavailable()
+    return None
+
+
+def _user_unavailable() -> str | None:
+    if not sys.platform.startswith("linux") or os.geteuid() != 0:
+        return "the user level needs Linux and a judge that runs as root"
+    needed = [packages.interpreter(), Path(packages.standard_library()[0]), packages.INSIDE]
+    needed += list(packages.allowed_packages().values())
+    for path in needed:
+        if not users.readable_by_others(path):
+            return f"other users cannot read {path}, which a worker needs"
+    return None
+
+
+def workers(level: str, device: str, capture_inline: bool = False) -> Any:
+    """Return what hands out workers at a level; nothing is started yet."""
+    if level == "inline":
+        return InlineWorkers(device, capture_inline)
+    if level == "user":
+        users.hide([REPOSITORY / name for name in PRIVATE])
+    if platform_forks(device):
+        return ForkServer(level)
+    return FreshWorkers(level, device)
+
+
+def choose(wanted: str, device: str, note: Callable[[str], None]) -> Any:
+    """Return workers at the level wanted; `auto` takes the strongest that works and notes each fall in one line.
+
+    Raises SandboxError when a level asked for by name does not work here.
+    """
+    if wanted != "auto":
+        reason = unavailable(wanted)
+        if reason is None:
+            return workers(wanted, device)
+        raise SandboxError(f"the isolation level {wanted} does not work here: {reason}")
+    for level in LEVELS[:3]:
+        reason = unavailable(level)
+        if reason is None:
+            return workers(level, device)
+        if level != "user":  # that root alone has one more level interests nobody else
+            note(f"The isolation level {level} does not work here: {reason}.")
+    raise SandboxError("no isolation level works here")
+
+
+def fall_back(failed: str, device: str) -> Any | None:
+    """Return workers at the next weaker level than one that failed to start, or None."""
+    for level in LEVELS[LEVELS.index(failed) + 1 : 3]:
+        if unavailable(level) is None:
+            return workers(level, device)
+    return None

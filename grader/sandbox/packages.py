@@ -1,0 +1,69 @@
+"""What a worker may see of this Python: the interpreter, its standard library, and the allowed packages."""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+import sys
+import sysconfig
+from importlib import metadata
+from pathlib import Path
+
+ALLOWED = ("torch", "numpy", "regex", "jaxtyping")
+INSIDE = Path(__file__).parent / "inside"
+
+
+def interpreter() -> Path:
+    """Return the real interpreter binary behind a virtual environment."""
+    return Path(os.path.realpath(getattr(sys, "_base_executable", None) or sys.executable))
+
+
+def standard_library() -> list[str]:
+    """Return the folders of the standard library, in the order of `sys.path`."""
+    library = sysconfig.get_path("stdlib")
+    return [library, os.path.join(library, "lib-dynload")]
+
+
+def interpreter_files() -> list[str]:
+    """Return files and folders outside the standard library that the interpreter itself needs."""
+    files = [str(interpreter())]
+    folder = sysconfig.get_config_var("LIBDIR")
+    if sysconfig.get_config_var("Py_ENABLE_SHARED") and folder and os.path.isdir(folder):
+        files += [os.path.join(folder, name) for name in os.listdir(folder) if name.startswith("libpython")]
+    return files
+
+
+@functools.cache
+def allowed_packages() -> dict[str, Path]:
+    """Return what the allowed packages and their dependencies put into site-packages: name there → path.
+
+    Raises RuntimeError when one of the allowed packages is not installed.
+    """
+    found: dict[str, Path] = {}
+    waiting, seen = list(ALLOWED), set()
+    while waiting:
+        name = re.sub(r"[-_.]+", "-", waiting.pop()).lower()
+        if name in seen:
+            continue
+        seen.add(name)
+        try:
+            distribution = metadata.distribution(name)
+        except metadata.PackageNotFoundError:
+            if name in ALLOWED:
+                raise RuntimeError(f"the package {name} is not installed in this environment") from None
+            continue  # a dependency for another platform
+        for file in distribution.files or ():
+            top = file.parts[0]
+            if top in ("..", "bin", "__pycache__") or (len(file.parts) == 1 and not top.endswith((".py", ".so"))):
+                continue
+            found[top] = Path(str(distribution.locate_file(top)))
+        for requirement in distribution.requires or ():
+            if "extra ==" not in requirement:
+                waiting.append(re.split(r"[ ;<>=!~\[(]", requirement, maxsplit=1)[0])
+    return {name: path for name, path in found.items() if path.exists()}
+
+
+def site_folders() -> list[str]:
+    """Return the site-packages folders that hold the allowed packages."""
+    return sorted({str(path.parent) for path in allowed_packages().values()})

@@ -1,0 +1,243 @@
+"""The warden: a thread of the judge that watches one worker from outside and kills it when it goes over a limit."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+
+import psutil
+
+from .limits import Limits
+
+LOOK_EVERY = 0.02  # seconds
+POLLING = sys.platform != "win32"  # pipes cannot be waited for with select there
+MEGABYTE = 2**20
+
+TIME, MEMORY, PROCESSES, OUTPUT = "time", "memory", "processes", "output"
+
+
+class Warden:
+    """Watches the processes below one process, reads what they print, and kills them all at the limit."""
+
+    def __init__(
+        self, root: int, output_fd: int, limits: Limits, kill: Callable[[], None], itself: bool = False
+    ) -> None:
+        self.root, self.limits = root, limits
+        self._own = [root] if itself else []
+        self.broken: str | None = None  # which limit was gone over
+        self.output = bytearray()
+        self.peak = 0
+        self._output_fd, self._kill = output_fd, kill
+        if POLLING:
+            os.set_blocking(output_fd, False)
+        self._left: float | None = None  # seconds that the student's code may still take; None: no limit
+        self._since: float | None = time.monotonic()  # since when the clock runs; None: it is stopped
+        self._baseline = 0
+        self._done = threading.Event()
+        self._reading = threading.Lock()
+        self._reader = threading.Thread(target=self._read, name="warden-output", daemon=True)
+
+    def start(self) -> None:
+        """Begin to watch."""
+        threading.Thread(target=self._watch, name="warden", daemon=True).start()
+        self._reader.start()
+
+    def rebase(self) -> None:
+        """Count memory from here: what a fork shares with its server is not the submission's."""
+        self._baseline = sum(_memory_of(pid) for pid in self._watched())
+        self.peak = 0
+
+    def allow(self, seconds: float | None) -> None:
+        """Kill the worker this many seconds from now; None: never."""
+        self._left, self._since = seconds, time.monotonic()
+
+    def run_clock(self, runs: bool) -> None:
+        """Let the clock run on, or stop it for a while."""
+        now = time.monotonic()
+        since, self._since = self._since, now if runs else None
+        if since is not None and self._left is not None:
+            self._left -= now - since
+
+    def stop(self) -> None:
+        """Stop watching, and have all that the worker has printed."""
+        self._done.set()
+        if POLLING:
+            with self._reading:
+                while self._take():
+                    pass
+                os.close(self._output_fd)
+        else:
+            self._reader.join(timeout=2)
+
+    def memory(self) -> int:
+        """Return by how many bytes the worker and what it started have grown."""
+        return max(0, sum(_memory_of(pid) for pid in self._watched()) - self._baseline)
+
+    def cpu_seconds(self) -> float:
+        """Return the processor time that the worker and what it started have used."""
+        total = 0.0
+        for pid in self._watched():
+            with contextlib.suppress(psutil.Error):
+                used = psutil.Process(pid).cpu_times()
+                total += used.user + used.system
+                # What its children used that have ended; psutil has no such figure on Windows and macOS.
+                total += getattr(used, "children_user", 0.0) + getattr(used, "children_system", 0.0)
+        return total
+
+    def _watched(self) -> list[int]:
+        return self._own + below(self.root)
+
+    def _watch(self) -> None:
+        try:
+            self._look()
+        except Exception:  # whatever a hostile process makes the system say: a watch that fails must not go unnoticed
+            self._break(TIME)
+            raise
+
+    def _look(self) -> None:
+        while not self._done.wait(LOOK_EVERY):
+            left, since = self._left, self._since
+            if left is not None and since is not None and time.monotonic() - since > left:
+                return self._break(TIME)
+            pids = self._watched()
+            if len(pids) > self.limits.processes:
+                return self._break(PROCESSES)
+            grown = sum(_memory_of(pid) for pid in pids) - self._baseline
+            self.peak = max(self.peak, grown)
+            most = self.limits.memory_mb * MEGABYTE
+            # The quick sum counts what forks share once for each; the dearer one is asked only when that is too much.
+            if grown > most and sum(_share_of(pid) for pid in pids) > most:
+                return self._break(MEMORY)
+            if len(self.output) > self.limits.output_kb * 1024:
+                return self._break(OUTPUT)
+        return None
+
+    def _break(self, limit: str) -> None:
+        self.broken = limit
+        self._kill()
+
+    def _read(self) -> None:
+        """Collect what the worker prints, until the end or until `stop` takes over."""
+        while not self._done.is_set():
+            if POLLING:
+                try:
+                    select.select([self._output_fd], [], [], 0.1)
+                except (OSError, ValueError):
+                    break  # `stop` has just closed it
+            with self._reading:
+                if (POLLING and self._done.is_set()) or not self._take():
+                    break
+
+    def _take(self) -> bool:
+        """Take one piece of output; return whether there may be more."""
+        limit = self.limits.output_kb * 1024
+        try:
+            piece = os.read(self._output_fd, 65536)
+        except BlockingIOError:
+            return not self._done.is_set()
+        except OSError:
+            return False
+        # What goes past the limit is read and dropped, or the worker would wait for us instead of being told.
+        self.output += piece[: max(0, limit + 1 - len(self.output))]
+        return bool(piece)
+
+
+def below(root: int) -> list[int]:
+    """Return the process ids below a process, itself left out."""
+    if not sys.platform.startswith("linux"):
+        try:
+            return [child.pid for child in psutil.Process(root).children(recursive=True)]
+        except psutil.Error:
+            return []
+    found = children(root)
+    for pid in found:  # the list grows while it is read
+        found += children(pid)
+    return found
+
+
+def children(pid: int) -> list[int]:
+    """Return the process ids of a process's own children (Linux)."""
+    found: list[int] = []
+    with contextlib.suppress(OSError):  # it may just have ended
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            with contextlib.suppress(OSError), open(f"/proc/{pid}/task/{thread}/children") as file:
+                found += [int(word) for word in file.read().split()]
+    return found
+
+
+def _memory_of(pid: int) -> int:
+    """Return the private and shared-anonymous memory of a process in bytes; files mapped from disk are not counted."""
+    if not sys.platform.startswith("linux"):
+        try:
+            return psutil.Process(pid).memory_info().rss
+        except psutil.Error:
+            return 0
+    for folder in (f"/proc/{pid}", *(f"/proc/{pid}/task/{thread}" for thread in _threads(pid))):
+        try:
+            with open(f"{folder}/status", "rb") as file:
+                lines = file.read().split(b"\n")[1:]  # the first is the name, which the process chooses
+        except OSError:
+            continue
+        sizes = [int(line.split()[1]) for line in lines if line.startswith((b"RssAnon:", b"RssShmem:"))]
+        if sizes:
+            return sum(sizes) * 1024
+        # A process whose main thread has ended shows its memory in the others alone.
+    return 0
+
+
+def _threads(pid: int) -> list[str]:
+    try:
+        return os.listdir(f"/proc/{pid}/task")
+    except OSError:
+        return []
+
+
+def kill_below(root: int) -> None:
+    """Kill every process below a process, again and again until none is left (a killed one may have just forked)."""
+    for _ in range(200):
+        if not signal_below(root):
+            return
+        time.sleep(0.001)
+
+
+def signal_below(root: int) -> bool:
+    """Send SIGKILL to every living process below a process; return whether there was any."""
+    pids = [pid for pid in below(root) if not _is_dead(pid)]
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, signal.SIGKILL)
+    return bool(pids)
+
+
+def _share_of(pid: int) -> int:
+    """Return a process's memory with what it shares divided by the sharers; all of it where the system won't say."""
+    try:
+        with open(f"/proc/{pid}/smaps_rollup") as file:
+            text = file.read()
+    except OSError:
+        return _memory_of(pid)
+    sizes = dict(line.split(":", 1) for line in text.splitlines()[1:])
+    if not sizes:
+        return _memory_of(pid)
+    return sum(int(sizes.get(name, "0 kB").split()[0]) * 1024 for name in ("Pss_Anon", "Pss_Shmem"))
+
+
+def parent_of(pid: int) -> int:
+    """Return the process id of a process's parent (Linux). Raises OSError when it is gone."""
+    with open(f"/proc/{pid}/stat", "rb") as file:
+        return int(file.read().rpartition(b") ")[2].split()[1])
+
+
+def _is_dead(pid: int) -> bool:
+    """Whether a process has ended, with all of its threads, and only waits to be collected."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            return file.read().rpartition(b") ")[2][:1] in (b"Z", b"X") and len(_threads(pid)) <= 1
+    except OSError:
+        return sys.platform.startswith("linux")

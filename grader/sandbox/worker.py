@@ -1,0 +1,112 @@
+"""One worker process as the judge holds it: its channel, its warden, and its end."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from .conversation import Answer, Conversation, Message
+from .errors import WorkerLost
+from .inside.wire import MAX_ANSWERS, Channel, WireError
+from .warden import Warden
+
+
+class Worker:
+    """A process that runs the student's code for one check (or, where forking is unsafe, for one milestone)."""
+
+    def __init__(self, channel: Channel, warden: Warden, finish: Callable[[bool], int | None]) -> None:
+        self.channel, self.warden, self._finish = channel, warden, finish
+        self.conversation = Conversation(self)
+        self.exit_code: int | None = None
+        self.ended = False
+
+    def wait_until_ready(self) -> None:
+        """Wait for the worker's first word. Raises WorkerLost when it never comes."""
+        node, _ = self._receive()
+        if node != {"ready": True}:
+            raise WorkerLost(nonsense="no greeting")
+
+    def exchange(self, node: Any, buffers: list[Any], answer: Answer) -> Message:
+        """Send a request, answer the questions that come back, return the reply (a `Transport`)."""
+        if self.ended:
+            raise self._lost(None)
+        self._send(node, buffers)
+        while True:
+            reply, reply_buffers = self._receive()
+            if not (isinstance(reply, dict) and "ask" in reply):
+                return reply, reply_buffers
+            self._send(*answer(reply["ask"], reply_buffers))
+
+    def set_deadline(self, seconds: float | None) -> None:
+        """Let the student's code take this many seconds from now; None: as long as it likes."""
+        self.warden.allow(seconds)
+
+    @contextlib.contextmanager
+    def clock_stopped(self) -> Iterator[None]:
+        """Take what the judge does within off the student's time: importing a reference library, say."""
+        self.warden.run_clock(False)
+        try:
+            yield
+        finally:
+            self.warden.run_clock(True)
+
+    def memory_mb(self) -> float:
+        """Return by how much the worker has grown, as seen from outside."""
+        return self.warden.memory() / 2**20
+
+    def cpu_seconds(self) -> float:
+        """Return the processor time used, as seen from outside."""
+        return self.warden.cpu_seconds()
+
+    @property
+    def answered_mb(self) -> float:
+        """How much the worker has sent."""
+        left = self.channel.left
+        return (sum(MAX_ANSWERS) - sum(left)) / 2**20 if left is not None else 0.0
+
+    @property
+    def peak_mb(self) -> float:
+        """The largest growth that the warden has seen."""
+        return self.warden.peak / 2**20
+
+    @property
+    def output(self) -> str:
+        """What the student's code printed so far."""
+        return self.warden.output.decode("utf-8", "backslashreplace")
+
+    @property
+    def limit_broken(self) -> str | None:
+        """Which limit the worker was killed at, if any."""
+        return self.warden.broken
+
+    def end(self, wait: bool = False) -> None:
+        """Kill whatever is left of it and collect what it printed. Safe to call twice.
+
+        With `wait`, how it ended is known afterwards.
+        """
+        if self.ended:
+            return
+        self.ended = True
+        self.channel.close()
+        self.exit_code = self._finish(wait)
+        self.warden.stop()
+
+    def _send(self, node: Any, buffers: list[Any]) -> None:
+        try:
+            self.channel.send(node, buffers)
+        except OSError as error:
+            raise self._lost(error) from None
+
+    def _receive(self) -> Message:
+        try:
+            return self.channel.receive()
+        except WireError as error:
+            self.end(wait=True)
+            raise WorkerLost(nonsense=str(error)) from None
+        except (EOFError, OSError) as error:
+            raise self._lost(error) from None
+
+    def _lost(self, error: Exception | None) -> WorkerLost:
+        self.end(wait=True)
+        return WorkerLost(limit=self.warden.broken, exit_code=self.exit_code)

@@ -1,0 +1,403 @@
+"""What m01_tokenizer is compared with: a trainer and an encoder that are slow and easy to believe.
+
+A word is held as a string with one character per token, chr(id); joining a pair is then `str.replace`, which goes from
+left to right and uses no token twice. Every classic mistake is a variation of one step, so that a check can name it.
+"""
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from itertools import pairwise
+from random import Random
+from typing import Any
+
+import regex
+
+Merges = list[tuple[bytes, bytes]]
+Misses = dict[str, Any]
+
+BYTES = {byte: bytes([byte]) for byte in range(256)}
+
+
+# --- pre-tokens -----------------------------------------------------------------------------------------------------
+
+ENDINGS, SPACES, OTHERS = r"'(?:[sdmt]|ll|ve|re)", r"|\s+(?!\S)|\s+", r"| ?[^\s\p{L}\p{N}]+"
+PATTERN = ENDINGS + r"| ?\p{L}+| ?\p{N}+" + OTHERS + SPACES
+
+PRETOKEN_MISTAKES = {
+    "a run of whitespace doesn't leave its last character to what follows it": PATTERN.replace(r"\s+(?!\S)|", ""),
+    "this is GPT-4's rule, not GPT-2's": r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}+"
+    r"| ?[^\s\p{L}\p{N}]++[\r\n]*+|\s++$|\s*[\r\n]|\s+(?!\S)|\s",
+    "endings in upper case are taken for contractions too": PATTERN.replace("'(?:", "'(?i:"),
+    "typographic apostrophes begin contractions too": PATTERN.replace("'(?:", "['\u2019](?:"),
+    "contractions are not pieces of their own": PATTERN.removeprefix(ENDINGS + "|"),
+    "any whitespace, not just the space, goes with what follows it": PATTERN.replace(" ?", r"\s?"),
+    "the space before a word is a piece of its own": PATTERN.replace(" ?", ""),
+    "the space goes with the word before it": ENDINGS + r"|\p{L}+ ?|\p{N}+ ?|[^\s\p{L}\p{N}]+ ?" + SPACES,
+    "only the letters a to z and the digits 0 to 9 are known": ENDINGS
+    + "| ?[a-zA-Z]+| ?[0-9]+| ?[^\\sa-zA-Z0-9]+"
+    + SPACES,
+    r"only decimal digits (\d) are taken for numbers, not the likes of ² and Ⅳ": PATTERN.replace(r"\p{N}", r"\d"),
+    r"letters are taken to be \w without digits and _, which isn't the same": PATTERN.replace(
+        r" ?\p{L}+", r" ?[^\W\d_]+"
+    ),
+    r"letters, digits and _ are taken together (\w)": ENDINGS + r"| ?\w+| ?[^\s\w]+" + SPACES,
+    "punctuation is missing, and so text is lost": PATTERN.replace(OTHERS, ""),
+    "the text is only split at whitespace": r" ?\S+|\s+(?!\S)|\s+",
+}
+
+
+def pretokens(text: str, pattern: str = PATTERN) -> list[str]:
+    """Return the pre-tokens of the text by GPT-2's rule."""
+    return regex.findall(pattern, text)
+
+
+def pretoken_mistakes(text: str) -> Misses:
+    """Return what each classic mistake makes of the text."""
+    return {mistake: partial(pretokens, text, pattern) for mistake, pattern in PRETOKEN_MISTAKES.items()}
+
+
+# --- training -------------------------------------------------------------------------------------------------------
+
+
+def split(text: str, special_tokens: Sequence[str], longest_first: bool = True) -> list[str]:
+    """Return ordinary text and special tokens in turn."""
+    order = sorted(special_tokens, key=len, reverse=True) if longest_first else special_tokens
+    return re.split(f"({'|'.join(map(re.escape, order))})", text) if special_tokens else [text]
+
+
+def cut(text: str, special_tokens: Sequence[str]) -> list[str]:
+    """Return the text between the special tokens."""
+    return split(text, special_tokens)[::2]
+
+
+def places(word: str) -> list[str]:
+    """Return the pair at every place, overlapping ones too."""
+    return [left + right for left, right in pairwise(word)]
+
+
+def spell_bytes(pretoken: str) -> list[bytes]:
+    """Return the tokens that a pre-token starts as."""
+    return [bytes([byte]) for byte in pretoken.encode()]
+
+
+def join_twice(word: str, pair: str, new: str) -> str:
+    """Make the mistake of using a token twice: a a a becomes aa aa."""
+    run = regex.escape(pair[0]) + "{2,}"
+    return regex.sub(run, lambda hit: new * (len(hit[0]) - 1), word) if pair[0] == pair[1] else word.replace(pair, new)
+
+
+def printable(token: bytes) -> str:
+    """Return the token as GPT-2's files write it."""
+    shown = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+    return "".join(
+        chr(byte if byte in shown else 0x100 + sum(other not in shown for other in range(byte))) for byte in token
+    )
+
+
+def train(
+    text: str,
+    vocab_size: int,
+    special_tokens: Sequence[str] = (),
+    *,
+    cut: Callable[..., Iterable[str]] = cut,
+    pretokens: Callable[[str], list[str]] = pretokens,
+    spell: Callable[[str], list[bytes]] = spell_bytes,
+    places: Callable[[str], list[str]] = places,
+    weigh: Callable[[int], int] = int,
+    tie: Callable[[Any, Any, str], Any] = lambda left, right, pair: (left, right),
+    choose: Callable[..., str] = max,
+    join: Callable[[str, str, str], str] = str.replace,
+    merges_of: Callable[[int, int], int] = lambda size, specials: size - 256 - specials,
+    specials_first: bool = False,
+) -> tuple[dict[int, bytes], Merges]:
+    """Train by counting everything again for every merge."""
+    tokens = [bytes([byte]) for byte in range(256)]
+    ids = {token: id for id, token in enumerate(tokens)}
+    words: Counter[str] = Counter()
+    for piece in cut(text, special_tokens):
+        for pretoken in pretokens(piece):
+            for token in spell(pretoken):
+                if token not in ids:
+                    ids[token] = len(tokens)
+                    tokens.append(token)
+            words["".join(chr(ids[token]) for token in spell(pretoken))] += 1
+    merges: Merges = []
+    while len(merges) < merges_of(vocab_size, len(special_tokens)):
+        counts: Counter[str] = Counter()
+        for word, times in words.items():
+            for pair in places(word):
+                counts[pair] += weigh(times)
+        if not counts:
+            break
+        ranked = {
+            pair: (count, tie(tokens[ord(pair[0])], tokens[ord(pair[1])], pair)) for pair, count in counts.items()
+        }
+        best = choose(ranked, key=ranked.__getitem__)
+        left, right = tokens[ord(best[0])], tokens[ord(best[1])]
+        merges.append((left, right))
+        tokens.append(left + right)
+        shorter: Counter[str] = Counter()
+        for word, times in words.items():
+            shorter[join(word, best, chr(len(tokens) - 1))] += times
+        words = shorter
+    specials = [special.encode() for special in special_tokens]
+    tokens = tokens[:256] + specials + tokens[256:] if specials_first else tokens + specials
+    return dict(enumerate(tokens)), merges
+
+
+TRAINING_MISTAKES: dict[str, dict[str, Any]] = {
+    "ties go to the pair that was seen first": {"tie": lambda left, right, pair: 0},
+    "ties go to the smaller pair": {
+        "choose": lambda ranked, key: min(ranked, key=lambda pair: (-key(pair)[0], key(pair)[1]))
+    },
+    "ties are settled by the tokens' ids, not by their bytes": {"tie": lambda left, right, pair: pair},
+    "ties are settled by the printable characters of GPT-2's files, where a space comes after the letters": {
+        "tie": lambda left, right, pair: (printable(left), printable(right))
+    },
+    "ties are settled by the joined token, not by the pair": {"tie": lambda left, right, pair: left + right},
+    "the rarest pair is joined, not the most frequent": {"choose": min},
+    "pairs that overlap, as in aaa, are counted once": {
+        "places": lambda word: [pair for pair in set(places(word)) for _ in range(word.count(pair))]
+    },
+    "a token is joined twice where pairs overlap: aaa became aa aa": {"join": join_twice},
+    "only the first place in each pre-token is joined": {"join": lambda word, pair, new: word.replace(pair, new, 1)},
+    "merges reach across the edges of pre-tokens": {"pretokens": lambda piece: [piece]},
+    "every distinct pre-token counts once, however often it occurs": {"weigh": lambda times: 1},
+    "characters are joined, not bytes": {"spell": lambda pretoken: [character.encode() for character in pretoken]},
+    "special tokens were learned from, like any text": {"cut": lambda text, specials: [text]},
+    "what stands before and after a special token was glued together": {
+        "cut": lambda text, specials: ["".join(cut(text, specials))]
+    },
+    "special tokens are cut out in the given order, not the longest first": {
+        "cut": lambda text, specials: split(text, specials, longest_first=False)[::2]
+    },
+    "special tokens are used as regular expressions without escaping them": {
+        "cut": lambda text, specials: re.split("|".join(f"(?:{special})" for special in specials), text)
+    },
+    "the special tokens don't count towards vocab_size": {"merges_of": lambda size, specials: size - 256},
+    "the 256 bytes don't count towards vocab_size": {"merges_of": lambda size, specials: size - specials},
+    "the special tokens stand before the merges, not at the end": {"specials_first": True},
+}
+
+
+def training_mistakes(text: str, vocab_size: int, special_tokens: Sequence[str], part: int) -> Misses:
+    """Return what each classic mistake learns from the text: the vocabulary (part 0) or the merges (part 1)."""
+
+    def learn(change: dict[str, Any]) -> Any:
+        return train(text, vocab_size, special_tokens, **change)[part]
+
+    return {mistake: partial(learn, change) for mistake, change in TRAINING_MISTAKES.items()}
+
+
+# --- encoding -------------------------------------------------------------------------------------------------------
+
+Table = dict[
+    str, tuple[int, str]
+]  # a pair as two characters -> the merge's rank, and the character of the joined token
+
+
+def mergeable(word: str, table: Table) -> list[str]:
+    """Return the pairs in the word that are merges."""
+    return [pair for pair in places(word) if pair in table]
+
+
+def by_rank(word: str, table: Table, vocab: dict[int, bytes]) -> str:
+    """Join the pair that was learned first, until none is left."""
+    while found := mergeable(word, table):
+        best = min(found, key=table.__getitem__)
+        word = word.replace(best, table[best][1])
+    return word
+
+
+def by_last_rank(word: str, table: Table, vocab: dict[int, bytes]) -> str:
+    """Make the mistake of joining the pair that was learned last."""
+    while found := mergeable(word, table):
+        best = max(found, key=table.__getitem__)
+        word = word.replace(best, table[best][1])
+    return word
+
+
+def by_id(word: str, table: Table, vocab: dict[int, bytes]) -> str:
+    """Make the mistake of taking the joined token's id for the rank."""
+    while found := mergeable(word, table):
+        best = min(found, key=lambda pair: table[pair][1])
+        word = word.replace(best, table[best][1])
+    return word
+
+
+def leftmost(word: str, table: Table, vocab: dict[int, bytes]) -> str:
+    """Make the mistake of joining the leftmost pair, whatever its rank."""
+    while found := mergeable(word, table):
+        word = word.replace(found[0], table[found[0]][1], 1)
+    return word
+
+
+def longest(word: str, table: Table, vocab: dict[int, bytes]) -> str:
+    """Make the mistake of taking the longest token that fits, from left to right."""
+    rest, taken = b"".join(vocab[ord(character)] for character in word), ""
+    while rest:
+        id = max((id for id in vocab if rest.startswith(vocab[id])), key=lambda id: len(vocab[id]))
+        rest, taken = rest[len(vocab[id]) :], taken + chr(id)
+    return taken
+
+
+def one_kind(word: str, table: Table, vocab: dict[int, bytes]) -> str:
+    """Make the mistake of stopping after the first merge that is found."""
+    best = min(mergeable(word, table), key=table.__getitem__, default="")
+    return word.replace(best, table[best][1]) if best else word
+
+
+def one_walk(word: str, table: Table, vocab: dict[int, bytes]) -> str:
+    """Make the mistake of walking over the word only once."""
+    done = ""
+    while word:
+        pair = word[:2]
+        done, word = (done + table[pair][1], word[2:]) if pair in table else (done + word[0], word[1:])
+    return done
+
+
+def join_everything_twice(word: str, table: Table, vocab: dict[int, bytes]) -> str:
+    """Make the mistake of using a token twice where pairs overlap."""
+    while found := mergeable(word, table):
+        best = min(found, key=table.__getitem__)
+        word = join_twice(word, best, table[best][1])
+    return word
+
+
+def encode(
+    text: str,
+    vocab: dict[int, bytes],
+    merges: Merges,
+    special_tokens: Sequence[str] = (),
+    *,
+    join: Callable[[str, Table, dict[int, bytes]], str] = by_rank,
+    pretokens: Callable[[str], list[str]] = pretokens,
+    longest_first: bool = True,
+) -> list[int]:
+    """Return the ids of the text."""
+    ids = {token: id for id, token in vocab.items()}
+    known = {special: ids[special.encode()] for special in special_tokens if special.encode() in ids}
+    for special in special_tokens:
+        known.setdefault(special, max([*vocab, *known.values()], default=-1) + 1)
+    table = {
+        chr(ids[left]) + chr(ids[right]): (rank, chr(ids[left + right])) for rank, (left, right) in enumerate(merges)
+    }
+    result: list[int] = []
+    for number, piece in enumerate(split(text, special_tokens, longest_first)):
+        if number % 2:
+            result.append(known[piece])
+            continue
+        for pretoken in pretokens(piece):
+            word = "".join(chr(ids[token]) for token in spell_bytes(pretoken))
+            result += map(ord, join(word, table, vocab))
+    return result
+
+
+def encoding_mistakes(text: str, vocab: dict[int, bytes], merges: Merges, special_tokens: Sequence[str] = ()) -> Misses:
+    """Return what each classic mistake makes of the text."""
+    variation = partial(partial, encode, text, vocab, merges, special_tokens)
+    in_order = {**BYTES, **{256 + rank: left + right for rank, (left, right) in enumerate(merges)}}
+    return {
+        "special tokens are treated as ordinary text": partial(encode, text, vocab, merges),
+        "where special tokens begin at the same place, the one listed first is taken, not the longest": variation(
+            longest_first=False
+        ),
+        "the leftmost pair is joined, whatever its rank": variation(join=leftmost),
+        "the longest token that fits is taken, instead of joining by rank": variation(join=longest),
+        "the pair learned last is joined first": variation(join=by_last_rank),
+        "the rank of a merge is taken from the token's id, not from its place in merges": variation(join=by_id),
+        "joining stops after the first merge that was found": variation(join=one_kind),
+        "the word is walked over only once, so that joined tokens are never joined again": variation(join=one_walk),
+        "a token is joined twice where pairs overlap": variation(join=join_everything_twice),
+        "nothing is joined": variation(join=lambda word, table, vocab: word),
+        "the text isn't pre-tokenized, so merges reach across words": variation(pretokens=lambda piece: [piece]),
+        "ids are numbered in the order of the merges, not looked up in vocab": partial(encode, text, in_order, merges),
+    }
+
+
+# --- streaming ------------------------------------------------------------------------------------------------------
+
+
+def stream(
+    chunks: Iterable[str],
+    vocab: dict[int, bytes],
+    merges: Merges,
+    special_tokens: Sequence[str],
+    *,
+    held: int = 2,
+    whole: bool = True,
+    last: bool = True,
+) -> Iterator[int]:
+    """Encode chunk by chunk with some last pre-tokens held back, but no special token that a border cuts in two."""
+    rest = ""
+    for chunk in chunks:
+        *before, rest = split(rest + chunk, special_tokens)
+        yield from encode("".join(before), vocab, merges, special_tokens)
+        settled = pretokens(rest)[:-held]
+        rest = rest[sum(map(len, settled)) :]
+        for piece in settled if whole else ["".join(settled)]:
+            yield from encode(piece, vocab, merges)
+    yield from encode(rest if last else "", vocab, merges, special_tokens)
+
+
+def streaming_mistakes(
+    chunks: list[str], vocab: dict[int, bytes], merges: Merges, special_tokens: Sequence[str] = ()
+) -> Misses:
+    """Return what each classic mistake makes of the chunks."""
+    known = (vocab, merges, special_tokens)
+    return {
+        "a special token cut in two by the end of a chunk isn't recognised": lambda: list(stream(chunks, *known)),
+        "every chunk is encoded on its own": lambda: [id for chunk in chunks for id in encode(chunk, *known)],
+        "what was held back at the end of the text is lost": lambda: list(stream(chunks, *known, last=False)),
+        "only the last pre-token is held back; a contraction cut in two (' and re) needs both": lambda: list(
+            stream(chunks, *known, held=1)
+        ),
+        "the settled part is pre-tokenized again as if the text ended there": lambda: list(
+            stream(chunks, *known, whole=False)
+        ),
+    }
+
+
+# --- texts ----------------------------------------------------------------------------------------------------------
+
+FRAGMENTS = (
+    *"aerv1'\n\t .,é²🙂\u3000\u0301\xa0",
+    " the",
+    "the",
+    "'re",
+    "'LL",
+    "  ",
+    "\n\n",
+    "we'll",
+    "--",
+    " 2nd",
+    "世界",
+)
+# Only characters that Unicode 3.2 knew: a newer one may be a letter for one library and nothing for another.
+KNOWN = [chr(code) for code in range(0x30000) if unicodedata.ucd_3_2_0.category(chr(code)) not in ("Cn", "Cs")]
+
+
+def random_text(random: Random, length: int, extra: Sequence[str] = ()) -> str:
+    """Draw a text of many short fragments, `extra` ones often, with characters from anywhere in between."""
+    return "".join(
+        random.choice(KNOWN) if random.random() < 0.1 else random.choice([*FRAGMENTS, *extra, *extra])
+        for _ in range(length)
+    )
+
+
+def random_chunks(random: Random, text: str) -> list[str]:
+    """Cut a text anywhere; some chunks are empty, some texts fall into single characters."""
+    places = range(len(text)) if random.random() < 0.2 else random.choices(range(len(text) + 1), k=random.randrange(9))
+    borders = [0, *sorted(places), len(text)]
+    return [text[start:end] for start, end in pairwise(borders)]
+
+
+PARITY_TEXTS = {
+    "whitespace": "  two   three \t tab\n\n\n  line\r\n\r\n end \u00a0 \u3000x\u2003 \u2028\x85\x1c.\n \n",
+    "contractions": "I'm we're they'll don't he'd I've it's 'S 'LL 's's't 're'n't x'y O'Neil's ''ve '' ’s we’re 'tis",
+    "code": "def f(x):\n    if x >= 10 and y[0] != 'a':\n\t\treturn {**x, 'k': x**2 // 3}  # TODO\n\n\n_a__b -> None;",
+    "digits": "0 1 12 123 1234 12345 123456789 3.14159 1,000,000 2024-01-31 0x1F 1e-10 ² x² ½ Ⅳ ٣٤ 10% $5 №7",
+}

@@ -1,0 +1,292 @@
+"""The reference for m04_attention: attention in float64, with a switch for every classic mistake."""
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+Misses = dict[str, Callable[[], Tensor]]
+
+EMPTY_ROW = (
+    "a row of the mask with nothing to see makes the softmax divide 0 by 0: never leave a row all minus infinity"
+)
+TOO_LOW = "the number that stands for minus infinity does not fit this dtype: ask torch.finfo for its lowest"
+ELSEWHERE = "a tensor is made on the default device instead of on the device of the input"
+CUT = "the graph is cut: detach(), .data, .item(), numpy or no_grad stands on the way"
+LEAK = "a token attends to later ones: the causal mask is missing, the wrong way round, or off by one"
+AWAKE = "dropout is still active after eval(): it must depend on self.training"
+BLIND = "a token does not attend to itself and to everything before it"
+
+
+def attention(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    mask: Tensor | None = None,
+    *,
+    scale: float | None = None,
+    axis: int = -1,
+    fill: float = -math.inf,
+    empty: float = 0.0,
+    masked: str = "before",
+) -> Tensor:
+    """Attend in float64 and return the query's dtype; in a row with nothing to see the weights are `empty`."""
+    scale = query.shape[-1] ** -0.5 if scale is None else scale
+    scores = torch.einsum("...qd,...kd->...qk", query.double(), key.double()) * scale
+    if mask is not None and masked == "before":
+        scores = torch.where(mask, scores, torch.full_like(scores, fill))
+    elif mask is not None and masked == "added":
+        scores = scores + mask
+    peak = scores.detach().amax(axis, keepdim=True).clamp(min=-1e300)
+    powers = torch.exp(scores - peak)
+    total = powers.sum(axis, keepdim=True)
+    shares = torch.where(total > 0, powers / total.clamp(min=1e-300), empty)
+    if mask is not None and masked == "after":
+        shares = shares * mask
+    return torch.einsum("...qk,...kv->...qv", shares, value.double()).to(query.dtype)
+
+
+def overflowing(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """Attend in the dtype at hand with a softmax that takes exponentials of the scores as they are."""
+    powers = torch.exp(query @ key.transpose(-2, -1) / query.shape[-1] ** 0.5)
+    return (powers / powers.sum(-1, keepdim=True)) @ value
+
+
+def attention_misses(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None) -> Misses:
+    """Compute what the classic mistakes give for the same arguments."""
+    d_head = query.shape[-1]
+
+    def wrong(mask: Tensor | None = mask, **options: Any) -> Callable[[], Tensor]:
+        return lambda: attention(query, key, value, mask, **options)
+
+    misses = {
+        "the scores are not divided by sqrt(d_head)": wrong(scale=1.0),
+        "the scores are divided by d_head instead of its square root": wrong(scale=1 / d_head),
+        "the scores are multiplied by sqrt(d_head) instead of divided": wrong(scale=d_head**0.5),
+        "the softmax runs over the queries (dim=-2) instead of the keys (dim=-1)": wrong(axis=-2),
+        "the exponential overflows: subtract the largest score of the row first, or call torch.softmax": lambda: (
+            overflowing(query, key, value)
+        ),
+    }
+    if query.ndim == 4:
+        d_model = query.shape[1] * d_head
+        misses["the scores are divided by sqrt(d_model) instead of sqrt(d_head)"] = wrong(scale=d_model**-0.5)
+        misses["the softmax runs over the heads (dim=1) instead of the keys (dim=-1)"] = wrong(axis=1)
+    if mask is not None:
+        misses |= {
+            "the mask is read the wrong way round: True means that the query may look": wrong(mask=~mask),
+            "the mask is not applied": wrong(mask=None),
+            "the mask is applied after the softmax, so a row no longer sums to 1": wrong(masked="after"),
+            "masked scores are set to 0 instead of a hugely negative number": wrong(fill=0.0),
+            "the boolean mask is added to the scores": wrong(masked="added"),
+            "a row with nothing to see averages all values: zero its weights after the softmax": wrong(fill=-1e9),
+            EMPTY_ROW: wrong(empty=math.nan),
+        }
+    return misses
+
+
+def mask_misses(seq: int) -> dict[str, Tensor]:
+    """Make the causal mask as the classic mistakes have it."""
+    ones = torch.ones(seq, seq, dtype=torch.bool)
+    return {
+        "the mask is the wrong way round: True means that a token may look": ones.triu(1),
+        "the diagonal is off by one: a token sees itself": ones.tril(-1),
+        "the diagonal is off by one: no token sees the next one": ones.tril(1),
+        "rows and columns are swapped: row i is the token that asks": ones.triu(),
+        "nothing is hidden: no token sees a later one": ones,
+    }
+
+
+def some_mask(draw: Any, q: int, k: int, empty_row: int | None = None) -> Tensor:
+    """Draw a mask in which every query sees a key and misses a key, but for one that sees none if asked for."""
+    mask = draw.integers(0, 2, q, k).bool()
+    rows = torch.arange(q)
+    mask[rows, rows % k] = True
+    mask[rows, (rows + 1) % k] = False
+    if empty_row is not None:
+        mask[empty_row] = False
+    return mask
+
+
+def has_nan(value: Any) -> bool:
+    """Whether a result is a tensor with NaN in it."""
+    return isinstance(value, Tensor) and bool(value.isnan().any())
+
+
+def gradients(function: Callable[..., Tensor], args: Sequence[Tensor], weights: Tensor) -> list[Tensor]:
+    """Differentiate `(function(*args) * weights).sum()` in float64, and return float32."""
+    leaves = [arg.double().requires_grad_(True) for arg in args]
+    return [grad.float() for grad in torch.autograd.grad((function(*leaves) * weights).sum(), leaves)]
+
+
+def dropped(actual: Tensor, plain: Tensor, p: float) -> tuple[Tensor, Misses]:
+    """Return what dropout on the weights gives where `actual` kept them, and what the classic mistakes give.
+
+    The value was the identity with a column of ones at its end, so a row shows its weights and then their sum.
+    """
+    weights = torch.where(actual[..., :-1] != 0, plain[..., :-1], 0.0)
+
+    def with_sum(scale: float) -> Tensor:
+        return torch.cat([weights, weights.sum(-1, keepdim=True)], dim=-1) * scale
+
+    return with_sum(1 / (1 - p)), {
+        "dropout is not applied": lambda: plain,
+        "the weights that are kept do not grow by 1 / (1 - dropout)": lambda: with_sum(1.0),
+        "dropout is the probability of being dropped, not of being kept": lambda: with_sum(1 / p),
+        "dropout falls on the result instead of on the weights": lambda: torch.where(actual != 0, plain / (1 - p), 0.0),
+    }
+
+
+def dropout_misses(plain: Tensor, p: float, silent: float) -> Misses:
+    """Compute what the mistakes make of the outputs that were kept; `silent` is the share of silent heads."""
+    half = "the attention weights" if silent < p / 2 else "the output"
+    return {
+        "dropout is not active in training mode": lambda: plain,
+        f"dropout is missing on {half}": lambda: plain / (1 - p),
+    }
+
+
+def random_state(draw: Any, d_model: int, bias: bool = True) -> dict[str, Tensor]:
+    """Draw weights for a MultiHeadAttention, in the layout of nn.Linear."""
+    state = {
+        "c_attn.weight": draw.normal(3 * d_model, d_model, scale=0.4),
+        "c_attn.bias": draw.normal(3 * d_model, scale=0.5),
+        "c_proj.weight": draw.normal(d_model, d_model, scale=0.4),
+        "c_proj.bias": draw.normal(d_model, scale=0.5),
+    }
+    return state if bias else {name: value for name, value in state.items() if name.endswith("weight")}
+
+
+def checkpoint_state(weights: Any, layer: int) -> dict[str, Tensor]:
+    """Take one layer's attention out of a GPT-2 checkpoint, whose Conv1D keeps weights as [in, out]."""
+    names = ("c_attn.weight", "c_attn.bias", "c_proj.weight", "c_proj.bias")
+    state = {name: weights.state[f"h.{layer}.attn.{name}"] for name in names}
+    return {name: value.mT.contiguous() if value.ndim == 2 else value for name, value in state.items()}
+
+
+def thousandth(expected: Tensor) -> float:
+    """Return an atol for outputs of a checkpoint: the size of its activations, and so of rounding, differs by layer."""
+    return 1e-3 * float(expected.abs().median())
+
+
+def multi_head(
+    x: Tensor,
+    state: dict[str, Tensor],
+    n_heads: int,
+    *,
+    parts: str = "q|k|v",
+    split: str = "heads",
+    merge: str = "heads",
+    diagonal: int | None = 0,
+    inverted: bool = False,
+    project: bool = True,
+    without: tuple[str, ...] = (),
+    **options: Any,
+) -> Tensor:
+    """Run causal multi-head attention in float64 with the given weights; the switches make the mistakes."""
+    batch, seq, _ = x.shape
+    state = {name: value.double() for name, value in state.items() if name not in without}
+    joined = x.double() @ state["c_attn.weight"].T + state.get("c_attn.bias", 0.0)
+    if parts == "per head":
+        cut = joined.reshape(batch, seq, n_heads, 3, -1).permute(3, 0, 2, 1, 4)
+        named = dict(zip("qkv", cut, strict=True))
+    else:
+        named = {
+            name: _split(part, n_heads, split)
+            for name, part in zip(parts.split("|"), joined.chunk(3, dim=-1), strict=True)
+        }
+    mask = None if diagonal is None else torch.ones(seq, seq, dtype=torch.bool).tril(diagonal) ^ inverted
+    mixed = attention(named["q"], named["k"], named["v"], mask, **options)
+    output = mixed.reshape(x.shape) if merge == "view" else mixed.permute(0, 2, 1, 3).reshape(x.shape)
+    if project:
+        output = output @ state["c_proj.weight"].T + state.get("c_proj.bias", 0.0)
+    return output.to(x.dtype)
+
+
+def _split(part: Tensor, n_heads: int, how: str) -> Tensor:
+    batch, seq, _ = part.shape
+    if how == "view":
+        return part.reshape(batch, n_heads, seq, -1)
+    if how == "interleaved":
+        return part.reshape(batch, seq, -1, n_heads).permute(0, 3, 1, 2)
+    cut = part.reshape(batch, seq, n_heads, -1)
+    return cut if how == "cut" else cut.permute(0, 2, 1, 3)
+
+
+def multi_head_misses(x: Tensor, state: dict[str, Tensor], n_heads: int) -> Misses:
+    """Compute what the classic mistakes give for the same input and weights."""
+    d_model = x.shape[-1]
+
+    def wrong(n_heads: int = n_heads, **options: Any) -> Callable[[], Tensor]:
+        return lambda: multi_head(x, state, n_heads, **options)
+
+    return {
+        "the output projection c_proj is not applied": wrong(project=False),
+        "the bias of c_proj is left out": wrong(without=("c_proj.bias",)),
+        "the bias of c_attn is left out": wrong(without=("c_attn.bias",)),
+        "both biases are left out": wrong(without=("c_attn.bias", "c_proj.bias")),
+        "c_attn's output is cut head by head; GPT-2 has all queries, then all keys, then all values": wrong(
+            parts="per head"
+        ),
+        "c_attn's parts are taken in another order than query, key, value (k first)": wrong(parts="k|q|v"),
+        "c_attn's parts are taken in another order than query, key, value (v first)": wrong(parts="v|k|q"),
+        "c_attn's parts are taken in another order than query, key, value (v second)": wrong(parts="q|v|k"),
+        "the heads are split by a view alone; the axes seq and n_heads must be transposed": wrong(split="view"),
+        "the heads are merged by a view alone; the axes n_heads and seq must be transposed back": wrong(merge="view"),
+        "the heads are split and merged by a view alone; seq and n_heads must be transposed": wrong(
+            split="view", merge="view"
+        ),
+        "the mask lets no token see itself: the diagonal is off by one": wrong(diagonal=-1),
+        "the mask lets each token see the next one: the diagonal is off by one": wrong(diagonal=1),
+        "no causal mask is applied": wrong(diagonal=None),
+        "the mask is read the wrong way round": wrong(inverted=True),
+        "the scores are not divided by sqrt(d_head)": wrong(scale=1.0),
+        "the scores are divided by sqrt(d_model) instead of sqrt(d_head)": wrong(scale=d_model**-0.5),
+        "there is one wide head instead of several": wrong(n_heads=1),
+    }
+
+
+def split_misses(x: Tensor, n_heads: int) -> Misses:
+    """Cut heads as the classic mistakes do."""
+    return {
+        "a view alone deals tokens out to heads: cut the last axis, then transpose": lambda: _split(x, n_heads, "view"),
+        "each head takes every n-th feature instead of consecutive ones": lambda: _split(x, n_heads, "interleaved"),
+        "the heads stay on axis 2: transpose seq and n_heads": lambda: _split(x, n_heads, "cut"),
+    }
+
+
+def merge_misses(x: Tensor) -> Misses:
+    """Join heads as the classic mistakes do."""
+    batch, _, seq, _ = x.shape
+    return {
+        "a view alone mixes tokens: transpose seq and n_heads back first": lambda: x.reshape(batch, seq, -1),
+        "the heads' features are interleaved instead of side by side": lambda: x.permute(0, 2, 3, 1).flatten(2),
+    }
+
+
+def key_misses(found: Iterable[str]) -> dict[str, list[str]]:
+    """Name what is wrong with the keys of a state_dict."""
+    keys = sorted(found)
+    extra = [key for key in keys if not key.startswith(("c_attn.", "c_proj."))]
+    if {"c_attn.weight", "c_proj.weight"} <= set(keys) and extra:
+        return {"there is state that GPT-2 does not have (a mask needs persistent=False or no buffer)": keys}
+    return {"the argument bias is not handed on to both nn.Linear": keys} if not extra else {}
+
+
+def torch_layer(x: Tensor, state: dict[str, Tensor], n_heads: int) -> Tensor:
+    """Run torch's own multi-head attention with the same weights; its mask is True where one may not look."""
+    names = {"c_attn.weight": "in_proj_weight", "c_attn.bias": "in_proj_bias"}
+    layer = torch.nn.MultiheadAttention(x.shape[-1], n_heads, bias="c_attn.bias" in state, batch_first=True)
+    layer.load_state_dict({names.get(name, name.replace("c_proj", "out_proj")): value for name, value in state.items()})
+    hidden = torch.ones(x.shape[1], x.shape[1], dtype=torch.bool).triu(1)
+    with torch.no_grad():
+        return layer(x, x, x, attn_mask=hidden, need_weights=False)[0]
+
+
+def hugging_face(module: Any, x: Tensor) -> Tensor:
+    """Run transformers' GPT-2 attention with an explicit causal mask, which every implementation of it understands."""
+    hidden = torch.full((x.shape[1], x.shape[1]), -math.inf).triu(1)
+    with torch.no_grad():
+        return module(x, attention_mask=hidden[None, None])[0]

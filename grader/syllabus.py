@@ -1,0 +1,144 @@
+"""The syllabus: milestones, tasks, points, needs, limits and hints, read from the one manifest and checked."""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import re
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from grader.sandbox.limits import Limits
+
+MANIFEST = Path(__file__).parent / "syllabus.toml"
+MILESTONE_ID = re.compile(r"m(\d\d)_([a-z0-9]+)")
+
+
+class SyllabusError(Exception):
+    """The manifest is wrong, or a name is not in it; the text is one sentence."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """One thing to implement."""
+
+    id: str
+    title: str
+    points: float
+    implements: tuple[str, ...]
+    hints: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Milestone:
+    """One module of the course."""
+
+    id: str
+    title: str
+    summary: str
+    tasks: tuple[Task, ...]
+    needs: tuple[str, ...] = ()
+    shortcuts: tuple[str, ...] = ()
+    limits: Limits = field(default_factory=Limits)
+
+    @property
+    def number(self) -> str:
+        """The short id: "m04"."""
+        return self.id[:3]
+
+    @property
+    def points(self) -> float:
+        """All points of this milestone."""
+        return sum(task.points for task in self.tasks)
+
+
+@dataclass(frozen=True)
+class Syllabus:
+    """The whole course."""
+
+    name: str
+    allowed_imports: tuple[str, ...]
+    max_source_bytes: int
+    milestones: tuple[Milestone, ...]
+
+    def milestone(self, name: str) -> Milestone:
+        """Return the milestone that a person means by `m04`, `4`, `attention` or `m04_attention`.
+
+        Raises SyllabusError, with a guess at what was meant, when there is none.
+        """
+        wanted = name.strip().lower().removesuffix(".py").rpartition("/")[2]
+        for milestone in self.milestones:
+            number, word = milestone.id[1:3], milestone.id[4:]
+            if wanted in (milestone.id, milestone.number, word) or (wanted.isdigit() and int(wanted) == int(number)):
+                return milestone
+        names = [spelling for milestone in self.milestones for spelling in (milestone.id, milestone.id[4:])]
+        close = difflib.get_close_matches(wanted, names, n=1, cutoff=0.5)
+        guess = f"did you mean {close[0]}?" if close else f"there are {', '.join(m.id for m in self.milestones)}."
+        raise SyllabusError(f"There is no milestone {name!r}; {guess}")
+
+    def task(self, name: str) -> tuple[Milestone, Task]:
+        """Return a task by its id; `04.2` and `attention.2` do as well."""
+        head, _, tail = name.strip().lower().rpartition(".")
+        milestone = self.milestone(head)
+        for task in milestone.tasks:
+            if task.id.rpartition(".")[2] == tail:
+                return milestone, task
+        known = ", ".join(task.id for task in milestone.tasks)
+        raise SyllabusError(f"There is no task {name!r}; {milestone.id} has {known}.")
+
+    def with_needs(self, milestone: Milestone) -> list[str]:
+        """Return the module names that a milestone is made of: its needs, theirs, and itself last."""
+        found: list[str] = []
+        for need in milestone.needs:
+            for name in self.with_needs(self.milestone(need)):
+                if name not in found:
+                    found.append(name)
+        return [*found, milestone.id]
+
+
+@functools.cache
+def load(path: Path = MANIFEST) -> Syllabus:
+    """Read the manifest. Raises SyllabusError when it contradicts itself."""
+    plain = tomllib.loads(path.read_text(encoding="utf-8"))
+    course = plain["course"]
+    limits = Limits(**course["limits"])
+    milestones = tuple(_milestone(part, limits) for part in plain["milestone"])
+    _check(milestones)
+    return Syllabus(course["name"], tuple(course["allowed_imports"]), course["max_source_bytes"], milestones)
+
+
+def _milestone(plain: dict[str, Any], limits: Limits) -> Milestone:
+    tasks = tuple(
+        Task(task["id"], task["title"], float(task["points"]), tuple(task["implements"]), tuple(task["hints"]))
+        for task in plain["task"]
+    )
+    return Milestone(
+        id=plain["id"],
+        title=plain["title"],
+        summary=plain["summary"],
+        tasks=tasks,
+        needs=tuple(plain.get("needs", ())),
+        shortcuts=tuple(plain.get("shortcuts", ())),
+        limits=limits.changed(**plain.get("limits", {})),
+    )
+
+
+def _check(milestones: tuple[Milestone, ...]) -> None:
+    seen: set[str] = set()
+    for milestone in milestones:
+        if not MILESTONE_ID.fullmatch(milestone.id):
+            raise SyllabusError(f"{milestone.id!r} is no name for a milestone.")
+        if missing := [need for need in milestone.needs if need not in seen]:
+            raise SyllabusError(f"{milestone.id} needs {missing[0]}, which does not come before it.")
+        if milestone.id in seen:
+            raise SyllabusError(f"{milestone.id} stands twice in the syllabus.")
+        seen.add(milestone.id)
+        for number, task in enumerate(milestone.tasks, start=1):
+            if task.id != f"{milestone.number}.{number}":
+                raise SyllabusError(f"{milestone.id}: the task {task.id} should be {milestone.number}.{number}.")
+            if task.points <= 0 or not task.implements:
+                raise SyllabusError(f"{task.id} has no points or implements nothing.")
+            if len(task.hints) != 3 or not all(hint.strip() for hint in task.hints):
+                raise SyllabusError(f"{task.id} needs three hints.")

@@ -1,0 +1,111 @@
+"""The sessions of the course. All share one environment, which is reinstalled only when its files change."""
+
+import hashlib
+import importlib.util
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+if not (3, 11) <= sys.version_info[:2] <= (3, 14):
+    sys.exit(
+        f"Scratchwork needs Python 3.11 to 3.14, and this is {sys.version.split()[0]}; start nox with one of them."
+    )
+
+import nox
+
+nox.needs_version = ">=2025.2.9"
+nox.options.sessions = ["grade"]
+nox.options.default_venv_backend = "virtualenv"
+
+ROOT = Path(__file__).parent
+shared = {"python": sys.executable}  # replaced by the environment's own, unless --no-venv keeps this one
+INSTALLED = (
+    "torch",
+    "numpy",
+    "regex",
+    "jaxtyping",
+    "pytest",
+    "pytest_timeout",
+    "tiktoken",
+    "transformers",
+    "rich",
+    "psutil",
+)
+
+
+@nox.session(venv_backend="virtualenv", reuse_venv=True, default=False)
+def env(session: nox.Session) -> None:
+    """Install the shared environment (the other sessions do this when it is needed)."""
+    if isinstance(session.virtualenv, nox.virtualenv.PassthroughEnv):
+        missing = [name for name in INSTALLED if importlib.util.find_spec(name) is None]
+        if missing:
+            session.error(f"--no-venv uses this Python as it is, and it lacks {', '.join(missing)}; pip install them.")
+        return
+    folder = Path(session.virtualenv.location)
+    shared["python"] = str(folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python"))
+    stamp = folder / "installed-from"
+    wanted = digest()
+    if stamp.is_file() and stamp.read_text() == wanted:
+        return
+    project = nox.project.load_toml(ROOT / "pyproject.toml")
+    needed = [*project["project"]["dependencies"], *nox.project.dependency_groups(project, "dev")]
+    session.install("--constraint", str(ROOT / "constraints.txt"), *needed)
+    stamp.write_text(wanted)
+
+
+def digest() -> str:
+    """Return what the environment depends on, as one hash."""
+    parts = [(ROOT / name).read_bytes() for name in ("pyproject.toml", "constraints.txt")]
+    return hashlib.sha256(b"\0".join([*parts, sys.version.encode()])).hexdigest()
+
+
+def run(session: nox.Session, *arguments: str) -> None:
+    """Run a Python command line in the shared environment; a failure ends nox with the same exit code."""
+    command = [shared["python"], *arguments]
+    session.log(shlex.join(["python", *arguments]))
+    try:
+        code = subprocess.call(command, cwd=ROOT)
+    except KeyboardInterrupt:
+        code = 130
+    if code:
+        raise SystemExit(code if code > 0 else 128 - code)
+
+
+@nox.session(venv_backend="none", requires=["env"])
+def grade(session: nox.Session) -> None:
+    """Grade your exercises: nox -s grade -- m04 (no name: everything)."""
+    run(session, "-m", "grader", "grade", *session.posargs)
+
+
+@nox.session(venv_backend="none", requires=["env"], default=False)
+def verify(session: nox.Session) -> None:
+    """Swap the solutions in: full marks, each milestone and the whole; and the stubs: zero."""
+    run(session, "-m", "grader", "verify", *session.posargs)
+
+
+@nox.session(venv_backend="none", requires=["env"], default=False)
+def tests(session: nox.Session) -> None:
+    """Run the tests of the grader itself."""
+    run(session, "-m", "pytest", *session.posargs)
+
+
+@nox.session(venv_backend="none", requires=["env"], default=False)
+def lint(session: nox.Session) -> None:
+    """Check style, format and types (ruff, mypy)."""
+    run(session, "-m", "ruff", "check")
+    run(session, "-m", "ruff", "format", "--check")
+    run(session, "-m", "mypy")
+
+
+@nox.session(venv_backend="none", requires=["env"], default=False)
+def fixtures(session: nox.Session) -> None:
+    """Rebuild the fixtures that are cheap to rebuild and compare them with what stands."""
+    run(session, "-m", "fixtures.build", *(session.posargs or ["check"]))
+
+
+@nox.session(venv_backend="none", requires=["env"], default=False)
+def bench(session: nox.Session) -> None:
+    """Measure speed and size, side by side with what a user would pick instead."""
+    run(session, "-m", "benchmarks", *session.posargs)

@@ -1,0 +1,15 @@
+"""Ends the process with exit code 0 through sys.exit and through a KeyboardInterrupt.
+
+levels: bubblewrap user process
+outcomes: crashed failed
+"""
+
+import sys
+
+
+def causal_mask(*args, **kwargs):
+    sys.exit(0)
+
+
+def scaled_dot_product_attention(*args, **kwargs):
+    raise KeyboardInterrupt

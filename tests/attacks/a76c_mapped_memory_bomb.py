@@ -1,0 +1,28 @@
+"""Fills memory through anonymous mappings, shared and private, in several processes at once.
+
+levels: bubblewrap user
+memory_mb: 250
+checks: test_the_mask_fits_every_length
+outcomes: out_of_memory
+"""
+
+import mmap
+import os
+import time
+
+if os.path.exists("/etc/passwd") and os.getuid() not in (65_534, *range(61_200, 63_200)):
+    raise SystemExit("this attack runs inside a sandbox only")
+
+
+def causal_mask(*args, **kwargs):
+    for flags in (mmap.MAP_SHARED, mmap.MAP_PRIVATE, mmap.MAP_SHARED, mmap.MAP_PRIVATE):
+        if os.fork() == 0:
+            try:
+                area = mmap.mmap(-1, 300 << 20, flags=flags | mmap.MAP_ANONYMOUS)
+                for page in range(0, len(area), 4096):
+                    area[page] = 1
+                time.sleep(20)
+            finally:
+                os._exit(0)
+    time.sleep(1.5)
+    return "still here"

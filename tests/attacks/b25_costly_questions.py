@@ -1,0 +1,36 @@
+"""Asks questions that take the judge seconds to read and itself nothing to send, again and again.
+
+levels: bubblewrap
+milestone: m01_tokenizer
+checks: test_words_spaces_and_contractions_may_be_cut_anywhere
+seconds: 2
+outcomes: timed_out crashed
+"""
+
+import json
+import os
+import struct
+
+
+def frame(node, *buffers):
+    text = node if isinstance(node, bytes) else json.dumps(node).encode()
+    sizes = struct.pack(f"!{len(buffers)}Q", *map(len, buffers))
+    return struct.pack("!4sII", b"SCR1", len(text), len(buffers)) + sizes + text + b"".join(buffers)
+
+
+def send(data):
+    view = memoryview(data)
+    while view:
+        view = view[os.write(3, view) :]
+
+
+class Tokenizer:
+    def __init__(self, *args, **kwargs):
+        pass
+
+    def encode_iterable(self, chunks):
+        items = b"[" + b'{"tuple":[[]]},' * 150_000 + b"[]]"
+        question = b'{"ask":{"dict":[["kind","next"],["number",0],["args",' + items + b'],["kwargs",{"dict":[]}]]}}'
+        while True:
+            send(frame(question))
+            os.read(3, 65536)

@@ -1,0 +1,336 @@
+"""Hostile submissions: where they are, how one is graded without harm, and what it must not have left behind."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import dataclasses
+import functools
+import hashlib
+import os
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+
+import support
+
+from grader import record
+from grader.judge.grading import GradingError
+from grader.judge.grading import grade as grade_run
+from grader.judge.run import Options
+from grader.sandbox import packages, users
+from grader.sandbox.warden import below
+from grader.submission import Submission
+from grader.syllabus import Syllabus
+
+FOLDER = support.TESTS / "attacks"
+PLANTED = ".planted"  # what stands behind the name of a file that no tool of this repository may take for its own
+LOOT = "LOOT"  # what an attack prints when it got somewhere
+WRITTEN_MARK = "sw-attack"  # what the processes and files of an attack are called where it is written
+MARK = f"sw{os.getpid() % 1_000_000:06}x"  # and where it is graded, so that two runs at a time don't take each other's
+PATIENCE = 25.0  # seconds after which a judge that is still busy counts as hung; the longest attack takes ten
+GROUND = "battle-ground-"
+SHARED = ("/tmp", "/var/tmp", "/dev/shm", "/run")
+DEFAULT_CHECKS = {
+    "m04_attention": ("test_three_tokens_see_themselves_and_what_came_before", "test_true_in_the_mask_means_may_look"),
+    "m01_tokenizer": ("test_a_sentence_falls_into_words_numbers_and_punctuation",),
+}
+
+
+@dataclass(frozen=True)
+class Attack:
+    """One hostile submission, with what its docstring says about how to grade it."""
+
+    path: Path  # a module, or a folder with one and with planted files
+    title: str
+    milestone: str
+    checks: tuple[str, ...]
+    levels: tuple[str, ...]
+    outcomes: tuple[str, ...]  # how a check may end
+    limits: dict[str, float] = field(hash=False)
+    gap: str = ""  # why this one is not stopped yet, where it is not
+
+    @property
+    def name(self) -> str:
+        """The name of its file or folder."""
+        return self.path.stem
+
+    @property
+    def source(self) -> bytes:
+        """The module itself."""
+        return marked((self.path / f"{self.milestone}.py" if self.path.is_dir() else self.path).read_bytes())
+
+
+def marked(text: bytes) -> bytes:
+    """Return an attack's text with the mark of this run."""
+    return text.replace(WRITTEN_MARK.encode(), MARK.encode())
+
+
+@functools.cache
+def attacks() -> list[Attack]:
+    """Return every attack in the folder."""
+    modules = [path for path in FOLDER.glob("[ab][0-9]*") if path.is_dir() or path.suffix == ".py"]
+    return [_read(path) for path in sorted(modules)]
+
+
+def _read(path: Path) -> Attack:
+    module = path / "m04_attention.py" if path.is_dir() else path
+    text = ast.get_docstring(ast.parse(module.read_bytes())) or ""
+    title, _, rest = text.partition("\n")
+    said = dict(line.split(": ", 1) for line in rest.splitlines() if ": " in line)
+    milestone = said.pop("milestone", "m04_attention")
+    return Attack(
+        path=path,
+        title=title,
+        milestone=milestone,
+        checks=tuple(said.pop("checks", "").split()) or DEFAULT_CHECKS[milestone],
+        levels=tuple(said.pop("levels", "bubblewrap").split()),
+        outcomes=tuple(said.pop("outcomes").split()),
+        gap=said.pop("gap", ""),
+        limits={name: float(value) if name == "seconds" else int(value) for name, value in said.items()},
+    )
+
+
+def course(limits: dict[str, float]) -> Syllabus:
+    """Return the syllabus with other limits."""
+    milestones = tuple(
+        dataclasses.replace(milestone, limits=milestone.limits.changed(**limits))
+        for milestone in support.COURSE.milestones
+    )
+    return dataclasses.replace(support.COURSE, milestones=milestones)
+
+
+@dataclass
+class Battle:
+    """What became of an attack, and what it has left behind."""
+
+    record: record.Record | None  # None: there is none, since the judge had to be interrupted
+    limit: float  # seconds of one check
+    interrupted: list[str]  # where the judge was when it had to be interrupted
+    judge_mb: float  # by how much the judge grew at its largest
+    processes: list[str]
+    files: list[str]
+    machine_changed: bool
+    complaints_afterwards: list[str]  # about a right submission that was graded next
+
+
+@functools.cache
+def fight(attack: Attack, level: str) -> Battle:
+    """Grade an attack with the limits and checks that it asks for, then a right submission, and look around."""
+    machine, files = state_of_the_machine(), left_files()
+    limits = course(attack.limits)
+    with private_temporary_folder() as folder:
+        try:
+            result, judge_mb, interrupted = _grade(attack, level, limits)
+            suspects = living_below(_server(level))
+            complaints = support.complaints(_grade_right(level))
+            return Battle(
+                record=result,
+                limit=limits.milestone(attack.milestone).limits.seconds,
+                interrupted=interrupted,
+                judge_mb=judge_mb,
+                processes=left_processes(suspects),
+                files=sorted((left_files() - files) | set(os.listdir(folder))),
+                machine_changed=state_of_the_machine() != machine,
+                complaints_afterwards=complaints,
+            )
+        finally:
+            clear_up()
+
+
+def _grade(attack: Attack, level: str, syllabus: Syllabus) -> tuple[record.Record | None, float, list[str]]:
+    workers = support.sandbox(level)
+    workers.wait()
+    options = Options([attack.milestone], set(attack.checks))
+    submission = Submission("submission", {attack.milestone: attack.source})
+    weights = support.weights()
+    result = None
+    with own_memory() as grown, watchdog() as interrupted:
+        try:
+            result = grade_run(options, syllabus, submission, workers, weights)
+        except GradingError:
+            if not interrupted:
+                raise
+    if interrupted:
+        support.close_all()  # whatever state they are in
+    return result, grown[0], interrupted
+
+
+def _grade_right(level: str) -> record.Record:
+    sources = {"m04_attention": support.source("solutions", "m04_attention")}
+    return support.grade(sources, only=set(DEFAULT_CHECKS["m04_attention"]), level=level)
+
+
+def plant(attack: Attack, folder: Path) -> None:
+    """Lay a folder's files out as a student would have handed them in."""
+    for path in attack.path.rglob("*"):
+        if path.is_file():
+            target = folder / str(path.relative_to(attack.path)).removesuffix(PLANTED)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(marked(path.read_bytes()))
+
+
+# ── what the judge itself must keep ───────────────────────────────────────────────────────────────────────────────
+
+
+@contextlib.contextmanager
+def own_memory() -> Iterator[list[float]]:
+    """Give a list whose one item is, afterwards, by how many MB this process grew at its largest."""
+    grown = [0.0]
+    with contextlib.suppress(OSError), open("/proc/self/clear_refs", "w") as file:
+        file.write("5")  # start the peak anew
+    before = _own_megabytes("VmHWM")
+    yield grown
+    grown[0] = _own_megabytes("VmHWM") - before
+
+
+def _own_megabytes(name: str) -> float:
+    with open("/proc/self/status", "rb") as file:
+        line = next(line for line in file if line.startswith(name.encode()))
+    return int(line.split()[1]) / 1024
+
+
+class JudgeHung(BaseException):
+    """The judge was still busy long after every limit."""
+
+
+@contextlib.contextmanager
+def watchdog(seconds: float = PATIENCE) -> Iterator[list[str]]:
+    """Interrupt a judge that hangs, as often as it takes; what it was doing is in the list."""
+    interrupted: list[str] = []
+
+    def bark(number: int, frame: FrameType | None) -> None:
+        interrupted.append("" if frame is None else f"{frame.f_code.co_filename}:{frame.f_lineno}")
+        raise JudgeHung
+
+    kept = signal.signal(signal.SIGALRM, bark)
+    left, every = signal.setitimer(signal.ITIMER_REAL, seconds, 10)  # pytest-timeout may use the same timer
+    started = time.monotonic()
+    try:
+        yield interrupted
+    except JudgeHung:
+        pass
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, kept)
+        if left:
+            signal.setitimer(signal.ITIMER_REAL, max(0.1, left - (time.monotonic() - started)), every)
+
+
+# ── what must not be left behind ──────────────────────────────────────────────────────────────────────────────────
+
+
+def living_below(root: int) -> dict[int, bytes]:
+    """Return the processes below one, with what tells each from a later one of the same id: when it started."""
+    return {pid: started for pid in below(root) if (started := _started(pid))}
+
+
+def left_processes(suspects: dict[int, bytes]) -> list[str]:
+    """Return which of the suspects are still there, and what bears an attack's name.
+
+    The server keeps a worker in reserve: a suspect is one that the next submissions should have used up.
+    """
+    end = time.monotonic() + 3
+    while True:
+        found = [f"{pid} {_name(pid)}" for pid, started in suspects.items() if _started(pid) == started]
+        pids = map(int, filter(str.isdigit, os.listdir("/proc")))
+        found += [f"{pid} {_name(pid)}" for pid in pids if _name(pid).startswith(MARK) and _started(pid)]
+        if not found or time.monotonic() > end:
+            return found
+        time.sleep(0.05)  # the dead may take a moment to go
+
+
+def _server(level: str) -> int:
+    return getattr(support.sandbox(level), "_pid", 0)
+
+
+def _name(pid: int) -> str:
+    try:
+        with open(f"/proc/{pid}/comm", "rb") as file:
+            return file.read().decode("ascii", "replace").strip()
+    except OSError:
+        return ""
+
+
+def _started(pid: int) -> bytes:
+    """Return when a process started, as the system counts; nothing for one that is dead or not there."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            fields = file.read().rpartition(b") ")[2].split()
+    except OSError:
+        return b""
+    # A process whose main thread alone has ended reads like a dead one; its threads are counted still.
+    dead = not fields or (fields[0] in (b"Z", b"X") and int(fields[17]) <= 1)
+    return b"" if dead else fields[19]
+
+
+def left_files() -> set[str]:
+    """Return what lies in folders that everybody may write to and was put there by a submission."""
+    found = set()
+    for folder in SHARED:
+        with contextlib.suppress(OSError), os.scandir(folder) as entries:
+            found |= {entry.path for entry in entries if _suspicious(entry)}
+    return found
+
+
+def _suspicious(entry: os.DirEntry[str]) -> bool:
+    if entry.name.startswith((MARK, GROUND, "scratchwork-")):
+        return entry.name.startswith(MARK)  # the others are judges' own folders, and of other runs
+    try:
+        owner = entry.stat(follow_symlinks=False).st_uid
+    except OSError:
+        return False
+    return users.FIRST <= owner < users.FIRST + users.COUNT
+
+
+def clear_up() -> None:
+    """Take away what an attack has left, so that it does not spoil the next test."""
+    for line in left_processes({}):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(int(line.split()[0]), signal.SIGKILL)
+    for path in left_files():
+        remove(path)
+
+
+def remove(path: str) -> None:
+    """Remove a file or a folder, also one that is deeper than Python's own functions go."""
+    subprocess.run(["rm", "-rf", "--", path], check=False, stderr=subprocess.DEVNULL)
+
+
+@contextlib.contextmanager
+def private_temporary_folder() -> Iterator[str]:
+    """Have the judge make its workers' folders where a test can look for what is left of them."""
+    folder = tempfile.mkdtemp(prefix=GROUND)
+    os.chmod(folder, 0o711)  # the user level's workers pass through
+    kept, tempfile.tempdir = tempfile.tempdir, folder
+    try:
+        yield folder
+    finally:
+        tempfile.tempdir = kept
+        remove(folder)
+
+
+@functools.cache
+def precious() -> list[Path]:
+    """Return files that an attack could want to change: the sandbox's code, Python, torch, the machine's accounts."""
+    library = Path(packages.standard_library()[0])
+    site = packages.allowed_packages()
+    found = [*packages.INSIDE.glob("*.py"), *library.glob("*.py"), packages.interpreter()]
+    found += [site["torch"] / "__init__.py", site["numpy"] / "__init__.py", Path("/etc/passwd"), Path("/etc/hostname")]
+    return [path for path in found if path.is_file()]
+
+
+def state_of_the_machine() -> str:
+    """Return a digest of what the precious files are, and of what lies beside the sandbox's code."""
+    digest = hashlib.sha256()
+    for path in precious():
+        status = path.stat()
+        digest.update(f"{path} {status.st_mode} {status.st_uid} {status.st_size} {status.st_mtime_ns}\n".encode())
+    names = sorted(path.name for path in packages.INSIDE.iterdir() if path.name != "__pycache__")
+    digest.update("\n".join(names).encode())
+    return digest.hexdigest()

@@ -1,0 +1,130 @@
+"""Grading from inside a test: real suites, real sandbox, kept warm from one test to the next."""
+
+from __future__ import annotations
+
+import functools
+import re
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from grader import record, syllabus
+from grader.judge.grading import grade as grade_run
+from grader.judge.oracles import Weights
+from grader.judge.run import Options
+from grader.sandbox import levels
+from grader.submission import Submission, collect
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+TESTS = REPOSITORY / "tests"
+COURSE = syllabus.load()
+MILESTONES = [milestone.id for milestone in COURSE.milestones]
+_workers: dict[tuple[str, str], Any] = {}
+
+
+def sandbox(level: str = "auto", start: str = "fork") -> Any:
+    """Return warm workers at a level; `start="fresh"` for those that are started instead of forked."""
+    if level == "auto":
+        level = next(name for name in levels.LEVELS[:3] if levels.unavailable(name) is None)
+    if (level, start) not in _workers:
+        if start == "fresh":
+            from grader.sandbox.starting import FreshWorkers
+
+            _workers[level, start] = FreshWorkers(level, "cpu")
+        else:
+            _workers[level, start] = levels.workers(level, "cpu", capture_inline=True)
+    return _workers[level, start]
+
+
+def close_all() -> None:
+    """End every sandbox."""
+    for workers in _workers.values():
+        workers.close()
+    _workers.clear()
+
+
+@functools.cache
+def weights() -> Weights:
+    """Return the default checkpoint, read once."""
+    return Weights("gpt2-nano")
+
+
+def source(folder: str, milestone: str) -> str:
+    """Return a stub's or a solution's source."""
+    return (REPOSITORY / folder / f"{milestone}.py").read_text(encoding="utf-8")
+
+
+def grade(
+    sources: dict[str, str | bytes],
+    *,
+    only: set[str] | None = None,
+    level: str = "auto",
+    start: str = "fork",
+    seed: str = "0",
+    milestones: list[str] | None = None,
+) -> record.Record:
+    """Grade modules given as text: milestone id → source. Only their milestones are graded unless others are named."""
+    encoded = {name: text.encode() if isinstance(text, str) else text for name, text in sources.items()}
+    submission = Submission("submission", encoded)
+    return grade_submission(submission, milestones or list(sources), only, level, start, seed)
+
+
+def grade_folder(folder: Path, *, level: str = "auto", milestones: list[str] | None = None) -> record.Record:
+    """Grade a folder as the command line would."""
+    return grade_submission(collect(folder, COURSE), milestones or MILESTONES, None, level, "fork", "0")
+
+
+def grade_submission(
+    submission: Submission, milestones: list[str], only: set[str] | None, level: str, start: str, seed: str
+) -> record.Record:
+    """Grade a submission in a warm sandbox."""
+    options = Options(milestones, only, seed=seed)
+    return grade_run(options, COURSE, submission, sandbox(level, start), weights())
+
+
+def outcomes(result: record.Record) -> dict[str, str]:
+    """Return every check's outcome by its name."""
+    return {check.id: check.outcome for m in result.milestones for task in m.tasks for check in task.checks}
+
+
+def checks(result: record.Record) -> list[record.Check]:
+    """Return all checks of a record."""
+    return [check for m in result.milestones for task in m.tasks for check in task.checks]
+
+
+def complaints(result: record.Record) -> list[str]:
+    """Return a line for each check that did not pass."""
+    return [
+        f"{check.id}: {check.outcome}: {check.message} {check.mistake or ''}"
+        for check in checks(result)
+        if check.outcome != record.PASSED
+    ]
+
+
+def mutants() -> list[tuple[str, dict[str, str]]]:
+    """Return every mutant with its milestone."""
+    found = []
+    for milestone in MILESTONES:
+        path = TESTS / "mutants" / f"{milestone}.toml"
+        for mutant in tomllib.loads(path.read_text(encoding="utf-8"))["mutant"]:
+            found.append((milestone, mutant))
+    return found
+
+
+def mutate(milestone: str, mutant: dict[str, str]) -> str:
+    """Return the solution with the mutant's mistake in it."""
+    solution = source("solutions", milestone)
+    count = solution.count(mutant["find"])
+    assert count == 1, f"{mutant['name']}: its text stands {count} times in the solution, not once"
+    return solution.replace(mutant["find"], mutant["replace"])
+
+
+def slug(text: str) -> str:
+    """Return a text as a test id."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:60]
+
+
+def on_linux() -> bool:
+    """Whether the levels with namespaces can exist here."""
+    return sys.platform.startswith("linux")

@@ -1,0 +1,265 @@
+"""No hostile submission earns a point, outlives its checks, hangs or swells the judge, or spoils a report."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+
+import attacks_support as arena
+import pytest
+import support
+from attacks import on_disk
+from markdown_it import MarkdownIt
+from rich.console import Console
+
+from grader import record
+from grader.reports import json_report, junit, markdown, terminal
+from grader.sandbox import levels
+from grader.submission import collect
+
+pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the levels under attack need Linux")
+
+ATTACKS = [attack for attack in arena.attacks() if not attack.gap]
+GAPS = [attack for attack in arena.attacks() if attack.gap]
+FOLDERS = [attack for attack in ATTACKS if attack.path.is_dir()]
+JUDGE_MB = 500  # what the judge may grow by while it grades one attack; torch and the suites are loaded before
+GRACE = 2.0  # seconds that a check may take beyond its limit, for killing and clearing up
+WIDTHS = (40, 60, 80, 100)
+NARROWEST = 48  # a command to copy is not broken
+CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+CI_COMMAND = re.compile(r"^\s*(::[a-z]|##(\[|vso|teamcity))", re.MULTILINE)
+
+
+def at_its_levels(attacks):
+    """Return each attack with each level that it is meant for; a level that does not work here is skipped by name."""
+    pairs = []
+    for attack in attacks:
+        for level in attack.levels:
+            reason = levels.unavailable(level)
+            marks = [pytest.mark.skip(reason=f"the level {level} does not work here: {reason}")] if reason else []
+            pairs.append(pytest.param(attack, level, id=f"{attack.name}-{level}", marks=marks))
+    return pairs
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _the_judge_has_all_it_needs():
+    """Grade something first, so that what the judge loads once does not count as an attack's doing."""
+    support.grade(
+        {"m04_attention": support.source("solutions", "m04_attention")}, only={"test_a_layer_runs_where_its_input_is"}
+    )
+
+
+def texts(result):
+    """Return every form of a report."""
+    shown = {"json": json_report.render(result), "junit": junit.render(result), "markdown": markdown.render(result)}
+    for width in WIDTHS:
+        paper = io.StringIO()
+        terminal.render(result, Console(file=paper, width=width, force_terminal=False, legacy_windows=False))
+        shown[f"terminal {width}"] = paper.getvalue()
+    return shown
+
+
+def expect_readable(result):
+    """Fail unless every report can be made, says the same and holds nothing that a screen or a CI log would obey."""
+    shown = texts(result)
+    for name, text in shown.items():
+        text.encode("utf-8")
+        found = CONTROLS.search(text)
+        assert found is None, f"{name} holds {found[0]!r} in {text[max(0, found.start() - 60) : found.end() + 20]!r}"
+    assert record.from_json(json.loads(shown["json"])).earned == json.loads(shown["json"])["earned"] == result.earned
+    bad = [case for case in ET.fromstring(shown["junit"].partition("\n")[2]).iter("testcase") if len(case)]
+    assert len(bad) == len([check for check in support.checks(result) if check.outcome != record.PASSED])
+    assert "<script" not in MarkdownIt("commonmark", {"html": True}).render(shown["markdown"])
+    for width in WIDTHS:
+        screen = shown[f"terminal {width}"]
+        assert CI_COMMAND.search(screen) is None
+        assert max(map(len, screen.splitlines())) <= max(width, NARROWEST)
+
+
+every_attack = pytest.mark.parametrize(("attack", "level"), at_its_levels(ATTACKS))
+
+
+def fought(attack, level):
+    """Return the record of an attack, graded once for all tests; fail if the judge had to be interrupted."""
+    battle = arena.fight(attack, level)
+    assert not battle.interrupted, f"the judge hung at {battle.interrupted[0]}"
+    return battle.record
+
+
+@every_attack
+def test_an_attack_earns_nothing(attack, level):
+    """No check passes, no point is earned, and every check ends in a way that is laid at the submission's door."""
+    result = fought(attack, level)
+    outcomes = set(support.outcomes(result).values())
+
+    assert {check.id.partition("[")[0] for check in support.checks(result)} == set(attack.checks)
+    assert record.PASSED not in outcomes, support.outcomes(result)
+    assert record.GRADER_ERROR not in outcomes, support.complaints(result)
+    assert outcomes <= set(attack.outcomes), support.complaints(result)
+    assert result.earned == 0 and not result.passed and not result.milestones[0].passed
+
+
+@every_attack
+def test_an_attack_finds_nothing(attack, level):
+    """Nothing that the attack looks for is there to be found, read, written or signalled."""
+    printed = [line for check in support.checks(fought(attack, level)) for line in check.output.splitlines()]
+
+    assert [line for line in printed if line.startswith(arena.LOOT)] == []
+
+
+@every_attack
+def test_an_attack_takes_no_longer_than_its_limits(attack, level):
+    """Every check ends within its limit, but for a moment to kill and clear up."""
+    checks = support.checks(fought(attack, level))
+    limit = arena.fight(attack, level).limit
+
+    # The first check's time holds that of importing the module once before it.
+    # At the process level an attack can kill the server, and booting another takes seconds.
+    grace = GRACE + (30 if level == "process" and "server" in attack.name else 0)
+    late = [check.id for place, check in enumerate(checks) if check.seconds > (1 if place else 2) * limit + grace]
+    assert late == [], [(check.id, check.seconds) for check in checks]
+
+
+@every_attack
+def test_an_attack_does_not_swell_the_judge(attack, level):
+    """Whatever a submission sends, the judge keeps within a few hundred megabytes of its own."""
+    assert arena.fight(attack, level).judge_mb <= JUDGE_MB
+
+
+@every_attack
+def test_an_attack_leaves_the_report_readable(attack, level):
+    """Every form of the report can be made, says the same, and holds nothing that a screen or a CI log would obey."""
+    expect_readable(fought(attack, level))
+
+
+@every_attack
+def test_an_attack_leaves_nothing_behind(attack, level):
+    """No process and no file outlives the attack, and the machine's own files are as they were."""
+    battle = arena.fight(attack, level)
+
+    assert battle.processes == []
+    assert battle.files == []
+    assert not battle.machine_changed
+
+
+@every_attack
+def test_a_right_submission_passes_after_an_attack(attack, level):
+    """What is graded next, in the same sandbox, is graded as if nothing had been."""
+    assert arena.fight(attack, level).complaints_afterwards == []
+
+
+def test_every_known_gap_is_written_down():
+    """What is not stopped yet stands in the attacks' README, with its file and the reason."""
+    readme = (arena.FOLDER / "README.md").read_text(encoding="utf-8").partition("## Known gaps")[2]
+
+    assert [attack.name for attack in GAPS if f"`{attack.name}.py`" not in readme or attack.gap not in readme] == []
+
+
+@pytest.mark.parametrize("milestone", support.MILESTONES)
+def test_an_honest_stub_earns_nothing_in_the_same_checks(milestone):
+    """The checks that attacks are graded with give an honest stub no point either."""
+    names = {name for attack in ATTACKS if attack.milestone == milestone for name in attack.checks}
+    result = support.grade({milestone: support.source("exercises", milestone)}, only=names)
+
+    assert result.earned == 0
+    assert record.PASSED not in support.outcomes(result).values()
+
+
+@pytest.mark.parametrize("attack", FOLDERS, ids=lambda attack: attack.name)
+def test_files_beside_the_module_change_nothing(attack, tmp_path):
+    """Whatever lies beside the module in the folder is not taken, not read and not run."""
+    arena.plant(attack, tmp_path)
+    lying_about = arena.left_files()
+    assert len(list(tmp_path.iterdir())) > 1
+
+    submission = collect(tmp_path, support.COURSE)
+    result = support.grade_submission(submission, [attack.milestone], set(attack.checks), "auto", "fork", "0")
+
+    assert list(submission.sources) == [attack.milestone]
+    assert result.earned == 0
+    assert all(check.outcome == record.FAILED for check in support.checks(result)), support.complaints(result)
+    assert not any(arena.LOOT in check.output for check in support.checks(result))
+    assert arena.left_files() <= lying_about
+
+
+@pytest.mark.parametrize("build", on_disk.ALL, ids=lambda build: build.__name__)
+def test_only_a_regular_file_of_the_right_name_is_taken(build, tmp_path):
+    """A link, a pipe, a device, a folder or a name that only looks right is refused, and earns nothing."""
+    folder = tmp_path / "handed_in"
+    folder.mkdir()
+    build(folder, support.source("solutions", "m04_attention"))
+    (folder / "m01_tokenizer.py").write_text(support.source("exercises", "m01_tokenizer"))
+
+    submission = collect(folder, support.COURSE)
+    with arena.watchdog() as barked:
+        result = support.grade_submission(submission, ["m04_attention"], None, "auto", "fork", "0")
+
+    assert not barked
+    assert result.earned == 0
+    assert record.PASSED not in support.outcomes(result).values()
+    assert "m04_attention" in submission.problems or submission.sources["m04_attention"] == on_disk.HOSTILE.encode()
+    assert "root:" not in json_report.render(result)
+    expect_readable(result)
+
+
+def grade_by_command(folder, tmp_path):
+    """Run `python -m grader grade` on a folder, and return its exit code, its screen and its record."""
+    report = tmp_path / "record.json"
+    command = [sys.executable, "-m", "grader", "grade", "m04", "--submission", str(folder), "--json", str(report)]
+    done = subprocess.run(
+        command, cwd=support.REPOSITORY, capture_output=True, text=True, timeout=180, stdin=subprocess.DEVNULL
+    )
+    assert report.is_file(), done.stdout + done.stderr
+    return done, json_report.read(report)
+
+
+def test_the_command_line_ignores_planted_files_and_a_planted_environment(tmp_path, monkeypatch):
+    """All planted files together, and variables that would steer pytest and Python, change nothing."""
+    folder = tmp_path / "handed_in"
+    folder.mkdir()
+    for attack in FOLDERS:
+        arena.plant(attack, folder)
+    lying_about = arena.left_files()
+    monkeypatch.setenv("PYTEST_ADDOPTS", "--collect-only -p sw_attack_plugin")
+    monkeypatch.setenv("PYTEST_PLUGINS", "sw_attack_plugin")
+    monkeypatch.setenv("PYTHONOPTIMIZE", "1")
+
+    done, result = grade_by_command(folder, tmp_path)
+
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert result.earned == 0 and len(support.checks(result)) > 20
+    assert record.FAILED in support.outcomes(result).values()
+    assert arena.LOOT not in done.stdout + done.stderr
+    assert CONTROLS.search(done.stdout) is None
+    assert arena.left_files() <= lying_about
+
+
+@pytest.mark.parametrize(
+    "build", [on_disk.a97_link_to_a_solution, on_disk.a101_named_pipe], ids=lambda build: build.__name__
+)
+def test_the_command_line_names_what_it_does_not_take(build, tmp_path):
+    """A link or a pipe in place of the module ends that milestone with one clear sentence and exit code 1."""
+    folder = tmp_path / "handed_in"
+    folder.mkdir()
+    build(folder, support.source("solutions", "m04_attention"))
+    (folder / "m01_tokenizer.py").write_text(support.source("exercises", "m01_tokenizer"))
+
+    done, result = grade_by_command(folder, tmp_path)
+
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert result.earned == 0
+    assert "not a regular file" in " ".join(done.stdout.split())
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)
+def test_an_attack_is_listed_with_what_stops_it(attack):
+    """Every attack starts with a sentence on what it tries, and the table in README.md says what stops it."""
+    table = (arena.FOLDER / "README.md").read_text(encoding="utf-8")
+
+    assert attack.title.endswith(".")
+    assert f"`{attack.path.name}`" in table

@@ -1,0 +1,299 @@
+"""The fixtures are what their manifest says, what their code builds, and what the course needs of them."""
+
+import re
+import shutil
+import subprocess
+import sys
+import unicodedata
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+import fixtures
+from fixtures import manifest, stories, unicode_text, vocabulary
+
+NANO_LOSS_BOUND = 0.50  # nats per token; the committed model has 0.46, an untrained one 11
+# Unicode's general categories, all but Cs (half of a surrogate pair, which no UTF-8 text can hold).
+CATEGORIES = re.findall(r"..", "LuLlLtLmLoMnMcMeNdNlNoPcPdPsPePiPfPoSmScSkSoZsZlZpCcCfCoCn")
+SCRIPTS = """
+    LATIN GREEK CYRILLIC HEBREW ARABIC DEVANAGARI BENGALI TAMIL THAI TIBETAN MYANMAR ETHIOPIC CHEROKEE ARMENIAN
+    GEORGIAN CJK HIRAGANA KATAKANA HANGUL GOTHIC CUNEIFORM DESERET ADLAM MATHEMATICAL
+"""
+CORNERS = [
+    *("\0", "\x7f", "a\ufeffb", "\u200d", "\u2028", "\u2029", "\u3000", "\u00a0", "\x85", "\r\n\r\n", "\r\r\n\n\r"),
+    *("e\u0301", "\u00e9", "\u1112\u1161\u11ab", "\uc138", "\u202e", "\u2067", "\U0001f1e9\U0001f1ea"),
+    *("\U0001f44b\U0001f3fd", "1\ufe0f\u20e3", "\U0001f468\u200d\U0001f469", "\U000e0067"),
+    *("\u216b", "x\u00b2", "\u0663", "\u00bd", "\ufffe", "\U0010ffff", "\ue000", "\U00020000"),
+    *("a" * 400, " " * 1000, "3 spaces   before", " \n", fixtures.END_OF_TEXT),
+    *("we's", "we't", "we're", "we've", "we'm", "we'll", "we'd", "WE'LL", "we'Ll", "we\u2019ve"),
+]
+WORD = re.compile(r"[a-z]+")
+
+TIKTOKEN_WITHOUT_A_NETWORK = """
+import socket, sys
+
+def refuse(*args, **kwargs):
+    sys.exit("tiktoken wanted the network")
+
+socket.socket.connect = socket.create_connection = socket.getaddrinfo = refuse
+import tiktoken
+
+encoding = tiktoken.get_encoding("gpt2")
+print(encoding.n_vocab, encoding.encode("Hello world<|endoftext|>", allowed_special="all"))
+"""
+
+
+@pytest.fixture(scope="module")
+def story_text() -> str:
+    """Return both story files as one text."""
+    return (fixtures.STORIES_TRAIN.read_bytes() + fixtures.STORIES_HELDOUT.read_bytes()).decode()
+
+
+@pytest.fixture(scope="module")
+def unicode_sample() -> str:
+    """Return the Unicode text."""
+    return fixtures.UNICODE_TEXT.read_bytes().decode()
+
+
+@pytest.fixture
+def copied(tmp_path: Path) -> Path:
+    """Copy the fixtures to where a test may damage them."""
+    return Path(shutil.copytree(fixtures.FOLDER, tmp_path / "fixtures", ignore=shutil.ignore_patterns("__pycache__")))
+
+
+def check(folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run the check of a copy of the fixtures, as a person would, without a network."""
+    command = [sys.executable, "-B", str(folder / "build.py"), "check", "--offline"]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+
+
+# The manifest
+
+
+def test_every_file_has_the_size_and_hash_that_the_manifest_states() -> None:
+    """No fixture is missing, changed or without an entry in the manifest."""
+    assert manifest.problems(manifest.read()) == []
+
+
+def test_every_fixture_states_where_it_comes_from() -> None:
+    """Origin, licence and description of each file are filled in."""
+    for entry in manifest.read():
+        assert min(len(entry.origin), len(entry.licence), len(entry.description)) >= 3, entry.path
+
+
+def test_the_readme_describes_every_fixture() -> None:
+    """fixtures/README.md names each file, the nano's last loss and its sample."""
+    readme = (fixtures.FOLDER / "README.md").read_text(encoding="utf-8")
+    last_row = (fixtures.GPT2_NANO / "loss.csv").read_text(encoding="utf-8").splitlines()[-1]
+    sample = (fixtures.GPT2_NANO / "sample.txt").read_text(encoding="utf-8").split("\n\n")[0]
+
+    assert [entry.path for entry in manifest.read() if entry.path not in readme] == []
+    assert last_row.split(",")[-1] in readme
+    assert sample.split("] ")[1] in readme
+
+
+# The build command
+
+
+def test_check_accepts_the_fixtures_and_writes_nothing(copied: Path) -> None:
+    """`python fixtures/build.py check` ends with exit code 0 and leaves every file as it was."""
+    before = {path: path.stat().st_mtime_ns for path in copied.rglob("*")}
+
+    outcome = check(copied)
+
+    assert (outcome.returncode, outcome.stderr) == (0, "")
+    assert {path: path.stat().st_mtime_ns for path in copied.rglob("*")} == before
+
+
+@pytest.mark.parametrize(
+    ("damage", "named"),
+    [
+        (lambda folder: (folder / "stories_train.txt").write_bytes(b"Once"), "stories_train.txt"),
+        (lambda folder: (folder / "tiktoken" / vocabulary.VOCAB_BPE.name).unlink(), vocabulary.VOCAB_BPE.name),
+        (lambda folder: (folder / "gpt2-nano" / "stray.bin").write_bytes(b""), "gpt2-nano/stray.bin"),
+        (lambda folder: (folder / "manifest.toml").write_text("file = 1"), "manifest.toml"),
+        (lambda folder: (folder / "manifest.toml").unlink(), "manifest.toml"),
+    ],
+    ids=["changed", "missing", "stray", "broken-manifest", "no-manifest"],
+)
+def test_check_names_what_is_wrong(copied: Path, damage, named: str) -> None:
+    """A damaged fixture makes the check end with exit code 1 and a sentence, not with a traceback."""
+    damage(copied)
+
+    outcome = check(copied)
+
+    assert outcome.returncode == 1
+    assert named in outcome.stderr
+    assert all(line.startswith("wrong: ") for line in outcome.stderr.splitlines()), outcome.stderr
+
+
+def test_a_package_that_is_none_is_refused_in_one_sentence(tmp_path: Path) -> None:
+    """A file that is no wheel and no archive is reported as such."""
+    package = tmp_path / "openai_whisper.whl"
+    package.write_bytes(b"not a wheel")
+
+    with pytest.raises(fixtures.FixtureError, match="neither a wheel nor a source archive"):
+        vocabulary.make(package)
+
+
+# The vocabulary
+
+
+def test_tiktoken_works_without_a_network() -> None:
+    """The real tiktoken takes GPT-2's vocabulary from the fixtures and accepts its hashes."""
+    outcome = subprocess.run(
+        [sys.executable, "-c", TIKTOKEN_WITHOUT_A_NETWORK],
+        env={"TIKTOKEN_CACHE_DIR": str(fixtures.TIKTOKEN_CACHE), "PATH": "", "SYSTEMROOT": r"C:\Windows"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert outcome.stdout.strip() == "50257 [15496, 995, 50256]", outcome.stderr
+
+
+def test_the_vocabulary_comes_out_byte_for_byte_from_ranks_alone() -> None:
+    """From tokens and ranks, vocab.bpe and encoder.json are rebuilt exactly."""
+    from fixtures.nano import gpt2_encoding
+
+    vocab_bpe, encoder_json = vocabulary.rebuild(gpt2_encoding()._mergeable_ranks)
+
+    assert vocab_bpe == fixtures.VOCAB_BPE.read_bytes()
+    assert encoder_json == fixtures.ENCODER_JSON.read_bytes()
+
+
+def test_a_merge_is_found_with_the_lower_ranks_alone() -> None:
+    """Of h, e, l, he, el and hel, `hel` came from he + l, because he has the lower rank."""
+    ranks = {b"h": 0, b"e": 1, b"l": 2, b"he": 3, b"el": 4, b"hel": 5}
+
+    assert vocabulary.last_merge(b"hel", ranks) == (b"he", b"l")
+
+
+# The stories
+
+
+def test_the_stories_come_out_byte_for_byte() -> None:
+    """The grammar and its seed write the same corpus again."""
+    for path, data in stories.make().items():
+        assert (fixtures.FOLDER / path).read_bytes() == data, path
+
+
+def test_no_story_is_told_twice(story_text: str) -> None:
+    """All stories differ, so that none of the held-out ones was trained on."""
+    told = stories.split(story_text)
+
+    assert len(told) == stories.TRAIN_STORIES + stories.HELDOUT_STORIES
+    assert max(Counter(told).values()) == 1
+
+
+def test_every_plot_is_told_often(story_text: str) -> None:
+    """The corpus holds a few hundred words, and none of the grammar's plots is rare."""
+    plots = stories.grammar()["plots"]
+    words = set(WORD.findall(story_text.lower()))
+
+    assert 300 < len(words) < 1000
+    for marker in ("snowman", "umbrella", "gift", "seed", "river", "lost"):
+        assert story_text.count(marker) > len(stories.split(story_text)) / len(plots) / 4, marker
+
+
+def test_the_stories_are_grammatical_where_a_machine_can_tell(story_text: str) -> None:
+    """Articles are right, sentences start with a capital and end, and nothing of the templates is left over."""
+    prose = story_text.replace(fixtures.END_OF_TEXT, "")
+
+    assert re.findall(r"\b[Aa] (?:[aeiou]|honest)\w*|\b[Aa]n (?!honest|hour)[^aeiou]\w*", prose) == []
+    assert re.findall(r"(?<!\")[.!?] [a-z]", prose) == []
+    assert re.findall(r"[{}\[\]|()]|  | [.,!?]", prose) == []
+    assert [story for story in stories.split(story_text) if story[-1] not in '.!"' or story.count('"') % 2] == []
+
+
+def test_the_same_hero_goes_through_a_story(story_text: str) -> None:
+    """The name that a story introduces comes again, and with at most one other name."""
+    known = {name for names in stories.grammar()["names"].values() for name in names}
+    for story in stories.split(story_text):
+        names = Counter(word for word in re.findall(r"\w+", story) if word in known)
+        hero = next(iter(names))  # a counter keeps the order of first appearance
+
+        assert names[hero] >= 2, story
+        assert len(names) <= 2, story
+
+
+# The Unicode text
+
+
+def test_the_unicode_text_comes_out_byte_for_byte() -> None:
+    """Its code writes the same text again, whatever Unicode version this Python has."""
+    assert unicode_text.make()["unicode.txt"] == fixtures.UNICODE_TEXT.read_bytes()
+
+
+def test_the_unicode_text_holds_every_general_category(unicode_sample: str) -> None:
+    """Each of Unicode's categories that a text can hold occurs at least five times, title case at least once."""
+    counts = Counter(map(unicodedata.category, unicode_sample))
+    assert {name: counts[name] for name in CATEGORIES if counts[name] < (1 if name == "Lt" else 5)} == {}
+
+
+@pytest.mark.parametrize("script", SCRIPTS.split())
+def test_the_unicode_text_holds_the_script(unicode_sample: str, script: str) -> None:
+    """Several letters of the script occur."""
+    letters = {char for char in unicode_sample if unicodedata.name(char, "").startswith(script)}
+
+    assert len(letters) >= 2
+
+
+@pytest.mark.parametrize("corner", CORNERS, ids=lambda corner: ascii(corner)[1:-1][:24])
+def test_the_unicode_text_holds_the_corner(unicode_sample: str, corner: str) -> None:
+    """A sequence on which tokenizers stumble occurs."""
+    assert corner in unicode_sample
+
+
+# gpt2-nano
+
+
+@pytest.fixture(scope="module")
+def nano():
+    """Yield the trained model."""
+    import torch
+
+    from fixtures import nano
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # on a busy machine, two threads wait for each other
+    yield nano.load()
+    torch.set_num_threads(threads)
+
+
+def test_the_nano_loads_with_no_key_missing_or_left_over() -> None:
+    """The folder loads as it is, in float32, with the output weights tied to the embedding."""
+    import torch
+    from transformers import GPT2LMHeadModel
+
+    model, report = GPT2LMHeadModel.from_pretrained(fixtures.GPT2_NANO, output_loading_info=True)
+
+    assert {kind: list(keys) for kind, keys in report.items() if keys} == {}
+    assert {weight.dtype for weight in model.parameters()} == {torch.float32}
+    assert model.lm_head.weight is model.transformer.wte.weight
+
+
+def test_the_nano_has_learned_the_stories(nano) -> None:
+    """Its loss over the whole vocabulary on stories it never saw is below the bound, and is the one recorded."""
+    from fixtures.nano import heldout_loss
+
+    recorded = float((fixtures.GPT2_NANO / "loss.csv").read_text(encoding="utf-8").split(",")[-1])
+
+    loss = heldout_loss(nano)
+
+    assert loss < NANO_LOSS_BOUND
+    assert loss == pytest.approx(recorded, abs=0.001)  # another processor adds in another order
+
+
+def test_the_nano_writes_stories(nano, story_text: str) -> None:
+    """Continued greedily, an opening becomes a story of known words in which somebody recurs, and which ends."""
+    from fixtures.nano import write
+
+    text = write(nano, "Once upon a time, there was a brave girl named Nora")
+    known = set(WORD.findall(story_text.lower()))
+
+    assert set(WORD.findall(text.lower())) <= known, text
+    assert len(text.split()) > 60, text
+    assert text.count("Nora") >= 3, text
+    assert text[-1] in '.!"', text

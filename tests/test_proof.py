@@ -1,0 +1,105 @@
+"""The suites proven: stubs earn nothing, solutions and alternates everything, mutants are caught by name."""
+
+from __future__ import annotations
+
+import pytest
+import support
+from degenerate import KINDS, degenerate
+
+from grader import record
+
+
+@pytest.mark.parametrize("milestone", support.MILESTONES)
+def test_a_stub_is_not_started_and_earns_nothing(milestone):
+    """Every check of a stub is not started, or blocked by a part that isn't, and no point is earned."""
+    result = support.grade({milestone: support.source("exercises", milestone)})
+
+    assert result.earned == 0
+    assert set(support.outcomes(result).values()) <= {record.NOT_STARTED, record.BLOCKED}, support.complaints(result)
+    assert result.milestones[0].tasks[0].outcome == record.NOT_STARTED
+
+
+@pytest.mark.parametrize("milestone", support.MILESTONES)
+def test_a_solution_passes_alone(milestone):
+    """A milestone's solution, with only what it is made of, earns all of its points."""
+    names = support.COURSE.with_needs(support.COURSE.milestone(milestone))
+    result = support.grade({name: support.source("solutions", name) for name in names}, milestones=[milestone])
+
+    assert support.complaints(result) == []
+    assert result.earned == result.possible > 0
+
+
+def test_the_solutions_pass_as_a_whole():
+    """All solutions together, read from their folder, earn all points."""
+    result = support.grade_folder(support.REPOSITORY / "solutions")
+
+    assert support.complaints(result) == []
+    assert result.passed and result.earned == result.possible
+
+
+@pytest.mark.parametrize("milestone", support.MILESTONES)
+def test_each_task_has_a_check_that_compares_values(milestone):
+    """Every task rests on at least one comparison of values by the judge."""
+    result = support.grade({milestone: support.source("solutions", milestone)})
+
+    bare = [
+        task.id
+        for task in result.milestones[0].tasks
+        if not any(record.VALUE in check.evidence for check in task.checks)
+    ]
+    assert bare == []
+
+
+@pytest.mark.parametrize(
+    ("milestone", "mutant"),
+    [pytest.param(m, mutant, id=f"{m}-{support.slug(mutant['name'])}") for m, mutant in support.mutants()],
+)
+def test_a_mutant_is_rejected_by_the_check_it_names(milestone, mutant):
+    """A classic mistake fails the check that is there for it, and is named to the student where that is promised."""
+    result = support.grade({milestone: support.mutate(milestone, mutant)}, only={mutant["check"]})
+
+    failed = [check for check in support.checks(result) if check.outcome != record.PASSED]
+    assert support.checks(result), f"there is no check {mutant['check']}"
+    assert failed, f"{mutant['mistake']}: not rejected"
+    assert all(check.outcome != record.GRADER_ERROR for check in failed), support.complaints(result)
+    if "told" in mutant:
+        told = [check.mistake for check in failed if check.mistake]
+        assert any(mutant["told"] in words for words in told), support.complaints(result)
+
+
+@pytest.mark.parametrize("milestone", support.MILESTONES)
+def test_there_are_enough_mutants(milestone):
+    """A milestone has at least twelve mutants, and the six likeliest are named to the student."""
+    own = [mutant for name, mutant in support.mutants() if name == milestone]
+
+    assert len(own) >= 12
+    assert sum("told" in mutant for mutant in own) >= 6
+    assert len({mutant["name"] for mutant in own}) == len(own)
+
+
+ALTERNATES = sorted((support.TESTS / "alternates").glob("m*/*.py"))
+
+
+@pytest.mark.parametrize("path", ALTERNATES, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_an_alternate_passes(path):
+    """An unusual but right implementation earns all points."""
+    result = support.grade({path.parent.name: path.read_text(encoding="utf-8")})
+
+    assert support.complaints(result) == []
+    assert result.earned == result.possible
+
+
+@pytest.mark.parametrize("milestone", support.MILESTONES)
+def test_there_are_enough_alternates(milestone):
+    """A milestone has at least three alternates."""
+    assert sum(path.parent.name == milestone for path in ALTERNATES) >= 3
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("milestone", support.MILESTONES)
+def test_a_degenerate_submission_earns_nothing(milestone, kind):
+    """Functions that return zeros, their input, noise, a broadcasting scalar or None earn no point."""
+    result = support.grade({milestone: degenerate(support.source("solutions", milestone), kind)})
+
+    assert result.earned == 0, [task.id for task in result.milestones[0].tasks if task.earned]
+    assert record.GRADER_ERROR not in support.outcomes(result).values(), support.complaints(result)

@@ -1,0 +1,184 @@
+"""The wire: every value crosses unchanged, and nothing else than a value does."""
+
+from __future__ import annotations
+
+import os
+import struct
+
+import numpy
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from grader.sandbox.inside import wire
+
+
+def cross(value):
+    """Send a value through a real channel and return what arrives."""
+    buffers: list = []
+    node = wire.encode(value, buffers, lambda other: pytest.fail(f"{other!r} crossed by reference"))
+    return decode_sent(node, buffers)
+
+
+def decode_sent(node, buffers):
+    """Send a node and its buffers through a pipe and decode them."""
+    read, write = os.pipe()
+    channel = wire.Channel(read, write)
+    try:
+        channel.send(node, buffers)
+        return wire.decode(*channel.receive(), other=lambda kind, content: pytest.fail(kind))
+    finally:
+        channel.close()
+
+
+def receive(data: bytes):
+    """Return what a channel makes of raw bytes."""
+    read, write = os.pipe()
+    os.write(write, data)
+    os.close(write)
+    try:
+        return wire.Channel(read, read).receive()
+    finally:
+        os.close(read)
+
+
+inert = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**80), 2**80) | st.floats(allow_nan=False) | st.text() | st.binary(),
+    lambda inner: (
+        st.lists(inner)
+        | st.lists(inner).map(tuple)
+        | st.dictionaries(st.text() | st.integers() | st.binary(), inner)
+        | st.frozensets(st.integers() | st.text())
+    ),
+    max_leaves=20,
+)
+
+
+@given(inert)
+def test_a_value_arrives_as_it_was_sent(value):
+    """Nested plain values arrive equal, with the same types."""
+    arrived = cross(value)
+
+    assert arrived == value
+    assert type(arrived) is type(value)
+    if not isinstance(value, frozenset | list | tuple | dict):
+        assert repr(arrived) == repr(value)
+
+
+@pytest.mark.parametrize("dtype", [getattr(torch, name) for name in wire.TORCH_DTYPES], ids=str)
+@pytest.mark.parametrize("shape", [(), (0, 3), (2, 3, 4)], ids=str)
+def test_a_tensor_arrives_bit_for_bit(dtype, shape):
+    """A tensor of any dtype and shape arrives with the same bits, in memory of its own."""
+    tensor = (torch.arange(24)[: max(1, torch.Size(shape).numel())] % 2).to(dtype)
+    tensor = tensor[: torch.Size(shape).numel()].reshape(shape)
+
+    arrived = cross(tensor)
+
+    assert type(arrived) is torch.Tensor and arrived.dtype == dtype and arrived.shape == tensor.shape
+    assert torch.equal(arrived, tensor)
+    assert arrived.data_ptr() != tensor.data_ptr() or tensor.numel() == 0
+
+
+def test_a_transposed_tensor_and_a_parameter_arrive_plain():
+    """Strides, gradients and the Parameter class stay behind; the values arrive."""
+    value = torch.nn.Parameter(torch.randn(3, 5)).t()
+
+    arrived = cross(value)
+
+    assert type(arrived) is torch.Tensor and not arrived.requires_grad and arrived.is_contiguous()
+    assert torch.equal(arrived, value.detach())
+
+
+def test_numpy_values_arrive():
+    """Arrays and NumPy scalars arrive as such."""
+    array, scalar = cross([numpy.arange(6, dtype="int32").reshape(2, 3), numpy.float32(2.5)])
+
+    assert array.dtype == numpy.int32 and array.tolist() == [[0, 1, 2], [3, 4, 5]]
+    assert type(scalar) is numpy.float32 and scalar == 2.5
+
+
+@pytest.mark.parametrize("value", [type("Int", (int,), {})(3), torch.nn.Buffer(torch.ones(2)).to_sparse(), object()])
+def test_a_subclass_or_an_object_does_not_cross(value):
+    """What is not exactly a plain type is handed to the encoder of references."""
+    seen: list = []
+
+    wire.encode(value, [], lambda other: seen.append(other) or {"handle": 1})
+
+    assert seen == [value]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"hello, I am no message at all",
+        struct.pack("!4sII", b"SCR1", 2**31, 0),
+        struct.pack("!4sII", b"SCR1", 2, 2**31),
+        struct.pack("!4sIIQ", b"SCR1", 2, 1, 2**60) + b"{}",
+        struct.pack("!4sII", b"SCR1", 3, 0) + b"{a}",
+        struct.pack("!4sII", b"SCR1", 100_000, 0) + b"[" * 100_000,
+        struct.pack("!4sII", b"SCR1", 9_000_002, 0) + b"[" + b"[]," * 2_999_999 + b"[]]"[:3] + b"    ",
+        struct.pack("!4sII", b"SCR1", 5000, 0) + b"1" * 5000,
+    ],
+    ids=["text", "huge-json", "many-buffers", "huge-buffer", "not-json", "deep", "many-parts", "long-number"],
+)
+def test_what_is_no_message_is_a_wire_error(data):
+    """Bytes that are no message, promise too much or nest too deep are refused without taking memory for them."""
+    import threading
+
+    read, write = os.pipe()
+
+    def feed() -> None:
+        with open(write, "wb") as file:
+            file.write(data)
+
+    thread = threading.Thread(target=feed, daemon=True)
+    thread.start()
+    try:
+        with pytest.raises((wire.WireError, EOFError)):
+            wire.Channel(read, read).receive()
+    finally:
+        os.close(read)
+
+
+def test_half_a_message_is_the_end():
+    """A channel that closes in the middle of a message raises EOFError."""
+    with pytest.raises(EOFError):
+        receive(struct.pack("!4sII", b"SCR1", 20, 0) + b'{"ok"')
+
+
+@pytest.mark.parametrize(
+    "node",
+    [
+        {"tensor": [0, "float32", [3]]},
+        {"tensor": [0, "float32", [2, -1]]},
+        {"tensor": [7, "float32", [2]]},
+        {"tensor": [0, "object", [2]]},
+        {"tensor": [0, "float32", [1] * 40]},
+        {"tensor": "x"},
+        {"array": [0, "object", [1]]},
+        {"dtype": "load"},
+        {"device": "no such device"},
+        {"dict": [[1]]},
+        {"set": [[1]]},
+        {"bytes": 3},
+        {"bytes": "\u1234"},
+        {"two": 1, "keys": 2},
+        {"buffer": True},
+    ],
+    ids=str,
+)
+def test_a_malformed_value_is_a_wire_error(node):
+    """A node that contradicts itself is refused with the decoder's own error."""
+    with pytest.raises(wire.WireError):
+        wire.decode(node, [bytearray(8)], lambda kind, content: pytest.fail(kind))
+
+
+def test_a_deep_value_is_refused_when_sent():
+    """A value nested deeper than the limit is refused before it is sent."""
+    value: list = []
+    for _ in range(60):
+        value = [value]
+
+    with pytest.raises(wire.WireError, match="deep"):
+        wire.encode(value, [], lambda other: {})

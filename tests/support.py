@@ -70,6 +70,17 @@ def grade(
     return grade_submission(submission, milestones or list(sources), only, level, start, seed)
 
 
+def with_needs(milestone: str, source_text: str, folder: str = "solutions") -> dict[str, str]:
+    """Return a module together with the modules of `folder` that it is made of."""
+    names = COURSE.with_needs(COURSE.milestone(milestone))
+    return {name: source_text if name == milestone else source(folder, name) for name in names}
+
+
+def grade_one(milestone: str, source_text: str, *, folder: str = "solutions", **options: Any) -> record.Record:
+    """Grade one milestone given as text, on top of the modules of `folder` that it is made of."""
+    return grade(with_needs(milestone, source_text, folder), milestones=[milestone], **options)
+
+
 def grade_folder(folder: Path, *, level: str = "auto", milestones: list[str] | None = None) -> record.Record:
     """Grade a folder as the command line would."""
     return grade_submission(collect(folder, COURSE), milestones or MILESTONES, None, level, "fork", "0")

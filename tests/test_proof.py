@@ -12,7 +12,7 @@ from grader import record
 @pytest.mark.parametrize("milestone", support.MILESTONES)
 def test_a_stub_is_not_started_and_earns_nothing(milestone):
     """Every check of a stub is not started, or blocked by a part that isn't, and no point is earned."""
-    result = support.grade({milestone: support.source("exercises", milestone)})
+    result = support.grade_one(milestone, support.source("exercises", milestone), folder="exercises")
 
     assert result.earned == 0
     assert set(support.outcomes(result).values()) <= {record.NOT_STARTED, record.BLOCKED}, support.complaints(result)
@@ -22,8 +22,7 @@ def test_a_stub_is_not_started_and_earns_nothing(milestone):
 @pytest.mark.parametrize("milestone", support.MILESTONES)
 def test_a_solution_passes_alone(milestone):
     """A milestone's solution, with only what it is made of, earns all of its points."""
-    names = support.COURSE.with_needs(support.COURSE.milestone(milestone))
-    result = support.grade({name: support.source("solutions", name) for name in names}, milestones=[milestone])
+    result = support.grade_one(milestone, support.source("solutions", milestone))
 
     assert support.complaints(result) == []
     assert result.earned == result.possible > 0
@@ -40,7 +39,7 @@ def test_the_solutions_pass_as_a_whole():
 @pytest.mark.parametrize("milestone", support.MILESTONES)
 def test_each_task_has_a_check_that_compares_values(milestone):
     """Every task rests on at least one comparison of values by the judge."""
-    result = support.grade({milestone: support.source("solutions", milestone)})
+    result = support.grade_one(milestone, support.source("solutions", milestone))
 
     bare = [
         task.id
@@ -56,7 +55,7 @@ def test_each_task_has_a_check_that_compares_values(milestone):
 )
 def test_a_mutant_is_rejected_by_the_check_it_names(milestone, mutant):
     """A classic mistake fails the check that is there for it, and is named to the student where that is promised."""
-    result = support.grade({milestone: support.mutate(milestone, mutant)}, only={mutant["check"]})
+    result = support.grade_one(milestone, support.mutate(milestone, mutant), only={mutant["check"]})
 
     failed = [check for check in support.checks(result) if check.outcome != record.PASSED]
     assert support.checks(result), f"there is no check {mutant['check']}"
@@ -83,7 +82,7 @@ ALTERNATES = sorted((support.TESTS / "alternates").glob("m*/*.py"))
 @pytest.mark.parametrize("path", ALTERNATES, ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_an_alternate_passes(path):
     """An unusual but right implementation earns all points."""
-    result = support.grade({path.parent.name: path.read_text(encoding="utf-8")})
+    result = support.grade_one(path.parent.name, path.read_text(encoding="utf-8"))
 
     assert support.complaints(result) == []
     assert result.earned == result.possible
@@ -99,7 +98,7 @@ def test_there_are_enough_alternates(milestone):
 @pytest.mark.parametrize("milestone", support.MILESTONES)
 def test_a_degenerate_submission_earns_nothing(milestone, kind):
     """Functions that return zeros, their input, noise, a broadcasting scalar or None earn no point."""
-    result = support.grade({milestone: degenerate(support.source("solutions", milestone), kind)})
+    result = support.grade_one(milestone, degenerate(support.source("solutions", milestone), kind))
 
     assert result.earned == 0, [task.id for task in result.milestones[0].tasks if task.earned]
     assert record.GRADER_ERROR not in support.outcomes(result).values(), support.complaints(result)

@@ -72,13 +72,8 @@ class Weights:
 
     def check(self) -> None:
         """Read the tensors now, so that a broken file is reported before anything is graded."""
-        width = self.config["n_embd"]
-        shapes = {"c_attn.weight": (width, 3 * width), "c_attn.bias": (3 * width,)}
-        shapes |= {"c_proj.weight": (width, width), "c_proj.bias": (width,)}
-        expected = {
-            f"h.{n}.attn.{name}": shape for n in range(self.config["n_layer"]) for name, shape in shapes.items()
-        }
-        found = {key: tuple(value.shape) for key, value in self.state.items() if ".attn." in key}
+        found = {key: tuple(value.shape) for key, value in self.state.items() if key != "lm_head.weight"}
+        expected = gpt2_shapes(self.config)
         for key in [*expected, *found]:
             if found.get(key) != expected.get(key):
                 raise WeightsError(
@@ -100,14 +95,49 @@ class Weights:
         state = {key.removeprefix("transformer."): value.float() for key, value in tensors.items()}
         return {key: value for key, value in state.items() if not key.endswith((".attn.bias", ".attn.masked_bias"))}
 
-    def attention(self, layer: int) -> Any:
-        """Return transformers' own attention module with this layer's weights, in eval mode."""
-        with self.off_the_clock():
-            return self._attention(layer)
+    @property
+    def sizes(self) -> dict[str, int]:
+        """The sizes of the model, by the names that the course uses."""
+        names = {"vocab_size": "vocab_size", "context_length": "n_positions", "d_model": "n_embd"}
+        names |= {"n_layers": "n_layer", "n_heads": "n_head"}
+        return {ours: self.config[theirs] for ours, theirs in names.items()}
 
-    def _attention(self, layer: int) -> Any:
+    def linear_state(self, tokens: Any = None) -> dict[str, Any]:
+        """Return the tensors with Conv1D's matrices turned round for `nn.Linear`.
+
+        With `tokens` (int64, distinct) the vocabulary is cut down to these, in this order: id i is then `tokens[i]`.
+        """
+        turned = (".attn.c_attn.weight", ".attn.c_proj.weight", ".mlp.c_fc.weight", ".mlp.c_proj.weight")
+        state = {
+            key: value.T.contiguous() if key.endswith(turned) else value
+            for key, value in self.state.items()
+            if key != "lm_head.weight"
+        }
+        if tokens is not None:
+            state["wte.weight"] = state["wte.weight"][tokens]
+        return state
+
+    def model(self) -> Any:
+        """Return transformers' own GPT2LMHeadModel with these weights, in float32 and eval mode."""
+        with self.off_the_clock():
+            return self._model
+
+    @functools.cached_property
+    def _model(self) -> Any:
+        import torch
+        from transformers import GPT2LMHeadModel
+
+        with torch.device("meta"):
+            model = GPT2LMHeadModel(self._gpt2_config())
+        own = {f"transformer.{key}": value for key, value in self.state.items() if key != "lm_head.weight"}
+        own["lm_head.weight"] = self.state["wte.weight"]
+        missing, unexpected = model.load_state_dict(own, strict=False, assign=True)
+        if unexpected or any(not key.endswith((".attn.bias", ".attn.masked_bias")) for key in missing):
+            raise WeightsError(f"{self.folder} is no GPT-2 checkpoint: it has other tensors than GPT-2's.")
+        return model.eval()
+
+    def _gpt2_config(self) -> Any:
         from transformers import GPT2Config
-        from transformers.models.gpt2.modeling_gpt2 import GPT2Attention
 
         names = {"n_embd", "n_head", "n_layer", "n_positions", "vocab_size", "layer_norm_epsilon"}
         config = GPT2Config(
@@ -117,13 +147,11 @@ class Weights:
             embd_pdrop=0.0,
         )
         config._attn_implementation = "eager"
-        module = GPT2Attention(config, layer_idx=0)
-        prefix = f"h.{layer}.attn."
-        own = {key.removeprefix(prefix): value for key, value in self.state.items() if key.startswith(prefix)}
-        missing, unexpected = module.load_state_dict(own, strict=False)
-        if unexpected or set(missing) - {"bias", "masked_bias"}:  # only the causal-mask buffers may be absent
-            raise WeightsError(f"{self.folder} is no GPT-2 checkpoint: layer {layer} has other tensors than GPT-2's.")
-        return module.eval()
+        return config
+
+    def attention(self, layer: int) -> Any:
+        """Return transformers' own attention module of this layer, in eval mode."""
+        return self.model().transformer.h[layer].attn
 
 
 def find_checkpoint(name: str) -> Path:
@@ -160,6 +188,25 @@ def _fetch_gpt2() -> Path:
         ) from None
 
 
+def gpt2_shapes(config: dict[str, Any]) -> dict[str, tuple[int, ...]]:
+    """Return the shape of each tensor of a GPT-2 with this config, by its name in Hugging Face's layout."""
+    width, inner = config["n_embd"], config.get("n_inner") or 4 * config["n_embd"]
+    shapes: dict[str, tuple[int, ...]] = {
+        "wte.weight": (config["vocab_size"], width),
+        "wpe.weight": (config["n_positions"], width),
+        "ln_f.weight": (width,),
+        "ln_f.bias": (width,),
+    }
+    layer = {"attn.c_attn": (width, 3 * width), "attn.c_proj": (width, width)}
+    layer |= {"mlp.c_fc": (width, inner), "mlp.c_proj": (inner, width)}
+    for n in range(config["n_layer"]):
+        for norm in ("ln_1", "ln_2"):
+            shapes |= {f"h.{n}.{norm}.weight": (width,), f"h.{n}.{norm}.bias": (width,)}
+        for name, shape in layer.items():
+            shapes |= {f"h.{n}.{name}.weight": shape, f"h.{n}.{name}.bias": shape[1:]}
+    return shapes
+
+
 def read_config(folder: Path) -> dict[str, Any]:
     """Read and check a checkpoint's config.json; WeightsError with one sentence when it won't do."""
     path = folder / "config.json"
@@ -171,7 +218,11 @@ def read_config(folder: Path) -> dict[str, Any]:
         raise WeightsError(f"{path} cannot be read ({error}).") from None
     if not isinstance(config, dict):
         raise WeightsError(f"{path} is no GPT-2 configuration: it holds no object.")
-    missing = [key for key in ("n_embd", "n_head", "n_layer", "n_positions") if not isinstance(config.get(key), int)]
+    missing = [
+        key
+        for key in ("n_embd", "n_head", "n_layer", "n_positions", "vocab_size")
+        if not isinstance(config.get(key), int)
+    ]
     if missing:
         raise WeightsError(f"{path} is no GPT-2 configuration: it lacks {', '.join(missing)}.")
     if not (folder / "model.safetensors").is_file():

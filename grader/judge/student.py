@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 from collections.abc import Callable, Iterable
+from types import ModuleType
 from typing import Any
 
 from grader.record import CLAIM
@@ -33,6 +36,11 @@ class Student:
             raise CheckFailed(f"{name} in {self._module}.py is {describe(value)}, and cannot be called.")
         return value
 
+    def plant(self, module: ModuleType) -> Probes:
+        """Send a module of the judge's into the worker and return its functions, which run there like probes."""
+        self._conversation.request("plant", name=module.__name__, source=_source(module))
+        return Probes(self._conversation, planted=module.__name__)
+
     def file(self, name: str, data: bytes) -> str:
         """Place a file in the worker's private folder and return its path there."""
         return self._conversation.request("file", name=name, data=data)
@@ -57,12 +65,17 @@ class Student:
 class Probes:
     """`student.probe.name(...)` runs trusted helper code inside the worker; what it says is a claim."""
 
-    def __init__(self, conversation: Conversation) -> None:
-        self._conversation = conversation
+    def __init__(self, conversation: Conversation, planted: str | None = None) -> None:
+        self._conversation, self._planted = conversation, planted
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         def run(*args: Any, **kwargs: Any) -> Any:
             compare.evidence.add(CLAIM)
-            return self._conversation.request("probe", name=name, args=list(args), kwargs=kwargs)
+            return self._conversation.request("probe", name=name, args=list(args), kwargs=kwargs, planted=self._planted)
 
         return run
+
+
+@functools.cache
+def _source(module: ModuleType) -> str:
+    return inspect.getsource(module)

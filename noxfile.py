@@ -80,6 +80,12 @@ def grade(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none", requires=["env"], default=False)
+def watch(session: nox.Session) -> None:
+    """Grade again what a save touched, until q is pressed: nox -s watch -- m04."""
+    run(session, "-m", "grader", "watch", *session.posargs)
+
+
+@nox.session(venv_backend="none", requires=["env"], default=False)
 def verify(session: nox.Session) -> None:
     """Swap the solutions in: full marks, each milestone and the whole; and the stubs: zero."""
     run(session, "-m", "grader", "verify", *session.posargs)

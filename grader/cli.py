@@ -19,13 +19,12 @@ PASSED, NOT_PASSED, USAGE, FAULT, INTERRUPTED = 0, 1, 2, 3, 130
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     options = parser().parse_args(arguments)
-    from .commands import grade, hint, listing, verify
+    from .commands import grade, hint, listing, verify, watch
     from .judge.errors import UsageProblem
 
     try:
-        return {"grade": grade.run, "list": listing.run, "hint": hint.run, "verify": verify.run}[options.command](
-            options
-        )
+        commands = {"grade": grade, "watch": watch, "list": listing, "hint": hint, "verify": verify}
+        return commands[options.command].run(options)
     except (syllabus.SyllabusError, SubmissionError, SandboxError, UsageProblem) as error:
         print(f"scratchwork: {error}", file=sys.stderr)
         return FAULT if isinstance(error, SandboxError) and options.isolation == "auto" else USAGE
@@ -47,6 +46,7 @@ def parser() -> Parser:
     top = Parser(prog="python -m grader", description="Grade a submission of the Scratchwork course.")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=Parser)
     _grade(commands.add_parser("grade", help="grade milestones and say what to mend"))
+    _watch(commands.add_parser("watch", help="grade again what a save touched, until q is pressed"))
     listing = commands.add_parser("list", help="show the syllabus with your progress")
     _submission(listing)
     verify = commands.add_parser("verify", help="check that solutions earn full marks and stubs nothing")
@@ -66,6 +66,21 @@ def _submission(command: argparse.ArgumentParser) -> None:
 
 
 def _grade(command: argparse.ArgumentParser) -> None:
+    _conditions(command)
+    command.add_argument("--all", action="store_true", help="grade unchanged milestones that passed again")
+    command.add_argument("--debug", action="store_true", help="no sandbox and no limits, so that breakpoint() works")
+    command.add_argument("--json", metavar="FILE", help="write the result record")
+    command.add_argument("--junit", metavar="FILE", help="write JUnit XML")
+    command.add_argument("--markdown", metavar="FILE", help="write Markdown")
+
+
+def _watch(command: argparse.ArgumentParser) -> None:
+    _conditions(command)
+    command.set_defaults(all=False, debug=False)
+
+
+def _conditions(command: argparse.ArgumentParser) -> None:
+    """Add what is graded, and under which conditions."""
     command.add_argument("milestones", nargs="*", metavar="MILESTONE", help="m04, 4, attention or m04_attention")
     _submission(command)
     command.add_argument(
@@ -85,11 +100,6 @@ def _grade(command: argparse.ArgumentParser) -> None:
         default="auto",
         help="how the student's code is shut in (auto: the strongest that works here)",
     )
-    command.add_argument("--all", action="store_true", help="grade unchanged milestones that passed again")
-    command.add_argument("--debug", action="store_true", help="no sandbox and no limits, so that breakpoint() works")
-    command.add_argument("--json", metavar="FILE", help="write the result record")
-    command.add_argument("--junit", metavar="FILE", help="write JUnit XML")
-    command.add_argument("--markdown", metavar="FILE", help="write Markdown")
 
 
 def submission_folder(options: argparse.Namespace) -> Path:

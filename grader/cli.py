@@ -19,11 +19,18 @@ PASSED, NOT_PASSED, USAGE, FAULT, INTERRUPTED = 0, 1, 2, 3, 130
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     options = parser().parse_args(arguments)
-    from .commands import grade, hint, listing, verify, watch
+    from .commands import capstone, grade, hint, listing, verify, watch
     from .judge.errors import UsageProblem
 
     try:
-        commands = {"grade": grade, "watch": watch, "list": listing, "hint": hint, "verify": verify}
+        commands = {
+            "grade": grade,
+            "watch": watch,
+            "capstone": capstone,
+            "list": listing,
+            "hint": hint,
+            "verify": verify,
+        }
         return commands[options.command].run(options)
     except (syllabus.SyllabusError, SubmissionError, SandboxError, UsageProblem) as error:
         print(f"scratchwork: {error}", file=sys.stderr)
@@ -47,6 +54,7 @@ def parser() -> Parser:
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=Parser)
     _grade(commands.add_parser("grade", help="grade milestones and say what to mend"))
     _watch(commands.add_parser("watch", help="grade again what a save touched, until q is pressed"))
+    _capstone(commands.add_parser("capstone", help="train a GPT out of your own parts and let it write a story"))
     listing = commands.add_parser("list", help="show the syllabus with your progress")
     _submission(listing)
     verify = commands.add_parser("verify", help="check that solutions earn full marks and stubs nothing")
@@ -77,6 +85,28 @@ def _grade(command: argparse.ArgumentParser) -> None:
 def _watch(command: argparse.ArgumentParser) -> None:
     _conditions(command)
     command.set_defaults(all=False, debug=False)
+
+
+def _capstone(command: argparse.ArgumentParser) -> None:
+    _submission(command)
+    command.add_argument("--device", choices=("cpu", "cuda", "mps"), default="cpu", help="where it is trained")
+    command.add_argument("--steps", type=_count, default=600, metavar="N", help="training steps (default: 600)")
+    command.add_argument(
+        "--minutes", type=_count, default=15, metavar="N", help="when training stops at the latest (default: 15)"
+    )
+    command.add_argument(
+        "--out",
+        default=".scratchwork/capstone",
+        metavar="DIR",
+        help="where loss curve and stories are kept (default: .scratchwork/capstone)",
+    )
+    command.add_argument("--isolation", choices=ISOLATION[:-1], default="auto")
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) <= 1_000_000:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to 1,000,000")
+    return int(text)
 
 
 def _conditions(command: argparse.ArgumentParser) -> None:

@@ -11,8 +11,9 @@ from typing import Any
 from grader import record, syllabus
 from grader.judge.errors import UsageProblem
 from grader.judge.fingerprint import grader_version
+from grader.judge.oracles import Weights
 from grader.progress import Progress, key
-from grader.sandbox import levels
+from grader.sandbox import levels, users
 from grader.sandbox.errors import SandboxError
 from grader.submission import Submission, collect
 
@@ -34,7 +35,9 @@ class Practice:
         self.options, self.course, self.chosen, self.folder = options, course, chosen, folder
         self.notes: list[str] = []
         self.seed, self.secret = _seed(options.seed)
+        self.weights = Weights(options.weights)
         self.workers = _choose(options, self.notes)
+        self.workers.checkpoint = _checkpoint(self.weights, self.workers.level)
         self.progress = Progress()
         self._ready = False
 
@@ -43,10 +46,7 @@ class Practice:
         self.workers.boot()
 
     def prepare(self) -> None:
-        """Find the checkpoint, and read it if it is not the course's own. Raises WeightsError."""
-        from grader.judge.oracles import Weights
-
-        self.weights = Weights(self.options.weights)
+        """Read the checkpoint if it is not the course's own. Raises WeightsError."""
         if self.options.weights != "gpt2-nano":
             self.weights.check()
 
@@ -112,7 +112,24 @@ class Practice:
                 if weaker is None:
                     raise
                 self.notes.append(f"The isolation level {self.workers.level} does not work here: {error}.")
+                weaker.checkpoint = _checkpoint(self.weights, weaker.level)
                 self.workers = weaker
+
+
+def _checkpoint(weights: Weights, level: str) -> Path | None:
+    """Return the file of a checkpoint that is too large to be sent to every worker, so that they read it themselves.
+
+    Raises UsageProblem where they would not be able to.
+    """
+    if weights.name == "gpt2-nano":
+        return None
+    path = weights.folder / "model.safetensors"
+    if level == "user" and not users.readable_by_others(path):
+        raise UsageProblem(
+            f"At the user level students' code runs as a user who cannot read {path}; "
+            "copy the checkpoint to where everybody can read it, and name that folder with --weights."
+        )
+    return path
 
 
 def with_solutions(

@@ -52,7 +52,7 @@ def test_a_cut_vocabulary_keeps_the_rows_asked_for():
 def test_a_planted_model_runs_in_the_worker_and_is_watched(student):
     """The worker's model computes what the judge's does, and the judge is told the shape of each forward pass."""
     sizes = {"vocab_size": 11, "context_length": 7, "d_model": 8, "n_layers": 2, "n_heads": 2}
-    state = model.LanguageModel(**sizes).state_dict()
+    state = dict(model.LanguageModel(**sizes).state_dict())
     seen = []
 
     there = student.plant(model).build(sizes, state, watch=student.callback(seen.append))

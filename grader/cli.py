@@ -77,14 +77,21 @@ def _grade(command: argparse.ArgumentParser) -> None:
     _conditions(command)
     command.add_argument("--all", action="store_true", help="grade unchanged milestones that passed again")
     command.add_argument("--debug", action="store_true", help="no sandbox and no limits, so that breakpoint() works")
-    command.add_argument("--json", metavar="FILE", help="write the result record")
+    command.add_argument(
+        "--official",
+        action="store_true",
+        help="a run that counts: bubblewrap or refusal, a secret seed, and a report without inputs or values",
+    )
+    command.add_argument(
+        "--json", metavar="FILE", help="write the result record (of an official run: the instructor's, seed included)"
+    )
     command.add_argument("--junit", metavar="FILE", help="write JUnit XML")
     command.add_argument("--markdown", metavar="FILE", help="write Markdown")
 
 
 def _watch(command: argparse.ArgumentParser) -> None:
     _conditions(command)
-    command.set_defaults(all=False, debug=False)
+    command.set_defaults(all=False, debug=False, official=False)
 
 
 def _capstone(command: argparse.ArgumentParser) -> None:

@@ -19,6 +19,8 @@ from grader.submission import Submission, collect
 
 PUBLIC_SEED = "0"
 SECRET_SEED = "SCRATCHWORK_SECRET_SEED"
+SECRET_SEED_FILE = "SCRATCHWORK_SECRET_SEED_FILE"
+SHORTEST_SECRET = 16  # characters: a seed that can be guessed is no secret
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 
@@ -33,8 +35,11 @@ class Practice:
         folder: Path,
     ) -> None:
         self.options, self.course, self.chosen, self.folder = options, course, chosen, folder
+        self.official: bool = options.official
         self.notes: list[str] = []
         self.seed, self.secret = _seed(options.seed)
+        if self.official:
+            _check_official(options, self.seed, self.secret)
         self.weights = Weights(options.weights)
         self.workers = _choose(options, self.notes)
         self.workers.checkpoint = _checkpoint(self.weights, self.workers.level)
@@ -64,7 +69,7 @@ class Practice:
         result = record.Record(
             grader=grader_version(), submission=submission.folder, seed=self.seed, secret_seed=self.secret,
             device=options.device, isolation=self.workers.level, weights=options.weights,
-            prerequisites=options.prerequisites,
+            prerequisites=options.prerequisites, official=self.official,
         )  # fmt: skip
         if todo:
             from grader.judge.grading import grade
@@ -73,7 +78,8 @@ class Practice:
             settings = Options(todo, None, options.prerequisites, options.device, self.seed, self.secret, options.debug)
             self._start()
             result = grade(settings, course, submission, self.workers, self.weights, listener)
-            if not options.debug:
+            result.official = self.official
+            if not (options.debug or self.official):
                 self.progress.remember(self.folder, result.milestones, keys)
         fresh = {milestone.id: milestone for milestone in result.milestones}
         result.milestones = [fresh.get(milestone.id) or reused[milestone.id] for milestone in self.chosen]
@@ -106,7 +112,7 @@ class Practice:
                 self.workers.wait()
                 self._ready = True
             except SandboxError as error:
-                auto = self.options.isolation == "auto"
+                auto = self.options.isolation == "auto" and not self.official
                 weaker = levels.fall_back(self.workers.level, self.options.device) if auto else None
                 self.workers.close()
                 if weaker is None:
@@ -155,7 +161,28 @@ def _choose(options: argparse.Namespace, notes: list[str]) -> Any:
         return levels.workers("inline", options.device)
     if options.isolation == "inline":
         return levels.workers("inline", options.device, capture_inline=True)
-    return levels.choose(options.isolation, options.device, notes.append)
+    wanted = "bubblewrap" if options.official and options.isolation == "auto" else options.isolation
+    return levels.choose(wanted, options.device, notes.append)
+
+
+def _check_official(options: argparse.Namespace, seed: str, secret: bool) -> None:
+    """Raise UsageProblem unless this run may call itself official."""
+    if options.debug:
+        raise UsageProblem("An official run has no --debug: code under a debugger is in no sandbox.")
+    if options.isolation not in ("auto", *levels.OFFICIAL):
+        raise UsageProblem(
+            f"An official run takes no isolation level but {' and '.join(levels.OFFICIAL)}, and this is "
+            f"{options.isolation}."
+        )
+    if not secret:
+        raise UsageProblem(
+            f"An official run draws its inputs from a secret seed: put one into {SECRET_SEED}, or into a file that "
+            f"{SECRET_SEED_FILE} names."
+        )
+    if len(seed) < SHORTEST_SECRET:
+        raise UsageProblem(
+            f"The secret seed of an official run has at least {SHORTEST_SECRET} characters, so that nobody guesses it."
+        )
 
 
 def check_device(device: str) -> None:
@@ -171,8 +198,7 @@ def check_device(device: str) -> None:
 
 def _seed(asked: str | None) -> tuple[str, bool]:
     """Return the run's seed and whether it is secret."""
-    secret = os.environ.get(SECRET_SEED)
-    if secret:
+    if secret := _secret_seed():
         if asked is not None:
             raise UsageProblem(f"--seed cannot be combined with a secret seed in {SECRET_SEED}.")
         return secret, True
@@ -183,3 +209,17 @@ def _seed(asked: str | None) -> tuple[str, bool]:
     if not asked.isdecimal() or len(asked) > 30:
         raise UsageProblem(f"--seed {asked!r} is neither a whole number nor the word random.")
     return str(int(asked)), False
+
+
+def _secret_seed() -> str | None:
+    """Return the secret seed from the environment, or from the file that is named there."""
+    path = os.environ.get(SECRET_SEED_FILE)
+    if not path:
+        return os.environ.get(SECRET_SEED)
+    try:
+        seed = Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, ValueError) as error:
+        raise UsageProblem(f"{SECRET_SEED_FILE} names {path}, which cannot be read ({error}).") from None
+    if not seed:
+        raise UsageProblem(f"{SECRET_SEED_FILE} names {path}, which is empty.")
+    return seed

@@ -86,6 +86,7 @@ def _own_progress(monkeypatch, tmp_path):
     monkeypatch.setattr(grader.progress.Progress.__init__, "__defaults__", (path,))
     monkeypatch.setenv("SCRATCHWORK_STATE", str(path.parent))
     monkeypatch.delenv(practice.SECRET_SEED, raising=False)
+    monkeypatch.delenv(practice.SECRET_SEED_FILE, raising=False)
     monkeypatch.setenv("COLUMNS", "100")
 
 
@@ -494,6 +495,80 @@ def test_a_secret_seed_and_a_seed_exclude_each_other(run, sandbox, submission, m
     assert code == 2
     assert "cannot be combined with a secret seed" in said
     assert "42" not in said
+
+
+def official(run, submission, *options):
+    """Run an official grading of m04."""
+    return run("grade", "m04", "--official", "--submission", submission, *options)
+
+
+def test_an_official_run_says_so_and_shows_no_values(run, sandbox, submission, tmp_path, monkeypatch):
+    """The record is official and complete; what is printed names checks and mistakes, and no value, line or seed."""
+    secret = "a secret of some length"
+    (tmp_path / "seed").write_text(secret + "\n", encoding="utf-8")
+    monkeypatch.setenv(practice.SECRET_SEED_FILE, str(tmp_path / "seed"))
+    text = support.source("solutions", "m04_attention").replace(".tril()", ".triu()")
+    (submission / "m04_attention.py").write_text(text, encoding="utf-8")
+    paths = {name: tmp_path / f"report.{name}" for name in ("json", "junit", "markdown")}
+    options = [part for name, path in paths.items() for part in (f"--{name}", path)]
+
+    code, shown, said = official(run, submission, *options)
+
+    result = json_report.read(paths["json"])
+    assert code == 1, said
+    assert (result.official, result.seed, result.secret_seed) == (True, secret, True)
+    assert any("got:" in check.message for check in support.checks(result))
+    assert "official run" in shown and "rows and columns are swapped" in shown
+    for report in (shown, paths["junit"].read_text(encoding="utf-8"), paths["markdown"].read_text(encoding="utf-8")):
+        assert secret not in report and "got:" not in report and "expected" not in report.replace("is expected", "")
+    assert not (tmp_path / "state" / "progress.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("seed", "options", "sentence"),
+    [
+        (None, [], "An official run draws its inputs from a secret seed"),
+        ("short", [], "has at least 16 characters"),
+        ("a secret of some length", ["--debug"], "An official run has no --debug"),
+        ("a secret of some length", ["--isolation", "process"], "takes no isolation level but bubblewrap and user"),
+        ("a secret of some length", ["--isolation", "inline"], "takes no isolation level but bubblewrap and user"),
+        ("a secret of some length", ["--seed", "1"], "cannot be combined with a secret seed"),
+    ],
+)
+def test_what_is_not_official_is_refused(run, sandbox, submission, monkeypatch, seed, options, sentence):
+    """Without a good secret seed, with a debugger or at a weaker level an official run is wrong usage."""
+    if seed is not None:
+        monkeypatch.setenv(practice.SECRET_SEED, seed)
+
+    code, shown, said = official(run, submission, *options)
+
+    assert (code, shown) == (2, "")
+    assert sentence in said
+
+
+def test_an_official_run_does_not_fall_back(run, submission, monkeypatch):
+    """Where bubblewrap does not work, an official run is refused in one sentence instead of taking the next level."""
+    monkeypatch.setenv(practice.SECRET_SEED, "a secret of some length")
+    monkeypatch.setattr(levels, "unavailable", lambda level: "it is not there" if level == "bubblewrap" else None)
+
+    code, shown, said = official(run, submission)
+
+    assert (code, shown) == (3, "")
+    assert "the isolation level bubblewrap does not work here: it is not there" in said
+
+
+@pytest.mark.parametrize(("text", "sentence"), [(None, "which cannot be read"), ("\n", "which is empty")])
+def test_a_seed_file_that_is_no_use_is_refused(run, submission, tmp_path, monkeypatch, text, sentence):
+    """A seed file that is missing or empty is wrong usage."""
+    path = tmp_path / "seed"
+    if text is not None:
+        path.write_text(text, encoding="utf-8")
+    monkeypatch.setenv(practice.SECRET_SEED_FILE, str(path))
+
+    code, _, said = official(run, submission)
+
+    assert code == 2
+    assert sentence in said
 
 
 SECRET = '"-".join(["what", "it", "read"])'

@@ -41,7 +41,7 @@ def _graded(practice: Practice, options: argparse.Namespace, submission: Submiss
     live = Live(console)
     practice.prepare()
     try:
-        result = practice.grade(submission, None if options.debug else live)
+        result = practice.grade(submission, None if options.debug or options.official else live)
     except GradingError as error:
         console.print(f"scratchwork: {error}; this is a fault of the grader.", highlight=False, markup=False)
         return FAULT
@@ -54,14 +54,16 @@ def _graded(practice: Practice, options: argparse.Namespace, submission: Submiss
 def report(result: Any, options: argparse.Namespace, console: Any) -> int:
     """Print the report, write the files asked for, and return the exit code."""
     from grader.reports import json_report, junit, markdown, terminal
+    from grader.reports.student_view import student_view
     from grader.reports.text_file import ReportError, write_text_report
 
-    terminal.render(result, console, guide_root="exercises", rerun=lambda milestone: rerun(milestone, options, result))
+    shown = student_view(result)
+    terminal.render(shown, console, guide_root="exercises", rerun=lambda milestone: rerun(milestone, options, result))
     code = FAULT if result.grader_at_fault else PASSED if result.passed else NOT_PASSED
     for path, write in (
         (options.json, lambda path: json_report.write(result, path)),
-        (options.junit, lambda path: write_text_report(path, junit.render(result))),
-        (options.markdown, lambda path: write_text_report(path, markdown.render(result))),
+        (options.junit, lambda path: write_text_report(path, junit.render(shown))),
+        (options.markdown, lambda path: write_text_report(path, markdown.render(shown))),
     ):
         if path is None:
             continue

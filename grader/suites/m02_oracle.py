@@ -11,6 +11,7 @@ Pairs = list[tuple[Tensor, Tensor]]
 Sides = tuple[list[str], list[str], list[str]]
 
 ALIAS = "the dataset keeps your tensor or list itself: copy the ids in the constructor"
+INSIDE = "an item is a view of the dataset's own ids: clone what you give away"
 VIEWS = "inputs and targets are views of the same memory: clone both"
 UNCHECKED = "nothing stops an index beyond the end: a slice past it is merely shorter, and raises no error"
 REMAINDER = "the index is taken modulo the length without asking whether it is inside"
@@ -146,6 +147,25 @@ def loader_sizes(count: int, batch_size: int, drop_last: bool) -> list[int]:
     return [size for size in sizes if size == batch_size or not drop_last]
 
 
+def loader_misses(count: int, batch_size: int) -> dict[str, list[int]]:
+    """Give out the last batch when it should be dropped, and the other way round."""
+    return {
+        "the smaller last batch is left out, though drop_last is False": loader_sizes(count, batch_size, True),
+        "the smaller last batch is given out, though drop_last is True": loader_sizes(count, batch_size, False),
+    }
+
+
+def pairs(count: int, width: int = 3) -> Pairs:
+    """Make a dataset, each of whose items can be told from all others, and whose targets from the inputs."""
+    table = torch.arange(count)[:, None] * 10 + torch.arange(width)
+    return [(row, row + 1000) for row in table]
+
+
+def order(batches: Sequence[tuple[Tensor, Tensor]]) -> list[int]:
+    """Return which of those items the batches hold, in order."""
+    return [int(row.flatten()[0]) // 10 for inputs, _ in batches for row in inputs]
+
+
 def joined(batches: Sequence[tuple[Tensor, Tensor]]) -> Pairs:
     """Return the items of all batches, in order."""
     return [(a, b) for inputs, targets in batches for a, b in zip(inputs, targets, strict=True)]
@@ -156,13 +176,13 @@ def counted(items: Iterable[Any]) -> dict[Any, int]:
     return dict(Counter(items))
 
 
-def batch_misses(rows: Tensor, context_length: int) -> dict[str, Callable[[], tuple[Tensor, Tensor]]]:
+def batch_misses(rows: Tensor) -> dict[str, Callable[[], tuple[Tensor, Tensor]]]:
     """Make batches from rows of context_length + 1 ids as the classic mistakes do."""
     known, wanted = rows[:, :-1], rows[:, 1:]
     return {
         "the targets are the inputs: they lie one token further on": lambda: (known, known),
         "inputs and targets are swapped": lambda: (wanted, known),
-        "the windows are one token too short": lambda: (rows[:, : context_length - 1], rows[:, 1:context_length]),
+        "the windows are one token too short": lambda: (known[:, :-1], wanted[:, :-1]),
         "the ids are not turned into int64": lambda: (known.int(), wanted.int()),
         "ids above 32,767 became negative: go from uint16 straight to int64": lambda: (
             known.to(torch.int16).to(torch.int64),

@@ -42,6 +42,16 @@ def items(thing, most):
     return found
 
 
+def each(thing, count):
+    """Return the first items by index."""
+    return [thing[index] for index in range(count)]
+
+
+def epochs(loader, count, most):
+    """Return what some iterations over a loader give, each as a list."""
+    return [items(loader, most) for _ in range(count)]
+
+
 def after_poking(make, ids, *numbers):
     """Return all items of a dataset, made from ids that are overwritten afterwards."""
     dataset = make(ids, *numbers)
@@ -118,17 +128,13 @@ def watched(function, look, *args):
         sys.setprofile(None)
 
 
-def device_of_collated(collate, lengths, pad_id):
-    """Collate texts on a device that need not exist; return the devices of the result, none if that can't be done."""
-    from torch._subclasses.fake_tensor import FakeTensorMode
-
+def device_of_collated(collate, texts, pad_id):
+    """Collate with another default device in force; return the devices of the result, none if that can't be done."""
     try:
-        with FakeTensorMode():
-            texts = [torch.zeros(length, dtype=torch.int64, device="cuda") for length in lengths]
+        with torch.device("meta"):
             return [part.device.type for part in collate(texts, pad_id)]
-    except Exception as error:
-        text = str(error)
-        return [text[:300]] if "same device" in text or "different devices" in text else []
+    except Exception:
+        return []  # what is made on the default device and then moved is right, and cannot be moved from meta
 
 
 def protect(path):

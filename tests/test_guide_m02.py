@@ -62,7 +62,7 @@ def test_the_cuts_of_the_guide_are_right():
 def test_the_numbers_of_a_large_file_are_right():
     """Two bytes hold GPT-2's 50257 ids; 10 GB of them are 5 billion, and 40 GB as int64."""
     assert "below 50257, so two bytes hold one, and a file of 10 GB holds 5 billion" in GUIDE
-    assert 50257 <= np.iinfo(np.uint16).max
+    assert np.iinfo(np.uint16).max >= 50257
     assert 10e9 / np.dtype(np.uint16).itemsize == 5e9
     assert 5e9 * np.dtype(np.int64).itemsize == 40e9
 

@@ -124,20 +124,25 @@ def wanted_sizes(n: int, fractions: tuple[float, float, float]) -> list[int]:
 def size_misses(documents: Sequence[str], fractions: tuple[float, float, float]) -> dict[str, list[int]]:
     """Count as the classic mistakes do."""
     n = len(set(documents))
-    first, second, third = (int(share * n) for share in fractions)
-    right = wanted_sizes(n, fractions)
+    cuts, shares = (int(fractions[0] * n), int((fractions[0] + fractions[1]) * n)), [share * n for share in fractions]
+    first, second, third = wanted_sizes(n, fractions)
+    rounded = round(shares[0]), round(shares[1])
     return {
-        "sizes are counted in documents with their copies instead of in distinct ones": wanted_sizes(
+        "sizes are counted in documents with their copies instead of in distinct texts": wanted_sizes(
             len(documents), fractions
         ),
-        "sizes are cut off instead of rounded (int() of 0.29 * 100 is 28)": [
-            first,
-            int((fractions[0] + fractions[1]) * n) - first,
-            n - int((fractions[0] + fractions[1]) * n),
+        "cuts are cut off by int() instead of rounded": [cuts[0], cuts[1] - cuts[0], n - cuts[1]],
+        "each size is cut off by int() for itself: round the two cuts": [
+            int(shares[0]),
+            int(shares[1]),
+            n - int(shares[0]) - int(shares[1]),
         ],
-        "each size is cut off by itself, and what is left over is lost": [first, second, third],
-        "what is left over by rounding goes to training": [n - second - third, second, third],
-        "validation and test are swapped": [right[0], right[2], right[1]],
+        "each size is cut off for itself, and what is left over is lost": [int(share) for share in shares],
+        "each size is rounded for itself: the second cut is the rounded sum of two fractions": [
+            *rounded,
+            n - sum(rounded),
+        ],
+        "validation and test are swapped": [first, third, second],
     }
 
 

@@ -74,7 +74,8 @@ def collated(
 ) -> tuple[Tensor, Tensor]:
     """Pad pairs; `left` puts the padding first."""
     width = max(len(text) for text in texts) - 1 if width is None else width
-    inputs, targets = [], []
+    inputs: list[list[int]] = []
+    targets: list[list[int]] = []
     for text in texts:
         known, wanted = text.tolist()[:-1][:width], text.tolist()[shift:][: min(width, len(text) - 1)]
         gap = [0] * (width - len(known))

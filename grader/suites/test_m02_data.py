@@ -112,9 +112,9 @@ def expect_collated(student, texts, pad_id, ignore_index=-100):
 @pytest.mark.task("m02.2")
 def test_two_texts_as_in_the_docstring(student):
     """The texts [7, 8, 9] and [5, 6] become inputs [[7, 8], [5, 0]] and targets [[8, 9], [6, -100]]."""
-    texts, expected = [torch.tensor([7, 8, 9]), torch.tensor([5, 6])], ([[7, 8], [5, 0]], [[8, 9], [6, -100]])
+    texts = [torch.tensor([7, 8, 9]), torch.tensor([5, 6])]
+    expected = torch.tensor([[7, 8], [5, 0]]), torch.tensor([[8, 9], [6, -100]])
     misses = oracle.collate_misses(texts, 0, -100)
-    expected = tuple(map(torch.tensor, expected))
     expect_equal(student.collate(texts, 0), expected, misses=misses, what="(inputs, targets)")
 
 
@@ -218,7 +218,7 @@ def test_each_side_has_all_copies_in_the_given_order(student, draw):
 @pytest.mark.task("m02.3")
 def test_every_text_visits_every_side(student):
     """Over 150 seeds each of ten texts is in training, in validation and in test."""
-    visits = {text: set() for text in LETTERS[:10]}
+    visits: dict[str, set[int]] = {text: set() for text in LETTERS[:10]}
     for seed in range(150):  # the rarest visit has the chance 0.2: none in 150 is rarer than one in 10**14
         for place, side in enumerate(sides_of(student, LETTERS[:10], (0.5, 0.3, 0.2), seed)):
             for text in side:
@@ -362,7 +362,8 @@ def test_loading_leaves_global_random_numbers_alone(student):
 @pytest.mark.task("m02.4")
 def test_items_are_fetched_when_their_batch_is_due(student):
     """When the n-th batch comes out, n * batch_size items have been fetched, each once."""
-    fetched, counts = [], []
+    fetched: list[int] = []
+    counts: list[int] = []
     dataset = student.plant(planted).told(20, student.callback(fetched.append))
     for batch in student.ShufflingLoader(dataset, 4, seed=1):
         expect(type(batch) is tuple, "A batch is no tuple (inputs, targets).")

@@ -34,7 +34,7 @@ def length(thing):
 
 def items(thing, most):
     """Go through something with a length or an iterator and return its items, `most` of them at most."""
-    found = []
+    found: list = []
     for item in thing:
         if len(found) == most:
             break

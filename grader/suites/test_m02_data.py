@@ -245,7 +245,7 @@ def test_a_split_depends_on_its_arguments_alone(student, draw):
     expect_equal(again, expected, misses={oracle.GLOBAL_READ: again}, what="the split with the same seed, once more,")
     for salt in salts:
         again = inside.split_as_process(salt, student.split, *args, seed)
-        expect_equal(again, expected, misses={oracle.HASHES: again}, what="the split with the hashes of another process")
+        expect_equal(again, expected, misses={oracle.HASHES: again}, what="the split with another process's hashes")
 
 
 def expect_dice_untouched(student, inside, call):

@@ -57,7 +57,7 @@ def degenerate(solution: str, kind: str) -> str:
             _hollow(node, kind, method=False)
         elif isinstance(node, ast.ClassDef):
             for part in node.body:
-                if isinstance(part, ast.FunctionDef) and not part.name.startswith("__"):
+                if isinstance(part, ast.FunctionDef) and part.name != "__init__":
                     _hollow(part, kind, method=True)
     helpers = ast.parse(HELPERS).body
     after_imports = next(

@@ -1,0 +1,503 @@
+"""m02_data: windows and their answers, padding, an honest test, another order each epoch, and a file left on disk."""
+
+import numpy as np
+import pytest
+import torch
+
+from grader.judge import StudentError, expect, expect_equal, expect_raises
+from grader.judge.probes import data as planted
+from grader.suites import m02_oracle as oracle
+
+LETTERS = [f"text {number}" for number in range(40)]
+
+
+def expect_windows(student, ids, context_length, stride=1, given=None):
+    """Compare all items of the student's dataset with the windows, and with what the classic mistakes cut."""
+    inside, expected = student.plant(planted), oracle.windows(ids, context_length, stride)
+    dataset = student.NextTokenDataset(ids if given is None else given, context_length, stride)
+    misses, name = oracle.window_misses(ids, context_length, stride), f"({len(ids)} ids, {context_length}, {stride})"
+    counts = {mistake: len(pairs) for mistake, pairs in misses.items()}
+    expect_equal(inside.length(dataset), len(expected), misses=counts, what=f"the length of NextTokenDataset{name}")
+    actual = inside.each(dataset, len(expected))
+    expect_equal(actual, expected, misses=misses, what=f"the list of items of NextTokenDataset{name}")
+
+
+@pytest.mark.task("m02.1")
+def test_five_tokens_in_windows_of_two(student):
+    """The ids 1 to 5 in windows of two are ([1, 2], [2, 3]), ([2, 3], [3, 4]) and ([3, 4], [4, 5])."""
+    expect_windows(student, torch.arange(1, 6), 2, given=[1, 2, 3, 4, 5])
+
+
+@pytest.mark.task("m02.1")
+def test_every_stride_reaches_the_last_window(student, draw):
+    """Windows start at every multiple of the stride that leaves room for a target, whatever the number of ids."""
+    for stride, counts in (1, (5, 9)), (2, (9, 10)), (3, range(10, 14)), (4, (12, 13)), (7, (11, 12, 29)):
+        for count in counts:
+            expect_windows(student, draw.permutation(count) + 100, 4, stride)
+
+
+@pytest.mark.task("m02.1")
+def test_a_text_too_short_for_a_window_has_no_items(student, draw):
+    """With context_length ids or fewer there is no item, and item 0 raises IndexError."""
+    for count in (1, 3, 4):
+        expect_windows(student, draw.permutation(count), 4, 2)
+        expect_raises("IndexError", lambda: student.NextTokenDataset([7] * count, 4)[0])  # noqa: B023
+    expect_windows(student, draw.permutation(5), 4, 2)
+
+
+@pytest.mark.task("m02.1")
+def test_an_index_works_as_in_a_list(student, draw):
+    """Index -1 is the last item and -len the first; one further on either side raises IndexError naming it."""
+    ids = draw.permutation(15)
+    dataset, expected = student.NextTokenDataset(ids, 4, 3), oracle.windows(ids, 4, 3)  # 4 items: starts 0, 3, 6, 9
+    for index in (-1, -4, 3):
+        expect_equal(dataset[index], expected[index], what=f"item {index} of 4")
+    for index in (4, -5, 111):
+        try:
+            value = dataset[index]
+        except StudentError:
+            expect_raises("IndexError", lambda: dataset[index], mentions=(str(index),))  # noqa: B023
+            continue
+        short = not isinstance(value, tuple) or any(len(part) != 4 for part in value)
+        mistake = oracle.UNCHECKED if short else oracle.REMAINDER
+        expect(False, f"Item {index} of 4 is given; expected IndexError.", mistake=mistake, evidence="value")
+
+
+@pytest.mark.task("m02.1")
+def test_items_are_int64_whatever_the_ids_are(student, draw):
+    """From a tensor of the dtype uint8, int16 or int32, and from a list, items are int64."""
+    ids = draw.integers(0, 200, 9)
+    for given in (ids.to(torch.uint8), ids.to(torch.int16), ids.to(torch.int32), ids.tolist()):
+        expect_windows(student, ids, 4, 2, given)
+
+
+@pytest.mark.task("m02.1")
+def test_the_ids_may_change_afterwards(student, draw):
+    """What happens to the caller's tensor or list after the dataset is made does not reach it."""
+    ids, inside = draw.permutation(9) + 1, student.plant(planted)
+    misses = {oracle.ALIAS: oracle.windows(torch.zeros_like(ids), 4, 2)}
+    for given in (ids, ids.tolist()):
+        actual = inside.after_poking(student.NextTokenDataset, given, 4, 2)
+        expect_equal(actual, oracle.windows(ids, 4, 2), misses=misses, what="the list of items after ids were zeroed")
+
+
+@pytest.mark.task("m02.1")
+def test_writing_into_an_item_changes_nothing_else(student, draw):
+    """Overwriting an item's inputs leaves its targets alone, and the dataset; and the other way round."""
+    ids = draw.permutation(9) + 1
+    expected = oracle.windows(ids, 4)[2]
+    for part in (0, 1):
+        dataset = student.NextTokenDataset(ids, 4)
+        expect_equal(dataset[2], expected, what="item 2")
+        other, again = student.plant(planted).after_scribbling(dataset, 2, part)
+        expect_equal(other, expected[1 - part], misses={oracle.VIEWS: other}, what="the part that was left alone")
+        expect_equal(again, expected, misses={oracle.INSIDE: again}, what="item 2, fetched once more,")
+
+
+@pytest.mark.task("m02.1")
+def test_a_length_or_a_stride_below_one_is_refused(student):
+    """A context_length or a stride of 0 or -3 raises ValueError with the number in its text."""
+    for number in (0, -3):
+        expect_raises("ValueError", student.NextTokenDataset, [1, 2, 3, 4], number, mentions=(str(number),))
+        expect_raises("ValueError", student.NextTokenDataset, [1, 2, 3, 4], 2, number, mentions=(str(number),))
+
+
+def expect_collated(student, texts, pad_id, ignore_index=-100):
+    """Compare a batch with the reference, and with what the classic mistakes make of the texts."""
+    actual = student.collate(texts, pad_id, ignore_index)
+    misses = oracle.collate_misses(texts, pad_id, ignore_index)
+    expect_equal(actual, oracle.collated(texts, pad_id, ignore_index), misses=misses, what="(inputs, targets)")
+
+
+@pytest.mark.task("m02.2")
+def test_two_texts_as_in_the_docstring(student):
+    """The texts [7, 8, 9] and [5, 6] become inputs [[7, 8], [5, 0]] and targets [[8, 9], [6, -100]]."""
+    texts = [torch.tensor([7, 8, 9]), torch.tensor([5, 6])]
+    expected = torch.tensor([[7, 8], [5, 0]]), torch.tensor([[8, 9], [6, -100]])
+    misses = oracle.collate_misses(texts, 0, -100)
+    expect_equal(student.collate(texts, 0), expected, misses=misses, what="(inputs, targets)")
+
+
+@pytest.mark.task("m02.2")
+def test_texts_of_many_lengths_share_a_batch(student, draw):
+    """Pairs stand at the left; then follow pad_id among the inputs and ignore_index among the targets."""
+    for lengths in ([5, 2, 9, 3], [2], [6, 6, 6], [2, 3]):
+        texts = [draw.integers(10, 90, length) for length in lengths]
+        expect_collated(student, texts, 7)
+        expect_collated(student, texts, 8, ignore_index=-1)
+
+
+@pytest.mark.task("m02.2")
+def test_a_token_that_equals_pad_id_stays_a_target(student):
+    """Where pad_id is also a real token, as GPT-2's end of text is, it is still learned."""
+    expect_collated(student, [torch.tensor([3, 9, 4, 9]), torch.tensor([9, 9]), torch.tensor([6, 5, 9])], 9)
+
+
+@pytest.mark.task("m02.2")
+def test_batches_are_int64_whatever_the_texts_are(student, draw):
+    """Texts of the dtypes uint8, int16 and int32 give int64, and ignore_index fits."""
+    for dtype in (torch.uint8, torch.int16, torch.int32):
+        expect_collated(student, [draw.integers(1, 90, length).to(dtype) for length in (3, 6)], 0)
+
+
+@pytest.mark.task("m02.2")
+def test_the_texts_stay_as_they_were(student, draw):
+    """Collating changes none of the texts."""
+    texts = [draw.integers(1, 90, length) for length in (4, 6, 2)]
+    after = student.probe.mutated(student.collate, texts, 0)["args"][0]
+    expect_equal(after, texts, what="the list of texts after the call")
+
+
+@pytest.mark.task("m02.2")
+def test_a_batch_is_made_where_its_texts_are(student, draw):
+    """With another default device in force, both parts of the batch are on that of the texts."""
+    texts = [draw.integers(1, 90, length) for length in (3, 5)]
+    expect_collated(student, texts, 0)
+    found = student.plant(planted).device_of_collated(student.collate, texts, 0)
+    expect(set(found) <= {"cpu"}, f"The batch is on {found}, its texts are on cpu.", mistake=oracle.ELSEWHERE)
+
+
+@pytest.mark.task("m02.2")
+def test_texts_without_a_pair_are_refused(student):
+    """No texts at all, and a text of one token or none, raise ValueError; the latter names its index."""
+    expect_raises("ValueError", student.collate, [], 0)
+    texts = [torch.tensor([1, 2, 3]) for _ in range(20)]
+    for length in (0, 1):
+        texts[17] = torch.arange(length)
+        expect_raises("ValueError", student.collate, texts, 0, mentions=("17",))
+
+
+def sides_of(student, documents, fractions, seed):
+    """Split, and refuse what is not three lists."""
+    sides = student.split(documents, fractions, seed)
+    fit = type(sides) is tuple and len(sides) == 3 and all(type(side) is list for side in sides)
+    expect(fit, f"The result is {sides!r:.200}, expected a tuple of three lists.", evidence="value")
+    return sides
+
+
+@pytest.mark.task("m02.3")
+def test_no_text_is_on_two_sides(student, draw):
+    """Of documents with up to nine copies each, no two equal ones fall on different sides."""
+    documents = [text for text in LETTERS for _ in range(draw.random.randint(1, 9))]
+    draw.random.shuffle(documents)
+    training, validation, test = map(set, sides_of(student, documents, (0.6, 0.2, 0.2), 3))
+    both = (training & validation) | (training & test) | (validation & test)
+    message = f"{len(both)} of 40 texts are on two sides, {min(both, default='')!r} among them."
+    expect(not both, message, mistake=oracle.LEAK, evidence="value")
+    expect(training | validation | test == set(documents), "Some texts are on no side.", evidence="value")
+
+
+@pytest.mark.task("m02.3")
+def test_sizes_are_rounded_shares_of_the_distinct_texts(student):
+    """Of n distinct texts, training has round(f0 * n), and training and validation together round((f0 + f1) * n)."""
+    texts, copies = [f"{n}" for n in range(100)], LETTERS[:31] + LETTERS[3:20] * 2
+    for shares in ((0.5, 0.25, 0.25), (0.7, 0.2, 0.1), (0.29, 0.0, 0.71), (0.33, 0.33, 0.34), (1.0, 0.0, 0.0)):
+        for documents in (LETTERS, LETTERS[:7], copies, texts):
+            try:
+                sides = sides_of(student, documents, shares, 5)
+            except StudentError as error:
+                refused = error.kind == "ValueError" and sum(shares) != 1
+                expect(not refused, f"The fractions {shares} are refused: {error.text}", mistake=oracle.EXACT)
+                raise
+            n, sizes = len(set(documents)), [len(set(side)) for side in sides]
+            what = f"the list of sizes for {shares}, {len(documents)} documents and {n} distinct texts"
+            misses = oracle.size_misses(documents, shares)
+            expect_equal(sizes, oracle.wanted_sizes(n, shares), misses=misses, what=what)
+
+
+@pytest.mark.task("m02.3")
+def test_each_side_has_all_copies_in_the_given_order(student, draw):
+    """A side is what is left of the documents when the texts of the other sides are taken out."""
+    documents = draw.random.choices(LETTERS, k=90)
+    for side in sides_of(student, documents, (0.5, 0.3, 0.2), 4):
+        kept = [text for text in documents if text in set(side)]
+        misses = {oracle.DROPPED: list(dict.fromkeys(kept)), "the given order is lost": side}
+        expect_equal(side, kept, misses=misses, what="one side")
+
+
+@pytest.mark.task("m02.3")
+def test_every_text_visits_every_side(student):
+    """Over 150 seeds each of ten texts is in training, in validation and in test."""
+    visits: dict[str, set[int]] = {text: set() for text in LETTERS[:10]}
+    for seed in range(150):  # the rarest visit has the chance 0.2: none in 150 is rarer than one in 10**14
+        for place, side in enumerate(sides_of(student, LETTERS[:10], (0.5, 0.3, 0.2), seed)):
+            for text in side:
+                visits.get(text, set()).add(place)
+    fixed = [text for text, places in visits.items() if places != {0, 1, 2}]
+    never = oracle.UNSHUFFLED if len(fixed) == 10 else None
+    expect(not fixed, f"Whatever the seed, {fixed} miss a side.", mistake=never, evidence="value")
+
+
+@pytest.mark.task("m02.3")
+def test_a_split_depends_on_its_arguments_alone(student, draw):
+    """The same seed splits alike whatever other dice were rolled and in every process; another seed does not."""
+    inside, args = student.plant(planted), (LETTERS * 2, (0.5, 0.3, 0.2))
+    seed, salts = draw.random.randrange(1000), (1, 2, 3)
+    expected = sides_of(student, *args, seed)
+    expect(
+        expected != sides_of(student, *args, seed + 1),
+        "Two seeds split alike.",
+        mistake=oracle.SEED_UNUSED,
+        evidence="value",
+    )
+    inside.seed_everything(seed + 17)
+    again = sides_of(student, *args, seed)
+    expect_equal(again, expected, misses={oracle.GLOBAL_READ: again}, what="the split with the same seed, once more,")
+    for salt in salts:
+        again = inside.split_as_process(salt, student.split, *args, seed)
+        expect_equal(again, expected, misses={oracle.HASHES: again}, what="the split with another process's hashes")
+
+
+def expect_dice_untouched(student, inside, call):
+    """Fail when a call moves the global random numbers of Python, NumPy or torch."""
+    inside.seed_everything(99)
+    expected = inside.next_rolls()
+    inside.seed_everything(99)
+    call()
+    rolls = inside.next_rolls()
+    expect(rolls == expected, "The call moved global random numbers.", mistake=oracle.GLOBAL_MOVED, evidence="value")
+
+
+@pytest.mark.task("m02.3")
+def test_splitting_leaves_global_random_numbers_alone(student):
+    """After a split, Python, NumPy and torch roll what they would have rolled without it."""
+    sides_of(student, LETTERS, (0.5, 0.3, 0.2), 1)
+    expect_dice_untouched(student, student.plant(planted), lambda: student.split(LETTERS, (0.5, 0.3, 0.2), 1))
+
+
+@pytest.mark.task("m02.3")
+def test_fractions_that_are_none_are_refused(student):
+    """Fractions that sum to 0.9 or 1.1, and a negative one, raise ValueError."""
+    for fractions in ((0.5, 0.2, 0.2), (0.5, 0.3, 0.3), (1.2, -0.4, 0.2)):
+        expect_raises("ValueError", student.split, LETTERS, fractions, 0)
+
+
+def epochs(student, loader, count=1):
+    """Return the batches of some epochs, refusing what is not pairs of tensors."""
+    found = student.plant(planted).epochs(loader, count, 100)
+    for batch in (batch for batches in found for batch in batches):
+        fit = type(batch) is tuple and len(batch) == 2 and all(type(p) is torch.Tensor and p.dim() for p in batch)
+        expect(fit, f"A batch is {batch!r:.200}, expected a tuple (inputs, targets) of tensors.", evidence="value")
+    return found
+
+
+@pytest.mark.task("m02.4")
+def test_ten_items_in_fours_are_three_batches(student):
+    """Batches have batch_size items and the last one what is left, unless it is dropped; len counts them."""
+    for count, drop_last in ((10, False), (10, True), (12, False), (12, True), (3, False), (3, True)):
+        loader = student.ShufflingLoader(oracle.pairs(count), 4, drop_last=drop_last)
+        expected, misses = oracle.loader_sizes(count, 4, drop_last), oracle.loader_misses(count, 4)
+        what, counts = f"for {count} items with drop_last={drop_last}", {name: len(m) for name, m in misses.items()}
+        sizes = [len(inputs) for inputs, _ in epochs(student, loader)[0]]
+        expect_equal(sizes, expected, misses=misses, what=f"the list of batch sizes {what}")
+        expect_equal(student.plant(planted).length(loader), len(expected), misses=counts, what=f"the length {what}")
+
+
+@pytest.mark.task("m02.4")
+def test_an_epoch_gives_every_item_once(student):
+    """The rows of an epoch's batches are the dataset's items, each once, inputs beside their own targets."""
+    for batches in epochs(student, student.ShufflingLoader(oracle.pairs(11), 4, seed=3), 2):
+        rows = [(a, b) for a, b in oracle.joined(batches)]
+        expect_equal(sorted(oracle.order(batches)), list(range(11)), what="the sorted list of items of an epoch")
+        expect_equal(
+            rows, [oracle.pairs(11)[index] for index in oracle.order(batches)], what="the list of rows of an epoch"
+        )
+
+
+@pytest.mark.task("m02.4")
+def test_every_epoch_has_another_order(student):
+    """Three epochs of 40 items have three orders, none of them the dataset's own, and other items meet in a batch."""
+    runs = epochs(student, student.ShufflingLoader(oracle.pairs(40), 4, seed=1), 3)
+    first, second, third = map(oracle.order, runs)
+    expect(first != list(range(40)), "The first epoch is not shuffled.", evidence="value")
+    message = "Two epochs have the same order."
+    expect(first != second != third != first, message, mistake=oracle.SAME_AGAIN, evidence="value")
+    meetings = [{frozenset(oracle.order([batch])) for batch in batches} for batches in runs]
+    message = "The same items meet in a batch in every epoch."
+    expect(not meetings[0] == meetings[1] == meetings[2], message, mistake=oracle.BATCHES_ONLY, evidence="value")
+
+
+@pytest.mark.task("m02.4")
+def test_all_orders_are_equally_likely(student):
+    """Over 600 epochs each of the six orders of three items comes about a hundred times."""
+    loader = student.ShufflingLoader(oracle.pairs(3, 1), 3, seed=2)
+    seen = oracle.counted(tuple(oracle.order(batches)) for batches in epochs(student, loader, 600))
+    # The standard deviation of a count is 9.1: 60 away is more than six of them.
+    fair = len(seen) == 6 and all(abs(count - 100) < 60 for count in seen.values())
+    expect(fair, f"The orders came so often: {seen}.", evidence="value")
+
+
+@pytest.mark.task("m02.4")
+def test_the_seed_fixes_the_orders(student, draw):
+    """Two loaders with one seed give the same epochs, whatever else rolls dice in between; another seed, others."""
+    inside, seed = student.plant(planted), draw.random.randrange(1, 1000)
+    expected = epochs(student, student.ShufflingLoader(oracle.pairs(40), 8, seed), 3)
+    other = epochs(student, student.ShufflingLoader(oracle.pairs(40), 8, seed + 1))[0]
+    expect(
+        oracle.order(other) != oracle.order(expected[0]),
+        "Two seeds give one order.",
+        mistake=oracle.SEED_UNUSED,
+        evidence="value",
+    )
+    loader, again = student.ShufflingLoader(oracle.pairs(40), 8, seed), []
+    for number in range(3):
+        inside.seed_everything(number)
+        again += epochs(student, loader)
+    misses = {oracle.GLOBAL_READ: again}
+    expect_equal(again, expected, misses=misses, what="the list of three epochs with the same seed")
+
+
+@pytest.mark.task("m02.4")
+def test_loading_leaves_global_random_numbers_alone(student):
+    """After a loader is made and two epochs went by, global random numbers are where they were."""
+    inside, made = student.plant(planted), student.ShufflingLoader(oracle.pairs(9), 4, seed=1)
+    expect_equal(
+        sorted(oracle.order(epochs(student, made)[0])), list(range(9)), what="the sorted list of items of an epoch"
+    )
+    expect_dice_untouched(
+        student, inside, lambda: epochs(student, student.ShufflingLoader(oracle.pairs(9), 4, seed=5), 2)
+    )
+
+
+@pytest.mark.task("m02.4")
+def test_items_are_fetched_when_their_batch_is_due(student):
+    """When the n-th batch comes out, n * batch_size items have been fetched, each once."""
+    fetched: list[int] = []
+    counts: list[int] = []
+    dataset = student.plant(planted).told(20, student.callback(fetched.append))
+    for batch in student.ShufflingLoader(dataset, 4, seed=1):
+        expect(type(batch) is tuple, "A batch is no tuple (inputs, targets).")
+        counts.append(len(fetched))
+    misses = {oracle.EAGER: [20] * 5}
+    expect_equal(counts, [4, 8, 12, 16, 20], misses=misses, what="the list of items fetched so far, batch by batch,")
+    expect_equal(sorted(fetched), list(range(20)), what="the sorted list of items fetched")
+
+
+@pytest.mark.task("m02.4")
+def test_a_batch_size_below_one_is_refused(student):
+    """A batch_size of 0 or -3 raises ValueError with the number in its text."""
+    for number in (0, -3):
+        expect_raises("ValueError", student.ShufflingLoader, oracle.pairs(4), number, mentions=(str(number),))
+
+
+def batch_from(student, ids, batch_size, context_length, seed=0, dtype="uint16"):
+    """Have the student's code draw a batch from a file with these ids, and check its shape."""
+    path = student.file("ids.bin", np.asarray(ids).astype(dtype).tobytes())
+    generator = student.plant(planted).generator(seed)
+    return as_batch(student.get_batch(path, dtype, batch_size, context_length, generator), batch_size, context_length)
+
+
+def expect_batch(batch, rows, what="the batch"):
+    """Compare a batch with the one from these windows and their last targets, and with the near misses."""
+    misses = oracle.batch_misses(rows)
+    expect_equal(batch, (rows[:, :-1], rows[:, 1:]), misses=misses, what=what)
+
+
+def as_batch(batch, batch_size, context_length):
+    """Refuse what is not a pair of tensors of the right shape."""
+    fit = type(batch) is tuple and len(batch) == 2 and all(type(part) is torch.Tensor for part in batch)
+    expect(fit, f"The batch is {batch!r:.200}, expected a tuple (inputs, targets) of tensors.", evidence="value")
+    for part, name in zip(batch, ("inputs", "targets"), strict=True):
+        wanted = (batch_size, context_length)
+        expect_equal(tuple(part.shape), wanted, what=f"the shape of {name}")
+    return batch
+
+
+@pytest.mark.task("m02.5")
+def test_a_file_with_one_window_gives_that_window(student, draw):
+    """From a file of five ids, windows of four are its first four, and the targets its last four, as int64."""
+    for dtype, low, high in ("uint16", 2**15, 2**16), ("uint8", 2**7, 2**8), ("int32", 2**17, 2**31), ("int64", 0, 9):
+        ids = draw.integers(low, high, 5)
+        try:
+            batch = batch_from(student, ids.numpy(), 3, 4, dtype=dtype)
+        except StudentError as error:
+            none_left = "random_ expects" in error.text  # torch.randint(0, ...) was asked for one of no numbers
+            expect(not none_left, f"Your code raised {error}.", mistake=oracle.LAST_START, evidence="value")
+            raise
+        expect_batch(batch, ids.expand(3, 5), f"the batch from {dtype}")
+
+
+@pytest.mark.task("m02.5")
+def test_every_start_is_equally_likely_the_last_included(student, draw):
+    """Of 2,000 windows from a file with room for five, each start has about 400."""
+    inputs, targets = batch_from(student, range(3000, 3008), 2000, 3, seed=draw.random.randrange(1000))
+    found = oracle.counted((inputs[:, 0] - 3000).tolist())
+    mistake = oracle.LAST_START if 4 not in found else oracle.FIRST_START if 0 not in found else None
+    # The standard deviation of a count is 17.9: 110 away is more than six of them.
+    fair = set(found) == set(range(5)) and all(abs(count - 400) < 110 for count in found.values())
+    expect(fair, f"The starts came so often: {dict(sorted(found.items()))}.", mistake=mistake, evidence="value")
+    expect_batch((inputs, targets), inputs[:, :1] + torch.arange(4))
+
+
+@pytest.mark.task("m02.5")
+def test_the_generator_alone_decides(student, draw):
+    """One generator's state gives one batch, whatever other dice were rolled, and moves on; global dice don't move."""
+    inside, seed = student.plant(planted), draw.random.randrange(1000)
+    path = student.file("ids.bin", np.arange(60000, dtype=np.uint16).tobytes())
+
+    def draw_two(generator):
+        return [as_batch(student.get_batch(path, "uint16", 8, 5, generator), 8, 5) for _ in range(2)]
+
+    inside.seed_everything(1)
+    first, second = draw_two(inside.generator(seed))
+    expect(not torch.equal(first[0], second[0]), "Two calls give one batch.", mistake=oracle.REWOUND, evidence="value")
+    other = draw_two(inside.generator(seed + 1))[0]
+    same = torch.equal(first[0], other[0])
+    expect(not same, "Two generators give one batch.", mistake=oracle.NOT_DRAWN, evidence="value")
+    inside.seed_everything(2)
+    again = draw_two(inside.generator(seed))
+    expect_equal(again, [first, second], misses={oracle.NOT_DRAWN: again}, what="the list of two batches, once more,")
+    expect_dice_untouched(student, inside, lambda: draw_two(inside.generator(seed)))
+
+
+@pytest.mark.task("m02.5")
+def test_a_batch_comes_from_a_large_file_without_reading_it(student, draw):
+    """While a batch is drawn from a file of 48 MB, the worker grows by less than 12 MB, as seen from outside."""
+    inside, sizes = student.plant(planted), []
+    cycle = np.arange(65521, dtype=np.uint16)
+    path = student.file("large.bin", np.resize(cycle, 24 * 2**20).tobytes())
+    batch_from(student, range(100), 4, 8)  # whatever is loaded on first use is loaded now
+    look = student.callback(lambda: sizes.append(student.memory_mb()))
+    generator = inside.generator(draw.random.randrange(1000))
+    before = student.memory_mb()
+    batch = inside.watched(student.get_batch, look, path, "uint16", 4, 8, generator)
+    inputs, targets = as_batch(batch, 4, 8)
+    expect_batch((inputs, targets), (inputs[:, :1] + torch.arange(9)) % 65521)
+    growth = max([*sizes, student.memory_mb()]) - before
+    message = f"The worker grew by {growth:.0f} MB while four windows were drawn from a file of 48 MB (allowed: 12)."
+    expect(growth < 12, message, mistake=oracle.WHOLE, evidence="measured")
+
+
+@pytest.mark.task("m02.5")
+def test_a_batch_is_put_on_the_device_asked_for(student):
+    """With device="meta" both inputs and targets are there."""
+    path = student.file("ids.bin", np.arange(50, dtype=np.uint16).tobytes())
+    batch = student.get_batch(path, "uint16", 2, 4, student.plant(planted).generator(1), "meta")
+    expect(type(batch) is tuple and len(batch) == 2, "The batch is no tuple (inputs, targets).")
+    for part, name in zip(batch, ("inputs", "targets"), strict=True):
+        device = str(getattr(part, "device", None))
+        expect(device == "meta", f"The {name} are on {device}, expected meta.", mistake="the device is not used")
+
+
+@pytest.mark.task("m02.5")
+def test_a_file_may_be_write_protected(student):
+    """A file that may only be read is enough, and it is as it was afterwards."""
+    path = student.file("ids.bin", np.arange(40, 45, dtype=np.uint16).tobytes())
+    inside = student.plant(planted)
+    inside.protect(path)
+    try:
+        actual = student.get_batch(path, "uint16", 2, 4, inside.generator(1))
+    except StudentError as error:
+        expect(error.kind != "PermissionError", f"Your code raised {error}.", mistake=oracle.WRITING)
+        raise
+    expect_batch(actual, torch.arange(40, 45).expand(2, 5))
+
+
+@pytest.mark.task("m02.5")
+def test_a_file_without_a_whole_window_is_refused(student):
+    """Windows of 14 from a file of 13 or 14 ids raise ValueError with both numbers in its text."""
+    for count in (13, 14):
+        path = student.file("ids.bin", np.arange(count, dtype=np.uint16).tobytes())
+        generator = student.plant(planted).generator(1)
+        mentions = ("14", str(count))
+        expect_raises("ValueError", student.get_batch, path, "uint16", 2, 14, generator, mentions=mentions)

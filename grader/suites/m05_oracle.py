@@ -15,6 +15,7 @@ __all__ = ["CUT", "gradients", "thousandth"]
 Misses = dict[str, Callable[[], Tensor]]
 State = dict[str, Tensor]
 
+_ROOT = math.sqrt(2 / math.pi)
 UNBIASED = "the variance is divided by d_model - 1; LayerNorm divides by d_model (torch.var: correction=0)"
 OUTSIDE = "eps is added to the root; it belongs inside, to the variance"
 STD = "std() + eps: it divides by d_model - 1, and eps belongs inside the root"
@@ -111,7 +112,7 @@ def gelu(x: Tensor) -> Tensor:
     return _tanh_form(x.double()).to(x.dtype)
 
 
-def _tanh_form(x: Tensor, scale: float = math.sqrt(2 / math.pi), power: int = 3, cubic: float = 0.044715) -> Tensor:
+def _tanh_form(x: Tensor, scale: float = _ROOT, power: int = 3, cubic: float = 0.044715) -> Tensor:
     return 0.5 * x * (1 + torch.tanh(scale * (x + cubic * x**power)))
 
 
@@ -121,14 +122,12 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "this is x * sigmoid(1.702 x), another approximation than GPT-2's": lambda x: x * torch.sigmoid(1.702 * x),
     "this is SiLU, x * sigmoid(x)": lambda x: x * torch.sigmoid(x),
     "the factor 0.5 is missing": lambda x: 2 * _tanh_form(x),
-    "the factor x in front is missing": lambda x: (
-        0.5 * (1 + torch.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
-    ),
+    "the factor x in front is missing": lambda x: 0.5 * (1 + torch.tanh(_ROOT * (x + 0.044715 * x**3))),
     "the 1 in 1 + tanh is missing": lambda x: _tanh_form(x) - 0.5 * x,
     "sqrt(2 / pi) is missing": lambda x: _tanh_form(x, scale=1.0),
     "2 / pi stands there without its root": lambda x: _tanh_form(x, scale=2 / math.pi),
     "sqrt(2 / pi) multiplies x alone; the cube belongs into its bracket": lambda x: (
-        0.5 * x * (1 + torch.tanh(math.sqrt(2 / math.pi) * x + 0.044715 * x**3))
+        0.5 * x * (1 + torch.tanh(_ROOT * x + 0.044715 * x**3))
     ),
     "x is squared where it should be cubed": lambda x: _tanh_form(x, power=2),
     "the term with x cubed is missing": lambda x: _tanh_form(x, cubic=0.0),
@@ -140,7 +139,7 @@ def gelu_misses(x: Tensor) -> Misses:
     """Compute what the classic mistakes give for the same numbers."""
 
     def overflowing() -> Tensor:
-        power = torch.exp(2 * math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))
+        power = torch.exp(2 * _ROOT * (x + 0.044715 * x**3))
         return 0.5 * x * (1 + (power - 1) / (power + 1))
 
     misses = {words: lambda f=f: f(x.double()).to(x.dtype) for words, f in ACTIVATIONS.items()}

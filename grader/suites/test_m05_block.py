@@ -1,4 +1,4 @@
-"""m05_block: one scale for every token, a smooth bend, a layer for each token by itself, and sums that keep the stream."""
+"""m05_block: one scale for every token, a smooth bend, layers for each token by itself, sums that keep the stream."""
 
 import pytest
 import torch
@@ -94,7 +94,7 @@ def test_its_state_is_a_gain_of_ones_and_a_bias_of_zeros(student):
 
 @pytest.mark.task("m05.1")
 @pytest.mark.parametrize("eps", [EPS, None], ids=["eps_0.1", "eps_left_out"])
-@pytest.mark.parametrize("shape", [(7, 4), (2, 5, 4), (2, 3, 5, 4)], ids=str)
+@pytest.mark.parametrize("shape", [(7, 4), (2, 3, 5, 4)], ids=str)
 def test_each_vector_is_normalised_by_itself(student, draw, shape, eps):
     """Along the last axis: less the mean, by the root of variance and eps, times the gain, plus the bias."""
     x, state = (draw.normal(*shape) + 0.5) * (0.5 if eps else 0.01), oracle.norm_state(draw, 4)
@@ -192,13 +192,13 @@ def test_five_numbers_as_in_the_docstring(student):
 
 
 @pytest.mark.task("m05.2")
-@pytest.mark.parametrize("reference", ["float64", "torch"])
-@pytest.mark.parametrize("shape", [(), (5,), (2, 3, 5, 4)], ids=str)
-def test_gelu_is_the_form_with_tanh(student, draw, shape, reference):
+@pytest.mark.parametrize("shape", [(), (2, 3, 5, 4)], ids=str)
+def test_gelu_is_the_form_with_tanh(student, draw, shape):
     """At numbers of any shape near 2.7 and -2.7, where both forms differ most, it gives GPT-2's, as torch does."""
-    x = (2.7 + 0.1 * draw.normal(*shape)) * (2 * draw.integers(0, 2, *shape) - 1)
-    expected = oracle.gelu(x) if reference == "float64" else F.gelu(x, approximate="tanh")
-    expect_close(student.gelu(x), expected, atol=FLOAT32_OP, rtol=FLOAT32_OP, misses=oracle.gelu_misses(x))
+    x = ((2.7 + 0.1 * draw.normal(1, *shape)) * (2 * draw.integers(0, 2, 1, *shape) - 1))[0]
+    expect_close(
+        student.gelu(x), F.gelu(x, approximate="tanh"), atol=FLOAT32_OP, rtol=FLOAT32_OP, misses=oracle.gelu_misses(x)
+    )
 
 
 @pytest.mark.task("m05.2")
@@ -257,13 +257,12 @@ def test_the_state_of_an_mlp_is_two_linear_layers(student, d_ff):
 
 
 @pytest.mark.task("m05.3")
-@pytest.mark.parametrize("reference", [oracle.mlp, oracle.torch_mlp], ids=["float64", "torch"])
-@pytest.mark.parametrize("shape", [(12,), (7, 12), (2, 3, 5, 12)], ids=str)
-def test_each_token_is_widened_bent_and_narrowed(student, draw, shape, reference):
+@pytest.mark.parametrize("shape", [(12,), (2, 3, 5, 12)], ids=str)
+def test_each_token_is_widened_bent_and_narrowed(student, draw, shape):
     """With given weights the output is c_proj of gelu of c_fc, for each vector by itself, as torch gives it."""
     x, state = draw.normal(*shape), oracle.mlp_state(draw, 12, 20)
     actual, misses = mlp_with(student, state)(x), oracle.mlp_misses(x, state)
-    expect_close(actual, reference(x, state), atol=FLOAT32_LAYER, rtol=1e-5, misses=misses)
+    expect_close(actual, oracle.torch_mlp(x, state), atol=FLOAT32_LAYER, rtol=1e-5, misses=misses)
 
 
 @pytest.mark.task("m05.3")

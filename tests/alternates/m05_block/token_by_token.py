@@ -1,4 +1,4 @@
-"""Unusual: loops over single vectors and even over blocks' sublayers, with parameters of its own instead of nn.Linear."""
+"""Unusual: loops over single vectors and over the sublayers, with parameters of its own instead of nn.Linear."""
 
 import math
 

@@ -16,7 +16,6 @@ from grader.judge import FLOAT32_LAYER, expect, expect_close, expect_equal
 Misses = dict[str, Callable[[], Any]]
 ALPHABET = "abc é世🙂\n"
 
-SHORT = "it is less than k documents long, though more of them fit"
 SPILL = "documents that share no word with the query are listed too"
 UPWARD = "the worst come first: sort downwards"
 LATER = "of equal scores the higher index comes first: sort by score, and where scores are equal by index"
@@ -121,11 +120,10 @@ def tf_idf(
     """Compute every document's cosine with the query in float64; the switches make the mistakes."""
     counts, n = [Counter(split(document)) for document in documents], len(documents)
     asked = Counter((query_split or split)(query))
+    held = Counter(word for count in counts for word in (count.elements() if idf == "occurrences" else count))
 
     def weight(word: str) -> float:
-        df = sum(word in count for count in counts)
-        if idf == "occurrences":
-            df = sum(count[word] for count in counts)
+        df = held[word]
         return {
             "right": math.log((1 + n) / (1 + df)) + 1,
             "occurrences": math.log((1 + n) / (1 + df)) + 1,
@@ -138,7 +136,7 @@ def tf_idf(
         }[idf]
 
     def vector(count: Counter[str], weighted: bool, scaled: bool) -> dict[str, float]:
-        known = {word: times for word, times in count.items() if any(word in other for other in counts)}
+        known = {word: times for word, times in count.items() if word in held}
         total = sum(known.values())
         size = {
             "count": lambda t: t,
@@ -361,10 +359,10 @@ def reciprocal_rank_misses(rankings: Sequence[Sequence[int]], relevant: Sequence
     places = [[i for i, d in enumerate(r, start=1) if d in s] for r, s in zip(rankings, relevant, strict=True)]
     n, firsts = len(places), [found[0] for found in places if found]
     misses = {
+        "questions without a hit are left out of the mean": sum(1 / first for first in firsts) / max(len(firsts), 1),
         "places are counted from 0": sum(1 / max(first - 1, 1e-9) for first in firsts) / n,
         "all relevant documents are added up, not the first alone": sum(1 / i for found in places for i in found) / n,
         "the last relevant document is taken instead of the first": sum(1 / found[-1] for found in places if found) / n,
-        "questions without a hit are left out of the mean": sum(1 / first for first in firsts) / max(len(firsts), 1),
         "the mean place is inverted, instead of the mean of inverses taken": n / max(sum(firsts), 1),
         "the place itself is averaged, not its inverse": sum(firsts) / n,
     }
@@ -389,34 +387,33 @@ def expect_hits(actual: Any, scores: Any, k: int | None = None, *, spill: bool =
     )
     shape = "a list of (index, score) pairs, tuples of an int and a float"
     expect(pairs, f"The result is {excerpt(actual)}; expected {shape}.", evidence="value")
-    wanted, found = best(scores, k, spill=spill), dict(actual)
-    expect(len(found) == len(actual), f"The same index stands twice in {excerpt(actual)}.", evidence="value")
-    names = sorted({index for index, _ in wanted} | set(found))
-    named = {words: dict(best(miss(), k, spill=spill)) for words, miss in (misses or {}).items()}
+    order, found = [index for index, _ in best(scores, k, spill=spill)], [index for index, _ in actual]
+    expect(len(set(found)) == len(found), f"The same index stands twice in {excerpt(actual)}.", evidence="value")
+    right = _by_index(scores)
+    wrong = {words: _by_index(miss()) for words, miss in (misses or {}).items()}
 
-    def listed(hits: dict[int, float]) -> Tensor:
-        return torch.tensor([hits.get(name, 0.0) for name in names], dtype=torch.float64)
+    def listed(table: dict[int, float]) -> Tensor:
+        return torch.tensor([table.get(index, 0.0) for index in found], dtype=torch.float64)
 
-    what = f"the table of scores (of the indices {', '.join(map(str, names))})"
-    near = {words: (lambda hits=hits: listed(hits)) for words, hits in named.items() if set(hits) <= set(names)}
-    if any(score for _, score in wanted):
-        expect_close(listed(found), listed(dict(wanted)), atol=FLOAT32_LAYER, misses=near, what=what)
-    order = [index for index, _ in wanted]
-    everything = [index for index, _ in best(scores)]
-    later = sorted(dict(best(scores, spill=spill)).items(), key=lambda item: (-item[1], -item[0]))
+    near = {words: listed(table) for words, table in wrong.items()}
+    what = f"the scores of the indices {excerpt(found)}"
+    expect_close(listed(dict(actual)), listed(right), atol=FLOAT32_LAYER, misses=near, what=what)
+    later = sorted(best(scores, spill=spill), key=lambda item: (-item[1], -item[0]))
+    upward = sorted(best(scores, spill=spill), key=lambda item: (item[1], item[0]))
+    swapped = [right.get(index) for index in found] == [right[index] for index in order]
     order_misses = {
         UPWARD: order[::-1],
-        "the worst are returned instead of the best": everything[::-1][:k],
+        "the worst are returned instead of the best": [index for index, _ in upward][:k],
         LATER: [index for index, _ in later][:k],
-        SPILL: everything[:k],
-        UNSTABLE: [index for index, _ in actual] if sorted(found) == sorted(order) and tied(found, order) else None,
+        SPILL: [index for index, _ in best(scores)][:k],
+        **{words: [index for index, _ in best(table, k, spill=spill)] for words, table in wrong.items()},
+        UNSTABLE: found if swapped else None,
     }
-    expect_equal([index for index, _ in actual], order, misses=order_misses, what="the order of the indices")
+    expect_equal(found, order, misses=order_misses, what="the order of the indices")
 
 
-def tied(found: dict[int, float], order: Sequence[int]) -> bool:
-    """Whether what was found differs from the order among equal scores alone."""
-    return all(abs(found[a] - found[b]) < FLOAT32_LAYER for a, b in zip(found, order, strict=True))
+def _by_index(scores: Any) -> dict[int, float]:
+    return dict(scores.items() if isinstance(scores, dict) else enumerate(scores))
 
 
 def excerpt(value: Any) -> str:

@@ -1,5 +1,6 @@
 """The reference for m17_retriever: plain scorers that read every document, with a switch for every classic mistake."""
 
+import functools
 import itertools
 import json
 import math
@@ -118,7 +119,7 @@ def tf_idf(
     query_split: Callable[[str], list[str]] | None = None,
 ) -> Tensor:
     """Compute every document's cosine with the query in float64; the switches make the mistakes."""
-    counts, n = [Counter(split(document)) for document in documents], len(documents)
+    counts, n = _counted(tuple(documents), split)[1], len(documents)
     asked = Counter((query_split or split)(query))
     held = Counter(word for count in counts for word in (count.elements() if idf == "occurrences" else count))
 
@@ -184,6 +185,14 @@ def case_kept(text: str) -> list[str]:
     return re.findall(r"[^\W_]+", text)
 
 
+@functools.lru_cache(maxsize=16)
+def _counted(
+    documents: tuple[str, ...], split: Callable[[str], list[str]]
+) -> tuple[list[list[str]], list[Counter[str]]]:
+    texts = [split(document) for document in documents]
+    return texts, [Counter(text) for text in texts]
+
+
 def bm25(
     documents: Sequence[str],
     query: str,
@@ -198,9 +207,8 @@ def bm25(
     query_split: Callable[[str], list[str]] | None = None,
 ) -> list[float]:
     """Compute every document's BM25 score, reading all of them; the switches make the mistakes."""
-    texts = [split(document) for document in documents]
-    asked = (query_split or split)(query)
-    counts, n = [Counter(text) for text in texts], len(texts)
+    texts, counts = _counted(tuple(documents), split)
+    asked, n = (query_split or split)(query), len(texts)
     lengths = [len(set(text)) if length == "distinct" else len(text) for text in texts]
     if length == "characters":
         lengths = [len(document) for document in documents]

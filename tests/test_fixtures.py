@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import fixtures
-from fixtures import manifest, stories, unicode_text, vocabulary
+from fixtures import manifest, retrieval, stories, unicode_text, vocabulary
 
 NANO_LOSS_BOUND = 0.50  # nats per token; the committed model has 0.46, an untrained one 11
 # Unicode's general categories, all but Cs (half of a surrogate pair, which no UTF-8 text can hold).
@@ -244,6 +244,42 @@ def test_the_unicode_text_holds_the_script(unicode_sample: str, script: str) -> 
 def test_the_unicode_text_holds_the_corner(unicode_sample: str, corner: str) -> None:
     """A sequence on which tokenizers stumble occurs."""
     assert corner in unicode_sample
+
+
+# The retrieval set
+
+
+def test_the_retrieval_set_comes_out_byte_for_byte() -> None:
+    """Both files are in the layout that their code writes."""
+    for path, data in retrieval.make().items():
+        assert (fixtures.FOLDER / path).read_bytes() == data, path
+
+
+def test_passages_and_questions_are_what_the_readme_says() -> None:
+    """There are 68 passages of 46 to 77 words and 69 different questions, and every passage answers at least one."""
+    passages, questions = retrieval.read()
+    lengths = [len(passage["text"].split()) for passage in passages]
+    answering = {name for question in questions for name in question["relevant"]}
+
+    assert (len(passages), min(lengths), max(lengths)) == (68, 46, 77)
+    assert len({question["question"] for question in questions}) == len(questions) == 69
+    assert {len(question["relevant"]) for question in questions} == {1, 2}
+    assert answering == {passage["id"] for passage in passages}
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (b"{", "line 1 of p is no JSON"),
+        (b"\xff", "line 1 of p is no JSON"),
+        (b"[]", "not just the keys id, text"),
+        (b'{"id": 1, "text": "a"}', "not just the keys id, text"),
+    ],
+)
+def test_a_line_that_is_no_passage_is_named(line: bytes, said: str) -> None:
+    """Broken JSON and wrong keys are reported with the number of their line."""
+    with pytest.raises(fixtures.FixtureError, match=said):
+        retrieval.parse("p", line, retrieval.PASSAGE)
 
 
 # gpt2-nano

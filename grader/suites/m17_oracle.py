@@ -1,0 +1,485 @@
+"""The reference for m17_retriever: plain scorers that read every document, with a switch for every classic mistake."""
+
+import functools
+import itertools
+import json
+import math
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from grader.judge import FLOAT32_LAYER, expect, expect_close, expect_equal
+
+Misses = dict[str, Callable[[], Any]]
+ALPHABET = "abc é世🙂\n"
+
+SPILL = "documents that share no word with the query are listed too"
+UPWARD = "the worst come first: sort downwards"
+LATER = "of equal scores the higher index comes first: sort by score, and where scores are equal by index"
+UNSTABLE = "equal scores stand in no fixed order: topk and an unstable sort leave it open"
+SCAN = "search reads or sorts all documents; look only at the lists of the query's words"
+
+
+# ── chunks and words ──
+
+
+def spans(text: str, size: int, overlap: int) -> list[tuple[int, int, str]]:
+    """Cut a text step by step, and stop at the first chunk that reaches its end."""
+    found: list[tuple[int, int, str]] = []
+    start = 0
+    while text and (not found or found[-1][1] < len(text)):
+        found.append((start, min(start + size, len(text)), text[start : start + size]))
+        start += size - overlap
+    return found
+
+
+def span_misses(text: str, size: int, overlap: int) -> Misses:
+    """Cut the same text as the classic mistakes do."""
+
+    def cut(
+        starts: Sequence[int], end: Callable[[int], int] = lambda start: start + size
+    ) -> list[tuple[int, int, str]]:
+        return [(start, min(end(start), len(text)), text[start : start + size]) for start in starts]
+
+    right = spans(text, size, overlap)
+    step, encoded = size - overlap, text.encode()
+    return {
+        "the end of the text is lost: the last chunk may be shorter than size": lambda: cut(
+            range(0, len(text) - size + 1, step)
+        ),
+        "a last chunk lies wholly inside the one before it": lambda: cut(range(0, len(text), step)),
+        "the overlap is ignored: each chunk begins size - overlap after the one before": lambda: spans(text, size, 0),
+        "chunks are size - overlap apart and size + overlap long": lambda: [
+            (start, min(start + size + overlap, len(text)), text[start : start + size + overlap])
+            for start in range(0, len(text), size)
+        ],
+        "chunks begin overlap characters apart instead of size - overlap": lambda: cut(
+            range(0, len(text), overlap or 1)
+        ),
+        "end is the place of the last character instead of the one behind it": lambda: [
+            (a, b - 1, c) for a, b, c in right
+        ],
+        "end is start + size, though the last chunk is shorter": lambda: [(a, a + size, c) for a, _, c in right],
+        "the offsets count the chunk's number instead of characters": lambda: [
+            (i, i + len(c), c) for i, (_, _, c) in enumerate(right)
+        ],
+        "start does not count the overlap: it is the sum of the lengths before": lambda: [
+            (i * size, i * size + len(c), c) for i, (_, _, c) in enumerate(right)
+        ],
+        "size and offsets count bytes, not characters": lambda: [
+            (a, b, c.decode(errors="ignore"))
+            for a, b, c in (
+                (s, min(s + size, len(encoded)), encoded[s : s + size]) for s in range(0, len(encoded), step)
+            )
+        ],
+        "the chunks are stripped of whitespace, and no longer fit their offsets": lambda: [
+            (a, b, c.strip()) for a, b, c in right
+        ],
+        "the empty text gives an empty chunk instead of none": lambda: [(0, 0, "")],
+    }
+
+
+def words(text: str) -> list[str]:
+    """Return the lower-cased text's runs of letters and digits, character by character."""
+    return "".join(char if char.isalnum() else " " for char in text.lower()).split()
+
+
+def word_misses(text: str) -> dict[str, list[str]]:
+    """Find words as the classic mistakes do."""
+    right = words(text)
+    return {
+        "case is kept: lower the text first": "".join(char if char.isalnum() else " " for char in text).split(),
+        "the text is cut at whitespace alone, so punctuation sticks to words": text.lower().split(),
+        r"the underscore is taken for a letter, as \w takes it": re.findall(r"\w+", text.lower()),
+        "only the letters a to z count": re.findall(r"[a-z0-9]+", text.lower()),
+        "digits are lost": "".join(char if char.isalpha() else " " for char in text.lower()).split(),
+        "words of one letter are lost": [word for word in right if len(word) > 1],
+        "apostrophes are taken for letters": re.findall(r"(?:[^\W_]|['’])+", text.lower()),
+        "each word is given only once": list(dict.fromkeys(right)),
+        "the words are sorted": sorted(right),
+    }
+
+
+# ── scores ──
+
+
+def tf_idf(
+    documents: Sequence[str],
+    query: str,
+    *,
+    idf: str = "right",
+    normal: str = "both",
+    tf: str = "count",
+    query_idf: bool = True,
+    split: Callable[[str], list[str]] = words,
+    query_split: Callable[[str], list[str]] | None = None,
+) -> Tensor:
+    """Compute every document's cosine with the query in float64; the switches make the mistakes."""
+    counts, n = _counted(tuple(documents), split)[1], len(documents)
+    asked = Counter((query_split or split)(query))
+    held = Counter(word for count in counts for word in (count.elements() if idf == "occurrences" else count))
+
+    def weight(word: str) -> float:
+        df = held[word]
+        return {
+            "right": math.log((1 + n) / (1 + df)) + 1,
+            "occurrences": math.log((1 + n) / (1 + df)) + 1,
+            "none": 1.0,
+            "no one": math.log((1 + n) / (1 + df)),
+            "plain": math.log(n / max(df, 1)),
+            "plain plus one": math.log(n / max(df, 1)) + 1,
+            "no log": (1 + n) / (1 + df) + 1,
+            "log10": math.log10((1 + n) / (1 + df)) + 1,
+        }[idf]
+
+    def vector(count: Counter[str], weighted: bool, scaled: bool) -> dict[str, float]:
+        known = {word: times for word, times in count.items() if word in held}
+        total = sum(known.values())
+        size = {
+            "count": lambda t: t,
+            "binary": lambda t: 1,
+            "log": lambda t: 1 + math.log(t),
+            "share": lambda t: t / total,
+        }
+        found = {word: size[tf](times) * (weight(word) if weighted else 1.0) for word, times in known.items()}
+        length = math.sqrt(sum(x * x for x in found.values())) if scaled else 1.0
+        return {word: x / length for word, x in found.items()}
+
+    left = vector(asked, query_idf, normal in ("both", "query"))
+    right = [vector(count, True, normal in ("both", "documents")) for count in counts]
+    scores = [float(sum(x * other.get(word, 0.0) for word, x in left.items())) for other in right]
+    return torch.tensor(scores, dtype=torch.float64)
+
+
+def tf_idf_misses(documents: Sequence[str], query: str) -> Misses:
+    """Compute what the classic mistakes give, as float32."""
+
+    def wrong(**options: Any) -> Callable[[], Tensor]:
+        return lambda: tf_idf(documents, query, **options).float()
+
+    return {
+        "idf is left out": wrong(idf="none"),
+        "the query is not weighed by idf": wrong(query_idf=False),
+        "df counts every occurrence of a word instead of the documents that hold it": wrong(idf="occurrences"),
+        "idf lacks the 1 that is added to the logarithm": wrong(idf="no one"),
+        "idf is the plain ln(N / df)": wrong(idf="plain"),
+        "idf is ln(N / df) + 1, without the ones inside the logarithm": wrong(idf="plain plus one"),
+        "idf lacks its logarithm": wrong(idf="no log"),
+        "the logarithm has base 10": wrong(idf="log10"),
+        "no vector is divided by its length: that is a dot product, not a cosine": wrong(normal="none"),
+        "only the query is divided by its length": wrong(normal="query"),
+        "only the documents are divided by their lengths": wrong(normal="documents"),
+        "a word counts once, however often it stands in a text": wrong(tf="binary"),
+        "counts are replaced by 1 + their logarithm": wrong(tf="log"),
+        "the query's case is kept: find its words with tokenize": wrong(query_split=case_kept),
+        "the query is cut at whitespace: find its words with tokenize": wrong(query_split=str.split),
+    }
+
+
+def case_kept(text: str) -> list[str]:
+    """Find words without lowering the text."""
+    return re.findall(r"[^\W_]+", text)
+
+
+@functools.lru_cache(maxsize=16)
+def _counted(
+    documents: tuple[str, ...], split: Callable[[str], list[str]]
+) -> tuple[list[list[str]], list[Counter[str]]]:
+    texts = [split(document) for document in documents]
+    return texts, [Counter(text) for text in texts]
+
+
+def bm25(
+    documents: Sequence[str],
+    query: str,
+    k1: float = 1.2,
+    b: float = 0.75,
+    *,
+    idf: str = "right",
+    tf: str = "right",
+    length: str = "right",
+    once: bool = False,
+    split: Callable[[str], list[str]] = words,
+    query_split: Callable[[str], list[str]] | None = None,
+) -> list[float]:
+    """Compute every document's BM25 score, reading all of them; the switches make the mistakes."""
+    texts, counts = _counted(tuple(documents), split)
+    asked, n = (query_split or split)(query), len(texts)
+    lengths = [len(set(text)) if length == "distinct" else len(text) for text in texts]
+    if length == "characters":
+        lengths = [len(document) for document in documents]
+    average = sum(lengths) / max(n, 1)
+    if length == "median":
+        average = sorted(lengths)[n // 2]
+
+    def weight(word: str) -> float:
+        df = sum(word in count for count in counts)
+        if idf == "occurrences":
+            df = sum(count[word] for count in counts)
+        odds = (n - df + 0.5) / (df + 0.5)
+        if idf == "negative":
+            return math.log(odds)
+        if idf == "clipped":
+            return max(math.log(odds), 0.0)
+        return {"none": 1.0, "no log": 1 + odds, "plain": math.log(n / df) if df else 0.0}.get(
+            idf, math.log(1 + max(odds, 0.0))
+        )
+
+    scores = []
+    for count, own in zip(counts, lengths, strict=True):
+        score = 0.0
+        for word in dict.fromkeys(asked) if once else asked:
+            if not (times := count[word]):
+                continue
+            share = {"swapped": average / max(own, 1), "ignored": 1.0}.get(length, own / max(average, 1e-9))
+            norm = b + (1 - b) * share if length == "b turned round" else 1 - b + b * share
+            score += weight(word) * {
+                "raw": float(times),
+                "linear": times / (k1 * norm) if k1 else float(times),
+                "no k1 + 1": times / (times + k1 * norm),
+                "k1 outside": times * (k1 + 1) / (times + k1) / norm,
+                "binary": (k1 + 1) / (1 + k1 * norm),
+            }.get(tf, times * (k1 + 1) / (times + k1 * norm))
+        scores.append(score)
+    return scores
+
+
+BM25_MISTAKES: dict[str, dict[str, Any]] = {
+    "idf is left out": {"idf": "none"},
+    "idf lacks the 1 inside the logarithm, so a word in most documents counts against them": {"idf": "negative"},
+    "a negative idf is cut to 0 instead of adding 1 inside the logarithm": {"idf": "clipped"},
+    "idf lacks its logarithm": {"idf": "no log"},
+    "idf is the plain ln(N / df)": {"idf": "plain"},
+    "df counts every occurrence of a word instead of the documents that hold it": {"idf": "occurrences"},
+    "tf is not saturated: ten occurrences count ten times as much as one": {"tf": "raw"},
+    "tf is missing in the denominator": {"tf": "linear"},
+    "the factor k1 + 1 is missing": {"tf": "no k1 + 1"},
+    "length is applied outside the fraction instead of to k1": {"tf": "k1 outside"},
+    "a word counts once, however often it stands in the document": {"tf": "binary"},
+    "length and average are swapped: long documents are preferred": {"length": "swapped"},
+    "b and 1 - b are swapped": {"length": "b turned round"},
+    "the length of documents is ignored": {"length": "ignored"},
+    "length counts characters instead of words": {"length": "characters"},
+    "length counts distinct words instead of all": {"length": "distinct"},
+    "a word that stands twice in the query counts once": {"once": True},
+    "the query's case is kept: find its words with tokenize": {"query_split": case_kept},
+    "the query is cut at whitespace: find its words with tokenize": {"query_split": str.split},
+}
+
+
+def bm25_misses(documents: Sequence[str], query: str, k1: float, b: float) -> dict[str, Callable[[], list[float]]]:
+    """Compute what the classic mistakes give for the same documents and query."""
+    misses: dict[str, Callable[[], list[float]]] = {
+        words: (lambda options=options: bm25(documents, query, k1, b, **options))  # type: ignore[misc]
+        for words, options in BM25_MISTAKES.items()
+    }
+    if (k1, b) != (1.2, 0.75):
+        misses["k1 and b are ignored"] = lambda: bm25(documents, query)
+        misses["k1 and b are swapped"] = lambda: bm25(documents, query, b, k1)
+    return misses
+
+
+def cosines(
+    query: Tensor, vectors: Tensor, *, query_length: bool = True, lengths: bool = True, nan: bool = False
+) -> Any:
+    """Compute all cosines in float64, 0 (or NaN) for a zero vector."""
+    left, right = query.double(), vectors.double()
+    divisor = (left.norm() if query_length else 1.0) * (right.norm(dim=-1) if lengths else torch.ones(len(right)))
+    found = right @ left / divisor
+    return (found if nan else found.nan_to_num(0.0)).tolist()
+
+
+def cosine_misses(query: Tensor, vectors: Tensor) -> dict[str, Callable[[], list[float]]]:
+    """Compute what the classic mistakes give for the same vectors."""
+    left, right = query.double(), vectors.double()
+    return {
+        "nothing is divided by its length: that is a dot product, not a cosine": lambda: (right @ left).tolist(),
+        "the vectors are not divided by their lengths": lambda: cosines(query, vectors, lengths=False),
+        "the query is not divided by its length": lambda: cosines(query, vectors, query_length=False),
+        "a zero vector gives 0 / 0; its cosine is 0": lambda: cosines(query, vectors, nan=True),
+        "the distance is given instead of the cosine": lambda: [1 - x for x in cosines(query, vectors)],
+        "the products are divided by the squared lengths": lambda: (
+            right @ left / (left.square().sum() * right.square().sum(-1))
+        ).tolist(),
+    }
+
+
+def fusion(rankings: Sequence[Sequence[int]], k: int = 60, first: int = 1, every: bool = False) -> dict[int, float]:
+    """Sum 1 / (k + place) over the rankings."""
+    scores: dict[int, float] = {}
+    for ranking in rankings:
+        for place, document in enumerate(ranking, start=first):
+            scores[document] = scores.get(document, 0.0) + (1 / (k + place) if k + place else math.inf)
+    return {d: s for d, s in scores.items() if not every or all(d in ranking for ranking in rankings)}
+
+
+def fusion_misses(rankings: Sequence[Sequence[int]], k: int) -> dict[str, Callable[[], dict[int, float]]]:
+    """Join rankings as the classic mistakes do."""
+    right = fusion(rankings, k)
+    return {
+        "places are counted from 0; the first place is 1": lambda: fusion(rankings, k, first=0),
+        "only what stands in every ranking is kept": lambda: fusion(rankings, k, every=True),
+        "k is ignored": lambda: fusion(rankings),
+        "k is left out of the sum k + place": lambda: fusion(rankings, 0),
+        "the sums are divided by the number of rankings": lambda: {d: s / len(rankings) for d, s in right.items()},
+        "only the best place of each document counts": lambda: {
+            d: max(1 / (k + r.index(d) + 1) for r in rankings if d in r) for d in right
+        },
+    }
+
+
+def recall(rankings: Sequence[Sequence[int]], relevant: Sequence[set[int]], k: int) -> float:
+    """Average the share of relevant documents among the first k."""
+    shares = [len(right & set(list(r)[:k])) / len(right) for r, right in zip(rankings, relevant, strict=True)]
+    return sum(shares) / len(shares)
+
+
+def reciprocal_rank(rankings: Sequence[Sequence[int]], relevant: Sequence[set[int]]) -> float:
+    """Average 1 / place of the first relevant document."""
+    firsts = [
+        next((1 / place for place, d in enumerate(ranking, start=1) if d in right), 0.0)
+        for ranking, right in zip(rankings, relevant, strict=True)
+    ]
+    return sum(firsts) / len(firsts)
+
+
+def recall_misses(rankings: Sequence[Sequence[int]], relevant: Sequence[set[int]], k: int) -> dict[str, Tensor]:
+    """Measure recall as the classic mistakes do."""
+    hits = [len(set(r[:k]) & s) for r, s in zip(rankings, relevant, strict=True)]
+    n = len(hits)
+    misses = {
+        "the hits are divided by k: that is precision": sum(hits) / k / n,
+        "a question counts in full as soon as one relevant document is found": sum(map(bool, hits)) / n,
+        "hits and relevant documents are summed before they are divided": sum(hits) / sum(map(len, relevant)),
+        "k is ignored": recall(rankings, relevant, 99),
+        "the cut is off by one": recall(rankings, relevant, k - 1),
+        "the shares are not averaged over the questions": recall(rankings, relevant, k) * n,
+    }
+    return {words: torch.tensor(value, dtype=torch.float64) for words, value in misses.items()}
+
+
+def reciprocal_rank_misses(rankings: Sequence[Sequence[int]], relevant: Sequence[set[int]]) -> dict[str, Tensor]:
+    """Measure the mean reciprocal rank as the classic mistakes do."""
+    places = [[i for i, d in enumerate(r, start=1) if d in s] for r, s in zip(rankings, relevant, strict=True)]
+    n, firsts = len(places), [found[0] for found in places if found]
+    misses = {
+        "questions without a hit are left out of the mean": sum(1 / first for first in firsts) / max(len(firsts), 1),
+        "places are counted from 0": sum(1 / max(first - 1, 1e-9) for first in firsts) / n,
+        "all relevant documents are added up, not the first alone": sum(1 / i for found in places for i in found) / n,
+        "the last relevant document is taken instead of the first": sum(1 / found[-1] for found in places if found) / n,
+        "the mean place is inverted, instead of the mean of inverses taken": n / max(sum(firsts), 1),
+        "the place itself is averaged, not its inverse": sum(firsts) / n,
+    }
+    return {words: torch.tensor(value, dtype=torch.float64) for words, value in misses.items()}
+
+
+# ── rankings ──
+
+
+def best(
+    scores: Sequence[float] | dict[int, float], k: int | None = None, *, spill: bool = True
+) -> list[tuple[int, float]]:
+    """Return the k best as (index, score), of equal ones the lower index first; without `spill` only those not 0."""
+    items = scores.items() if isinstance(scores, dict) else enumerate(scores)
+    return sorted((item for item in items if spill or item[1]), key=lambda item: (-item[1], item[0]))[:k]
+
+
+def expect_hits(actual: Any, scores: Any, k: int | None = None, *, spill: bool = True, misses: Any = None) -> None:
+    """Compare (index, score) pairs with the k best of `scores`: first the scores, each by its index, then the order."""
+    pairs = type(actual) is list and all(
+        type(hit) is tuple and [type(part) for part in hit] == [int, float] for hit in actual
+    )
+    shape = "a list of (index, score) pairs, tuples of an int and a float"
+    expect(pairs, f"The result is {excerpt(actual)}; expected {shape}.", evidence="value")
+    order, found = [index for index, _ in best(scores, k, spill=spill)], [index for index, _ in actual]
+    expect(len(set(found)) == len(found), f"The same index stands twice in {excerpt(actual)}.", evidence="value")
+    right = _by_index(scores)
+    wrong = {words: _by_index(miss()) for words, miss in (misses or {}).items()}
+
+    def listed(table: dict[int, float]) -> Tensor:
+        return torch.tensor([table.get(index, 0.0) for index in found], dtype=torch.float64)
+
+    near = {words: listed(table) for words, table in wrong.items()}
+    what = f"the scores of the indices {excerpt(found)}"
+    expect_close(listed(dict(actual)), listed(right), atol=FLOAT32_LAYER, misses=near, what=what)
+    later = sorted(best(scores, spill=spill), key=lambda item: (-item[1], -item[0]))
+    upward = sorted(best(scores, spill=spill), key=lambda item: (item[1], item[0]))
+    swapped = [right.get(index) for index in found] == [right[index] for index in order]
+    order_misses = {
+        UPWARD: order[::-1],
+        "the worst are returned instead of the best": [index for index, _ in upward][:k],
+        LATER: [index for index, _ in later][:k],
+        SPILL: [index for index, _ in best(scores)][:k],
+        **{words: [index for index, _ in best(table, k, spill=spill)] for words, table in wrong.items()},
+        UNSTABLE: found if swapped else None,
+    }
+    expect_equal(found, order, misses=order_misses, what="the order of the indices")
+
+
+def _by_index(scores: Any) -> dict[int, float]:
+    return dict(scores.items() if isinstance(scores, dict) else enumerate(scores))
+
+
+def excerpt(value: Any) -> str:
+    """Return the beginning of a value's text."""
+    text = f"{value!r}"
+    return text if len(text) < 80 else f"{text[:77]}..."
+
+
+def settled(scores: Iterable[float], gap: float = 1e-3) -> bool:
+    """Whether all scores but zeros lie so far apart that rounding cannot change their order, and some are not 0."""
+    found = sorted(score for score in scores if score)
+    return len(found) > 1 and all(b - a > gap for a, b in itertools.pairwise(found))
+
+
+def random_documents(random: Any, count: int) -> list[str]:
+    """Draw documents of 2 to 30 words, a few of which stand in most documents and many in few."""
+    known = ["The", "of", *(f"Word{i}" for i in range(12))]
+    return [
+        " ".join(random.choices(known, weights=[12, 8, *range(12, 0, -1)], k=random.randint(2, 30)))
+        for _ in range(count)
+    ]
+
+
+def corpus(data: Any) -> tuple[list[str], list[str], list[set[int]]]:
+    """Return the retrieval set: passages, questions, and for each question the indices of the passages that answer."""
+    passages, questions = (
+        [json.loads(line) for line in data.text(f"retrieval_{name}.jsonl").splitlines()]
+        for name in ("passages", "questions")
+    )
+    places = {passage["id"]: index for index, passage in enumerate(passages)}
+    relevant = [{places[name] for name in question["relevant"]} for question in questions]
+    return [p["text"] for p in passages], [q["question"] for q in questions], relevant
+
+
+def measured(
+    rank: Callable[[str], Sequence[int]], questions: Sequence[str], relevant: Sequence[set[int]]
+) -> tuple[float, float]:
+    """Return recall at 3 and the mean reciprocal rank of what `rank` gives for the questions."""
+    rankings = [rank(question) for question in questions]
+    return recall(rankings, relevant, 3), reciprocal_rank(rankings, relevant)
+
+
+def quality(
+    passages: Sequence[str], questions: Sequence[str], relevant: Sequence[set[int]], **options: Any
+) -> tuple[float, float]:
+    """Return what a plain BM25 reaches, with a mistake if one is asked for."""
+
+    def rank(question: str) -> list[int]:
+        return [index for index, _ in best(bm25(passages, question, **options), spill=False)]
+
+    return measured(rank, questions, relevant)
+
+
+def quality_mistake(
+    passages: Sequence[str], questions: Sequence[str], relevant: Sequence[set[int]], found: tuple[float, float]
+) -> str | None:
+    """Name the classic mistake that reaches just these figures."""
+    for words, options in BM25_MISTAKES.items():
+        if quality(passages, questions, relevant, **options) == found:
+            return words
+    return None

@@ -1,0 +1,367 @@
+"""m17_retriever: chunks, word scores from an inverted index, cosines, fused rankings, and what they are worth."""
+
+import time
+from collections import Counter
+
+import pytest
+import torch
+
+from grader.judge import FLOAT32_OP, FLOAT64, expect, expect_close, expect_equal, expect_raises
+from grader.suites import m17_oracle as oracle
+
+FISH = ["red fish", "blue fish"]
+PETS = ["the cat sat on the mat", "The dog chased the CAT, and the cat ran.", "a bird", "", "the the the the bird sang"]
+
+
+def expect_chunks(student, text, size, overlap):
+    """Compare the chunks, each as (start, end, text), with a plain cutter's and with what the mistakes give."""
+    actual = student.chunk(text, size, overlap)
+    expect(type(actual) is list, f"chunk gives {actual!r:.60}, expected a list of Chunk.", evidence="value")
+    for piece in actual:
+        message = f"chunk gives a list that holds {piece!r:.60}, expected Chunk(start, end, text)."
+        expect(not isinstance(piece, list | tuple | dict | str | int | float | torch.Tensor | None), message)
+    pieces = [(piece.start, piece.end, piece.text) for piece in actual]
+    misses = oracle.span_misses(text, size, overlap)
+    what = f"the list of (start, end, text) for size {size} and overlap {overlap}"
+    expect_equal(pieces, oracle.spans(text, size, overlap), misses=misses, what=what)
+
+
+@pytest.mark.task("m17.1")
+def test_nine_letters_by_hand(student):
+    """Nine letters in chunks of 4 that overlap by 1 are abcd, defg and ghi."""
+    expect_chunks(student, "abcdefghi", 4, 1)
+
+
+@pytest.mark.task("m17.1")
+def test_no_character_is_lost_at_the_end(student):
+    """The last chunk is the first one that reaches the end, shorter if need be, and never inside the one before."""
+    for length in range(1, 14):
+        expect_chunks(student, "abcdefghijklm"[:length], 5, 2)
+
+
+@pytest.mark.task("m17.1")
+def test_a_chunk_is_the_text_between_its_offsets(student, draw):
+    """Offsets count characters, so text[start:end] is the chunk in any script, at every size and overlap."""
+    for _ in range(12):
+        text, size = (
+            "".join(draw.random.choices(oracle.ALPHABET, k=draw.random.randint(9, 24))),
+            draw.random.randint(1, 9),
+        )
+        expect_chunks(student, text, size, draw.random.randrange(size))
+
+
+@pytest.mark.task("m17.1")
+def test_short_texts_are_one_chunk_or_none(student):
+    """A text that fits is a single chunk, and the empty text has no chunks."""
+    for text in ["abc", "a", ""]:
+        expect_chunks(student, text, 3, 2)
+
+
+@pytest.mark.task("m17.1")
+@pytest.mark.parametrize(("size", "overlap"), [(23, 23), (23, 47), (23, -14), (0, 0)])
+def test_an_overlap_that_never_ends_is_refused(student, size, overlap):
+    """An overlap below 0, or one that is not smaller than size, is a ValueError that names both numbers."""
+    expect_raises("ValueError", student.chunk, "abc" * 40, size, overlap, mentions=(str(size), str(overlap)))
+
+
+@pytest.mark.task("m17.2")
+def test_words_are_runs_of_letters_and_digits_in_lower_case(student):
+    """Words are lower case, of any script, and end at whatever is no letter and no digit."""
+    for text in ["A cat's 2.", "GPT-2 read snake_case: naïve\tÜBER 世界; a e 3.14 the THE", "", " ... "]:
+        expect_equal(
+            student.tokenize(text), oracle.words(text), misses=oracle.word_misses(text), what="the list of words"
+        )
+
+
+def expect_scores(student, documents, *queries):
+    """Compare TF-IDF scores with a plain scorer's in float64, and with what the classic mistakes give."""
+    index = student.TfIdf(documents)
+    for query in queries:
+        expected, misses = oracle.tf_idf(documents, query).float(), oracle.tf_idf_misses(documents, query)
+        what = f"the tensor of scores for {query[:40]!r}"
+        expect_close(index.scores(query), expected, atol=FLOAT32_OP, misses=misses, what=what)
+
+
+@pytest.mark.task("m17.2")
+def test_two_fish_have_the_cosines_of_the_docstring(student):
+    """Of "red fish" and "blue fish", the query "red fish" has the cosines 1 and 0.336."""
+    expect_scores(student, FISH, "red fish", "red", "fish")
+
+
+@pytest.mark.task("m17.2")
+def test_rare_words_weigh_more_and_common_ones_something(student):
+    """A word's idf is ln((1 + N) / (1 + df)) + 1, so a word that all documents hold still has the weight 1."""
+    expect_scores(student, ["all red red", "all blue", "all blue red sea"], "all sea", "all red", "all")
+
+
+@pytest.mark.task("m17.2")
+def test_a_text_told_twice_has_the_same_cosines(student):
+    """Vectors are divided by their lengths: neither a repeated document nor a repeated query changes a score."""
+    documents = [*PETS, " ".join([PETS[0]] * 3)]
+    expect_scores(student, documents, "the cat sang", "the cat sang the cat sang")
+
+
+@pytest.mark.task("m17.2")
+def test_unknown_words_and_empty_texts_score_zero(student):
+    """Words that no document holds are left out, in capitals or not; nothing known scores 0, and never NaN."""
+    expect_scores(student, PETS, "zebra", "", "a zebra sang, THE CAT! zebra")
+
+
+@pytest.mark.task("m17.2")
+def test_tf_idf_agrees_on_drawn_documents(student, draw):
+    """On drawn documents all cosines are those of a plain scorer in float64."""
+    documents = oracle.random_documents(draw.random, 23)
+    expect_scores(student, documents, *(f"{query} word3" for query in oracle.random_documents(draw.random, 8)))
+
+
+@pytest.mark.task("m17.2")
+def test_tf_idf_agrees_on_the_retrieval_set(student, data):
+    """On passages about language models, questions have the cosines of a plain scorer in float64."""
+    passages, questions, _ = oracle.corpus(data)
+    expect_scores(student, passages, *questions[::9])
+
+
+def expect_search(student, documents, query, k1=1.2, b=0.75, k=None, index=None):
+    """Compare what search finds with a plain BM25, and with what the classic mistakes give."""
+    index = student.BM25(documents, k1, b) if index is None else index
+    actual = index.search(query, k or len(documents) + 3)
+    misses = oracle.bm25_misses(documents, query, k1, b)
+    oracle.expect_hits(actual, oracle.bm25(documents, query, k1, b), k, spill=False, misses=misses)
+
+
+@pytest.mark.task("m17.3")
+def test_two_fish_have_the_scores_of_the_docstring(student):
+    """Of "red fish" and "blue fish", "red" finds the first with ln 2 and "fish" both with ln 1.2."""
+    for query in ["red", "fish", "blue fish"]:
+        expect_search(student, FISH, query)
+
+
+@pytest.mark.task("m17.3")
+def test_a_word_in_every_document_still_counts(student):
+    """With the 1 inside its logarithm, idf is above 0 even for a word that most documents hold."""
+    documents = ["all red sea", "all blue", "all red red red sky at night", "all"]
+    for query in ["all", "red all", "blue all"]:
+        expect_search(student, documents, query)
+
+
+@pytest.mark.task("m17.3")
+@pytest.mark.parametrize("k1", [0.0, 0.4, 1.2, 100.0])
+def test_k1_says_how_soon_repetitions_stop_counting(student, k1):
+    """With k1 = 0 one occurrence is as good as eight; the larger k1, the more do repetitions count."""
+    documents = ["sea " * times + "sky" * (times < 8) for times in (1, 2, 3, 8)] + ["sky", "sun moon"]
+    expect_search(student, documents, "sea", k1=k1, b=0.3)
+
+
+@pytest.mark.task("m17.3")
+@pytest.mark.parametrize("b", [0.0, 0.3, 1.0])
+def test_b_says_how_much_length_counts(student, b):
+    """With b = 0 the length of a document doesn't matter; the larger b, the more do long ones lose."""
+    documents = ["sea", "sea " + "sand " * 3, "sea sea " + "a b c d " * 5, "sand", "sand sun moon"]
+    expect_search(student, documents, "sea sun", b=b)
+
+
+@pytest.mark.task("m17.3")
+def test_a_word_asked_twice_counts_twice(student):
+    """A query's words count as often as they stand in it, and are found as the documents' words are."""
+    for query in ["cat bird", "cat cat bird", "CAT cat, Bird!"]:
+        expect_search(student, PETS, query)
+
+
+@pytest.mark.task("m17.3")
+def test_what_shares_no_word_is_not_found(student):
+    """Only documents with a word of the query are found; unknown words, an empty query or corpus is no error."""
+    for query in ["dog zebra", "zebra", "", "?!"]:
+        expect_search(student, PETS, query)
+    oracle.expect_hits(student.BM25([]).search("cat", 3), [], spill=False)
+
+
+@pytest.mark.task("m17.3")
+def test_equal_scores_stand_in_the_order_of_their_indices(student, draw):
+    """Of equal documents the lower index comes first, also where k cuts between them."""
+    documents = [draw.random.choice(["sea sun", "sea sea", "sky"]) for _ in range(60)] + ["sea sun", "sea sea", "sky"]
+    index = student.BM25(documents)
+    for k in (1, 7, len(documents)):
+        expect_search(student, documents, "sea", k=k, index=index)
+    expect_raises("ValueError", index.search, "sea", 0, mentions=("0",))
+
+
+@pytest.mark.task("m17.3")
+def test_bm25_agrees_on_drawn_documents(student, draw):
+    """On drawn documents, with drawn k1 and b, the best k and their scores are those of a plain BM25."""
+    for _ in range(6):
+        k1, b = draw.random.uniform(0.5, 2.5), draw.random.uniform(0.2, 0.9)
+        scores: list[float] = []
+        while not oracle.settled(scores):
+            documents, query = oracle.random_documents(draw.random, 25), oracle.random_documents(draw.random, 1)[0]
+            scores = oracle.bm25(documents, query, k1, b)
+        index = student.BM25(documents, k1=k1, b=b)
+        for k in (4, None):
+            expect_search(student, documents, query, k1, b, k, index)
+
+
+@pytest.mark.task("m17.3")
+def test_bm25_finds_the_passages_that_answer(student, data):
+    """On questions about language models, recall at 3 is at least 0.9 and the mean reciprocal rank at least 0.875."""
+    passages, questions, relevant = oracle.corpus(data)
+    index = student.BM25(passages)
+
+    def found(question):
+        hits = index.search(question, len(passages))
+        return (
+            [hit[0] for hit in hits] if type(hits) is list and all(type(hit) is tuple and hit for hit in hits) else []
+        )
+
+    recall, reciprocal = oracle.measured(found, questions, relevant)
+    message = f"Recall at 3 is {recall:.3f} (at least 0.9), the mean reciprocal rank {reciprocal:.3f} (at least 0.875)."
+    good = recall >= 0.9 and reciprocal >= 0.875
+    mistake = None if good else oracle.quality_mistake(passages, questions, relevant, (recall, reciprocal))
+    expect(good, message, mistake=mistake, evidence="value")
+
+
+@pytest.mark.task("m17.3")
+@pytest.mark.timeout(30)  # a slow search is told what makes it slow
+def test_a_rare_word_costs_the_same_among_more_documents(student, draw):
+    """A query of rare words costs about as much among 10,000 documents as among 1,250, thanks to the inverted index."""
+    common, rare = [f"word{i}" for i in range(60)], [f"rare{i}" for i in range(400)]
+    lines = [draw.random.choices(common, k=10) for _ in range(10_000)]
+    for place, word in zip(draw.random.choices(range(1250), k=800), rare * 2, strict=True):
+        lines[place].append(word)
+    documents = [" ".join(line) for line in lines]
+
+    def queries(count):
+        return [" ".join(draw.random.sample(rare, k=20)) for _ in range(count)]
+
+    def cost(size):
+        index, spent, asked = student.BM25(documents[:size]), 0.0, 0
+        first = queries(1)[0]
+        expect(
+            len(index.search(first, 5)) == 5, "Fewer than 5 documents are found for 20 words that 40 documents hold."
+        )
+        began = student.cpu_seconds()
+        while asked < 600 and spent < 0.3:
+            for query in queries(5):
+                index.search(query, 5)
+            spent, asked = student.cpu_seconds() - began, asked + 5
+        return max(spent, 0.01) / asked
+
+    # A plain scan of ours bounds the measure of the small collection, which a submission could stretch.
+    counts = [Counter(line) for line in lines[:1250]]
+    started = time.process_time()
+    for query in queries(20):
+        [sum(count[word] for word in query.split()) for count in counts]
+    scan = (time.process_time() - started) / 20
+    ratio = cost(10_000) / min(cost(1_250), scan)
+    message = f"Among 8 times as many documents a rare query took {ratio:.1f} times the processor time (allowed: 3)."
+    expect(ratio < 3, message, mistake=oracle.SCAN, evidence="measured")
+
+
+def expect_nearest(student, query, vectors, k=None):
+    """Compare what cosine_search finds with cosines in float64, and with what the classic mistakes give."""
+    actual = student.cosine_search(query, vectors, k or len(vectors) + 2)
+    oracle.expect_hits(actual, oracle.cosines(query, vectors), k, misses=oracle.cosine_misses(query, vectors))
+
+
+@pytest.mark.task("m17.4")
+def test_three_vectors_as_in_the_docstring(student):
+    """[1, 0] has the cosines 0, 0.6 and 0.6 with [0, 1], [3, 4] and [6, 8], and of the equal two the first leads."""
+    expect_nearest(student, torch.tensor([1.0, 0.0]), torch.tensor([[0.0, 1.0], [3.0, 4.0], [6.0, 8.0]]))
+
+
+@pytest.mark.task("m17.4")
+def test_cosines_agree_with_float64(student, draw):
+    """The k nearest of drawn vectors of all lengths are those of float64, negative cosines included."""
+    cosines: list[float] = []
+    while not oracle.settled(cosines):
+        query, vectors = draw.normal(7, scale=3.0), draw.normal(13, 7) * draw.normal(13, 1).exp()
+        cosines = oracle.cosines(query, vectors)
+    for k in (1, 5, None):
+        expect_nearest(student, query, vectors, k)
+
+
+@pytest.mark.task("m17.4")
+def test_a_zero_vector_has_the_cosine_zero(student):
+    """A vector of zeros is neither near nor far, never NaN, among the vectors or as the query."""
+    vectors = torch.tensor([[-3.0, 4.0], [0.0, 0.0], [4.0, 3.0], [0.0, 0.0]])
+    expect_nearest(student, torch.tensor([2.0, 0.0]), vectors)
+    expect_nearest(student, torch.zeros(2), vectors)
+
+
+@pytest.mark.task("m17.4")
+def test_equal_cosines_stand_in_the_order_of_their_indices(student, draw):
+    """Of vectors with equal cosines the lower index comes first, also where k cuts between them."""
+    kinds = torch.tensor([[3.0, 4.0, 0.0], [0.0, 8.0, 6.0], [-4.0, 0.0, 3.0]])
+    vectors = kinds[draw.integers(0, 3, 90)] * 2.0 ** draw.integers(-2, 3, 90, 1)
+    for k in (1, 11, 70, None):
+        expect_nearest(student, torch.tensor([4.0, 0.0, 0.0]), vectors, k)
+
+
+@pytest.mark.task("m17.4")
+def test_widths_that_differ_and_no_k_are_refused(student):
+    """Vectors of another width than the query's, and a k below 1, are ValueErrors that name the numbers."""
+    expect_raises("ValueError", student.cosine_search, torch.ones(17), torch.ones(5, 19), 2, mentions=("17", "19"))
+    expect_raises("ValueError", student.cosine_search, torch.ones(17), torch.ones(5, 17), -3, mentions=("-3",))
+
+
+def expect_fusion(student, rankings, k=60, given=True):
+    """Compare joined rankings with a plain sum, and with what the classic mistakes give."""
+    actual = student.reciprocal_rank_fusion(rankings, k) if given else student.reciprocal_rank_fusion(rankings)
+    oracle.expect_hits(actual, oracle.fusion(rankings, k), misses=oracle.fusion_misses(rankings, k))
+
+
+@pytest.mark.task("m17.4")
+def test_two_rankings_are_joined_by_their_places(student):
+    """With k = 1 the rankings [7, 3] and [3] give 3 the score 1/3 + 1/2, and 7 the score 1/2; k is 60 if not given."""
+    expect_fusion(student, [[7, 3], [3]], 1)
+    expect_fusion(student, [[7, 3], [3]], given=False)
+    expect_fusion(student, [[5, 2], [2, 5], [11, 9], [9, 11]], 4)
+
+
+@pytest.mark.task("m17.4")
+def test_fusion_agrees_on_drawn_rankings(student, draw):
+    """Rankings of different lengths, with gaps between them, are joined as by a plain sum; none give none."""
+    expect_fusion(student, [])
+    for k in (1, 9, 60):
+        scores: dict[int, float] = {}
+        while not oracle.settled(scores.values(), 1e-6):
+            rankings = [draw.random.sample(range(100, 112), k=draw.random.randint(3, 9)) for _ in range(3)]
+            scores = oracle.fusion(rankings, k)
+        expect_fusion(student, rankings, k)
+
+
+def judgements(draw):
+    """Draw rankings of unequal length and relevant documents, some of which no ranking holds."""
+    rankings = [draw.random.sample(range(20), k=draw.random.randint(2, 15)) for _ in range(9)]
+    return rankings, [set(draw.random.sample(range(22), k=draw.random.randint(2, 6))) for _ in rankings]
+
+
+@pytest.mark.task("m17.5")
+def test_recall_is_a_share_of_what_is_relevant(student, draw):
+    """Recall at k divides by the number of relevant documents, whatever k is, and averages over the questions."""
+    rankings, relevant = judgements(draw)
+    for k, ranked, right in [
+        (1, [[4, 2, 9]], [{2, 5}]),
+        (3, [[4, 2, 9]], [{2, 5}]),
+        (4, rankings, relevant),
+        (30, rankings, relevant),
+    ]:
+        misses = oracle.recall_misses(ranked, right, k)
+        actual = student.recall_at_k(ranked, right, k)
+        expect_close(actual, oracle.recall(ranked, right, k), atol=FLOAT64, misses=misses, what=f"recall at {k}")
+
+
+@pytest.mark.task("m17.5")
+def test_the_reciprocal_rank_looks_at_the_first_hit(student, draw):
+    """The mean reciprocal rank takes the first relevant document's place, counted from 1, and 0 where none is found."""
+    for rankings, relevant in [([[4, 2, 9]], [{2, 9}]), ([[4, 2, 9], [1]], [{2, 9}, {3}]), judgements(draw)]:
+        misses = oracle.reciprocal_rank_misses(rankings, relevant)
+        actual, expected = student.mean_reciprocal_rank(rankings, relevant), oracle.reciprocal_rank(rankings, relevant)
+        expect_close(actual, expected, atol=FLOAT64, misses=misses, what="the mean reciprocal rank")
+
+
+@pytest.mark.task("m17.5")
+def test_what_cannot_be_measured_is_refused(student):
+    """No questions, unequal numbers of rankings and judgements, and questions with nothing relevant are ValueErrors."""
+    for rankings, relevant in [([], []), ([[1], [2]], [{1}]), ([[1]], [{1}, {2}]), ([[1], [2]], [{1}, set()])]:
+        expect_raises("ValueError", student.recall_at_k, rankings, relevant, 3)
+        expect_raises("ValueError", student.mean_reciprocal_rank, rankings, relevant)
+    expect_raises("ValueError", student.recall_at_k, [[1]], [{1}], 0, mentions=("0",))

@@ -28,7 +28,7 @@ def cross_entropy(logits, targets):
     if targets.dim() != 1 or len(targets) != len(logits):
         raise ValueError("%s and %s" % (list(logits.shape), list(targets.shape)))
     total = 0.0
-    for row, target in zip(logits, targets.tolist()):
+    for row, target in zip(logits, targets.tolist(), strict=True):
         if target not in range(len(row)):
             raise ValueError("target %d of %d" % (target, len(row)))
         total = total - log_softmax(row)[target]
@@ -37,10 +37,10 @@ def cross_entropy(logits, targets):
 
 def gradient_step(weight, x, targets, learning_rate):
     gradient = torch.zeros_like(weight)
-    for row, target in zip(x, targets.tolist()):
+    for row, target in zip(x, targets.tolist(), strict=True):
         chances = softmax(weight @ row)
         for c in range(len(weight)):
-            gradient[c] += (chances[c] - (c == target)) * row
+            gradient[c] += (chances[c] - float(c == target)) * row
     return cross_entropy(x @ weight.T, targets), weight - gradient * (learning_rate / len(x))
 
 
@@ -49,7 +49,7 @@ def count_bigrams(ids, vocab_size):
     for token in ids.tolist():
         if not 0 <= token < vocab_size:
             raise ValueError("id %d of %d" % (token, vocab_size))
-    for first, second in zip(ids.tolist(), ids.tolist()[1:]):
+    for first, second in zip(ids.tolist(), ids.tolist()[1:], strict=False):
         table[first][second] += 1
     return torch.tensor(table, dtype=torch.int64)
 

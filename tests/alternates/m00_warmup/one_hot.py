@@ -72,7 +72,7 @@ def pick_device(preferred=None, available=None):
         if not known[chosen.type]():
             raise ValueError(f"no {chosen} here")
         return chosen
-    return torch.device([kind for kind, there in known.items() if there()][0])
+    return torch.device(next(kind for kind, there in known.items() if there()))
 
 
 class _Stopwatch:

@@ -13,14 +13,14 @@ _seen: list[str] = []
 
 
 def trace(names: list[str]) -> None:
-    """Wrap each named function (or a class's __init__) so that a call of it is noted; unknown names are left alone."""
+    """Wrap each named function, method or class's __init__ so that a call is noted; unknown names are left alone."""
     _seen.clear()
     for name in names:
         path, dot, attribute = name.rpartition(".")
         if not dot:
             continue
         try:
-            owner: Any = importlib.import_module(path)
+            owner = _owner(path)
             original = getattr(owner, attribute)
         except (ImportError, AttributeError):
             continue
@@ -31,6 +31,15 @@ def trace(names: list[str]) -> None:
             if original is None or hasattr(original, "scratchwork_name"):
                 continue
         setattr(owner, attribute, _noting(name, original))
+
+
+def _owner(path: str) -> Any:
+    """Return the module of this name, or the class in a module."""
+    try:
+        return importlib.import_module(path)
+    except ImportError:
+        module, _, name = path.rpartition(".")
+        return getattr(importlib.import_module(module), name)
 
 
 def _noting(name: str, original: Any) -> Any:

@@ -13,6 +13,7 @@ import pytest
 import support
 
 from grader.sandbox import bubblewrap, levels, users, warden
+from grader.sandbox.conversation import Callback, Items
 from grader.sandbox.errors import SandboxError, StudentError, WorkerLost
 from grader.sandbox.limits import Limits
 
@@ -362,7 +363,6 @@ def test_a_solution_passes_where_workers_are_started_afresh(level):
 
 def test_callbacks_and_iterators_come_back_to_the_judge():
     """The judge counts calls of its functions and items of its iterators itself."""
-    from grader.sandbox.conversation import Callback, Items
 
     code = "def apply(f, xs):\n    return [f(x) for x in xs]\ndef first(xs):\n    return next(iter(xs))"
     calls, taken = [], []
@@ -536,14 +536,23 @@ def test_unreadable_means_unreadable(tmp_path):
 
 
 def test_the_judges_own_time_is_not_the_students():
-    """While the clock is stopped, what the judge imports takes nothing from the student's time; otherwise time runs."""
-    with Opened("def go(): return 1", LEVELS[0], LIMITS.changed(seconds=1)) as opened:
-        with opened.worker.clock_stopped():
-            time.sleep(1.5)
-        assert opened.call("go") == 1
+    """The clock runs while the student's code has been asked something, over all calls of a check, and never else."""
+    source = "import time\ndef nap(): time.sleep(0.7); return 1"
+    with Opened(source, LEVELS[0], LIMITS.changed(seconds=1)) as opened:
+        time.sleep(1.5)
+        assert opened.call("nap") == 1
         time.sleep(1.5)
         with pytest.raises(WorkerLost):
-            opened.call("go")
+            opened.call("nap")
+
+
+def test_a_callbacks_own_time_is_the_students():
+    """While the student's code calls the judge back, its clock runs on: endless questions come to an end."""
+    source = "def ask(question):\n    while True: question()"
+    with Opened(source, LEVELS[0], LIMITS.changed(seconds=1)) as opened, pytest.raises(WorkerLost) as lost:
+        opened.call("ask", Callback(lambda: None))
+
+    assert lost.value.limit == "time"
 
 
 def test_a_module_is_made_on_the_device_in_use(tmp_path):

@@ -96,6 +96,7 @@ class FreshWorkers:
         worker = Worker(channel, watched, finish)
         worker.mounts = bubblewrap.mounts(self.checkpoint, inside=self.level == "bubblewrap")
         watched.allow(BOOT_SECONDS)
+        watched.run_clock(True)
         watched.start()
         try:
             worker.wait_until_ready()

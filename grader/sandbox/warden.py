@@ -54,8 +54,8 @@ class Warden:
         self.peak = 0
 
     def allow(self, seconds: float | None) -> None:
-        """Kill the worker this many seconds from now; None: never."""
-        self._left, self._since = seconds, time.monotonic()
+        """Kill the worker once its clock has run this many seconds; None: never."""
+        self._left, self._since = seconds, None
 
     def run_clock(self, runs: bool) -> None:
         """Let the clock run on, or stop it for a while."""

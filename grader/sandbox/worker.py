@@ -29,18 +29,26 @@ class Worker:
             raise WorkerLost(nonsense="no greeting")
 
     def exchange(self, node: Any, buffers: list[Any], answer: Answer) -> Message:
-        """Send a request, answer the questions that come back, return the reply (a `Transport`)."""
+        """Send a request, answer the questions that come back, return the reply (a `Transport`).
+
+        The clock runs only here: what the judge does between two requests is not the student's time.
+        """
         if self.ended:
             raise self._lost(None)
-        self._send(node, buffers)
-        while True:
-            reply, reply_buffers = self._receive()
-            if not (isinstance(reply, dict) and "ask" in reply):
-                return reply, reply_buffers
-            self._send(*answer(reply["ask"], reply_buffers))
+        self.warden.run_clock(True)
+        try:
+            self._send(node, buffers)
+            while True:
+                reply, reply_buffers = self._receive()
+                if not (isinstance(reply, dict) and "ask" in reply):
+                    return reply, reply_buffers
+                self._send(*answer(reply["ask"], reply_buffers))
+                self.warden.run_clock(True)  # the judge's function may have asked for something itself
+        finally:
+            self.warden.run_clock(False)
 
     def set_deadline(self, seconds: float | None) -> None:
-        """Let the student's code take this many seconds from now; None: as long as it likes."""
+        """Let the student's code take this many seconds in all from now on; None: as long as it likes."""
         self.warden.allow(seconds)
 
     @contextlib.contextmanager

@@ -101,7 +101,8 @@ def verify(session: nox.Session) -> None:
 @nox.session(venv_backend="none", requires=["env"], default=False)
 def tests(session: nox.Session) -> None:
     """Run the tests of the grader itself."""
-    run(session, "-m", "pytest", *session.posargs)
+    # A file of tests stays in one process, where its sandbox is kept warm; several files run at a time.
+    run(session, "-m", "pytest", *(session.posargs or ["-n", "logical", "--dist", "loadfile"]))
 
 
 @nox.session(venv_backend="none", requires=["env"], default=False)

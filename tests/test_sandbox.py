@@ -363,7 +363,6 @@ def test_a_solution_passes_where_workers_are_started_afresh(level):
 
 def test_callbacks_and_iterators_come_back_to_the_judge():
     """The judge counts calls of its functions and items of its iterators itself."""
-
     code = "def apply(f, xs):\n    return [f(x) for x in xs]\ndef first(xs):\n    return next(iter(xs))"
     calls, taken = [], []
 

@@ -75,7 +75,7 @@ def generate(
     - Each step calls the model once, with all tokens so far or with the last context_length of them.
     - A row ends with the first new token that is in stop_tokens, which it keeps; then it is filled up with pad_id
       (None: the first of stop_tokens). Once every row has ended, nothing more is computed or appended.
-    - The model runs in eval mode without gradients; afterwards, even if it raised, all its modules have their old modes.
+    - The model runs in eval mode, without gradients; afterwards, even if it raised, its modules have their old modes.
     Example: if 1 is likeliest after 0, and 2 after 1, generate(model, [[0]], 2, temperature=0) gives [[0, 1, 2]].
     Raises ValueError for an empty prompt (seq 0), a negative max_new_tokens, or a context_length below 1.
     """

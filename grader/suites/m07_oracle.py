@@ -96,7 +96,13 @@ def distribution_misses(logits: Tensor, temperature: float, top_k: int | None, t
     ) -> Callable[[], Tensor]:
         return lambda: distribution(logits, temperature, top_k, top_p, **switches)
 
-    misses = {
+    misses: Misses = {}
+    if top_k is not None and top_p is not None:
+        misses |= {
+            "top_p sums up the shares from before top_k: renormalise in between": wrong(shares_for_p="plain"),
+            "top_p comes before top_k": wrong(order="tpk"),
+        }
+    misses |= {
         "the temperature multiplies the logits instead of dividing them": wrong(scale="multiply"),
         "the temperature is not applied": wrong(temperature=1.0),
         "the logits are returned, not probabilities: the softmax is missing": lambda: logits / (temperature or 1.0),
@@ -124,11 +130,6 @@ def distribution_misses(logits: Tensor, temperature: float, top_k: int | None, t
             ),
             "what top_p leaves does not sum to 1: divide by the new sum": wrong(renormalise=False),
             "top_p looks at the probabilities before the temperature": wrong(order="ptk"),
-        }
-    if top_k is not None and top_p is not None:
-        misses |= {
-            "top_p comes before top_k": wrong(order="tpk"),
-            "top_p sums up the shares from before top_k: renormalise in between": wrong(shares_for_p="plain"),
         }
     return misses
 

@@ -1,4 +1,4 @@
-"""Unusual: every row is handled alone, token by token; draws come from an exponential race; attention is written out."""
+"""Unusual: every row is handled alone; draws come from an exponential race; attention is written out."""
 
 import math
 

@@ -156,6 +156,7 @@ def test_settings_without_meaning_are_refused(student, draw, settings):
 
 
 @pytest.mark.task("m07.1")
+@pytest.mark.warm("torch._dynamo")
 def test_a_distribution_is_made_where_its_logits_are(student, draw):
     """With logits on another device, nothing is made on the CPU."""
     found = student.plant(inside).mix_up(student.next_distribution, draw.normal(2, 7), 0.8, 3, 0.9)
@@ -483,6 +484,7 @@ def test_a_cache_holds_no_graph(student, draw):
 
 
 @pytest.mark.task("m07.4")
+@pytest.mark.warm("torch._dynamo")
 def test_a_pass_runs_where_the_model_is(student, draw):
     """With model and ids on another device, positions and mask are made there too."""
     model = trusted(student, SMALL, oracle.random_state(draw, SMALL))

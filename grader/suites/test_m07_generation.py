@@ -159,7 +159,9 @@ def test_settings_without_meaning_are_refused(student, draw, settings):
 @pytest.mark.warm("torch._dynamo")
 def test_a_distribution_is_made_where_its_logits_are(student, draw):
     """With logits on another device, nothing is made on the CPU."""
-    found = student.plant(inside).mix_up(student.next_distribution, draw.normal(2, 7), 0.8, 3, 0.9)
+    logits = draw.normal(2, 7)
+    expect_distribution(student, logits, 0.8, 3)
+    found = student.plant(inside).mix_up(student.next_distribution, logits, 0.8, 3, 0.9)
     expect(found == "", f"On another device: {found}", mistake=oracle.ELSEWHERE)
 
 

@@ -71,7 +71,7 @@ def _graded(
         submission = with_solutions(submission, course, chosen)
     keys = {
         milestone.id: key(
-            submission, course.with_needs(milestone), grader_version(),
+            submission, course.with_uses(milestone), grader_version(),
             seed, options.device, options.weights, options.prerequisites, workers.level,
         )
         for milestone in chosen

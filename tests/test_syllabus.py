@@ -14,7 +14,7 @@ from grader import syllabus
 from grader.syllabus import MANIFEST, SyllabusError
 
 REPOSITORY, COURSE, MILESTONES = support.REPOSITORY, support.COURSE, support.MILESTONES
-LONGEST_STUB = 100
+LONGEST_STUB = 130
 SUITES = REPOSITORY / "grader" / "suites"
 
 

@@ -232,25 +232,23 @@ def some_batches(draw: Any, vocab_size: int, counts: Sequence[int], seq: int = 5
     return batches
 
 
-def losses(table: Tensor, batches: Sequence[Batch], ignore: bool = True) -> tuple[list[Tensor], list[int]]:
+def losses(table: Tensor, batches: Sequence[Batch]) -> tuple[list[Tensor], list[int]]:
     """Return the summed loss and the number of targets of each batch."""
     sums, counts = [], []
     for inputs, targets in batches:
-        known = targets if ignore else targets.clamp(min=0)
         logits = table[inputs].flatten(0, 1)
-        sums.append(F.cross_entropy(logits, known.flatten(), ignore_index=-100, reduction="sum"))
-        counts.append(int((known != -100).sum()))
+        sums.append(F.cross_entropy(logits, targets.flatten(), ignore_index=-100, reduction="sum"))
+        counts.append(int((targets != -100).sum()))
     return sums, counts
 
 
 def mean_loss(table: Tensor, batches: Sequence[Batch], how: str = "tokens") -> Tensor:
     """Return the mean over all targets, or what the mistakes take for it."""
-    sums, counts = losses(table, batches, ignore=how != "padding")
-    means = [total / count for total, count in zip(sums, counts, strict=True)]
+    sums, counts = losses(table, batches)
+    means = [total / max(count, 1) for total, count in zip(sums, counts, strict=True)]
     size = sum(targets.numel() for _, targets in batches)
     ways = {
         "tokens": lambda: sum(sums) / sum(counts),
-        "padding": lambda: sum(sums) / sum(counts),
         "batches": lambda: sum(means) / len(means),
         "summed": lambda: sum(means),
         "sum": lambda: sum(sums),
@@ -258,11 +256,13 @@ def mean_loss(table: Tensor, batches: Sequence[Batch], how: str = "tokens") -> T
         "first": lambda: means[0],
         "all": lambda: sum(sums) / size,
         "shares": lambda: sum(sums) / len(sums),
+        "empty": lambda: sum(sums) * math.nan,
     }
     return ways[how]()
 
 
 LOSSES = {
+    "a batch in which no target counts gives 0 / 0: divide the summed loss by the count of all": "empty",
     "the means of the micro-batches are added up, not divided: gradients come out too large": "summed",
     "it is the mean of the batches' means: a batch with few targets weighs as much as one with many": "batches",
     "the losses are added up and never divided by the number of targets": "sum",

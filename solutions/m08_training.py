@@ -41,12 +41,15 @@ class AdamW:
         ]
         self._state: dict[Tensor, dict[str, Any]] = {}  # by parameter: each has moments and a count of its own
 
-    @torch.no_grad()
     def step(self) -> None:
         """Move every parameter that has a gradient, in place; the others, and all gradients, stay as they are.
 
         Example: w = 1 with gradient 4, lr = 0.1, weight_decay = 0.5: the decay makes it 0.95, the first step 0.85.
         """
+        with torch.no_grad():
+            self._move()
+
+    def _move(self) -> None:
         for group in self.param_groups:
             lr, (beta1, beta2) = group["lr"], group["betas"]
             for parameter in group["params"]:

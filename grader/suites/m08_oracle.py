@@ -300,6 +300,7 @@ def step_misses(table: Tensor, batches: Sequence[Batch], lr: float, **options: A
 
 # ── stories ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
+LEARNED = 1.3  # nats a word; counting pairs of words gives 1.59, the solution 1.04 to 1.08 in six runs
 SIZES = {"vocab_size": 200, "context_length": 24, "d_model": 32, "n_layers": 2, "n_heads": 4}
 
 

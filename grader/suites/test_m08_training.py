@@ -20,7 +20,6 @@ from grader.judge.probes import model
 from grader.suites import m08_oracle as oracle
 from grader.suites import m08_probes as probes
 
-LEARNED = 1.35  # nats; counting pairs of words gives 1.62, the solution 1.0
 LOST = "something that the next step depends on is not in the checkpoint: weights, moments, counts, random numbers"
 
 
@@ -529,7 +528,7 @@ def test_one_batch_is_learned_by_heart(student, draw, data):
 @pytest.mark.task("m08.6")
 @pytest.mark.limits(seconds=60)
 def test_stories_are_learned_from_and_not_by_heart(student, draw, data):
-    """After 160 steps on the openings of stories, those of stories never seen cost less than 1.35 nats a word."""
+    """After 160 steps on the openings of stories, those of stories never seen cost less than 1.3 nats a word."""
     train, heldout = oracle.stories(data, draw.permutation(oracle.SIZES["vocab_size"]))
 
     def batch():
@@ -538,7 +537,11 @@ def test_stories_are_learned_from_and_not_by_heart(student, draw, data):
 
     _, learned = learn(student, draw, 160, 2e-2, batch)
     loss = oracle.heldout_loss(learned, heldout)
-    expect(loss < LEARNED, f"Held-out stories cost {loss:.2f}; expected less than {LEARNED}.", evidence="value")
+    expect(
+        loss < oracle.LEARNED,
+        f"Held-out stories cost {loss:.2f}; expected less than {oracle.LEARNED}.",
+        evidence="value",
+    )
 
 
 @pytest.mark.task("m08.6")

@@ -1,4 +1,4 @@
-"""Unusual: state under the names that torch gives it, a loss by gather, a zip of bytes as checkpoint, nested helpers."""
+"""Unusual: state under the names that torch gives it, a loss by gather, a zip as checkpoint, nested helpers."""
 
 import io
 import itertools

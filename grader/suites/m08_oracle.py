@@ -154,7 +154,7 @@ def rate(step: float, peak: float, floor: float, warmup: int, total: int, **wron
     step += wrong.get("shift", 0)
     if step < warmup:
         low = floor if wrong.get("from_floor") else 0.0
-        return low + (peak - low) * (step + wrong.get("early", 0)) / warmup
+        return low + (peak - low) * (step + wrong.get("early", 0)) / max(warmup, 1)
     if step > total and not wrong.get("climbs"):
         return 0.0 if wrong.get("falls") else floor
     share = step / total if wrong.get("whole") else (step - warmup) / (total - warmup)
@@ -247,7 +247,7 @@ def mean_loss(table: Tensor, batches: Sequence[Batch], how: str = "tokens") -> T
     sums, counts = losses(table, batches)
     means = [total / max(count, 1) for total, count in zip(sums, counts, strict=True)]
     size = sum(targets.numel() for _, targets in batches)
-    ways = {
+    ways: dict[str, Callable[[], Any]] = {
         "tokens": lambda: sum(sums) / sum(counts),
         "batches": lambda: sum(means) / len(means),
         "summed": lambda: sum(means),
@@ -288,7 +288,7 @@ def stepped(table: Tensor, batches: Sequence[Batch], lr: float, how: str = "toke
     return (leaf.detach() - lr * gradient).float()
 
 
-def step_misses(table: Tensor, batches: Sequence[Batch], lr: float, **options: Any) -> Misses:
+def step_misses(table: Tensor, batches: Sequence[Batch], lr: float, **options: Any) -> dict[str, Any]:
     """Compute the tables that the mistakes lead to."""
     return {words: functools.partial(stepped, table, batches, lr, how, **options) for words, how in LOSSES.items()} | {
         "gradients from before are still in there: clear them first": functools.partial(

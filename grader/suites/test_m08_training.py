@@ -1,6 +1,7 @@
 """m08_training: an optimizer, a schedule, steps that accumulate and clip, evaluation, checkpoints, and a loop."""
 
 import itertools
+from typing import Any
 
 import pytest
 import torch
@@ -111,7 +112,7 @@ def test_plain_parameters_and_defaults_do(student, draw):
 def test_a_parameter_without_gradient_waits(student, draw):
     """A parameter whose grad is None stays as it is, and its own count of steps begins with its first gradient."""
     groups = oracle.some_groups(draw)
-    gradients = oracle.some_gradients(draw, groups, 5)
+    gradients: list[list[Any]] = oracle.some_gradients(draw, groups, 5)
     gradients[0][1] = gradients[1][1] = gradients[3][2] = None
     follow(student, groups, gradients)
 
@@ -243,8 +244,8 @@ def expect_step(student, draw, counts, **options):
         planted.dirty(made, options.pop("dirt"))
     loss = student.train_step(made, optimizer, batches, **options)
     misses = oracle.step_misses(table, batches, 2.0, **options)
-    expected = oracle.stepped(table, batches, 2.0, **options)
-    expect_close(planted.state(made)["table"], expected, atol=FLOAT32_OP, misses=misses, what="the weights")
+    wanted = oracle.stepped(table, batches, 2.0, **options)
+    expect_close(planted.state(made)["table"], wanted, atol=FLOAT32_OP, misses=misses, what="the weights")
     expected, misses = float(oracle.mean_loss(table.double(), batches)), oracle.loss_misses(table, batches)
     expect_close(loss, expected, atol=FLOAT32_OP * 5, misses=misses, what="the loss returned")
 
@@ -456,7 +457,7 @@ def expect_trained(student, draw, schedule=None, **options):
     next_batch = student.callback(lambda: batches[next(asked)])
     on_step = student.callback(lambda step, loss: told.append([step, loss]))
     if schedule is not None:
-        options["schedule"] = student.callback(lambda step: rated.append(step) or schedule(step))
+        options["schedule"] = student.callback(lambda step: (rated.append(step), schedule(step))[1])
     losses = student.train(made, optimizer, next_batch, on_step=on_step, **options)
     first, size = options.get("start", 0) + 1, options.get("accumulation", 1)
     steps = list(range(first, first + options["steps"]))
@@ -476,13 +477,12 @@ def expect_trained(student, draw, schedule=None, **options):
         expect_equal(rated, steps, misses=misses, what="the list of steps that schedule is asked for")
         missed = {"lr is set after the step instead of before it": [[2.0], *[[schedule(s)] for s in steps[:-1]]]}
         expect_equal(optimizer.rates, [[schedule(s)] for s in steps], misses=missed, what="the list of rates in use")
-    what = {"atol": FLOAT32_LAYER, "what": "the weights"}
     if not steps:
         expect_equal(losses, [], what="the list of losses")
     else:
         got = torch.tensor(losses, dtype=torch.float64)
         expect_close(got, torch.tensor(expected).double(), atol=FLOAT32_LAYER, what="the list of losses")
-    expect_close(planted.state(made)["table"], table, **what)
+    expect_close(planted.state(made)["table"], table, atol=FLOAT32_LAYER, what="the weights")
 
 
 @pytest.mark.task("m08.6")

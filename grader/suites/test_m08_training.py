@@ -33,7 +33,7 @@ def follow(student, groups, gradients, options=oracle.NUMBERS, rates=None, atol=
         misses["load_state_dict does not bring back moments and counts"] = lambda: oracle.adamw(
             groups, gradients, options, rates, forget=snapshot
         )
-    expect_close(oracle.flat(found["values"]), expected, atol=atol, misses=misses, what="the parameters")
+    expect_close(oracle.flat(found["values"]), expected, atol=atol, misses=misses, what="the list of all parameters")
     return found["gradients"]
 
 
@@ -76,7 +76,7 @@ def test_many_steps_are_torchs(student, draw, dtype):
     left = follow(student, groups, gradients, atol=atol)
     found = student.plant(probes).follow(student.AdamW, groups, gradients, oracle.NUMBERS)["values"]
     expect_close(oracle.flat(found), oracle.torch_adamw(groups, gradients, oracle.NUMBERS), atol=atol)
-    expect_close(oracle.flat(left), oracle.flat(gradients[-1]), atol=FLOAT64, what="the gradients after the step")
+    expect_close(oracle.flat(left), oracle.flat(gradients[-1]), atol=FLOAT64, what="the gradient after the step")
 
 
 @pytest.mark.task("m08.1")
@@ -132,7 +132,7 @@ def test_zero_grad_forgets_all_gradients(student, draw):
     values = [draw.normal(3), draw.normal(2, 4)]
     found = student.plant(probes).cleared(student.AdamW, values)
     zeros = [torch.zeros(3), torch.zeros(2, 4)]
-    expect_close(oracle.flat(found), oracle.flat(zeros), atol=FLOAT64, what="what is left of the gradients")
+    expect_close(oracle.flat(found), oracle.flat(zeros), atol=FLOAT64, what="what is left of each gradient")
 
 
 @pytest.mark.task("m08.1")
@@ -245,7 +245,7 @@ def expect_step(student, draw, counts, **options):
     loss = student.train_step(made, optimizer, batches, **options)
     misses = oracle.step_misses(table, batches, 2.0, **options)
     wanted = oracle.stepped(table, batches, 2.0, **options)
-    expect_close(planted.state(made)["table"], wanted, atol=FLOAT32_OP, misses=misses, what="the weights")
+    expect_close(planted.state(made)["table"], wanted, atol=FLOAT32_OP, misses=misses, what="the table of weights")
     expected, misses = float(oracle.mean_loss(table.double(), batches)), oracle.loss_misses(table, batches)
     expect_close(loss, expected, atol=FLOAT32_OP * 5, misses=misses, what="the loss returned")
 
@@ -388,7 +388,7 @@ def test_weights_and_step_come_back(student, draw):
     student.train_step(made, optimizer, oracle.some_batches(draw, 7, [15]))
     other = planted.bigram(torch.zeros(7, 7))
     expect_equal(student.load_checkpoint(path, other, planted.descent(other, 1.0)), 41, what="the step")
-    expect_close(planted.state(other)["table"], table, atol=FLOAT64, what="the weights")
+    expect_close(planted.state(other)["table"], table, atol=FLOAT64, what="the table of weights")
 
 
 @pytest.mark.task("m08.5")
@@ -411,7 +411,9 @@ def test_the_optimizer_comes_back(student, draw):
         "the optimizer's lr is lost": lambda: oracle.stepped(middle, batches[1:], 0.1) - 0.1 * 0.9 * speed,
     }
     expected = plain - 0.5 * 0.9 * speed
-    expect_close(planted.state(other)["table"], expected, atol=FLOAT32_LAYER, misses=misses, what="the next weights")
+    expect_close(
+        planted.state(other)["table"], expected, atol=FLOAT32_LAYER, misses=misses, what="the next table of weights"
+    )
 
 
 @pytest.mark.task("m08.5")
@@ -457,7 +459,12 @@ def expect_trained(student, draw, schedule=None, **options):
     next_batch = student.callback(lambda: batches[next(asked)])
     on_step = student.callback(lambda step, loss: told.append([step, loss]))
     if schedule is not None:
-        options["schedule"] = student.callback(lambda step: (rated.append(step), schedule(step))[1])
+
+        def rate(step):
+            rated.append(step)
+            return schedule(step)
+
+        options["schedule"] = student.callback(rate)
     losses = student.train(made, optimizer, next_batch, on_step=on_step, **options)
     first, size = options.get("start", 0) + 1, options.get("accumulation", 1)
     steps = list(range(first, first + options["steps"]))
@@ -482,7 +489,7 @@ def expect_trained(student, draw, schedule=None, **options):
     else:
         got = torch.tensor(losses, dtype=torch.float64)
         expect_close(got, torch.tensor(expected).double(), atol=FLOAT32_LAYER, what="the list of losses")
-    expect_close(planted.state(made)["table"], table, atol=FLOAT32_LAYER, what="the weights")
+    expect_close(planted.state(made)["table"], table, atol=FLOAT32_LAYER, what="the table of weights")
 
 
 @pytest.mark.task("m08.6")

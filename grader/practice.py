@@ -95,7 +95,7 @@ class Practice:
         options = self.options
         return {
             milestone.id: key(
-                submission, self.course.with_needs(milestone), grader_version(),
+                submission, self.course.with_uses(milestone), grader_version(),
                 self.seed, options.device, options.weights, options.prerequisites, self.workers.level,
             )
             for milestone in self.chosen

@@ -40,6 +40,7 @@ class Milestone:
     summary: str
     tasks: tuple[Task, ...]
     needs: tuple[str, ...] = ()
+    uses: tuple[str, ...] = ()  # brought along when the submission has them; never in the way when it hasn't
     shortcuts: tuple[str, ...] = ()
     limits: Limits = field(default_factory=Limits)
 
@@ -97,6 +98,16 @@ class Syllabus:
                     found.append(name)
         return [*found, milestone.id]
 
+    def with_uses(self, milestone: Milestone) -> list[str]:
+        """Return the modules that lie beside a milestone's: what it is made of, and after it what it uses if it can."""
+        found = self.with_needs(milestone)
+        known = {other.id: other for other in self.milestones}
+        for use in milestone.uses:
+            for name in self.with_needs(known[use]) if use in known else [use]:
+                if name not in found:
+                    found.append(name)
+        return found
+
 
 @functools.cache
 def load(path: Path = MANIFEST) -> Syllabus:
@@ -120,6 +131,7 @@ def _milestone(plain: dict[str, Any], limits: Limits) -> Milestone:
         summary=plain["summary"],
         tasks=tasks,
         needs=tuple(plain.get("needs", ())),
+        uses=tuple(plain.get("uses", ())),
         shortcuts=tuple(plain.get("shortcuts", ())),
         limits=limits.changed(**plain.get("limits", {})),
     )
@@ -132,6 +144,8 @@ def _check(milestones: tuple[Milestone, ...]) -> None:
             raise SyllabusError(f"{milestone.id!r} is no name for a milestone.")
         if missing := [need for need in milestone.needs if need not in seen]:
             raise SyllabusError(f"{milestone.id} needs {missing[0]}, which does not come before it.")
+        if odd := [use for use in milestone.uses if not MILESTONE_ID.fullmatch(use) or use == milestone.id]:
+            raise SyllabusError(f"{milestone.id} uses {odd[0]!r}, which is no other milestone.")
         if milestone.id in seen:
             raise SyllabusError(f"{milestone.id} stands twice in the syllabus.")
         seen.add(milestone.id)

@@ -14,7 +14,7 @@ from grader import syllabus
 from grader.syllabus import MANIFEST, SyllabusError
 
 REPOSITORY, COURSE, MILESTONES = support.REPOSITORY, support.COURSE, support.MILESTONES
-LONGEST_STUB = 100
+LONGEST_STUB = 130
 SUITES = REPOSITORY / "grader" / "suites"
 
 
@@ -396,12 +396,31 @@ def test_a_manifest_is_read(tmp_path):
     assert course.with_needs(second) == ["m01_first", "m02_second"]
 
 
+def test_what_a_milestone_uses_comes_along_with_its_own_needs(tmp_path):
+    """A used module and what that is made of lie beside a milestone, after it; one that is unknown is no obstacle."""
+    third = """
+[[milestone]]
+id = "m03_third"
+title = "Third"
+summary = "The third."
+uses = ["m02_second", "m09_later"]
+task = [{ id = "m03.1", title = "Three", points = 1, implements = ["three"], hints = ["a", "b", "c"] }]
+"""
+    course = load(tmp_path, SMALL + third)
+
+    assert course.with_needs(course.milestone("m03")) == ["m03_third"]
+    assert course.with_uses(course.milestone("m03")) == ["m03_third", "m01_first", "m02_second", "m09_later"]
+    assert course.with_uses(course.milestone("m02")) == ["m01_first", "m02_second"]
+
+
 @pytest.mark.parametrize(
     ("find", "replace", "said"),
     [
         ('id = "m01_first"', 'id = "first"', "no name for a milestone"),
         ('needs = ["m01_first"]', 'needs = ["m03_third"]', "does not come before it"),
         ('needs = ["m01_first"]', 'needs = ["m02_second"]', "does not come before it"),
+        ('needs = ["m01_first"]', 'uses = ["first"]', "uses 'first', which is no other milestone"),
+        ('needs = ["m01_first"]', 'uses = ["m02_second"]', "uses 'm02_second', which is no other milestone"),
         ('id = "m02_second"', 'id = "m01_first"', "stands twice"),
         ('id = "m02.1"', 'id = "m02.2"', "should be m02.1"),
         ("points = 2.5", "points = 0", "has no points"),

@@ -22,7 +22,7 @@ def run(options: argparse.Namespace) -> int:
     rows: list[SyllabusRow] = []
     for milestone in course.milestones:
         last = progress.last(folder, milestone.id)
-        unchanged = last is not None and last.sources == submission.digest(course.with_needs(milestone))
+        unchanged = last is not None and last.sources == submission.digest(course.with_uses(milestone))
         rows.append(
             SyllabusRow(
                 milestone.id,

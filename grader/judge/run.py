@@ -253,7 +253,7 @@ class Run:
 
     def _milestone(self, milestone: Milestone) -> record.Milestone:
         result = record.Milestone(
-            milestone.id, milestone.title, sources=self.submission.digest(self.syllabus.with_needs(milestone))
+            milestone.id, milestone.title, sources=self.submission.digest(self.syllabus.with_uses(milestone))
         )
         preflight = self._preflights.get(milestone.id)
         if preflight is not None:
@@ -288,7 +288,7 @@ def earned(task: record.Task, whole: bool = True) -> float:
 
 def load_request(milestone: Milestone, syllabus: Syllabus, submission: Submission) -> dict[str, Any]:
     """Return the fields of the request that loads a milestone's module with what it is made of."""
-    names = syllabus.with_needs(milestone)
+    names = syllabus.with_uses(milestone)
     return {
         "sources": {f"{name}.py": submission.sources[name] for name in names if name in submission.sources},
         "module": milestone.id,

@@ -1,0 +1,350 @@
+"""The reference for m08_training: every part in float64, with a switch for each classic mistake, and the stories."""
+
+import collections
+import functools
+import math
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from grader.judge.probes import model
+
+Misses = dict[str, Callable[[], Tensor]]
+Group = dict[str, Any]
+Rows = Sequence[Sequence[Tensor | None]]
+
+DEFAULTS = {"betas": (0.9, 0.95), "eps": 1e-8, "weight_decay": 0.1}
+NUMBERS = {"lr": 0.02, "betas": (0.8, 0.9), "eps": 1e-6, "weight_decay": 0.3}
+
+
+def flat(tensors: Any) -> Tensor:
+    """Lay tensors, however deep in lists, side by side."""
+    if isinstance(tensors, Tensor):
+        return tensors.reshape(-1)
+    return torch.cat([flat(part) for part in tensors]) if tensors else torch.empty(0)
+
+
+# ── AdamW ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def adamw(
+    groups: Sequence[Group],
+    gradients: Rows,
+    options: dict[str, Any],
+    rates: Any = None,
+    *,
+    coupled: bool = False,
+    corrected: str = "both",
+    late: int = 0,
+    eps: str = "outside",
+    decay: str = "lr",
+    one_count: bool = False,
+    first_group: bool = False,
+    idle: bool = False,
+    square: bool = True,
+    swapped: bool = False,
+    forget: int = 0,
+    deaf: bool = False,
+) -> Tensor:
+    """Return all parameters after each step, side by side; the switches make the mistakes."""
+    options = DEFAULTS | options
+    numbers = [{**options, **{name: value for name, value in g.items() if name != "params"}} for g in groups]
+    cells = [
+        {"w": value.double(), "m": 0.0, "v": 0.0, "t": 0, "n": 0 if first_group else n}
+        for n, group in enumerate(groups)
+        for value in group["params"]
+    ]
+    history, shared = [], 0
+    for number, row in enumerate(gradients):
+        if rates and rates[number] is not None and not deaf:
+            for own, lr in zip(numbers, rates[number], strict=True):
+                own["lr"] = lr
+        for cell, gradient in zip(cells, row, strict=True):
+            if gradient is None and not idle:
+                continue
+            if forget and number == forget:
+                cell |= {"m": 0.0, "v": 0.0, "t": 0}
+            own, g = numbers[cell["n"]], 0.0 * cell["w"] if gradient is None else gradient.double()
+            lr, (b1, b2) = own["lr"], own["betas"][::-1] if swapped else own["betas"]
+            shared, cell["t"] = shared + 1, cell["t"] + 1
+            t = (shared if one_count else cell["t"]) + late
+            if coupled:
+                g = g + own["weight_decay"] * cell["w"]
+            cell["m"] = b1 * cell["m"] + (1 - b1) * g
+            cell["v"] = b2 * cell["v"] + (1 - b2) * (g * g if square else g.abs())
+            c1 = 1 - b1**t if corrected in ("both", "first") else 1.0
+            c2 = 1 - b2**t if corrected in ("both", "second") else 1.0
+            root = {
+                "outside": lambda v=cell["v"], c=c2, e=own["eps"]: (v / c).sqrt() + e,
+                "inside": lambda v=cell["v"], c=c2, e=own["eps"]: (v / c + e).sqrt(),
+                "before": lambda v=cell["v"], c=c2, e=own["eps"]: (v.sqrt() + e) / c**0.5,
+            }[eps]()
+            shrink = {"lr": lr * own["weight_decay"], "bare": own["weight_decay"]}.get(decay, 0.0)
+            cell["w"] = cell["w"] * (1.0 if coupled else 1 - shrink) - lr * cell["m"] / c1 / root
+            if decay == "after":
+                cell["w"] = cell["w"] * (1 - lr * own["weight_decay"])
+        history.append([cell["w"] for cell in cells])
+    return flat(history)
+
+
+def adamw_misses(groups: Sequence[Group], gradients: Rows, options: dict[str, Any], rates: Any = None) -> Misses:
+    """Compute what the classic mistakes give for the same gradients."""
+    dtype = groups[0]["params"][0].dtype
+
+    def wrong(**switches: Any) -> Callable[[], Tensor]:
+        return lambda: adamw(groups, gradients, options, rates, **switches).to(dtype)
+
+    return {
+        "the weight decay is added to the gradient (L2); it must be decoupled, w times (1 - lr * weight_decay)": wrong(
+            coupled=True
+        ),
+        "the decay is not multiplied by lr": wrong(decay="bare"),
+        "there is no weight decay": wrong(decay="none"),
+        "the decay comes after the step and shrinks it too: decay first": wrong(decay="after"),
+        "the bias correction is missing": wrong(corrected="none"),
+        "the bias correction of the second moment is missing": wrong(corrected="first"),
+        "the bias correction of the first moment is missing": wrong(corrected="second"),
+        "the count of steps is one too high: the first step has count 1": wrong(late=1),
+        "eps stands inside the square root": wrong(eps="inside"),
+        "eps is added before the second moment is corrected": wrong(eps="before"),
+        "the second moment averages the gradient's size instead of its square": wrong(square=False),
+        "the two betas are swapped": wrong(swapped=True),
+        "all parameters share one count of steps": wrong(one_count=True),
+        "every group goes by the numbers of the first one": wrong(first_group=True),
+        "a parameter without gradient is moved all the same": wrong(idle=True),
+        "a change of lr in param_groups has no effect": wrong(deaf=True),
+    }
+
+
+def torch_adamw(groups: Sequence[Group], gradients: Rows, options: dict[str, Any]) -> Tensor:
+    """Return what torch's own AdamW makes of the parameters, after each step."""
+    made = [{**group, "params": [torch.nn.Parameter(value.clone()) for value in group["params"]]} for group in groups]
+    parameters = [parameter for group in made for parameter in group["params"]]
+    optimizer, history = torch.optim.AdamW(made, **options, foreach=False), []
+    for row in gradients:
+        for parameter, gradient in zip(parameters, row, strict=True):
+            parameter.grad = gradient
+        optimizer.step()
+        history.append([parameter.detach().clone() for parameter in parameters])
+    return flat(history)
+
+
+def some_groups(draw: Any, dtype: torch.dtype = torch.float64) -> list[Group]:
+    """Draw parameters of three shapes in two groups with numbers of their own."""
+    first = {"params": [draw.normal(3, 5, dtype=dtype), draw.normal(4, dtype=dtype)]}
+    second = {"params": [draw.normal(2, 3, 2, dtype=dtype)], "lr": 0.3, "betas": (0.7, 0.6), "weight_decay": 0.05}
+    return [first, second]
+
+
+def some_gradients(draw: Any, groups: Sequence[Group], steps: int, scale: float = 1.0) -> list[list[Tensor]]:
+    """Draw a gradient for every parameter and step."""
+    values = [value for group in groups for value in group["params"]]
+    return [[draw.normal(*value.shape, scale=scale, dtype=value.dtype) for value in values] for _ in range(steps)]
+
+
+# ── schedule and clipping ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def rate(step: float, peak: float, floor: float, warmup: int, total: int, **wrong: Any) -> float:
+    """Return the rate of a step; the switches make the mistakes."""
+    step += wrong.get("shift", 0)
+    if step < warmup:
+        low = floor if wrong.get("from_floor") else 0.0
+        return low + (peak - low) * (step + wrong.get("early", 0)) / max(warmup, 1)
+    if step > total and not wrong.get("climbs"):
+        return 0.0 if wrong.get("falls") else floor
+    share = step / total if wrong.get("whole") else (step - warmup) / (total - warmup)
+    if wrong.get("stretched"):
+        share = (step - warmup) / total
+    down = 1 - share if wrong.get("straight") else (1 + math.cos(math.pi * share)) / 2
+    return peak * down if wrong.get("bare") else floor + (peak - (0.0 if wrong.get("above") else floor)) * down
+
+
+def rate_misses(steps: Sequence[int], numbers: dict[str, Any]) -> Misses:
+    """Compute the tables of the classic mistakes."""
+
+    def wrong(**switches: Any) -> Callable[[], Tensor]:
+        return lambda: torch.tensor([rate(step, **numbers, **switches) for step in steps], dtype=torch.float64)
+
+    return {
+        "the schedule is one step late: step `warmup` has the peak, step `total` the floor": wrong(shift=-1),
+        "the schedule is one step early: step `warmup` has the peak, step `total` the floor": wrong(shift=1),
+        "the warm-up is one step early: step 0 has rate 0": wrong(early=1),
+        "the warm-up starts at the floor instead of at 0": wrong(from_floor=True),
+        "after `total` the cosine climbs again: the rate must stay at the floor": wrong(climbs=True),
+        "after `total` the rate is 0 instead of the floor": wrong(falls=True),
+        "the floor is ignored: the cosine goes down to 0": wrong(bare=True),
+        "the floor is added to the cosine, but not taken off the peak": wrong(above=True),
+        "the cosine counts from step 0 instead of from the end of the warm-up": wrong(whole=True),
+        "the cosine is stretched over `total` steps instead of total - warmup": wrong(stretched=True),
+        "the way down is a straight line instead of a cosine": wrong(straight=True),
+    }
+
+
+def clipped(gradients: Sequence[Tensor | None], max_norm: float, how: str = "together") -> Tensor:
+    """Scale gradients to a norm, right or wrong, and lay them side by side."""
+    found = [gradient.double() for gradient in gradients if gradient is not None]
+    whole = flat(found)
+    norm = float(whole.norm())
+    ways: dict[str, Callable[[], Tensor]] = {
+        "together": lambda: whole * min(1.0, max_norm / norm),
+        "each": lambda: flat([g * min(1.0, max_norm / float(g.norm())) for g in found]),
+        "values": lambda: whole.clamp(-max_norm, max_norm),
+        "squared": lambda: whole * min(1.0, max_norm / norm**2),
+        "always": lambda: whole * max_norm / norm,
+        "never": lambda: whole,
+        "largest": lambda: whole * min(1.0, max_norm / float(whole.abs().max())),
+        "unit": lambda: whole / norm,
+    }
+    return ways[how]().float()
+
+
+def clip_misses(gradients: Sequence[Tensor | None], max_norm: float) -> Misses:
+    """Compute what the classic mistakes leave of the gradients."""
+    words = {
+        "each tensor is clipped by its own norm; the norm is that of all gradients together": "each",
+        "each number is clipped by itself": "values",
+        "the norm lacks its square root": "squared",
+        "gradients that are small enough are scaled up": "always",
+        "the gradients are not scaled": "never",
+        "the largest number stands in for the norm": "largest",
+        "the gradients are scaled to norm 1 instead of max_norm": "unit",
+    }
+    return {mistake: functools.partial(clipped, gradients, max_norm, how) for mistake, how in words.items()}
+
+
+# ── steps on a table of logits ────────────────────────────────────────────────────────────────────────────────────────
+
+Batch = tuple[Tensor, Tensor]
+
+
+def some_batches(draw: Any, vocab_size: int, counts: Sequence[int], seq: int = 5) -> list[Batch]:
+    """Draw batches of 3 sequences in which exactly so many targets count."""
+    batches = []
+    for count in counts:
+        inputs, targets = draw.integers(0, vocab_size, 3, seq), draw.integers(0, vocab_size, 3, seq)
+        targets.view(-1)[draw.permutation(3 * seq)[count:]] = -100
+        batches.append((inputs, targets))
+    return batches
+
+
+def losses(table: Tensor, batches: Sequence[Batch]) -> tuple[list[Tensor], list[int]]:
+    """Return the summed loss and the number of targets of each batch."""
+    sums, counts = [], []
+    for inputs, targets in batches:
+        logits = table[inputs].flatten(0, 1)
+        sums.append(F.cross_entropy(logits, targets.flatten(), ignore_index=-100, reduction="sum"))
+        counts.append(int((targets != -100).sum()))
+    return sums, counts
+
+
+def mean_loss(table: Tensor, batches: Sequence[Batch], how: str = "tokens") -> Tensor:
+    """Return the mean over all targets, or what the mistakes take for it."""
+    sums, counts = losses(table, batches)
+    means = [total / max(count, 1) for total, count in zip(sums, counts, strict=True)]
+    size = sum(targets.numel() for _, targets in batches)
+    ways: dict[str, Callable[[], Any]] = {
+        "tokens": lambda: sum(sums) / sum(counts),
+        "batches": lambda: sum(means) / len(means),
+        "summed": lambda: sum(means),
+        "sum": lambda: sum(sums),
+        "last": lambda: means[-1],
+        "first": lambda: means[0],
+        "all": lambda: sum(sums) / size,
+        "shares": lambda: sum(sums) / len(sums),
+        "empty": lambda: sum(sums) * math.nan,
+    }
+    return ways[how]()
+
+
+LOSSES = {
+    "a batch in which no target counts gives 0 / 0: divide the summed loss by the count of all": "empty",
+    "the means of the micro-batches are added up, not divided: gradients come out too large": "summed",
+    "it is the mean of the batches' means: a batch with few targets weighs as much as one with many": "batches",
+    "the losses are added up and never divided by the number of targets": "sum",
+    "targets of -100 count in the divisor": "all",
+    "only the last batch counts": "last",
+    "only the first batch counts": "first",
+    "it is divided by the number of batches instead of by the number of targets": "shares",
+}
+
+
+def loss_misses(table: Tensor, batches: Sequence[Batch]) -> Misses:
+    """Compute the losses that the mistakes report."""
+    return {words: functools.partial(mean_loss, table.double(), batches, how) for words, how in LOSSES.items()}
+
+
+def stepped(table: Tensor, batches: Sequence[Batch], lr: float, how: str = "tokens", **options: Any) -> Tensor:
+    """Return the table after one step of gradient descent; `max_norm` clips, `dirt` was there before."""
+    leaf = table.double().requires_grad_(True)
+    (gradient,) = torch.autograd.grad(mean_loss(leaf, batches, how), leaf)
+    gradient = gradient + options.get("dirt", 0.0)
+    if max_norm := options.get("max_norm"):
+        gradient = gradient * min(1.0, max_norm / float(gradient.norm()))
+    return (leaf.detach() - lr * gradient).float()
+
+
+def step_misses(table: Tensor, batches: Sequence[Batch], lr: float, **options: Any) -> dict[str, Any]:
+    """Compute the tables that the mistakes lead to."""
+    return {words: functools.partial(stepped, table, batches, lr, how, **options) for words, how in LOSSES.items()} | {
+        "gradients from before are still in there: clear them first": functools.partial(
+            stepped, table, batches, lr, **options, dirt=3.0
+        ),
+        "the gradients are not clipped, or only after the step": functools.partial(stepped, table, batches, lr),
+    }
+
+
+# ── stories ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+LEARNED = 1.3  # nats a word; counting pairs of words gives 1.59, the solution 1.04 to 1.08 in six runs
+SIZES = {"vocab_size": 200, "context_length": 24, "d_model": 32, "n_layers": 2, "n_heads": 4}
+
+
+def stories(data: Any, order: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the first 25 words of each training and each held-out story as ids, numbered in the order drawn.
+
+    The 199 commonest words have ids of their own, all others share one.
+    """
+    vocab_size, length = SIZES["vocab_size"], SIZES["context_length"] + 1
+    texts = [data.text(name).split("<|endoftext|>") for name in ("stories_train.txt", "stories_heldout.txt")]
+    words = [[re.findall(r"\w+|[^\w\s]", story)[:length] for story in text] for text in texts]
+    counts = collections.Counter(word for story in words[0] for word in story)
+    ids = {word: int(order[n]) for n, (word, _) in enumerate(counts.most_common(vocab_size - 1))}
+    other = int(order[-1])
+    train, heldout = (
+        torch.tensor([[ids.get(word, other) for word in story] for story in part if len(story) == length])
+        for part in words
+    )
+    return train, heldout
+
+
+def start(draw: Any) -> dict[str, Tensor]:
+    """Draw a state to start from, as GPT-2's was drawn."""
+    with torch.device("meta"):
+        shapes = {name: value.shape for name, value in model.LanguageModel(**SIZES).state_dict().items()}
+    state = {}
+    for name, shape in shapes.items():
+        if name == "lm_head.weight":
+            continue
+        scale = 0.02 / math.sqrt(2 * SIZES["n_layers"]) if name.endswith("c_proj.weight") else 0.02
+        norm = torch.ones(shape) if name.endswith("weight") else torch.zeros(shape)
+        state[name] = draw.normal(*shape, scale=scale) if len(shape) == 2 else norm
+    return state
+
+
+def heldout_loss(learned: dict[str, Tensor], stories: Tensor) -> float:
+    """Measure weights in the judge's own model: nats for each word but the first."""
+    with torch.no_grad():
+        logits = model.build(SIZES, learned)(stories[:, :-1])
+        return float(F.cross_entropy(logits.flatten(0, 1), stories[:, 1:].flatten()))
+
+
+def entropy(stories: Tensor) -> float:
+    """Return the loss of the best guess that ignores all context: no such guess can be better on these stories."""
+    shares = torch.bincount(stories[:, 1:].flatten()).double() / stories[:, 1:].numel()
+    shares = shares[shares > 0]
+    return float(-(shares * shares.log()).sum())

@@ -362,7 +362,8 @@ def test_gradients_of_a_layer_agree_with_float64(student, draw):
     actual = [found["args"][0], *(found["parameters"][name] for name in names)]
     for name, mine, right in zip(["the input", *names], actual, expected, strict=True):
         misses = {oracle.CUT: torch.zeros_like(right)}
-        expect_close(mine, right, atol=FLOAT32_LAYER, rtol=1e-5, misses=misses, what=f"the gradient of {name}")
+        atol = max(FLOAT32_LAYER, oracle.thousandth(right))  # sums over tokens: rounding grows with what is summed
+        expect_close(mine, right, atol=atol, rtol=1e-4, misses=misses, what=f"the gradient of {name}")
 
 
 @pytest.mark.task("m04.4")

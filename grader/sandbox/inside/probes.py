@@ -6,6 +6,7 @@ or compares the values that it brings.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -69,9 +70,7 @@ def parameters(module: Any) -> dict[str, Any]:
 
 
 @probe
-def fake_device(
-    function: Any, args: list[Any], kwargs: dict[str, Any] | None = None, device: str = "cuda"
-) -> dict[str, str]:
+def fake_device(function: Any, args: list[Any], kwargs: dict[str, Any] | None = None) -> dict[str, str]:
     """Run a function or module with fake tensors on a device that need not exist, and look for device mix-ups.
 
     The `verdict` is "mismatch" only for torch's own device-mismatch error, "ok" when the call went through, and
@@ -82,6 +81,7 @@ def fake_device(
     import torch
     from torch._subclasses.fake_tensor import FakeTensorMode
 
+    device = fake_gpu()
     mode = FakeTensorMode(allow_non_fake_inputs=True)
 
     def fake(value: Any) -> Any:
@@ -106,3 +106,19 @@ def fake_device(
         mixed = "two different devices" in text or "Expected all tensors to be on the same device" in text
         return {"verdict": "mismatch" if mixed else "unknown", "message": text[:500]}
     return {"verdict": "ok", "message": ""}
+
+
+@functools.cache
+def fake_gpu() -> str:
+    """Return the name of a device that torch takes for a real one, slicing included.
+
+    A torch built without CUDA refuses to slice even a fake tensor that claims to be there; a backend written in Python
+    (torch 2.9 and later) has all that slicing asks for. Before that, the name is cuda, and slicing gives no verdict.
+    """
+    from torch.utils import backend_registration
+
+    register = getattr(backend_registration, "_setup_privateuseone_for_python_backend", None)
+    if register is None:
+        return "cuda"
+    register("gpu")
+    return "gpu"

@@ -16,6 +16,7 @@ CUT = "no gradient arrives: the rows are detached (.data, .detach(), no_grad), o
 NOT_LEARNT = "the table is not registered as an nn.Parameter, so that nothing trains it"
 EXTRA = "there is state beside the table"
 GROWS = "a one-hot vector is multiplied with the whole table: index the table instead"
+LOOKS_INSIDE = "wte and wpe are asked for something else than to be called; they need not be modules with a `weight`"
 ELSEWHERE = "the device is not passed on"
 WRAPS_ID = "a negative id counts from the end of the table, as torch's indices do: refuse it yourself"
 CLAMPS_ID = "an id outside is moved to the nearest that has a row"
@@ -26,7 +27,7 @@ def state_misses(found: list[str]) -> dict[str, list[str]]:
     """Name what is wrong with the keys of a table's state_dict."""
     if "weight" in found:
         return {EXTRA: found}
-    return {NOT_LEARNT: found} if not found else {}
+    return {"the table has another name than `weight`": found} if found else {NOT_LEARNT: found}
 
 
 def lookup_misses(table: Tensor, ids: Tensor) -> Misses:
@@ -119,6 +120,7 @@ def position_misses(table: Tensor, seq: int, start: int) -> Misses:
         "positions are counted from 1: the first of all is 0": lambda: table[(at + start + 1) % len(table)],
         "start is taken for the end: the rows before it are returned": lambda: table[max(start - seq, 0) : start],
         "seq is taken for the position where to stop": lambda: table[start:seq],
+        "there is an axis for the batch, which positions know nothing of": lambda: table[None, start : start + seq],
         "the whole table is returned": lambda: table,
     }
 

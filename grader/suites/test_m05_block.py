@@ -1,0 +1,450 @@
+"""m05_block: one scale for every token, a smooth bend, layers for each token by itself, sums that keep the stream."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from grader.judge import (
+    BFLOAT16,
+    FLOAT16,
+    FLOAT32_LAYER,
+    FLOAT32_OP,
+    FLOAT64,
+    expect,
+    expect_close,
+    expect_equal,
+    expect_raises,
+    expect_tensor,
+)
+from grader.suites import m05_oracle as oracle
+
+EPS = 0.1  # large enough to show where it stands
+
+
+def norm_with(student, state, eps=EPS):
+    """Make the student's LayerNorm with this gain and bias."""
+    layer = student.LayerNorm(len(state["weight"]), eps=eps)
+    layer.load_state_dict(state)
+    return layer
+
+
+def mlp_with(student, state, dropout=0.0):
+    """Make the student's MLP, in eval mode and with these weights."""
+    d_ff, d_model = state["c_fc.weight"].shape
+    layer = student.MLP(d_model, d_ff=d_ff, dropout=dropout)
+    layer.load_state_dict(state)
+    layer.eval()
+    return layer
+
+
+def block_with(student, state, n_heads=3, dropout=0.0, eps=EPS):
+    """Make the student's Block, in eval mode and with these weights."""
+    d_ff, d_model = state["mlp.c_fc.weight"].shape
+    layer = student.Block(d_model, n_heads, d_ff=d_ff, dropout=dropout, eps=eps)
+    layer.load_state_dict(state)
+    layer.eval()
+    return layer
+
+
+def expect_state(student, layer, expected, **misses):
+    """Compare the keys of state_dict() and the shapes of the parameters."""
+    found = sorted(layer.state_dict())
+    learnt = {name: tuple(value.shape) for name, value in student.probe.parameters(layer).items()}
+    mistake = oracle.NOT_A_PARAMETER if set(learnt) < set(expected) else None
+    expect_equal(found, sorted(expected), misses=misses.get("keys"), what="the list of keys of state_dict()")
+    expect(set(learnt) == set(expected), f"The parameters are {sorted(learnt)}.", mistake=mistake)
+    expect_equal(learnt, expected, what="the shape of each parameter")
+
+
+def expect_gradients(student, layer, reference, x, state, weights):
+    """Compare the gradients of the input and of every parameter with those of the reference in float64."""
+    found, names = student.probe.gradients(layer, [x], weights), list(state)
+    expected = oracle.gradients(
+        lambda x, *parts: reference(x, dict(zip(names, parts, strict=True))), (x, *state.values()), weights
+    )
+    actual = [found["args"][0], *(found["parameters"].get(name) for name in names)]
+    for name, mine, right in zip(["the input", *names], actual, expected, strict=True):
+        misses = {oracle.CUT: torch.zeros_like(right)}
+        expect_close(mine, right, atol=FLOAT32_LAYER, rtol=1e-5, misses=misses, what=f"the gradient of {name}")
+
+
+def expect_untouched(student, function, x):
+    """Compare an argument after the call with what it was before."""
+    after = student.probe.mutated(function, x)
+    expect_close(after["args"][0], x, atol=0.0, what="the input after the call")
+
+
+@pytest.mark.task("m05.1")
+def test_four_numbers_as_in_the_docstring(student):
+    """A new LayerNorm(4, eps=0.5) makes [-1, -0.5, 0, 1.5] of [1, 2, 3, 6]."""
+    x, one, zero = torch.tensor([1.0, 2, 3, 6]), torch.ones(4), torch.zeros(4)
+    actual, misses = student.LayerNorm(4, eps=0.5)(x), oracle.norm_misses(x, one, zero, 0.5)
+    expect_close(actual, torch.tensor([-1.0, -0.5, 0.0, 1.5]), atol=FLOAT32_OP, misses=misses)
+
+
+@pytest.mark.task("m05.1")
+def test_its_state_is_a_gain_of_ones_and_a_bias_of_zeros(student):
+    """Its only state is the parameters weight, ones at first, and bias, zeros at first, one number a feature."""
+    layer = student.LayerNorm(5)
+    expect_state(student, layer, {"weight": (5,), "bias": (5,)})
+    start = student.probe.parameters(layer)
+    expect_close(start["weight"], torch.ones(5), atol=0.0, what="weight at first")
+    expect_close(start["bias"], torch.zeros(5), atol=0.0, what="bias at first")
+
+
+@pytest.mark.task("m05.1")
+@pytest.mark.parametrize("eps", [EPS, None], ids=["eps_0.1", "eps_left_out"])
+@pytest.mark.parametrize("shape", [(7, 4), (2, 3, 5, 4)], ids=str)
+def test_each_vector_is_normalised_by_itself(student, draw, shape, eps):
+    """Along the last axis: less the mean, by the root of variance and eps, times the gain, plus the bias."""
+    x, state = (draw.normal(*shape) + 0.5) * (0.5 if eps else 0.01), oracle.norm_state(draw, 4)
+    layer = student.LayerNorm(4, **({} if eps is None else {"eps": eps}))
+    layer.load_state_dict(state)
+    args = x, state["weight"], state["bias"], eps or 1e-5
+    expect_close(layer(x), oracle.norm(*args), atol=FLOAT32_LAYER, misses=oracle.norm_misses(*args))
+
+
+@pytest.mark.task("m05.1")
+def test_it_agrees_with_torch(student, draw):
+    """With a gain, a bias and an eps of 0.1 it gives what torch's own function gives."""
+    x, state = draw.normal(2, 5, 4), oracle.norm_state(draw, 4)
+    args = x, state["weight"], state["bias"], EPS
+    expected = F.layer_norm(x, (4,), *args[1:])
+    expect_close(norm_with(student, state)(x), expected, atol=FLOAT32_LAYER, misses=oracle.norm_misses(*args))
+
+
+@pytest.mark.task("m05.1")
+def test_every_token_has_mean_0_and_its_share_of_variance_1(student, draw):
+    """With gain 1 and bias 0 each token has mean 0, and the variance v became v / (v + eps)."""
+    x, one, zero = 3 * draw.normal(2, 5, 4) + 2, torch.ones(4), torch.zeros(4)
+    actual = norm_with(student, {"weight": one, "bias": zero})(x)
+    expect_tensor(actual, shape=(2, 5, 4), dtype=torch.float32)
+    wrong = {words: f() for words, f in oracle.norm_misses(x, one, zero, EPS).items()}
+    largest = float(actual.mean(-1).abs().max())
+    expect(largest <= FLOAT32_LAYER, f"The mean of a token is {largest:.3g}, expected 0.", evidence="value")
+    before, after = x.var(-1, correction=0), actual.var(-1, correction=0)
+    misses = {words: y.var(-1, correction=0) for words, y in wrong.items()}
+    expect_close(after, before / (before + EPS), atol=FLOAT32_LAYER, misses=misses, what="the variance of each token")
+
+
+@pytest.mark.task("m05.1")
+def test_equal_numbers_come_out_as_the_bias(student, draw):
+    """A token whose features are all equal has variance 0 and comes out as the bias, not as NaN."""
+    x, state = draw.integers(-20, 20, 2, 5, 1).expand(2, 5, 4).contiguous() / 4, oracle.norm_state(draw, 4)
+    misses = oracle.norm_misses(x, state["weight"], state["bias"], 1e-5)
+    actual, expected = norm_with(student, state, eps=1e-5)(x), state["bias"].expand(2, 5, 4)
+    expect_close(actual, expected, atol=FLOAT32_OP, misses=misses)
+
+
+@pytest.mark.task("m05.1")
+def test_far_from_zero_the_digits_are_kept(student, draw):
+    """Numbers around 4,096, exact in float32, are normalised as well as the same numbers around 0."""
+    x, state = 4096 + draw.integers(-20, 21, 3, 5, 4) / 8, oracle.norm_state(draw, 4)
+    args = x, state["weight"], state["bias"], EPS
+    # Far below what rounding makes of the variance as a difference (0.1 and more), above a running mean's rounding.
+    expect_close(norm_with(student, state)(x), oracle.norm(*args), atol=1e-3, misses=oracle.coarse_misses(*args))
+
+
+@pytest.mark.task("m05.1")
+@pytest.mark.parametrize(
+    "dtype", [torch.float64, torch.float16, torch.bfloat16], ids=["float64", "float16", "bfloat16"]
+)
+def test_a_norm_takes_other_dtypes_and_returns_them(student, draw, dtype):
+    """In another dtype the result is as exact as that dtype allows: half floats are worked on in float32."""
+    state = {"weight": 1 + draw.integers(-2, 3, 4) / 10, "bias": 4 + draw.integers(0, 8, 4) / 8}
+    state = {name: value.to(dtype) for name, value in state.items()}
+    # float16: squares beyond 65,504. bfloat16: whole numbers around 200, where a mean has no digits behind the point.
+    x = 200 + draw.integers(-2, 3, 3, 5, 4) if dtype == torch.bfloat16 else draw.normal(3, 5, 4, scale=400)
+    x, layer = x.to(dtype), norm_with(student, state)
+    layer.to(dtype)
+    args = x, state["weight"], state["bias"], EPS
+    atol = {torch.float64: FLOAT64, torch.float16: FLOAT16, torch.bfloat16: BFLOAT16}[dtype]
+    rtol = torch.finfo(dtype).eps
+    expect_close(layer(x), oracle.norm(*args), atol=atol, rtol=rtol, misses=oracle.coarse_misses(*args))
+
+
+@pytest.mark.task("m05.1")
+def test_gradients_of_a_norm_agree_with_float64(student, draw):
+    """The gradients of the input, the gain and the bias are those of the formula in float64."""
+    x, state, weights = draw.normal(2, 5, 6), oracle.norm_state(draw, 6), draw.normal(2, 5, 6)
+    layer = norm_with(student, state)
+    expect_gradients(student, layer, lambda x, s: oracle.norm(x, s["weight"], s["bias"], EPS), x, state, weights)
+
+
+@pytest.mark.task("m05.1")
+def test_the_input_of_a_norm_stays_as_it_was(student, draw):
+    """The input is the same after the call as before it."""
+    expect_untouched(student, norm_with(student, oracle.norm_state(draw, 4)), draw.normal(2, 5, 4))
+
+
+@pytest.mark.task("m05.1")
+@pytest.mark.parametrize("width", [13, 1])
+def test_vectors_of_another_width_are_refused(student, draw, width):
+    """Vectors of another width than the norm's 17 raise ValueError with both widths in its text."""
+    expect_raises("ValueError", student.LayerNorm(17), draw.normal(2, 5, width), mentions=("17", str(width)))
+
+
+@pytest.mark.task("m05.2")
+def test_five_numbers_as_in_the_docstring(student):
+    """The numbers -2, -1, 0, 1 and 2 become -0.0454, -0.1588, 0, 0.8412 and 1.9546."""
+    x = torch.tensor([-2.0, -1, 0, 1, 2])
+    expect_close(student.gelu(x), oracle.gelu(x), atol=FLOAT32_OP, misses=oracle.gelu_misses(x))
+
+
+@pytest.mark.task("m05.2")
+@pytest.mark.parametrize("shape", [(), (2, 3, 5, 4)], ids=str)
+def test_gelu_is_the_form_with_tanh(student, draw, shape):
+    """At numbers of any shape near 2.7 and -2.7, where both forms differ most, it gives GPT-2's, as torch does."""
+    x = ((2.7 + 0.1 * draw.normal(1, *shape)) * (2 * draw.integers(0, 2, 1, *shape) - 1))[0]
+    expect_close(
+        student.gelu(x), F.gelu(x, approximate="tanh"), atol=FLOAT32_OP, rtol=FLOAT32_OP, misses=oracle.gelu_misses(x)
+    )
+
+
+@pytest.mark.task("m05.2")
+def test_gelu_bends_as_the_formula_does(student, draw):
+    """All over the range from -6 to 6 the values are those of the formula."""
+    x = 12 * draw.permutation(999).float() / 998 - 6
+    misses = oracle.gelu_misses(x)
+    expect_close(student.gelu(x), oracle.gelu(x), atol=FLOAT32_OP, rtol=FLOAT32_OP, misses=misses)
+
+
+@pytest.mark.task("m05.2")
+def test_large_numbers_pass_or_vanish(student, draw):
+    """Large positive numbers come out as they are, large negative ones as 0, and none as NaN."""
+    x = torch.cat([draw.normal(20).abs() * scale + scale for scale in (20, 200, 20_000)])
+    x = torch.cat([x, -x])
+    misses = oracle.gelu_misses(x)
+    expect_close(student.gelu(x), x.clamp(min=0), atol=FLOAT32_OP, rtol=FLOAT32_OP, misses=misses)
+
+
+@pytest.mark.task("m05.2")
+@pytest.mark.parametrize(
+    "dtype", [torch.float64, torch.float16, torch.bfloat16], ids=["float64", "float16", "bfloat16"]
+)
+def test_gelu_takes_other_dtypes_and_returns_them(student, dtype):
+    """In another dtype the result is as exact as that dtype allows."""
+    x = torch.linspace(-4, 9, 53).to(dtype)
+    atol = {torch.float64: FLOAT64, torch.float16: FLOAT16, torch.bfloat16: BFLOAT16}[dtype]
+    rtol, misses = torch.finfo(dtype).eps, oracle.gelu_misses(x)
+    expect_close(student.gelu(x), oracle.gelu(x), atol=atol, rtol=rtol, misses=misses)
+
+
+@pytest.mark.task("m05.2")
+def test_gradients_of_gelu_agree_with_float64(student, draw):
+    """The gradient is that of the formula in float64: 0.5 at 0, and slightly above 1 past it."""
+    x, weights = torch.cat([draw.normal(40, scale=1.5), torch.zeros(1)]), draw.normal(41)
+    actual = student.probe.gradients(student.gelu, [x], weights)["args"][0]
+    (expected,) = oracle.gradients(oracle.gelu, [x], weights)
+    misses = {oracle.CUT: torch.zeros(41)}
+    expect_close(actual, expected, atol=FLOAT32_LAYER, misses=misses, what="the gradient of x")
+
+
+@pytest.mark.task("m05.2")
+def test_the_argument_of_gelu_stays_as_it_was(student, draw):
+    """The argument is the same after the call as before it."""
+    expect_untouched(student, student.gelu, draw.normal(3, 7))
+
+
+@pytest.mark.task("m05.3")
+@pytest.mark.parametrize("d_ff", [None, 20], ids=["d_ff_left_out", "d_ff_20"])
+def test_the_state_of_an_mlp_is_two_linear_layers(student, d_ff):
+    """The state is c_fc and c_proj with their biases, as nn.Linear has them; the inner width is 4 * d_model or d_ff."""
+    inner, layer = d_ff or 48, student.MLP(12) if d_ff is None else student.MLP(12, d_ff)
+    expected = {"c_fc.weight": (inner, 12), "c_fc.bias": (inner,), "c_proj.weight": (12, inner), "c_proj.bias": (12,)}
+    misses = {"a layer has no bias": ["c_fc.weight", "c_proj.weight"]}
+    expect_state(student, layer, expected, keys=misses)
+
+
+@pytest.mark.task("m05.3")
+@pytest.mark.parametrize("shape", [(12,), (2, 3, 5, 12)], ids=str)
+def test_each_token_is_widened_bent_and_narrowed(student, draw, shape):
+    """With given weights the output is c_proj of gelu of c_fc, for each vector by itself, as torch gives it."""
+    x, state = draw.normal(*shape), oracle.mlp_state(draw, 12, 20)
+    actual, misses = mlp_with(student, state)(x), oracle.mlp_misses(x, state)
+    expect_close(actual, oracle.torch_mlp(x, state), atol=FLOAT32_LAYER, rtol=1e-5, misses=misses)
+
+
+@pytest.mark.task("m05.3")
+def test_dropout_of_an_mlp_rests_in_eval_mode(student, draw):
+    """After eval() an MLP with dropout 0.5 gives the same output twice, and the right one."""
+    x, state = draw.normal(2, 5, 12), oracle.mlp_state(draw, 12, 20)
+    layer = mlp_with(student, state, dropout=0.5)
+    first, second = layer(x), layer(x)
+    expect_tensor(first, shape=(2, 5, 12), dtype=torch.float32)
+    expect_tensor(second, shape=(2, 5, 12), dtype=torch.float32)
+    expect(torch.equal(first, second), "Two equal calls in eval mode differ.", mistake=oracle.AWAKE, evidence="value")
+    expect_close(first, oracle.mlp(x, state), atol=FLOAT32_LAYER, rtol=1e-5)
+
+
+@pytest.mark.task("m05.3")
+def test_dropout_of_an_mlp_falls_on_its_output(student, draw):
+    """In training with dropout 0.25 about a quarter of the outputs is 0, and the others grow by 4/3."""
+    x, state = draw.normal(400, 1, 12), oracle.mlp_state(draw, 12, 20)
+    layer = mlp_with(student, state, dropout=0.25)
+    layer.train()
+    actual, again = layer(x), layer(x)
+    expect_tensor(actual, shape=(400, 1, 12), dtype=torch.float32)
+    expect_tensor(again, shape=(400, 1, 12), dtype=torch.float32)
+    quiet, plain = actual == 0, oracle.mlp(x, state)
+    share = float(quiet.double().mean())  # of 4,800: 0.05 is eight standard deviations
+    mistake = oracle.dropout_mistake(share, 0.25, torch.equal(actual, again), "of the MLP")
+    text = f"{share:.0%} of the outputs are zero, expected 25%."
+    expect(abs(share - 0.25) < 0.05, text, mistake=mistake, evidence="value")
+    misses = {"the outputs that are kept do not grow by 1 / (1 - dropout)": plain[~quiet]}
+    expect_close(
+        actual[~quiet], plain[~quiet] / 0.75, atol=FLOAT32_LAYER, rtol=1e-5, misses=misses, what="what is kept"
+    )
+
+
+@pytest.mark.task("m05.3")
+def test_gradients_of_an_mlp_agree_with_float64(student, draw):
+    """The gradients of the input and of both layers' parameters are those of the formula in float64."""
+    x, state, weights = draw.normal(2, 5, 12), oracle.mlp_state(draw, 12, 20), draw.normal(2, 5, 12)
+    expect_gradients(student, mlp_with(student, state), oracle.mlp, x, state, weights)
+
+
+@pytest.mark.task("m05.3")
+def test_an_mlp_in_float64_stays_in_float64(student, draw):
+    """An MLP turned into float64 computes in float64 throughout, and leaves its input as it was."""
+    x, state = draw.normal(2, 5, 12, dtype=torch.float64), oracle.mlp_state(draw, 12, 20)
+    layer = mlp_with(student, state)
+    layer.double()
+    expect_close(layer(x), oracle.mlp(x, state), atol=FLOAT64)
+    expect_untouched(student, layer, x)
+
+
+@pytest.mark.task("m05.4")
+@pytest.mark.parametrize("d_ff", [None, 20], ids=["d_ff_left_out", "d_ff_20"])
+def test_the_state_of_a_block_is_that_of_its_four_parts(student, draw, d_ff):
+    """The state is that of ln_1, attn, ln_2 and mlp, with the inner width 4 * d_model or d_ff, and nothing else."""
+    layer = student.Block(12, 3) if d_ff is None else student.Block(12, 3, d_ff)
+    expected = {name: tuple(value.shape) for name, value in oracle.block_state(draw, 12, d_ff or 48).items()}
+    expect_state(student, layer, expected)
+
+
+@pytest.mark.task("m05.4")
+@pytest.mark.parametrize("reference", [oracle.block, oracle.torch_block], ids=["float64", "torch"])
+@pytest.mark.parametrize("eps", [EPS, None], ids=["eps_0.1", "eps_left_out"])
+def test_each_sublayer_reads_a_normalised_copy_and_adds_its_answer(student, draw, reference, eps):
+    """With given weights, x + attn(ln_1(x)) and then the same with ln_2 and mlp, as torch's pre-norm layer has it."""
+    x, state = 0.3 * draw.normal(2, 5, 12), oracle.block_state(draw, 12, 20)
+    layer = student.Block(12, 3, d_ff=20, **({} if eps is None else {"eps": eps}))
+    layer.load_state_dict(state)
+    args = x, state, 3, eps or 1e-5
+    expect_close(layer(x), reference(*args), atol=FLOAT32_LAYER, rtol=1e-5, misses=oracle.block_misses(*args))
+
+
+@pytest.mark.task("m05.4")
+def test_silent_sublayers_leave_the_stream_as_it_is(student, draw):
+    """With both c_proj at zero nothing is added, and the output is the input, digit for digit."""
+    x, state = draw.normal(2, 5, 12), oracle.silenced(oracle.block_state(draw, 12, 20), "attn", "mlp")
+    misses = oracle.block_misses(x, state, 3, EPS)
+    expect_close(block_with(student, state)(x), x, atol=0.0, rtol=1e-6, misses=misses)
+
+
+@pytest.mark.task("m05.4")
+@pytest.mark.parametrize("silent", ["attn", "mlp"])
+def test_either_sublayer_works_while_the_other_is_silent(student, draw, silent):
+    """With one c_proj at zero the other sublayer alone adds to the stream."""
+    x, state = draw.normal(2, 5, 12), oracle.silenced(oracle.block_state(draw, 12, 20), silent)
+    actual, misses = block_with(student, state)(x), oracle.block_misses(x, state, 3, EPS)
+    expect_close(actual, oracle.block(x, state, 3, EPS), atol=FLOAT32_LAYER, rtol=1e-5, misses=misses)
+
+
+@pytest.mark.task("m05.4")
+def test_a_block_lets_no_token_see_a_later_one(student, draw):
+    """Changing token 4 leaves the outputs 0 to 3 as they were, and changes those from 4 on."""
+    x, layer = draw.normal(2, 7, 12), block_with(student, oracle.block_state(draw, 12, 20))
+    before, after = layer(x), layer(x + 3.0 * draw.normal(12) * (torch.arange(7) == 4)[:, None])
+    expect_tensor(before, shape=(2, 7, 12), dtype=torch.float32)
+    expect_tensor(after, shape=(2, 7, 12), dtype=torch.float32)
+    gap = (after - before).abs().amax(dim=(0, 2))
+    still = bool((gap[:4] <= FLOAT32_LAYER).all())
+    expect(still, "An earlier output changed.", mistake=oracle.NOT_CAUSAL, evidence="value")
+    expect(bool((gap[4:] > 1e-4).all()), "A later output stayed as it was.", evidence="value")
+
+
+@pytest.mark.task("m05.4")
+def test_a_block_takes_any_length_up_to_the_full_context(student, draw, weights):
+    """One block, with a checkpoint's weights, serves a short input, then a full context, then a single token."""
+    sizes, state = weights.sizes, oracle.part_of(weights.linear_state(), "h.0.")
+    eps = weights.config.get("layer_norm_epsilon", 1e-5)
+    layer = block_with(student, state, sizes["n_heads"], eps=eps)
+    for seq in (3, sizes["context_length"], 1):
+        x = draw.normal(1, seq, sizes["d_model"])
+        expected = oracle.block(x, state, sizes["n_heads"], eps)
+        expect_close(layer(x), expected, atol=oracle.thousandth(expected), what=f"the output for {seq} tokens")
+
+
+@pytest.mark.task("m05.4")
+def test_dropout_of_a_block_rests_in_eval_mode(student, draw):
+    """After eval() a block with dropout 0.5 gives the same output twice, and the right one."""
+    x, state = draw.normal(2, 5, 12), oracle.block_state(draw, 12, 20)
+    layer = block_with(student, state, dropout=0.5)
+    first, second = layer(x), layer(x)
+    expect_tensor(first, shape=(2, 5, 12), dtype=torch.float32)
+    expect_tensor(second, shape=(2, 5, 12), dtype=torch.float32)
+    expect(torch.equal(first, second), "Two equal calls in eval mode differ.", mistake=oracle.AWAKE, evidence="value")
+    expect_close(first, oracle.block(x, state, 3, EPS), atol=FLOAT32_LAYER, rtol=1e-5)
+
+
+@pytest.mark.task("m05.4")
+@pytest.mark.parametrize("part", ["attn", "mlp"])
+def test_dropout_goes_to_both_sublayers_and_not_to_the_stream(student, draw, part):
+    """In training with dropout 0.25, three quarters of one sublayer's answers reach the stream, which is kept whole."""
+    silent = "attn" if part == "mlp" else "mlp"
+    x, state = draw.normal(400, 1, 12), oracle.silenced(oracle.block_state(draw, 12, 20), silent)
+    layer = block_with(student, state, dropout=0.25)
+    layer.train()
+    actual, again = layer(x), layer(x)
+    expect_tensor(actual, shape=(400, 1, 12), dtype=torch.float32)
+    expect_tensor(again, shape=(400, 1, 12), dtype=torch.float32)
+    lost = float((actual == 0).double().mean())
+    expect(lost < 0.01, f"{lost:.0%} of the outputs are zero.", mistake=oracle.DROPPED_STREAM, evidence="value")
+    share = float((actual == x).double().mean())  # of 4,800: 0.05 is eight standard deviations
+    mistake = oracle.dropout_mistake(share, 0.25, torch.equal(actual, again), f"of {part}")
+    text = f"{share:.0%} of what {part} adds is zero, expected 25%."
+    expect(abs(share - 0.25) < 0.05, text, mistake=mistake, evidence="value")
+
+
+@pytest.mark.task("m05.4")
+def test_gradients_of_a_block_agree_with_float64(student, draw):
+    """The gradients of the input and of every parameter are those of the formula in float64."""
+    x, state, weights = draw.normal(2, 5, 12), oracle.block_state(draw, 12, 20), draw.normal(2, 5, 12)
+    expect_gradients(student, block_with(student, state), lambda x, s: oracle.block(x, s, 3, EPS), x, state, weights)
+
+
+@pytest.mark.task("m05.4")
+def test_a_block_in_float64_stays_in_float64(student, draw):
+    """A block turned into float64 computes in float64 throughout, and leaves its input as it was."""
+    x, state = draw.normal(2, 5, 12, dtype=torch.float64), oracle.block_state(draw, 12, 20)
+    layer = block_with(student, state)
+    layer.double()
+    expect_close(layer(x), oracle.block(x, state, 3, EPS), atol=FLOAT64)
+    expect_untouched(student, layer, x)
+
+
+@pytest.mark.task("m05.4")
+@pytest.mark.warm("torch._dynamo")
+def test_a_block_runs_where_its_input_is(student, draw):
+    """With weights and input on another device, nothing is made on the CPU."""
+    x, layer = draw.normal(2, 5, 12), block_with(student, oracle.block_state(draw, 12, 20))
+    expect_tensor(layer(x), shape=(2, 5, 12), dtype=torch.float32)
+    report = student.probe.fake_device(layer, [x])
+    expect(report["verdict"] != "mismatch", f"On another device: {report['message']}", mistake=oracle.ELSEWHERE)
+
+
+@pytest.mark.task("m05.4")
+def test_every_block_of_gpt2_agrees_with_transformers(student, draw, weights):
+    """With a checkpoint's weights, every block gives what Hugging Face's GPT-2 makes of the same stream of tokens."""
+    sizes, state = weights.sizes, weights.linear_state()
+    n_heads, eps = sizes["n_heads"], weights.config.get("layer_norm_epsilon", 1e-5)
+    x = state["wte.weight"][draw.integers(0, sizes["vocab_size"], 2, 17)] + state["wpe.weight"][:17]
+    for index in range(sizes["n_layers"]):
+        own = oracle.part_of(state, f"h.{index}.")
+        actual = block_with(student, own, n_heads, eps=eps)(x)
+        expected = oracle.hugging_face(weights.model().transformer.h[index], x)  # late: transformers is slow to import
+        misses = oracle.block_misses(x, own, n_heads, eps)
+        expect_close(actual, expected, atol=oracle.thousandth(expected), misses=misses, what=f"block {index}")
+        x = expected

@@ -44,11 +44,14 @@ HALF_LOADED = "the model is changed before everything is compared: look at all k
 # ── a small GPT ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+def shapes(sizes: dict[str, Any]) -> dict[str, tuple[int, ...]]:
+    """Return the shape of everything in the state_dict of a model of these sizes, lm_head.weight included."""
+    return {key: tuple(value.shape) for key, value in trusted.LanguageModel(**sizes).state_dict().items()}
+
+
 def random_state(draw: Any, sizes: dict[str, Any]) -> State:
     """Draw weights for a model of these sizes, in the layout of nn.Linear and without lm_head.weight."""
-    with torch.device("meta"):
-        shapes = trusted.LanguageModel(**sizes).state_dict()
-    state = {key: draw.normal(*value.shape, scale=0.4) for key, value in shapes.items() if key != "lm_head.weight"}
+    state = {key: draw.normal(*shape, scale=0.4) for key, shape in shapes(sizes).items() if key != "lm_head.weight"}
     return {key: value + 1 if "ln_" in key and key.endswith("weight") else value for key, value in state.items()}
 
 

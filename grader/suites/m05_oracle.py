@@ -20,7 +20,7 @@ UNBIASED = "the variance is divided by d_model - 1; LayerNorm divides by d_model
 OUTSIDE = "eps is added to the root; it belongs inside, to the variance"
 STD = "std() + eps: it divides by d_model - 1, and eps belongs inside the root"
 ERF = "this is GELU in its exact form (erf); GPT-2's is the approximation with tanh"
-FIXED = "the argument eps is not used"
+FIXED = "the argument eps is not used, or eps is left out altogether"
 NO_EPS = "eps is left out: equal numbers have variance 0, and 0 / 0 is NaN"
 NAIVE = "mean of squares less square of mean: far from zero that is rounding; square what is centred"
 AWAKE = "dropout is still active after eval(): it must depend on self.training"
@@ -63,8 +63,8 @@ def norm_misses(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Misses:
         UNBIASED: wrong(correction=1),
         OUTSIDE: wrong(outside=True),
         STD: wrong(correction=1, outside=True),
-        NO_EPS: wrong(eps=0.0),
         FIXED: wrong(eps=1e-5),
+        NO_EPS: wrong(eps=0.0),
         "the mean is not subtracted": wrong(centre=False),
         "the root is missing: divide by sqrt(variance + eps), not by the variance": wrong(power=1.0),
         "the gain (weight) is not applied": wrong(weight=1.0),

@@ -32,6 +32,7 @@ INSTALLED = (
     "transformers",
     "rich",
     "psutil",
+    "matplotlib",
 )
 
 
@@ -77,6 +78,18 @@ def run(session: nox.Session, *arguments: str) -> None:
 def grade(session: nox.Session) -> None:
     """Grade your exercises: nox -s grade -- m04 (no name: everything)."""
     run(session, "-m", "grader", "grade", *session.posargs)
+
+
+@nox.session(venv_backend="none", requires=["env"], default=False)
+def watch(session: nox.Session) -> None:
+    """Grade again what a save touched, until q is pressed: nox -s watch -- m04."""
+    run(session, "-m", "grader", "watch", *session.posargs)
+
+
+@nox.session(venv_backend="none", requires=["env"], default=False)
+def capstone(session: nox.Session) -> None:
+    """Train a GPT out of your own parts and let it write a story: nox -s capstone."""
+    run(session, "-m", "grader", "capstone", *session.posargs)
 
 
 @nox.session(venv_backend="none", requires=["env"], default=False)

@@ -1,4 +1,4 @@
-"""`nox -s bench [-- PART…]`: run the measurements and print one table each. Parts: sandbox, start, tokenizer."""
+"""`nox -s bench [-- PART…]`: run the measurements and print one table each. Parts: sandbox, start, tokenizer, watch."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ os.environ["TOKENIZERS_PARALLELISM"] = "false"
 
 def main(names: list[str]) -> int:
     """Run the parts named, or all of them."""
-    from benchmarks import sandbox, start, tokenizer
+    from benchmarks import sandbox, start, tokenizer, watch
 
-    parts = {"sandbox": sandbox.run, "start": start.run, "tokenizer": tokenizer.run}
+    parts = {"sandbox": sandbox.run, "start": start.run, "tokenizer": tokenizer.run, "watch": watch.run}
     if unknown := [name for name in names if name not in parts]:
         print(f"bench: there is no part {unknown[0]!r}; there are {', '.join(parts)}.", file=sys.stderr)
         return 2

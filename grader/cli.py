@@ -19,13 +19,19 @@ PASSED, NOT_PASSED, USAGE, FAULT, INTERRUPTED = 0, 1, 2, 3, 130
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     options = parser().parse_args(arguments)
-    from .commands import grade, hint, listing, verify
+    from .commands import capstone, grade, hint, listing, verify, watch
     from .judge.errors import UsageProblem
 
     try:
-        return {"grade": grade.run, "list": listing.run, "hint": hint.run, "verify": verify.run}[options.command](
-            options
-        )
+        commands = {
+            "grade": grade,
+            "watch": watch,
+            "capstone": capstone,
+            "list": listing,
+            "hint": hint,
+            "verify": verify,
+        }
+        return commands[options.command].run(options)
     except (syllabus.SyllabusError, SubmissionError, SandboxError, UsageProblem) as error:
         print(f"scratchwork: {error}", file=sys.stderr)
         return FAULT if isinstance(error, SandboxError) and options.isolation == "auto" else USAGE
@@ -47,6 +53,8 @@ def parser() -> Parser:
     top = Parser(prog="python -m grader", description="Grade a submission of the Scratchwork course.")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=Parser)
     _grade(commands.add_parser("grade", help="grade milestones and say what to mend"))
+    _watch(commands.add_parser("watch", help="grade again what a save touched, until q is pressed"))
+    _capstone(commands.add_parser("capstone", help="train a GPT out of your own parts and let it write a story"))
     listing = commands.add_parser("list", help="show the syllabus with your progress")
     _submission(listing)
     verify = commands.add_parser("verify", help="check that solutions earn full marks and stubs nothing")
@@ -66,6 +74,43 @@ def _submission(command: argparse.ArgumentParser) -> None:
 
 
 def _grade(command: argparse.ArgumentParser) -> None:
+    _conditions(command)
+    command.add_argument("--all", action="store_true", help="grade unchanged milestones that passed again")
+    command.add_argument("--debug", action="store_true", help="no sandbox and no limits, so that breakpoint() works")
+    command.add_argument("--json", metavar="FILE", help="write the result record")
+    command.add_argument("--junit", metavar="FILE", help="write JUnit XML")
+    command.add_argument("--markdown", metavar="FILE", help="write Markdown")
+
+
+def _watch(command: argparse.ArgumentParser) -> None:
+    _conditions(command)
+    command.set_defaults(all=False, debug=False)
+
+
+def _capstone(command: argparse.ArgumentParser) -> None:
+    _submission(command)
+    command.add_argument("--device", choices=("cpu", "cuda", "mps"), default="cpu", help="where it is trained")
+    command.add_argument("--steps", type=_count, default=600, metavar="N", help="training steps (default: 600)")
+    command.add_argument(
+        "--minutes", type=_count, default=15, metavar="N", help="when training stops at the latest (default: 15)"
+    )
+    command.add_argument(
+        "--out",
+        default=".scratchwork/capstone",
+        metavar="DIR",
+        help="where loss curve and stories are kept (default: .scratchwork/capstone)",
+    )
+    command.add_argument("--isolation", choices=ISOLATION[:-1], default="auto")
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) <= 1_000_000:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to 1,000,000")
+    return int(text)
+
+
+def _conditions(command: argparse.ArgumentParser) -> None:
+    """Add what is graded, and under which conditions."""
     command.add_argument("milestones", nargs="*", metavar="MILESTONE", help="m04, 4, attention or m04_attention")
     _submission(command)
     command.add_argument(
@@ -85,11 +130,6 @@ def _grade(command: argparse.ArgumentParser) -> None:
         default="auto",
         help="how the student's code is shut in (auto: the strongest that works here)",
     )
-    command.add_argument("--all", action="store_true", help="grade unchanged milestones that passed again")
-    command.add_argument("--debug", action="store_true", help="no sandbox and no limits, so that breakpoint() works")
-    command.add_argument("--json", metavar="FILE", help="write the result record")
-    command.add_argument("--junit", metavar="FILE", help="write JUnit XML")
-    command.add_argument("--markdown", metavar="FILE", help="write Markdown")
 
 
 def submission_folder(options: argparse.Namespace) -> Path:

@@ -16,9 +16,8 @@ import pytest
 import support
 
 import grader.progress
-from grader import cli, commands, record
-from grader.commands import grade as grade_command
-from grader.commands import listing, report_paths
+from grader import cli, commands, practice, record
+from grader.commands import grade, listing, report_paths
 from grader.judge import grading
 from grader.reports import json_report
 from grader.sandbox import levels
@@ -86,7 +85,7 @@ def _own_progress(monkeypatch, tmp_path):
     monkeypatch.setattr(grader.progress, "FILE", path, raising=False)
     monkeypatch.setattr(grader.progress.Progress.__init__, "__defaults__", (path,))
     monkeypatch.setenv("SCRATCHWORK_STATE", str(path.parent))
-    monkeypatch.delenv(grade_command.SECRET_SEED, raising=False)
+    monkeypatch.delenv(practice.SECRET_SEED, raising=False)
     monkeypatch.setenv("COLUMNS", "100")
 
 
@@ -259,15 +258,15 @@ def test_a_milestone_is_named_as_one_likes(run, name):
 
     assert code == 0
     assert shown.startswith("m04.1 ")
-    assert grade_command.select(COURSE, [name]) == [ATTENTION]
+    assert grade.select(COURSE, [name]) == [ATTENTION]
 
 
 def test_milestones_are_graded_once_and_in_order():
     """Names in any order, twice or in two spellings, select each milestone once, in the syllabus's order."""
     tokenizer = COURSE.milestone("m01")
 
-    assert grade_command.select(COURSE, ["attention", "tokenizer", "m04", "1"]) == [tokenizer, ATTENTION]
-    assert grade_command.select(COURSE, []) == list(COURSE.milestones)
+    assert grade.select(COURSE, ["attention", "tokenizer", "m04", "1"]) == [tokenizer, ATTENTION]
+    assert grade.select(COURSE, []) == list(COURSE.milestones)
 
 
 @pytest.mark.parametrize("command", ["grade", "hint"])
@@ -403,7 +402,7 @@ def test_a_secret_seed_takes_over_nothing(run, gradings, submission, monkeypatch
     """A run with a secret seed grades everything, whatever passed before."""
     monkeypatch.setattr(grading.Options, "all_pass", True)
     run("grade", "m04", "--submission", submission)
-    monkeypatch.setenv(grade_command.SECRET_SEED, "42")
+    monkeypatch.setenv(practice.SECRET_SEED, "42")
     run("grade", "m04", "--submission", submission)
     run("grade", "m04", "--submission", submission)
 
@@ -473,7 +472,7 @@ def test_a_random_seed_is_another_each_time_and_is_said(run, gradings, submissio
 def test_a_secret_seed_is_recorded_and_never_shown(run, sandbox, submission, tmp_path, monkeypatch):
     """The JSON record has the secret seed for the instructor; terminal, Markdown and JUnit do not."""
     secret = "7315008246"
-    monkeypatch.setenv(grade_command.SECRET_SEED, secret)
+    monkeypatch.setenv(practice.SECRET_SEED, secret)
     paths = {name: tmp_path / f"report.{name}" for name in ("json", "junit", "markdown")}
     options = [part for name, path in paths.items() for part in (f"--{name}", path)]
 
@@ -488,7 +487,7 @@ def test_a_secret_seed_is_recorded_and_never_shown(run, sandbox, submission, tmp
 
 def test_a_secret_seed_and_a_seed_exclude_each_other(run, sandbox, submission, monkeypatch):
     """--seed beside a secret seed is wrong usage."""
-    monkeypatch.setenv(grade_command.SECRET_SEED, "42")
+    monkeypatch.setenv(practice.SECRET_SEED, "42")
 
     code, _, said = run("grade", "m04", "--submission", submission, "--seed", "1")
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from grader import record, syllabus
 from grader.cli import NOT_PASSED, PASSED
-from grader.commands.grade import PUBLIC_SEED, select, with_solutions
+from grader.commands.grade import select
 from grader.judge.errors import UsageProblem
+from grader.practice import PUBLIC_SEED, with_solutions
 from grader.sandbox import levels
 from grader.submission import Submission, collect
 

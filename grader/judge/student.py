@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -44,6 +45,10 @@ class Student:
     def file(self, name: str, data: bytes) -> str:
         """Place a file in the worker's private folder and return its path there."""
         return self._conversation.request("file", name=name, data=data)
+
+    def large_file(self, path: Path) -> str | None:
+        """Return where the worker can read this file of the judge's without having it sent, or None if it can't."""
+        return self._worker.mounts.get(str(path))
 
     def callback(self, function: Callable[..., Any]) -> Callback:
         """Return an argument that the student's code can call; the function runs here, in the judge."""

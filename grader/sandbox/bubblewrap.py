@@ -12,9 +12,12 @@ from . import packages
 
 SITE = "/site"
 WORKER = "/worker"
+CHECKPOINT = "/checkpoint/model.safetensors"
 
 
-def command(argv: list[str], *, as_root: bool, devices: tuple[str, ...] = ()) -> list[str]:
+def command(
+    argv: list[str], *, as_root: bool, devices: tuple[str, ...] = (), checkpoint: Path | None = None
+) -> list[str]:
     """Wrap a command line so that it runs inside bubblewrap; `as_root` when the judge itself runs as root."""
     wrapped = ["bwrap", "--die-with-parent", "--new-session", "--as-pid-1", "--clearenv"]
     wrapped += ["--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"]
@@ -31,11 +34,18 @@ def command(argv: list[str], *, as_root: bool, devices: tuple[str, ...] = ()) ->
     for name, path in packages.allowed_packages().items():
         wrapped += ["--ro-bind", str(path), f"{SITE}/{name}"]
     wrapped += ["--ro-bind", str(packages.INSIDE), f"{WORKER}/inside"]
+    if checkpoint is not None:
+        wrapped += [*_traversable(CHECKPOINT), "--ro-bind", str(checkpoint.resolve()), CHECKPOINT]
     wrapped += ["--proc", "/proc", "--dev", "/dev"]
     for device in devices:
         wrapped += ["--dev-bind-try", device, device]
     wrapped += ["--perms", "1777", "--tmpfs", "/tmp", "--chdir", "/tmp", "--remount-ro", "/"]
     return [*wrapped, "--", *argv]
+
+
+def mounts(checkpoint: Path | None, *, inside: bool) -> dict[str, str]:
+    """Return under which path a worker finds a checkpoint that was not sent to it."""
+    return {} if checkpoint is None else {str(checkpoint): CHECKPOINT if inside else str(checkpoint)}
 
 
 def environment() -> dict[str, str]:

@@ -12,6 +12,7 @@ import struct
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from . import bubblewrap, packages, users
@@ -33,6 +34,7 @@ class ForkServer:
 
     def __init__(self, level: str) -> None:
         self.level = level
+        self.checkpoint: Path | None = None  # a large file that all workers may read; set before the boot
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
         self._pid = 0  # of the server itself, as the judge sees it
@@ -60,7 +62,7 @@ class ForkServer:
         argv = [str(packages.interpreter()), "-I", "-S", "-B", "-c", START, json.dumps(path), json.dumps(config)]
         try:
             self._process = subprocess.Popen(
-                bubblewrap.command(argv, as_root=root) if inner else argv,
+                bubblewrap.command(argv, as_root=root, checkpoint=self.checkpoint) if inner else argv,
                 stdin=subprocess.DEVNULL,
                 stdout=self._errors,
                 stderr=self._errors,
@@ -127,6 +129,7 @@ class ForkServer:
 
         warden = Warden(root, order.output, limits, kill)
         worker = Worker(Channel(fd := order.channel.detach(), fd, MAX_ANSWER), warden, finish)
+        worker.mounts = bubblewrap.mounts(self.checkpoint, inside=self.level == "bubblewrap")
         warden.rebase()
         warden.start()
         return worker

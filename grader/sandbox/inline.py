@@ -8,6 +8,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -24,6 +25,7 @@ class InlineWorker:
         self.folder = tempfile.mkdtemp(prefix="scratchwork-")
         self.session = Session(self.folder, device)
         self.conversation = Conversation(self)
+        self.mounts: dict[str, str] = {}
         self.output, self.exit_code, self.limit_broken, self.peak_mb = "", None, None, 0.0
         self.ended = False
         self._capture = capture
@@ -82,6 +84,7 @@ class InlineWorkers:
 
     def __init__(self, device: str, capture: bool = False) -> None:
         self.level, self.device, self._capture = "inline", device, capture
+        self.checkpoint: Path | None = None  # a large file that all workers may read
 
     reusable = False  # whether one worker may serve several checks
 
@@ -96,7 +99,9 @@ class InlineWorkers:
         import torch
 
         torch.set_num_threads(limits.threads)
-        return InlineWorker(self.device, self._capture)
+        worker = InlineWorker(self.device, self._capture)
+        worker.mounts = {} if self.checkpoint is None else {str(self.checkpoint): str(self.checkpoint)}
+        return worker
 
     def close(self) -> None:
         """Nothing to end."""

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import psutil
 
@@ -31,6 +32,7 @@ class FreshWorkers:
 
     def __init__(self, level: str, device: str) -> None:
         self.level, self.device = level, device
+        self.checkpoint: Path | None = None  # a large file that all workers may read
 
     reusable = True  # whether one worker may serve several checks
 
@@ -52,7 +54,8 @@ class FreshWorkers:
         argv = [str(packages.interpreter()), "-I", "-S", "-B", "-c", START, json.dumps(path), json.dumps(config)]
         environment = bubblewrap.environment()
         if inner:
-            argv = bubblewrap.command(argv, as_root=root, devices=ACCELERATORS if self.device == "cuda" else ())
+            devices = ACCELERATORS if self.device == "cuda" else ()
+            argv = bubblewrap.command(argv, as_root=root, devices=devices, checkpoint=self.checkpoint)
             environment |= {"PATH": os.environ.get("PATH", "")}
         elif sys.platform == "win32":
             environment |= {name: os.environ[name] for name in ("SYSTEMROOT", "TEMP") if name in os.environ}
@@ -91,6 +94,7 @@ class FreshWorkers:
             return 128 - code if code < 0 else code
 
         worker = Worker(channel, watched, finish)
+        worker.mounts = bubblewrap.mounts(self.checkpoint, inside=self.level == "bubblewrap")
         watched.allow(BOOT_SECONDS)
         watched.start()
         try:

@@ -18,6 +18,7 @@ class Worker:
     def __init__(self, channel: Channel, warden: Warden, finish: Callable[[bool], int | None]) -> None:
         self.channel, self.warden, self._finish = channel, warden, finish
         self.conversation = Conversation(self)
+        self.mounts: dict[str, str] = {}  # a file of the judge's -> where the worker finds it
         self.exit_code: int | None = None
         self.ended = False
 

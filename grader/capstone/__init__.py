@@ -1,0 +1,1 @@
+"""The capstone: a submission's own parts strung together, from raw text to a trained model that writes a story."""

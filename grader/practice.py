@@ -1,0 +1,185 @@
+"""Grading a folder of one's own, once or again and again: what passed and has not changed is remembered."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import secrets
+from pathlib import Path
+from typing import Any
+
+from grader import record, syllabus
+from grader.judge.errors import UsageProblem
+from grader.judge.fingerprint import grader_version
+from grader.judge.oracles import Weights
+from grader.progress import Progress, key
+from grader.sandbox import levels, users
+from grader.sandbox.errors import SandboxError
+from grader.submission import Submission, collect
+
+PUBLIC_SEED = "0"
+SECRET_SEED = "SCRATCHWORK_SECRET_SEED"
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+class Practice:
+    """What `grade` and `watch` share: the sandbox, the checkpoint, the seed, and the memory of what passed."""
+
+    def __init__(
+        self,
+        options: argparse.Namespace,
+        course: syllabus.Syllabus,
+        chosen: list[syllabus.Milestone],
+        folder: Path,
+    ) -> None:
+        self.options, self.course, self.chosen, self.folder = options, course, chosen, folder
+        self.notes: list[str] = []
+        self.seed, self.secret = _seed(options.seed)
+        self.weights = Weights(options.weights)
+        self.workers = _choose(options, self.notes)
+        self.workers.checkpoint = _checkpoint(self.weights, self.workers.level)
+        self.progress = Progress()
+        self._ready = False
+
+    def boot(self) -> None:
+        """Start the sandbox without waiting for it."""
+        self.workers.boot()
+
+    def prepare(self) -> None:
+        """Read the checkpoint if it is not the course's own. Raises WeightsError."""
+        if self.options.weights != "gpt2-nano":
+            self.weights.check()
+
+    def grade(self, submission: Submission, listener: Any = None, *, again: bool = False) -> record.Record:
+        """Grade the chosen milestones, or take over what passed before (not with `again`), and remember the results.
+
+        Raises GradingError for a fault of the grader, SandboxError when no sandbox starts.
+        """
+        options, course = self.options, self.course
+        if options.prerequisites == "solutions":
+            submission = with_solutions(submission, course, self.chosen)
+        keys = self._keys(submission)
+        reused = {} if again or options.all or options.debug or self.secret else self._passed_before(keys)
+        todo = [milestone.id for milestone in self.chosen if milestone.id not in reused]
+        result = record.Record(
+            grader=grader_version(), submission=submission.folder, seed=self.seed, secret_seed=self.secret,
+            device=options.device, isolation=self.workers.level, weights=options.weights,
+            prerequisites=options.prerequisites,
+        )  # fmt: skip
+        if todo:
+            from grader.judge.grading import grade
+            from grader.judge.run import Options
+
+            settings = Options(todo, None, options.prerequisites, options.device, self.seed, self.secret, options.debug)
+            self._start()
+            result = grade(settings, course, submission, self.workers, self.weights, listener)
+            if not options.debug:
+                self.progress.remember(self.folder, result.milestones, keys)
+        fresh = {milestone.id: milestone for milestone in result.milestones}
+        result.milestones = [fresh.get(milestone.id) or reused[milestone.id] for milestone in self.chosen]
+        result.notes = [*self.notes, *(f"{gap[:1].upper()}{gap[1:]}." for gap in levels.GAPS[self.workers.level])]
+        result.notes += [self.progress.trouble] if self.progress.trouble else []
+        return result
+
+    def close(self) -> None:
+        """End the sandbox."""
+        self.workers.close()
+
+    def _keys(self, submission: Submission) -> dict[str, str]:
+        options = self.options
+        return {
+            milestone.id: key(
+                submission, self.course.with_needs(milestone), grader_version(),
+                self.seed, options.device, options.weights, options.prerequisites, self.workers.level,
+            )
+            for milestone in self.chosen
+        }  # fmt: skip
+
+    def _passed_before(self, keys: dict[str, str]) -> dict[str, record.Milestone]:
+        found = {name: self.progress.passed(self.folder, name, key) for name, key in keys.items()}
+        return {name: milestone for name, milestone in found.items() if milestone is not None}
+
+    def _start(self) -> None:
+        """Wait until the sandbox stands; under `auto`, take the next level when it does not, and say so."""
+        while not self._ready:
+            try:
+                self.workers.wait()
+                self._ready = True
+            except SandboxError as error:
+                auto = self.options.isolation == "auto"
+                weaker = levels.fall_back(self.workers.level, self.options.device) if auto else None
+                self.workers.close()
+                if weaker is None:
+                    raise
+                self.notes.append(f"The isolation level {self.workers.level} does not work here: {error}.")
+                weaker.checkpoint = _checkpoint(self.weights, weaker.level)
+                self.workers = weaker
+
+
+def _checkpoint(weights: Weights, level: str) -> Path | None:
+    """Return the file of a checkpoint that is too large to be sent to every worker, so that they read it themselves.
+
+    Raises UsageProblem where they would not be able to.
+    """
+    if weights.name == "gpt2-nano":
+        return None
+    path = weights.folder / "model.safetensors"
+    if level == "user" and not users.readable_by_others(path):
+        raise UsageProblem(
+            f"At the user level students' code runs as a user who cannot read {path}; "
+            "copy the checkpoint to where everybody can read it, and name that folder with --weights."
+        )
+    return path
+
+
+def with_solutions(
+    submission: Submission,
+    course: syllabus.Syllabus,
+    chosen: list[syllabus.Milestone],
+    folder: Path = REPOSITORY / "solutions",
+) -> Submission:
+    """Take what the chosen milestones are made of from the solutions, themselves left as they are."""
+    if not folder.is_dir():
+        raise UsageProblem(
+            "--prerequisites solutions needs the folder solutions/, which this copy of the course lacks."
+        )
+    names = {milestone.id for milestone in chosen}
+    needed = [name for milestone in chosen for name in course.with_needs(milestone) if name not in names]
+    return submission.replaced(needed, collect(folder, course))
+
+
+def _choose(options: argparse.Namespace, notes: list[str]) -> Any:
+    if options.debug:
+        if options.isolation not in ("auto", "inline"):
+            raise UsageProblem(f"--debug runs inline; it cannot be combined with --isolation {options.isolation}.")
+        return levels.workers("inline", options.device)
+    if options.isolation == "inline":
+        return levels.workers("inline", options.device, capture_inline=True)
+    return levels.choose(options.isolation, options.device, notes.append)
+
+
+def check_device(device: str) -> None:
+    """Raise UsageProblem where this machine's torch does not have the device, before any student is blamed for it."""
+    if device == "cpu":
+        return
+    import torch
+
+    backend = torch.cuda if device == "cuda" else torch.backends.mps
+    if not backend.is_available():
+        raise UsageProblem(f"--device {device} needs a device that torch finds on this machine, and it finds none.")
+
+
+def _seed(asked: str | None) -> tuple[str, bool]:
+    """Return the run's seed and whether it is secret."""
+    secret = os.environ.get(SECRET_SEED)
+    if secret:
+        if asked is not None:
+            raise UsageProblem(f"--seed cannot be combined with a secret seed in {SECRET_SEED}.")
+        return secret, True
+    if asked is None:
+        return PUBLIC_SEED, False
+    if asked == "random":
+        return str(secrets.randbits(32)), False
+    if not asked.isdecimal() or len(asked) > 30:
+        raise UsageProblem(f"--seed {asked!r} is neither a whole number nor the word random.")
+    return str(int(asked)), False

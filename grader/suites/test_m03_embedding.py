@@ -1,0 +1,304 @@
+"""m03_embedding: a vector for every token, one for every position, learned or computed, and their sum."""
+
+import pytest
+import torch
+
+from grader.judge import FLOAT32_LAYER, FLOAT32_OP, expect, expect_close, expect_equal, expect_raises, expect_tensor
+from grader.suites import m03_oracle as oracle
+
+
+def tokens_with(student, table):
+    """Make the student's TokenEmbedding with this table."""
+    layer = student.TokenEmbedding(*table.shape)
+    layer.load_state_dict({"weight": table})
+    return layer
+
+
+def positions_with(student, table):
+    """Make the student's LearnedPositions with this table."""
+    layer = student.LearnedPositions(*table.shape)
+    layer.load_state_dict({"weight": table})
+    return layer
+
+
+def expect_table(student, layer, shape):
+    """Compare what a layer keeps and what it learns with one table of this shape."""
+    found = sorted(layer.state_dict())
+    expect_equal(found, ["weight"], misses=oracle.state_misses(found), what="the list of keys of state_dict()")
+    learnt = {name: tuple(value.shape) for name, value in student.probe.parameters(layer).items()}
+    expect("weight" in learnt, f"The parameters are {sorted(learnt)}.", mistake=oracle.NOT_LEARNT)
+    expect_equal(learnt, {"weight": shape}, what="the shape of each parameter")
+
+
+def expect_sum(student, tokens, positions, ids, start=0, expected=None):
+    """Embed with tables that the judge holds, and compare with the sum of their rows."""
+    wte = student.callback(oracle.served(lambda ids: tokens[ids]))
+    wpe = student.callback(oracle.served(lambda seq, start=0: oracle.rows(positions, seq, start)))
+    actual = student.embed(wte, wpe, ids, start) if start else student.embed(wte, wpe, ids)
+    expected = tokens[ids] + positions[start : start + ids.shape[1]] if expected is None else expected
+    expect_close(actual, expected, atol=FLOAT32_OP, misses=oracle.sum_misses(tokens, positions, ids, start))
+
+
+@pytest.mark.task("m03.1")
+def test_two_tokens_as_in_the_docstring(student):
+    """From the table [[1, 2], [3, 4], [5, 6]] the ids [[2, 0]] take [[[5, 6], [1, 2]]]."""
+    table, ids = torch.tensor([[1.0, 2], [3, 4], [5, 6]]), torch.tensor([[2, 0]])
+    expected = torch.tensor([[[5.0, 6], [1, 2]]])
+    expect_close(tokens_with(student, table)(ids), expected, atol=0.0, misses=oracle.lookup_misses(table, ids))
+
+
+@pytest.mark.task("m03.1")
+def test_each_id_takes_its_row(student, draw):
+    """A batch of 3 sequences of 7 ids gives each id its row, the first and the last of 11 rows included."""
+    table, ids = draw.normal(11, 5), draw.integers(0, 11, 3, 7)
+    ids[1, 2], ids[2, 4] = 0, 10
+    expect_close(tokens_with(student, table)(ids), table[ids], atol=0.0, misses=oracle.lookup_misses(table, ids))
+
+
+@pytest.mark.task("m03.1")
+def test_its_state_is_one_table_that_learns(student, draw):
+    """A TokenEmbedding keeps and learns `weight`, of shape (vocab_size, d_model), and nothing else."""
+    expect_table(student, student.TokenEmbedding(11, 5), (11, 5))
+    table = draw.normal(11, 5)
+    expect_close(tokens_with(student, table).state_dict()["weight"], table, atol=0.0, what="the table after loading")
+
+
+@pytest.mark.task("m03.1")
+def test_a_fresh_table_is_normal_and_small(student):
+    """A fresh table comes from a normal distribution with mean 0 and standard deviation 0.02."""
+    table = student.TokenEmbedding(1500, 80).state_dict()["weight"]
+    expect_tensor(table, shape=(1500, 80), dtype=torch.float32, what="the table")
+    oracle.expect_normal(table, 0.02)
+
+
+@pytest.mark.task("m03.1")
+def test_an_id_that_occurs_twice_learns_twice(student, draw):
+    """The gradients of all occurrences of an id add up in its row, and the rows of other ids get none."""
+    table, weights = draw.normal(11, 5), draw.normal(2, 4, 5)
+    ids = torch.tensor([[3, 7, 3, 10], [0, 3, 7, 9]])
+    expected = torch.zeros(11, 5).index_add(0, ids.flatten(), weights.flatten(0, 1))
+    misses = oracle.gradient_misses(table, ids, weights)
+    oracle.expect_gradient(
+        student,
+        tokens_with(student, table),
+        [ids],
+        weights,
+        lambda found: expect_close(found, expected, atol=FLOAT32_OP, misses=misses, what="the gradient of the table"),
+    )
+
+
+@pytest.mark.task("m03.1")
+@pytest.mark.parametrize("wrong", [61, 53, -1, -53, -70], ids=["beyond", "vocab_size", "minus_1", "wrapping", "below"])
+def test_an_id_without_a_row_is_refused(student, draw, wrong):
+    """An id beyond the table, or a negative one, raises IndexError with that id and vocab_size in its text."""
+    table, ids = draw.normal(53, 5), draw.integers(0, 53, 2, 7)
+    ids[1, 4] = wrong
+    misses = {
+        oracle.CLAMPS_ID: table[ids.clamp(0, 52)],
+        oracle.WRAPS_ID if wrong < 0 else oracle.MODULO_ID: table[ids % 53],
+        "an id outside gives zeros": table[ids.clamp(0, 52)] * ((ids >= 0) & (ids < 53))[..., None],
+    }
+    oracle.expect_refusal("IndexError", tokens_with(student, table), ids, mentions=(str(wrong), "53"), misses=misses)
+
+
+@pytest.mark.task("m03.1")
+def test_ids_and_table_stay_as_they_were(student, draw):
+    """Neither the ids nor the table are changed by a call."""
+    table, ids = draw.normal(11, 5), draw.integers(0, 11, 3, 7)
+    layer = tokens_with(student, table)
+    after = student.probe.mutated(layer, ids)["args"][0]
+    expect_equal(after, ids, what="the tensor of ids after the call")
+    expect_close(layer.state_dict()["weight"], table, atol=0.0, what="the table after the call")
+
+
+@pytest.mark.task("m03.1")
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float16], ids=["float64", "float16"])
+def test_the_vectors_have_the_tables_dtype(student, draw, dtype):
+    """A layer that was converted to another dtype gives its rows in that dtype."""
+    table, ids = draw.normal(11, 5, dtype=dtype), draw.integers(0, 11, 3, 7)
+    layer = student.TokenEmbedding(11, 5).to(dtype)
+    layer.load_state_dict({"weight": table})
+    expect_close(layer(ids), table[ids], atol=0.0)
+
+
+@pytest.mark.task("m03.1")
+def test_no_ids_give_no_vectors(student, draw):
+    """Three empty sequences give a tensor of shape (3, 0, 5), not an error."""
+    actual = tokens_with(student, draw.normal(11, 5))(torch.zeros(3, 0, dtype=torch.int64))
+    expect_close(actual, torch.zeros(3, 0, 5), atol=0.0)
+
+
+@pytest.mark.task("m03.1")
+def test_a_large_vocabulary_costs_no_more(student, draw):
+    """Looking up 250 ids costs the same in a table of 50,000 rows as in one of 50."""
+
+    def cost(vocab_size):
+        layer, ids = student.TokenEmbedding(vocab_size, 8), draw.integers(0, vocab_size, 2, 125)
+        expect_tensor(layer(ids), shape=(2, 125, 8), dtype=torch.float32)
+        before = student.cpu_seconds()
+        for _ in range(8):
+            layer(ids)
+        return max(student.cpu_seconds() - before, 0.02)
+
+    ratio = cost(50_000) / cost(50)
+    message = f"The large table took {ratio:.0f} times the processor time (a lookup: about 1, allowed: 8)."
+    expect(ratio < 8, message, mistake=oracle.GROWS, evidence="measured")
+
+
+@pytest.mark.task("m03.2")
+@pytest.mark.parametrize(("seq", "start"), [(5, 0), (4, 3), (1, 10), (11, 0), (0, 4)])
+def test_positions_are_the_rows_from_start_on(student, draw, seq, start):
+    """As many rows as asked for come, from `start` on, up to the last one of the context."""
+    table = draw.normal(11, 6)
+    actual, expected = positions_with(student, table)(seq, start), table[start : start + seq]
+    expect_close(actual, expected, atol=0.0, misses=oracle.position_misses(table, seq, start))
+
+
+@pytest.mark.task("m03.2")
+def test_positions_begin_at_zero(student, draw):
+    """Without `start`, the first row is row 0."""
+    table = draw.normal(11, 6)
+    actual = positions_with(student, table)(4)
+    expect_close(actual, table[:4], atol=0.0, misses=oracle.position_misses(table, 4, 0))
+
+
+@pytest.mark.task("m03.2")
+def test_its_state_is_one_table_of_positions(student, draw):
+    """A LearnedPositions keeps and learns `weight`, of shape (context_length, d_model), and nothing else."""
+    expect_table(student, student.LearnedPositions(11, 6), (11, 6))
+    table = draw.normal(11, 6)
+    expect_close(positions_with(student, table).state_dict()["weight"], table, atol=0.0, what="the table after loading")
+
+
+@pytest.mark.task("m03.2")
+def test_a_fresh_table_of_positions_is_normal_and_small(student):
+    """A fresh table of positions is drawn as that of tokens is: mean 0, standard deviation 0.02."""
+    table = student.LearnedPositions(1600, 75).state_dict()["weight"]
+    expect_tensor(table, shape=(1600, 75), dtype=torch.float32, what="the table")
+    oracle.expect_normal(table, 0.02)
+
+
+@pytest.mark.task("m03.2")
+def test_only_the_positions_in_use_learn(student, draw):
+    """Gradients arrive at the rows that were taken, and nowhere else."""
+    weights, expected = draw.normal(4, 6), torch.zeros(11, 6)
+    expected[3:7] = weights
+    misses = {oracle.CUT: torch.zeros(11, 6)}
+    oracle.expect_gradient(
+        student,
+        positions_with(student, draw.normal(11, 6)),
+        [4, 3],
+        weights,
+        lambda found: expect_close(found, expected, atol=FLOAT32_OP, misses=misses, what="the gradient of the table"),
+    )
+
+
+@pytest.mark.task("m03.2")
+@pytest.mark.parametrize(("seq", "start"), [(38, 0), (9, 31), (1, 37), (60, 50)])
+def test_too_long_a_sequence_is_refused(student, draw, seq, start):
+    """More positions than there are raise ValueError with start + seq and context_length in its text."""
+    table = draw.normal(37, 6)
+    misses = oracle.overlong_misses(table, seq, start)
+    mentions = (str(start + seq), "37")
+    oracle.expect_refusal("ValueError", positions_with(student, table), seq, start, mentions=mentions, misses=misses)
+
+
+@pytest.mark.task("m03.2")
+def test_a_negative_start_is_refused(student, draw):
+    """A start of -5 raises ValueError with -5 in its text, and is not counted from the end."""
+    table = draw.normal(37, 6)
+    misses = {"a negative start counts from the end of the table": table[-5:-2]}
+    oracle.expect_refusal("ValueError", positions_with(student, table), 3, -5, mentions=("-5",), misses=misses)
+
+
+@pytest.mark.task("m03.3")
+def test_two_positions_of_width_four(student):
+    """The first two positions of width 4 are those of the docstring."""
+    expected = torch.tensor([[0.0, 1, 0, 1], [0.841471, 0.540302, 0.0099998, 0.99995]])
+    actual = student.sinusoidal_positions(2, 4)
+    expect_close(actual, expected, atol=FLOAT32_LAYER, misses=oracle.wave_misses(2, 4))
+
+
+@pytest.mark.task("m03.3")
+@pytest.mark.parametrize(("context_length", "d_model"), [(9, 6), (40, 24), (5, 2), (1, 8)])
+def test_even_columns_are_sines_and_odd_ones_cosines(student, context_length, d_model):
+    """Column 2i of position p is sin(p / 10000^(2i / d_model)), and column 2i + 1 the cosine of the same angle."""
+    actual, expected = student.sinusoidal_positions(context_length, d_model), oracle.waves(context_length, d_model)
+    # In float32 an angle of 40 is rounded by about 4e-6, and its factors by as much.
+    expect_close(actual, expected, atol=1e-4, misses=oracle.wave_misses(context_length, d_model))
+
+
+@pytest.mark.task("m03.3")
+def test_far_positions_are_right_too(student):
+    """Positions up to 4,999 are as exact as float32 angles allow; half precision would be far off."""
+    actual, expected = student.sinusoidal_positions(5000, 16), oracle.waves(5000, 16)
+    # A float32 angle of 5,000 is rounded by up to 2.4e-4, and its factors by as much.
+    misses = oracle.wave_misses(5000, 16)
+    expect_close(actual, expected, atol=5e-3, misses=misses)
+
+
+@pytest.mark.task("m03.3")
+def test_nearness_depends_on_distance_alone(student):
+    """The dot product of two positions depends on their distance alone: shifting both changes nothing."""
+    table = student.sinusoidal_positions(30, 14)
+    expect_tensor(table, shape=(30, 14), dtype=torch.float32)
+    speeds = 10_000 ** (-torch.arange(0, 14, 2).double() / 14)
+    distance = torch.arange(30.0)[:, None] - torch.arange(30.0)
+    expected = (distance.double()[..., None] * speeds).cos().sum(-1).float()
+    misses = {words: wrong() @ wrong().T for words, wrong in oracle.wave_misses(30, 14).items()}
+    expect_close(table @ table.T, expected, atol=1e-3, misses=misses, what="the table of dot products")
+
+
+@pytest.mark.task("m03.3")
+def test_an_odd_width_is_refused(student):
+    """A width of 13 raises ValueError with that number in its text."""
+    expect_raises("ValueError", student.sinusoidal_positions, 7, 13, mentions=("13",))
+
+
+@pytest.mark.task("m03.3")
+@pytest.mark.warm("torch._dynamo")
+def test_computed_positions_are_made_on_the_device_asked_for(student):
+    """sinusoidal_positions(context_length, d_model, device) makes the table on that device."""
+    device = str(student.sinusoidal_positions(7, 4, device="meta").device)
+    expect(device == "meta", f"The table is on {device}, expected meta.", mistake=oracle.ELSEWHERE)
+
+
+@pytest.mark.task("m03.4")
+def test_dog_bites_man_is_not_man_bites_dog(student):
+    """The guide's three tokens at the guide's three positions give its sums, in either order."""
+    tokens = torch.tensor([[1.0, 2], [3, 4], [5, 6]])
+    positions = torch.tensor([[10.0, 0], [20, 0], [30, 0], [40, 0]])
+    ids = torch.tensor([[0, 1, 2], [2, 1, 0]])
+    expected = torch.tensor([[[11.0, 2], [23, 4], [35, 6]], [[15, 6], [23, 4], [31, 2]]])
+    expect_sum(student, tokens, positions, ids, expected=expected)
+
+
+@pytest.mark.task("m03.4")
+@pytest.mark.parametrize("start", [0, 4])
+def test_every_sequence_gets_the_same_positions(student, draw, start):
+    """Token i of each of 3 sequences gets its own row plus that of position start + i."""
+    expect_sum(student, draw.normal(23, 6), draw.normal(12, 6), draw.integers(0, 23, 3, 5), start)
+
+
+@pytest.mark.task("m03.4")
+def test_a_batch_as_large_as_its_sequences_are_long(student, draw):
+    """With as many sequences as tokens in each, positions still count along the sequence."""
+    expect_sum(student, draw.normal(23, 6), draw.normal(12, 6), draw.integers(0, 23, 5, 5), 2)
+
+
+@pytest.mark.task("m03.4")
+def test_a_checkpoint_reads_as_it_was_trained(student, draw, weights):
+    """With a checkpoint's two tables, ids become what transformers' GPT-2 hands to its first block."""
+    tokens = draw.permutation(weights.sizes["vocab_size"])[:600]
+    state, ids = weights.linear_state(tokens), draw.integers(0, 600, 2, 9)
+    wte, wpe = tokens_with(student, state["wte.weight"]), positions_with(student, state["wpe.weight"])
+    misses = oracle.sum_misses(state["wte.weight"], state["wpe.weight"], ids, 0)
+    expected = oracle.first_hidden(weights.model(), tokens[ids])
+    expect_close(student.embed(wte, wpe, ids), expected, atol=FLOAT32_OP / 10, misses=misses)
+
+
+@pytest.mark.task("m03.4")
+def test_positions_that_run_out_are_reported(student, draw):
+    """Embedding 9 tokens from position 31 on, with a context of 37, raises LearnedPositions' ValueError."""
+    wte, wpe = tokens_with(student, draw.normal(23, 6)), positions_with(student, draw.normal(37, 6))
+    expect_raises("ValueError", student.embed, wte, wpe, draw.integers(0, 23, 2, 9), 31, mentions=("40", "37"))

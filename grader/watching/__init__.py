@@ -1,0 +1,1 @@
+"""`python -m grader watch`: what a save touched is graded again, with everything heavy kept warm."""

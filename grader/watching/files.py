@@ -1,0 +1,97 @@
+"""Which files changed: a look at names, times and sizes, which works on every file system and with every editor."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from grader.syllabus import Milestone, Syllabus
+
+GRADER = Path(__file__).resolve().parents[1]
+SUITES = GRADER / "suites"
+SETTLED = 0.04  # seconds without a change after which an editor has finished writing
+
+Stamp = tuple[int, int, int]
+
+
+@dataclass
+class Touched:
+    """What a save means: modules and guides of the student's, suites, or the grader itself."""
+
+    modules: set[str] = field(default_factory=set)  # milestone ids
+    guides: set[str] = field(default_factory=set)
+    suites: set[str] = field(default_factory=set)
+    grader: bool = False
+
+    def __bool__(self) -> bool:
+        return bool(self.modules or self.guides or self.suites or self.grader)
+
+
+class Watched:
+    """The files that a watch looks at."""
+
+    def __init__(self, folder: Path, guides: Path, course: Syllabus) -> None:
+        self._folder, self._guides, self._course = folder, guides, course
+        self._seen = self._look()
+
+    def touched(self) -> Touched:
+        """Return what has changed since the last call, once whoever writes has finished."""
+        now = self._look()
+        if now == self._seen:
+            return Touched()
+        while True:
+            time.sleep(SETTLED)
+            later = self._look()
+            if later == now:
+                break
+            now = later
+        changed = {path for path in now.keys() | self._seen.keys() if now.get(path) != self._seen.get(path)}
+        self._seen = now
+        return self._sort(changed)
+
+    def changed(self) -> bool:
+        """Whether anything has changed that `touched` would tell of."""
+        return self._look() != self._seen
+
+    def _look(self) -> dict[Path, Stamp]:
+        paths = [self._folder / f"{milestone.id}.py" for milestone in self._course.milestones]
+        paths += [self._guides / f"{milestone.id}.md" for milestone in self._course.milestones]
+        paths += [*GRADER.rglob("*.py"), *GRADER.glob("*.toml")]
+        return dict(_stamped(paths))
+
+    def _sort(self, changed: set[Path]) -> Touched:
+        touched = Touched()
+        for path in changed:
+            if path.parent == self._folder and path.suffix == ".py":
+                touched.modules.add(path.stem)
+            elif path.parent == self._guides:
+                touched.guides.add(path.stem)
+            elif path.parent == SUITES and (owners := self._owners(path)):
+                touched.suites |= owners
+            else:
+                touched.grader = True
+        return touched
+
+    def _owners(self, path: Path) -> set[str]:
+        """Return the milestones that a file of the suites belongs to; none for a file that all share."""
+        return {m.id for m in self._course.milestones if path.stem == f"test_{m.id}" or path.stem.startswith(m.number)}
+
+
+def _stamped(paths: Iterable[Path]) -> Iterable[tuple[Path, Stamp]]:
+    for path in paths:
+        try:
+            status = path.stat()
+        except OSError:
+            continue  # not there: seen as a change when it comes
+        yield path, (status.st_mtime_ns, status.st_size, status.st_ino)
+
+
+def affected(course: Syllabus, modules: set[str], passed: set[str]) -> list[Milestone]:
+    """Return what to grade when these modules changed: they themselves, and what is made of them and had passed."""
+    return [
+        milestone
+        for milestone in course.milestones
+        if milestone.id in modules or (milestone.id in passed and modules & set(course.with_needs(milestone)))
+    ]

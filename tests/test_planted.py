@@ -1,0 +1,99 @@
+"""Trusted code planted in a worker, the trusted model, and checkpoints that are read instead of sent."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+import support
+import torch
+
+import fixtures
+from grader.judge.oracles import Weights
+from grader.judge.probes import checkpoint, model
+from grader.judge.student import Student
+from grader.sandbox import levels
+from grader.sandbox.errors import StudentError
+from grader.sandbox.limits import Limits
+
+LEVELS = [level for level in ("bubblewrap", "user", "process", "inline") if levels.unavailable(level) is None]
+
+
+@pytest.fixture
+def student():
+    """A worker with nothing loaded."""
+    worker = support.sandbox().worker(Limits())
+    worker.set_deadline(60)
+    yield Student(worker, "nothing")
+    worker.end()
+
+
+def test_the_trusted_model_is_gpt2():
+    """With gpt2-nano's weights the trusted model gives transformers' logits."""
+    weights = support.weights()
+    ids = torch.randint(0, 50257, (2, 9), generator=torch.Generator().manual_seed(0))
+
+    with torch.no_grad():
+        actual = model.build(weights.sizes, weights.linear_state())(ids)
+        expected = weights.model()(ids).logits
+
+    assert torch.allclose(actual, expected, atol=1e-4)
+
+
+def test_a_cut_vocabulary_keeps_the_rows_asked_for():
+    """With three tokens chosen, id i has the embedding of the i-th of them."""
+    tokens = torch.tensor([50256, 7, 1000])
+
+    state = support.weights().linear_state(tokens)
+
+    assert torch.equal(state["wte.weight"], support.weights().state["wte.weight"][tokens])
+
+
+def test_a_planted_model_runs_in_the_worker_and_is_watched(student):
+    """The worker's model computes what the judge's does, and the judge is told the shape of each forward pass."""
+    sizes = {"vocab_size": 11, "context_length": 7, "d_model": 8, "n_layers": 2, "n_heads": 2}
+    state = dict(model.LanguageModel(**sizes).state_dict())
+    seen = []
+
+    there = student.plant(model).build(sizes, state, watch=student.callback(seen.append))
+    ids = torch.tensor([[1, 2, 3], [4, 5, 10]])
+
+    with torch.no_grad():
+        assert torch.allclose(there(ids), model.build(sizes, state)(ids), atol=1e-6)
+    assert seen == [[2, 3]]
+
+
+def test_planted_code_is_gone_with_its_worker(student):
+    """What one check plants no other worker has."""
+    student.plant(model)
+    other = support.sandbox().worker(Limits())
+    other.set_deadline(60)
+    try:
+        with pytest.raises(StudentError):
+            other.conversation.request("probe", name="build", args=[], kwargs={}, planted=model.__name__)
+    finally:
+        other.end()
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_a_large_checkpoint_is_read_by_the_worker_itself(level, tmp_path):
+    """A checkpoint that is not the course's own is mounted, and its tensors are those of the file."""
+    folder = tmp_path / "own"
+    shutil.copytree(fixtures.GPT2_NANO, folder)
+    workers = levels.workers(level, "cpu")
+    workers.checkpoint = folder / "model.safetensors"
+    for path in (*folder.iterdir(), folder, *folder.parents[:3]):
+        path.chmod(path.stat().st_mode | 0o055)  # the user level's workers pass through
+    try:
+        workers.wait()
+        worker = workers.worker(Limits())
+        worker.set_deadline(60)
+        student = Student(worker, "nothing")
+        path = student.large_file(workers.checkpoint)
+        state = student.plant(checkpoint).read(path)
+
+        assert torch.equal(state["transformer.wpe.weight"], Weights(str(folder)).state["wpe.weight"])
+        assert len(state) == 52
+        worker.end()
+    finally:
+        workers.close()

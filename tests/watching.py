@@ -1,0 +1,63 @@
+"""A watch on a terminal of its own, as a student has it: files are saved, keys pressed, and the screen read."""
+
+from __future__ import annotations
+
+import os
+import pty
+import select
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+READY = "Watching"  # the last line of every screen
+PATIENCE = 120  # seconds; a busy machine is slow
+
+
+class Terminal:
+    """`python -m grader watch` on a pseudo-terminal."""
+
+    def __init__(self, *arguments: str, state: Path, cwd: Path = REPOSITORY) -> None:
+        self._ours, theirs = pty.openpty()
+        environment = os.environ | {"SCRATCHWORK_STATE": str(state), "COLUMNS": "100", "TERM": "xterm-256color"}
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "grader", "watch", *arguments],
+            cwd=cwd,
+            env=environment,
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            start_new_session=True,
+        )
+        os.close(theirs)
+
+    def __enter__(self) -> Terminal:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.wait()
+        os.close(self._ours)
+
+    def screen(self, until: str = READY) -> str:
+        """Return what is printed until a line with these words is complete. Raises TimeoutError."""
+        shown, deadline = "", time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            if select.select([self._ours], [], [], 0.02)[0]:
+                try:
+                    piece = os.read(self._ours, 65536)
+                except OSError:
+                    break  # the other end is closed
+                shown += piece.decode("utf-8", "replace")
+                if until in shown and shown.endswith("\n"):
+                    return shown
+        raise TimeoutError(f"{until!r} did not appear in: {shown[-2000:]}")
+
+    def press(self, key: str) -> None:
+        """Press one key."""
+        os.write(self._ours, key.encode())
+
+    def exit_code(self) -> int:
+        """Wait for the end."""
+        return self._process.wait(timeout=PATIENCE)

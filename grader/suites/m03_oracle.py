@@ -16,6 +16,7 @@ CUT = "no gradient arrives: the rows are detached (.data, .detach(), no_grad), o
 NOT_LEARNT = "the table is not registered as an nn.Parameter, so that nothing trains it"
 EXTRA = "there is state beside the table"
 GROWS = "a one-hot vector is multiplied with the whole table: index the table instead"
+LOOKS_INSIDE = "wte and wpe are asked for something else than to be called; they need not be modules with a `weight`"
 ELSEWHERE = "the device is not passed on"
 WRAPS_ID = "a negative id counts from the end of the table, as torch's indices do: refuse it yourself"
 CLAMPS_ID = "an id outside is moved to the nearest that has a row"
@@ -26,7 +27,7 @@ def state_misses(found: list[str]) -> dict[str, list[str]]:
     """Name what is wrong with the keys of a table's state_dict."""
     if "weight" in found:
         return {EXTRA: found}
-    return {NOT_LEARNT: found} if not found else {}
+    return {"the table has another name than `weight`": found} if found else {NOT_LEARNT: found}
 
 
 def lookup_misses(table: Tensor, ids: Tensor) -> Misses:
@@ -61,18 +62,15 @@ def gradient_misses(table: Tensor, ids: Tensor, weights: Tensor) -> Misses:
     }
 
 
-def expect_gradient(
-    student: Any, layer: Any, args: list[Any], weights: Tensor, compare: Callable[[Tensor], None]
-) -> None:
-    """Differentiate a table through its layer and compare what arrives."""
+def gradient(student: Any, layer: Any, args: list[Any], weights: Tensor) -> Tensor:
+    """Return the gradient that arrives at a layer's table, or say that none does."""
     try:
-        found = student.probe.gradients(layer, args, weights)["parameters"]
+        found = student.probe.gradients(layer, args, weights)["parameters"].get("weight")
     except StudentError as error:
         expect("require grad" not in error.text, "The result has no gradient.", mistake=CUT)
         raise
-    gradient = found.get("weight")
-    expect(isinstance(gradient, Tensor), "No gradient arrives at `weight`.", mistake=CUT)
-    compare(gradient)
+    expect(isinstance(found, Tensor), "No gradient arrives at `weight`.", mistake=CUT)
+    return found
 
 
 def expect_normal(values: Tensor, std: float) -> None:
@@ -84,7 +82,7 @@ def expect_normal(values: Tensor, std: float) -> None:
     if 0.9 < width < 1.1:
         mistake = "the table is drawn with standard deviation 1: make it a fiftieth as large"
     elif abs(width - std**2) < 0.02 * std**2:
-        mistake = "0.02 is the standard deviation, not the variance of the variance: it is squared"
+        mistake = "0.02 is squared, and it is the standard deviation already"
     elif abs(width - std**0.5) < 0.02 * std**0.5:
         mistake = "0.02 is the standard deviation, not the variance"
     elif width == 0:
@@ -122,6 +120,7 @@ def position_misses(table: Tensor, seq: int, start: int) -> Misses:
         "positions are counted from 1: the first of all is 0": lambda: table[(at + start + 1) % len(table)],
         "start is taken for the end: the rows before it are returned": lambda: table[max(start - seq, 0) : start],
         "seq is taken for the position where to stop": lambda: table[start:seq],
+        "there is an axis for the batch, which positions know nothing of": lambda: table[None, start : start + seq],
         "the whole table is returned": lambda: table,
     }
 
@@ -186,11 +185,21 @@ def wave_misses(context_length: int, d_model: int) -> Misses:
             10_000 ** (pair / max(d_model - 2, 1))
         ),
         "the base is 1000 instead of 10000": wrong(1_000 ** (pair / d_model)),
-        "all columns are sines": lambda: each_column(turn / 10_000 ** (pair / d_model).repeat_interleave(2)).where(
-            even, (turn / 10_000 ** (pair / d_model).repeat_interleave(2)).sin().float()
-        ),
+        "all columns are sines": lambda: (turn / 10_000 ** (pair / d_model).repeat_interleave(2)).sin().float(),
         "positions and columns are swapped": lambda: waves(context_length, d_model).T,
     }
+
+
+def far_misses(context_length: int, d_model: int) -> Misses:
+    """Compute positions from angles that were rounded to half precision."""
+    position, pair = torch.arange(context_length)[:, None], torch.arange(0, d_model, 2, dtype=torch.float64)
+
+    def rounded(dtype: torch.dtype) -> Callable[[], Tensor]:
+        angle = (position / 10_000 ** (pair / d_model)).to(dtype)
+        return lambda: torch.stack([angle.sin(), angle.cos()], dim=2).flatten(1).float()
+
+    coarse = "the angles are rounded to {}, which cannot tell large positions apart"
+    return {coarse.format("bfloat16"): rounded(torch.bfloat16), coarse.format("float16"): rounded(torch.float16)}
 
 
 def served(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
@@ -241,9 +250,3 @@ def sum_misses(tokens: Tensor, positions: Tensor, ids: Tensor, start: int) -> Mi
             [vectors, here.expand_as(vectors)], dim=-1
         ),
     }
-
-
-def first_hidden(model: Any, ids: Tensor) -> Tensor:
-    """Return what transformers' GPT-2 hands to its first block."""
-    with torch.no_grad():
-        return model.transformer(ids, output_hidden_states=True).hidden_states[0]

@@ -3,7 +3,16 @@
 import pytest
 import torch
 
-from grader.judge import FLOAT32_LAYER, FLOAT32_OP, expect, expect_close, expect_equal, expect_raises, expect_tensor
+from grader.judge import (
+    FLOAT32_LAYER,
+    FLOAT32_OP,
+    StudentError,
+    expect,
+    expect_close,
+    expect_equal,
+    expect_raises,
+    expect_tensor,
+)
 from grader.suites import m03_oracle as oracle
 
 
@@ -34,9 +43,19 @@ def expect_sum(student, tokens, positions, ids, start=0, expected=None):
     """Embed with tables that the judge holds, and compare with the sum of their rows."""
     wte = student.callback(oracle.served(lambda ids: tokens[ids]))
     wpe = student.callback(oracle.served(lambda seq, start=0: oracle.rows(positions, seq, start)))
-    actual = student.embed(wte, wpe, ids, start) if start else student.embed(wte, wpe, ids)
+    try:
+        actual = student.embed(wte, wpe, ids, start) if start else student.embed(wte, wpe, ids)
+    except StudentError as error:
+        expect("'Callback' object" not in error.text, f"Your code raised {error}.", mistake=oracle.LOOKS_INSIDE)
+        raise
     expected = tokens[ids] + positions[start : start + ids.shape[1]] if expected is None else expected
     expect_close(actual, expected, atol=FLOAT32_OP, misses=oracle.sum_misses(tokens, positions, ids, start))
+
+
+@pytest.mark.task("m03.1")
+def test_its_state_is_one_table_that_learns(student):
+    """A TokenEmbedding keeps and learns `weight`, of shape (vocab_size, d_model), and nothing else."""
+    expect_table(student, student.TokenEmbedding(11, 5), (11, 5))
 
 
 @pytest.mark.task("m03.1")
@@ -56,14 +75,6 @@ def test_each_id_takes_its_row(student, draw):
 
 
 @pytest.mark.task("m03.1")
-def test_its_state_is_one_table_that_learns(student, draw):
-    """A TokenEmbedding keeps and learns `weight`, of shape (vocab_size, d_model), and nothing else."""
-    expect_table(student, student.TokenEmbedding(11, 5), (11, 5))
-    table = draw.normal(11, 5)
-    expect_close(tokens_with(student, table).state_dict()["weight"], table, atol=0.0, what="the table after loading")
-
-
-@pytest.mark.task("m03.1")
 def test_a_fresh_table_is_normal_and_small(student):
     """A fresh table comes from a normal distribution with mean 0 and standard deviation 0.02."""
     table = student.TokenEmbedding(1500, 80).state_dict()["weight"]
@@ -77,18 +88,13 @@ def test_an_id_that_occurs_twice_learns_twice(student, draw):
     table, weights = draw.normal(11, 5), draw.normal(2, 4, 5)
     ids = torch.tensor([[3, 7, 3, 10], [0, 3, 7, 9]])
     expected = torch.zeros(11, 5).index_add(0, ids.flatten(), weights.flatten(0, 1))
+    actual = oracle.gradient(student, tokens_with(student, table), [ids], weights)
     misses = oracle.gradient_misses(table, ids, weights)
-    oracle.expect_gradient(
-        student,
-        tokens_with(student, table),
-        [ids],
-        weights,
-        lambda found: expect_close(found, expected, atol=FLOAT32_OP, misses=misses, what="the gradient of the table"),
-    )
+    expect_close(actual, expected, atol=FLOAT32_OP, misses=misses, what="the gradient of the table")
 
 
 @pytest.mark.task("m03.1")
-@pytest.mark.parametrize("wrong", [61, 53, -1, -53, -70], ids=["beyond", "vocab_size", "minus_1", "wrapping", "below"])
+@pytest.mark.parametrize("wrong", [53, -1, -70], ids=["vocab_size", "minus_1", "below"])
 def test_an_id_without_a_row_is_refused(student, draw, wrong):
     """An id beyond the table, or a negative one, raises IndexError with that id and vocab_size in its text."""
     table, ids = draw.normal(53, 5), draw.integers(0, 53, 2, 7)
@@ -146,28 +152,19 @@ def test_a_large_vocabulary_costs_no_more(student, draw):
 
 
 @pytest.mark.task("m03.2")
-@pytest.mark.parametrize(("seq", "start"), [(5, 0), (4, 3), (1, 10), (11, 0), (0, 4)])
-def test_positions_are_the_rows_from_start_on(student, draw, seq, start):
-    """As many rows as asked for come, from `start` on, up to the last one of the context."""
-    table = draw.normal(11, 6)
-    actual, expected = positions_with(student, table)(seq, start), table[start : start + seq]
-    expect_close(actual, expected, atol=0.0, misses=oracle.position_misses(table, seq, start))
-
-
-@pytest.mark.task("m03.2")
-def test_positions_begin_at_zero(student, draw):
-    """Without `start`, the first row is row 0."""
-    table = draw.normal(11, 6)
-    actual = positions_with(student, table)(4)
-    expect_close(actual, table[:4], atol=0.0, misses=oracle.position_misses(table, 4, 0))
-
-
-@pytest.mark.task("m03.2")
-def test_its_state_is_one_table_of_positions(student, draw):
+def test_its_state_is_one_table_of_positions(student):
     """A LearnedPositions keeps and learns `weight`, of shape (context_length, d_model), and nothing else."""
     expect_table(student, student.LearnedPositions(11, 6), (11, 6))
+
+
+@pytest.mark.task("m03.2")
+@pytest.mark.parametrize(("seq", "start"), [(4, 0), (4, 3), (11, 0), (0, 4)])
+def test_positions_are_the_rows_from_start_on(student, draw, seq, start):
+    """As many rows as asked for come, from `start` (or 0) on, up to the last one of the context."""
     table = draw.normal(11, 6)
-    expect_close(positions_with(student, table).state_dict()["weight"], table, atol=0.0, what="the table after loading")
+    args, expected = (seq, start) if start else (seq,), table[start : start + seq]
+    misses = oracle.position_misses(table, seq, start)
+    expect_close(positions_with(student, table)(*args), expected, atol=0.0, misses=misses)
 
 
 @pytest.mark.task("m03.2")
@@ -183,18 +180,13 @@ def test_only_the_positions_in_use_learn(student, draw):
     """Gradients arrive at the rows that were taken, and nowhere else."""
     weights, expected = draw.normal(4, 6), torch.zeros(11, 6)
     expected[3:7] = weights
+    actual = oracle.gradient(student, positions_with(student, draw.normal(11, 6)), [4, 3], weights)
     misses = {oracle.CUT: torch.zeros(11, 6)}
-    oracle.expect_gradient(
-        student,
-        positions_with(student, draw.normal(11, 6)),
-        [4, 3],
-        weights,
-        lambda found: expect_close(found, expected, atol=FLOAT32_OP, misses=misses, what="the gradient of the table"),
-    )
+    expect_close(actual, expected, atol=FLOAT32_OP, misses=misses, what="the gradient of the table")
 
 
 @pytest.mark.task("m03.2")
-@pytest.mark.parametrize(("seq", "start"), [(38, 0), (9, 31), (1, 37), (60, 50)])
+@pytest.mark.parametrize(("seq", "start"), [(38, 0), (9, 31), (60, 50)])
 def test_too_long_a_sequence_is_refused(student, draw, seq, start):
     """More positions than there are raise ValueError with start + seq and context_length in its text."""
     table = draw.normal(37, 6)
@@ -220,7 +212,7 @@ def test_two_positions_of_width_four(student):
 
 
 @pytest.mark.task("m03.3")
-@pytest.mark.parametrize(("context_length", "d_model"), [(9, 6), (40, 24), (5, 2), (1, 8)])
+@pytest.mark.parametrize(("context_length", "d_model"), [(9, 6), (40, 24), (5, 2)])
 def test_even_columns_are_sines_and_odd_ones_cosines(student, context_length, d_model):
     """Column 2i of position p is sin(p / 10000^(2i / d_model)), and column 2i + 1 the cosine of the same angle."""
     actual, expected = student.sinusoidal_positions(context_length, d_model), oracle.waves(context_length, d_model)
@@ -233,8 +225,7 @@ def test_far_positions_are_right_too(student):
     """Positions up to 4,999 are as exact as float32 angles allow; half precision would be far off."""
     actual, expected = student.sinusoidal_positions(5000, 16), oracle.waves(5000, 16)
     # A float32 angle of 5,000 is rounded by up to 2.4e-4, and its factors by as much.
-    misses = oracle.wave_misses(5000, 16)
-    expect_close(actual, expected, atol=5e-3, misses=misses)
+    expect_close(actual, expected, atol=5e-3, misses=oracle.far_misses(5000, 16))
 
 
 @pytest.mark.task("m03.3")
@@ -288,12 +279,12 @@ def test_a_batch_as_large_as_its_sequences_are_long(student, draw):
 
 @pytest.mark.task("m03.4")
 def test_a_checkpoint_reads_as_it_was_trained(student, draw, weights):
-    """With a checkpoint's two tables, ids become what transformers' GPT-2 hands to its first block."""
+    """With GPT-2's two tables, ids become what GPT-2 itself hands to its first block."""
     tokens = draw.permutation(weights.sizes["vocab_size"])[:600]
     state, ids = weights.linear_state(tokens), draw.integers(0, 600, 2, 9)
     wte, wpe = tokens_with(student, state["wte.weight"]), positions_with(student, state["wpe.weight"])
     misses = oracle.sum_misses(state["wte.weight"], state["wpe.weight"], ids, 0)
-    expected = oracle.first_hidden(weights.model(), tokens[ids])
+    expected = weights.state["wte.weight"][tokens[ids]] + weights.state["wpe.weight"][:9]
     expect_close(student.embed(wte, wpe, ids), expected, atol=FLOAT32_OP / 10, misses=misses)
 
 

@@ -60,7 +60,7 @@ def count_parameters(module: nn.Module) -> int:
 def init_weights(model: GPT) -> None:
     """Draw all weights anew, in place; GPT's constructor ends with it. Radford et al. (2019), section 2.3.
 
-    Embeddings and weights of linear layers: normal, mean 0, standard deviation 0.02. Biases: 0. Norms: weight 1, bias 0.
+    Embeddings and weights of linear layers: normal, mean 0, standard deviation 0.02. Biases 0; norms weight 1, bias 0.
     Each c_proj writes into the residual stream, 2 * n_layers of them in all: theirs is 0.02 / sqrt(2 * n_layers).
 
     Example: in GPT-2 small, with 12 layers, it is 0.02 / sqrt(24) = 0.00408.

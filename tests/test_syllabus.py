@@ -57,7 +57,10 @@ def test_a_milestone_has_all_its_files(milestone):
     [
         ("exercises", ["{id}.py", "{id}.md"]),
         ("solutions", ["{id}.py"]),
-        ("grader/suites", ["test_{id}.py", "{number}_oracle.py", "__init__.py", "conftest.py", "pytest.ini"]),
+        (
+            "grader/suites",
+            ["test_{id}.py", "{number}_oracle.py", "{number}_probes.py", "__init__.py", "conftest.py", "pytest.ini"],
+        ),
         ("tests/mutants", ["{id}.toml"]),
         ("tests/alternates", ["{id}"]),
     ],

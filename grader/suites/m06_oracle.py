@@ -5,10 +5,9 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from grader.judge import expect, expect_close
+from grader.judge import expect, expect_close, expect_raises
 from grader.judge.outcomes import CheckFailed
 from grader.judge.probes import model as trusted
 from grader.suites import m06_probes
@@ -27,6 +26,14 @@ SIZES: dict[str, Any] = {
 AWAKE = "dropout is still active after eval(): it must depend on self.training"
 ASLEEP = "dropout does not fall on the embedded ids in training"
 NOT_HANDED_ON = "config.dropout is not handed on to the blocks"
+UNREACHED = "torch's own start of a bias is left: init_weights sets it to 0"
+AT_ADDRESS = "parameters are told apart by data_ptr(), which is 0 for all of them on the meta device"
+STRICT = {
+    "is missing": "a tensor that the checkpoint lacks keeps what the model had: compare the keys both ways",
+    "is one too many": "a tensor that the model has no place for is passed over: compare the keys both ways",
+    "has another shape": "shapes are not compared: copy_ alone stretches a single number over a whole vector",
+    "differs from wte.weight": "lm_head.weight is dropped unseen: such a checkpoint has two matrices, the model one",
+}
 CUT = "the graph is cut: detach(), .data, .item(), numpy or no_grad stands on the way"
 NOT_SEEN = "torch does not see this part: the blocks belong into an nn.ModuleList, and every part into an attribute"
 TWO_TENSORS = "wte and lm_head are two tensors: lm_head.weight must be wte.weight itself, the same Parameter"
@@ -136,6 +143,15 @@ def gradient_at_one_end(ids: Tensor, state: State, sizes: dict[str, Any], weight
     return found
 
 
+def expect_refused(student: Any, model: Any, state: State, key: str, fault: str) -> None:
+    """Fail unless load_gpt2 raises ValueError and names the key that is at fault."""
+    try:
+        expect_raises("ValueError", student.load_gpt2, model, state, mentions=(key,))
+    except CheckFailed as failed:
+        mistake = STRICT[fault] if failed.message.startswith("The call returned") else None
+        raise CheckFailed(f"In this checkpoint {key} {fault}. {failed.message}", mistake) from None
+
+
 def key_misses(found: list[str], expected: list[str]) -> dict[str, list[str]]:
     """Name what is wrong with the keys of a state_dict."""
     lost, extra = set(expected) - set(found), set(found) - set(expected)
@@ -177,6 +193,11 @@ def count_misses(sizes: dict[str, Any]) -> dict[str, int]:
         "one block stands in every place: make a new one for each layer": number_of_parameters(sizes, layers=1),
         "frozen parameters are not counted": number_of_parameters(sizes, more=-2 * sizes["d_model"]),
         "buffers are counted": number_of_parameters(sizes, more=5),
+        "state_dict() is counted: it has buffers, and a shared tensor under both of its names": number_of_parameters(
+            sizes, heads=2, more=5
+        ),
+        AT_ADDRESS: vocab * sizes["d_model"],
+        f"{AT_ADDRESS} (the last one is left)": sizes["d_model"],
     }
 
 
@@ -192,6 +213,7 @@ def expect_initialised(state: State, sizes: dict[str, Any], instead: str | None 
             fixed = 1.0 if key.endswith("weight") else 0.0
             misses = {"norms start with weight 1, biases with 0": 1.0 - fixed}
             mistake = next((words for words, wrong in misses.items() if bool((value == wrong).all())), instead)
+            mistake = mistake or (UNREACHED if "ln_" not in key else None)
             said = f"{key} should start as {fixed:g} throughout, and starts with {value.flatten()[:4].tolist()}."
             expect(bool((value == fixed).all()), said, mistake=mistake, evidence="value")
             continue
@@ -271,7 +293,11 @@ def loss_misses(scores: Tensor, targets: Tensor, ignore_index: int = -100) -> Mi
             ),
         }
         if ignore_index >= 0:
-            misses["ignore_index is not used"] = lambda: loss(scores, targets)
+            everything = loss(scores.double(), targets)
+            misses["ignore_index is not used"] = shared(everything)
+            misses["ignore_index is not handed on to cross_entropy"] = shared(
+                everything * targets.numel() / counts.sum()
+            )
     return misses
 
 
@@ -295,7 +321,7 @@ def expect_hugging_faces_logits(student: Any, model: Any, ids: Tensor, weights: 
     # Sums of float32 in another order: hundreds of roundings, each of one part in ten million.
     atol = 1e-4 * float(expected.abs().median())
     try:
-        expect_close(actual, expected, atol=atol, rtol=1e-4, misses=misses, what="the logits")
+        expect_close(actual, expected, atol=atol, rtol=1e-4, misses=misses, what="the tensor of logits")
     except CheckFailed as failed:
         if failed.mistake is None:
             names = parts(weights.sizes["n_layers"])
@@ -348,26 +374,27 @@ def same(actual: Any, expected: Any) -> bool:
 
 def meaning(name: str, input_is_right: bool) -> str:
     """Say what it usually means that this part is the first to differ."""
-    head, _, part = name.rpartition(".")
+    block, _, part = name.rpartition(".")
     if input_is_right:
+        norm = "it reads the right vectors; its weight and bias (loaded?) or its formula must be wrong"
         return {
             "wte": "is wte.weight the checkpoint's, and is row i the vector of id i?",
             "wpe": "is wpe.weight the checkpoint's, and does the first token have position 0?",
-            "ln_1": "it reads the right vectors; its weight and bias (loaded?) or its formula must be wrong",
-            "attn": "it reads the right vectors; are c_attn and c_proj turned round on loading? A square one fits both ways",
-            "ln_2": "it reads the right vectors; its weight and bias (loaded?) or its formula must be wrong",
-            "mlp": "it reads the right vectors; are c_fc and c_proj turned round on loading, and is GELU the tanh form?",
-            "ln_f": "it reads the right vectors; its weight and bias (loaded?) or its formula must be wrong",
+            "ln_1": norm,
+            "attn": "it reads the right vectors; are c_attn and c_proj turned round? A square matrix fits both ways",
+            "ln_2": norm,
+            "mlp": "it reads the right vectors; are c_fc and c_proj turned round, and is GELU the form with tanh?",
+            "ln_f": norm,
             "lm_head": "it reads the right vectors; its weight must be wte.weight",
-        }.get(part, "its parts are right; what it adds them to is not")
-    return {
-        "ln_1": f"it reads something else than {before(head)}",
-        "attn": f"it reads something else than what {head}.ln_1 gives",
-        "ln_2": f"it reads something else than the block's input plus what {head}.attn gives",
-        "mlp": f"it reads something else than what {head}.ln_2 gives",
-        "ln_f": "it reads something else than what the last block gives",
-        "lm_head": "it reads something else than what ln_f gives",
-    }.get(part, f"it reads something else than {before(name)}")
+        }.get(part, "its parts are right; what they are added to is not")
+    wanted = {
+        "attn": f"what {block}.ln_1 gives",
+        "ln_2": f"the sum of the block's input and what {block}.attn gives",
+        "mlp": f"what {block}.ln_2 gives",
+        "ln_f": "what the last block gives",
+        "lm_head": "what ln_f gives",
+    }.get(part) or before(block if part == "ln_1" else name)
+    return f"it does not read {wanted}"
 
 
 def before(block: str) -> str:

@@ -49,7 +49,9 @@ def test_its_parts_bear_gpt2s_names(student):
     state, expected = student.plant(m06_probes).tensors(model), oracle.shapes(SIZES)
     misses = oracle.key_misses(sorted(state), sorted(expected))
     expect_equal(sorted(state), sorted(expected), misses=misses, what="the list of keys of state_dict()")
-    expect_equal({key: tuple(value.shape) for key, value in state.items()}, expected, what="the table of shapes")
+    narrow = {"config.d_ff is not handed on to the blocks": oracle.shapes(SIZES | {"d_ff": None})}
+    found = {key: tuple(value.shape) for key, value in state.items()}
+    expect_equal(found, expected, misses=narrow, what="the table of shapes")
     expect_equal(model.config.n_layers, 2, what="config.n_layers")
 
 
@@ -59,7 +61,7 @@ def test_logits_follow_from_the_parts(student, draw, d_ff):
     """Embedding, blocks in their order, last norm and scores: the logits are those of the same weights elsewhere."""
     sizes = SIZES | {"d_ff": d_ff}
     ids, state = ids_and_state(draw, sizes)
-    expect_logits(oracle.student_model(student, sizes, state)(ids), ids, state, sizes, what="the logits")
+    expect_logits(oracle.student_model(student, sizes, state)(ids), ids, state, sizes, what="the tensor of logits")
 
 
 @pytest.mark.task("m06.1")
@@ -83,9 +85,10 @@ def test_ids_beyond_the_context_are_refused(student, draw):
 def test_dropout_rests_in_eval_mode(student, draw):
     """After eval() a model with dropout 0.5 gives the logits that it gives without dropout."""
     ids, state = ids_and_state(draw)
-    actual = oracle.student_model(student, SIZES, state, dropout=0.5)(ids)
-    expected = oracle.logits(ids, state, SIZES)
-    expect_close(actual, expected, atol=1e-4, rtol=1e-4, what="the result in eval mode")
+    model = oracle.student_model(student, SIZES, state, dropout=0.5)
+    first, second, expected = model(ids), model(ids), oracle.logits(ids, state, SIZES)
+    misses = {} if first is None or bool((first == second).all()) else {oracle.AWAKE: first}
+    expect_close(first, expected, atol=1e-4, rtol=1e-4, misses=misses, what="the result in eval mode")
 
 
 @pytest.mark.task("m06.1")
@@ -119,6 +122,7 @@ def test_every_part_can_learn(student, draw):
     for name, expected in oracle.gradients(ids, state, SIZES, mix).items():
         if name != "wte.weight":
             expect(name in found, f"{name} is no parameter.", mistake=oracle.NOT_SEEN)
+            expect(found[name] is not None, f"{name} has no gradient.", mistake=oracle.CUT)
             # Sums of thousands of products, of which many cancel: rounding is measured on the largest.
             atol = min(1e-4 * float(expected.abs().max()), 0.009 * float(expected.abs().median()))
             misses = {oracle.CUT: torch.zeros_like(expected)}
@@ -141,7 +145,7 @@ def test_gpt2_small_has_its_number_of_parameters(student):
     """GPT(GPTConfig()), made without data on the meta device, has 124,439,808 parameters."""
     model = student.plant(m06_probes).on_meta(student.GPT, student.GPTConfig())
     small = {"vocab_size": 50257, "context_length": 1024, "d_model": 768, "n_layers": 12, "d_ff": 3072}
-    misses = oracle.count_misses(small) | {"data_ptr() is 0 for every tensor on the meta device": 50257 * 768}
+    misses = oracle.count_misses(small)
     expect_equal(student.count_parameters(model), 124_439_808, misses=misses, what="the number of parameters")
 
 
@@ -171,7 +175,7 @@ def test_a_change_at_one_end_shows_at_the_other(student, draw, name):
         )
     }
     expected = oracle.logits(ids, after, SIZES)
-    expect_close(model(ids), expected, atol=1e-4, rtol=1e-4, misses=misses, what="the logits after the change")
+    expect_close(model(ids), expected, atol=1e-4, rtol=1e-4, misses=misses, what="the result after the change")
 
 
 @pytest.mark.task("m06.2")
@@ -276,7 +280,7 @@ def test_when_nothing_counts_the_loss_is_zero(student, draw):
 
 @pytest.mark.task("m06.4")
 def test_the_gradient_leads_to_the_targets(student, draw):
-    """The gradient of the logits is softmax minus target, divided by how many count, and 0 where a target is ignored."""
+    """The gradient of a logit is its softmax less the target, over the count, and 0 where the target is ignored."""
     scores, targets = draw.normal(4, 7, 13), draw.integers(0, 13, 4, 7)
     targets[1, :4] = -100
     leaf = scores.double().requires_grad_(True)
@@ -309,7 +313,7 @@ def test_slices_of_logits_and_targets_will_do(student, draw):
 @pytest.mark.task("m06.5")
 @pytest.mark.parametrize("layout", ["plain", "prefixed", "masks", "prefixed_masks_head", "head", "float16"])
 def test_every_tensor_finds_its_place(student, draw, layout):
-    """With and without `transformer.`, mask buffers and lm_head.weight, every tensor arrives, turned where it must be."""
+    """With and without `transformer.`, masks and lm_head.weight, every tensor arrives, turned where it must be."""
     state, before, probes = *(oracle.random_state(draw, SIZES) for _ in range(2)), student.plant(m06_probes)
     state = {key: value.half().float() for key, value in state.items()}
     model = oracle.student_model(student, SIZES, before)
@@ -334,7 +338,7 @@ def test_a_missing_tensor_is_named(student, draw, layout):
     for key in ("wpe.weight", "ln_f.bias", "h.1.attn.c_attn.bias", "h.0.mlp.c_proj.weight"):
         rest = {name: value for name, value in state.items() if name != key}
         broken = oracle.checkpoint(rest, SIZES, layout)
-        expect_raises("ValueError", student.load_gpt2, model, broken, mentions=(key,))
+        oracle.expect_refused(student, model, broken, key, "is missing")
 
 
 @pytest.mark.task("m06.5")
@@ -344,7 +348,7 @@ def test_a_tensor_too_many_is_named(student, draw, layout):
     state, model = oracle.random_state(draw, SIZES), student.GPT(student.GPTConfig(**SIZES))
     for key in ("h.2.ln_1.weight", "h.0.attn.q_attn.bias", "h.1.attn.rotary.inv_freq", "score.weight"):
         broken = oracle.checkpoint(state | {key: torch.ones(12)}, SIZES, layout)
-        expect_raises("ValueError", student.load_gpt2, model, broken, mentions=(key,))
+        oracle.expect_refused(student, model, broken, key, "is one too many")
 
 
 @pytest.mark.task("m06.5")
@@ -355,7 +359,7 @@ def test_a_tensor_of_another_shape_is_named(student, draw):
     shapes = {"ln_f.weight": (1,), "wpe.weight": (13, 12), "h.1.mlp.c_fc.weight": (20, 12), "wte.weight": (96, 12)}
     for key, shape in shapes.items():
         broken = plain | {key: draw.normal(*shape)}
-        expect_raises("ValueError", student.load_gpt2, model, broken, mentions=(key,))
+        oracle.expect_refused(student, model, broken, key, "has another shape")
 
 
 @pytest.mark.task("m06.5")
@@ -364,7 +368,7 @@ def test_a_head_of_its_own_is_refused(student, draw):
     state, model = oracle.random_state(draw, SIZES), student.GPT(student.GPTConfig(**SIZES))
     broken = oracle.checkpoint(state, SIZES, "prefixed_masks_head")
     broken["lm_head.weight"][draw.random.randrange(97), 5] += 0.25
-    expect_raises("ValueError", student.load_gpt2, model, broken, mentions=("lm_head.weight",))
+    oracle.expect_refused(student, model, broken, "lm_head.weight", "differs from wte.weight")
 
 
 @pytest.mark.task("m06.5")
@@ -397,7 +401,7 @@ def test_loading_keeps_the_tensor_shared(student, draw, layout):
     after = state | {"wte.weight": changed}
     misses = {oracle.UNTIED_BY_LOADING: lambda: oracle.logits(ids, after, SIZES, head=old)}
     expected = oracle.logits(ids, after, SIZES)
-    expect_close(model(ids), expected, atol=1e-4, rtol=1e-4, misses=misses, what="the logits after the change")
+    expect_close(model(ids), expected, atol=1e-4, rtol=1e-4, misses=misses, what="the result after the change")
 
 
 @pytest.mark.task("m06.5")

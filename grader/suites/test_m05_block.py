@@ -65,7 +65,8 @@ def expect_gradients(student, layer, reference, x, state, weights):
     actual = [found["args"][0], *(found["parameters"].get(name) for name in names)]
     for name, mine, right in zip(["the input", *names], actual, expected, strict=True):
         misses = {oracle.CUT: torch.zeros_like(right)}
-        expect_close(mine, right, atol=FLOAT32_LAYER, rtol=1e-5, misses=misses, what=f"the gradient of {name}")
+        atol = max(FLOAT32_LAYER, oracle.thousandth(right))  # sums over tokens: rounding grows with what is summed
+        expect_close(mine, right, atol=atol, rtol=1e-4, misses=misses, what=f"the gradient of {name}")
 
 
 def expect_untouched(student, function, x):

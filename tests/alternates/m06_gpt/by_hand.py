@@ -85,7 +85,7 @@ def next_token_loss(logits: Tensor, targets: Tensor, ignore_index: int = -100) -
 def load_gpt2(model: GPT, state: dict) -> None:
     left = dict(state)
     for key in list(left):
-        if key.endswith(".attn.bias") or key.endswith(".attn.masked_bias"):
+        if key.endswith((".attn.bias", ".attn.masked_bias")):
             left.pop(key)
     prefix = "transformer." if any(key.startswith("transformer.") for key in left) else ""
     jobs = []

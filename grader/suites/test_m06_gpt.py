@@ -21,7 +21,7 @@ from grader.suites import m06_probes
 
 SIZES = oracle.SIZES
 STARTING = SIZES | {"vocab_size": 211, "context_length": 64, "d_model": 96, "d_ff": 160}
-LARGE = pytest.mark.limits(memory_mb=4096, file_mb=1024, seconds=60)  # GPT-2 small fits; gpt2-nano needs a second
+LARGE = pytest.mark.limits(memory_mb=4096, file_mb=1024, seconds=120)  # GPT-2 small fits; gpt2-nano needs a second
 
 
 def ids_and_state(draw, sizes=SIZES, seq=7):
@@ -251,8 +251,11 @@ def test_two_tokens_as_in_the_docstring(student):
 
 
 @pytest.mark.task("m06.4")
-@pytest.mark.parametrize("ignored", [None, -100, 5], ids=["none_ignored", "default_ignored", "id_5_ignored"])
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["float32", "float64"])
+@pytest.mark.parametrize(
+    ("ignored", "dtype"),
+    [(None, torch.float64), (-100, torch.float32), (5, torch.float32)],
+    ids=["none_ignored_float64", "default_ignored", "id_5_ignored"],
+)
 def test_the_loss_is_the_mean_over_targets_that_count(student, draw, ignored, dtype):
     """All targets but the ignored ones weigh the same, however they are spread over the rows."""
     scores, targets = draw.normal(4, 7, 13, scale=2.0, dtype=dtype), draw.integers(0, 13, 4, 7)
@@ -329,23 +332,21 @@ def test_every_tensor_finds_its_place(student, draw, layout):
 
 
 @pytest.mark.task("m06.5")
-@pytest.mark.parametrize("layout", ["plain", "prefixed_masks_head"])
-def test_a_missing_tensor_is_named(student, draw, layout):
+def test_a_missing_tensor_is_named(student, draw):
     """A checkpoint that lacks a tensor raises ValueError with its key in its text."""
     state, model = oracle.random_state(draw, SIZES), student.GPT(student.GPTConfig(**SIZES))
     for key in ("wpe.weight", "ln_f.bias", "h.1.attn.c_attn.bias", "h.0.mlp.c_proj.weight"):
         rest = {name: value for name, value in state.items() if name != key}
-        broken = oracle.checkpoint(rest, SIZES, layout)
+        broken = oracle.checkpoint(rest, SIZES, "prefixed_masks_head")
         oracle.expect_refused(student, model, broken, key, "is missing")
 
 
 @pytest.mark.task("m06.5")
-@pytest.mark.parametrize("layout", ["plain", "prefixed"])
-def test_a_tensor_too_many_is_named(student, draw, layout):
+def test_a_tensor_too_many_is_named(student, draw):
     """A checkpoint with a tensor that the model lacks raises ValueError with its key in its text."""
     state, model = oracle.random_state(draw, SIZES), student.GPT(student.GPTConfig(**SIZES))
     for key in ("h.2.ln_1.weight", "h.0.attn.q_attn.bias", "h.1.attn.rotary.inv_freq", "score.weight"):
-        broken = oracle.checkpoint(state | {key: torch.ones(12)}, SIZES, layout)
+        broken = oracle.checkpoint(state | {key: torch.ones(12)}, SIZES, "prefixed")
         oracle.expect_refused(student, model, broken, key, "is one too many")
 
 

@@ -1,5 +1,6 @@
 """The fixtures are what their manifest says, what their code builds, and what the course needs of them."""
 
+import math
 import re
 import shutil
 import subprocess
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import fixtures
-from fixtures import manifest, stories, unicode_text, vocabulary
+from fixtures import instructions, manifest, messages, stories, unicode_text, vocabulary
 
 NANO_LOSS_BOUND = 0.50  # nats per token; the committed model has 0.46, an untrained one 11
 # Unicode's general categories, all but Cs (half of a surrogate pair, which no UTF-8 text can hold).
@@ -91,6 +92,17 @@ def test_the_readme_describes_every_fixture() -> None:
     assert [entry.path for entry in manifest.read() if entry.path not in readme] == []
     assert last_row.split(",")[-1] in readme
     assert sample.split("] ")[1] in readme
+
+
+def test_the_readme_shows_pairs_and_messages_that_are_there() -> None:
+    """The JSON lines in fixtures/README.md are lines of the corpora."""
+    readme = (fixtures.FOLDER / "README.md").read_text(encoding="utf-8")
+    files = (fixtures.INSTRUCTIONS_TRAIN, fixtures.INSTRUCTIONS_HELDOUT, fixtures.MESSAGES_TRAIN)
+    lines = {line for file in files for line in file.read_text(encoding="utf-8").splitlines()}
+    shown = [line for line in readme.splitlines() if line.startswith("{")]
+
+    assert len(shown) == 5
+    assert set(shown) <= lines
 
 
 # The build command
@@ -216,6 +228,151 @@ def test_the_same_hero_goes_through_a_story(story_text: str) -> None:
 
         assert names[hero] >= 2, story
         assert len(names) <= 2, story
+
+
+# The instructions
+
+
+@pytest.fixture(scope="module")
+def pairs() -> tuple[list[instructions.Pair], list[instructions.Pair]]:
+    """Return the instruction pairs for training and those held out."""
+    return (
+        instructions.split(fixtures.INSTRUCTIONS_TRAIN.read_bytes()),
+        instructions.split(fixtures.INSTRUCTIONS_HELDOUT.read_bytes()),
+    )
+
+
+def the_answer(pair: instructions.Pair) -> str | None:
+    """Work a pair's answer out from its words, or return None where that takes a reader."""
+    listed = pair.input.split(", ")
+    match pair.instruction.lower():
+        case text if found := re.search(r"from (\d+) to (\d+)", text):
+            return " ".join(str(number) for number in range(int(found[1]), int(found[2]) + 1))
+        case text if "larger" in text or "smaller" in text:
+            numbers = [int(number) for number in re.findall(r"\d+", pair.input)]
+            return str(max(numbers) if "larger" in text else min(numbers))
+        case text if "backwards" in text:
+            return pair.input[::-1]
+        case text if "reverse" in text or "from its last word" in text:
+            return " ".join(pair.input.split()[::-1])
+        case text if "alphabet" in text:
+            return ", ".join(sorted(listed))
+        case text if "how many" in text or "count the things" in text:
+            return str(len(listed))
+        case text if "first word" in text:
+            return listed[0]
+        case text if "last word" in text:
+            return listed[-1]
+    return None
+
+
+def test_the_instructions_come_out_byte_for_byte() -> None:
+    """The grammar and its seed write the same pairs again, and another seed writes others."""
+    for path, data in instructions.make().items():
+        assert (fixtures.FOLDER / path).read_bytes() == data, path
+    assert instructions.write_pairs(1) != instructions.write_pairs(2)
+
+
+def test_no_held_out_instruction_was_trained_on(pairs) -> None:
+    """No question is asked twice, and no input has the same answer twice, in whatever words it is asked for."""
+    train, heldout = pairs
+    together = train + heldout
+
+    assert (len(train), len(heldout)) == tuple(map(sum, zip(*instructions.TASKS.values(), strict=True)))
+    assert len({(pair.instruction, pair.input) for pair in together}) == len(together)
+    assert len({(pair.input, pair.output) for pair in together}) == len(together)
+
+
+def test_the_answers_are_right(pairs) -> None:
+    """Where an answer follows from the words, it is the one that stands there; elsewhere it is made of the input."""
+    together = [*pairs[0], *pairs[1]]
+    computed = [pair for pair in together if the_answer(pair) is not None]
+
+    assert [pair for pair in computed if pair.output != the_answer(pair)] == []
+    assert 500 < len(computed) < len(together)
+    grammatical = {"it", "was", "had", "he", "she", "went", "to", "the", "met", "they", "at"}
+    for pair in together:
+        if the_answer(pair) is None:
+            asked = set(re.findall(r"\w+", f"{pair.instruction} {pair.input}".lower()))
+            assert set(re.findall(r"\w+", pair.output.lower())) - grammatical <= asked, pair
+
+
+def test_the_instructions_are_clean(pairs) -> None:
+    """Nothing of the templates is left over, articles are right, and a pair is short enough for the nano's context."""
+    for pair in [*pairs[0], *pairs[1]]:
+        text = f"{pair.instruction}\n{pair.input}\n{pair.output}"
+        assert re.findall(r"[{}\[\]|()]|  |\b[Aa] [aeiou]|\b[Aa]n (?!honest)[^aeiou]", text) == [], pair
+        assert pair.instruction and pair.output, pair
+        assert len(text.split()) < 90, pair
+
+
+# The messages
+
+
+@pytest.fixture(scope="module")
+def letters() -> tuple[list[messages.Message], list[messages.Message]]:
+    """Return the messages for training and those held out."""
+    return (
+        messages.split(fixtures.MESSAGES_TRAIN.read_bytes()),
+        messages.split(fixtures.MESSAGES_HELDOUT.read_bytes()),
+    )
+
+
+def with_word(letters: list[messages.Message], label: str) -> Counter[str]:
+    """Count in how many messages of a label each word occurs."""
+    return Counter(word for text, found in letters if found == label for word in set(WORD.findall(text.lower())))
+
+
+def test_the_messages_come_out_byte_for_byte() -> None:
+    """The grammar and its seed write the same messages again, and another seed writes others."""
+    for path, data in messages.make().items():
+        assert (fixtures.FOLDER / path).read_bytes() == data, path
+    assert messages.write_messages(1) != messages.write_messages(2)
+
+
+def test_the_messages_are_balanced_and_told_once(letters) -> None:
+    """Half of each part is spam, and no text occurs twice, whatever its label."""
+    for part, of_each in zip(letters, (messages.TRAIN_OF_EACH, messages.HELDOUT_OF_EACH), strict=True):
+        assert Counter(message.label for message in part) == {"spam": of_each, "ordinary": of_each}
+    texts = [message.text for part in letters for message in part]
+    assert len(set(texts)) == len(texts)
+
+
+def test_neither_a_word_nor_the_length_tells_spam(letters) -> None:
+    """The best rule with one word, and the best with the length, is wrong about more than three in ten."""
+    together = [*letters[0], *letters[1]]
+    spam, ordinary, half = with_word(together, "spam"), with_word(together, "ordinary"), len(together) // 2
+    lengths = sorted((len(message.text), message.label == "spam") for message in together)
+
+    by_word = max(half + abs(spam[word] - ordinary[word]) for word in spam | ordinary)
+    by_length = max(
+        half + abs(sum(is_spam for _, is_spam in lengths[:cut]) - sum(not is_spam for _, is_spam in lengths[:cut]))
+        for cut in range(len(lengths))
+    )
+
+    assert by_word < 0.70 * len(together)
+    assert by_length < 0.70 * len(together)
+
+
+def test_spam_can_be_told_by_weighing_all_words(letters) -> None:
+    """A naive Bayes classifier of the training messages is right about most of those held out, but not about all."""
+    train, heldout = letters
+    spam, ordinary = with_word(train, "spam"), with_word(train, "ordinary")
+    odds = {word: math.log((spam[word] + 1) / (ordinary[word] + 1)) for word in spam | ordinary}
+
+    right = sum(
+        (sum(odds.get(word, 0.0) for word in set(WORD.findall(text.lower()))) > 0) == (label == "spam")
+        for text, label in heldout
+    )
+
+    assert 0.8 * len(heldout) < right < len(heldout)
+
+
+def test_the_messages_are_clean(letters) -> None:
+    """Nothing of the templates is left over, articles are right, and sentences start with a capital."""
+    for text, _ in [*letters[0], *letters[1]]:
+        assert re.findall(r"[{}\[\]|()]|  | [.,!?]|[.!?] [a-z]|\b[Aa] [aeiou]|\b[Aa]n [^aeiou]", text) == [], text
+        assert text[0].isupper(), text
 
 
 # The Unicode text

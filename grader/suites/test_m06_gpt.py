@@ -39,7 +39,7 @@ def expect_state(actual, expected, what, misses=None):
     """Compare all weights of a model exactly; `misses` maps mistakes to other weights."""
     for key in expected:
         wrong = {words: state[key] for words, state in (misses or {}).items()}
-        expect_close(actual.get(key), expected[key], atol=0.0, misses=wrong, what=f"{key} {what}")
+        expect_close(actual.get(key), expected[key], atol=0.0, misses=wrong, what=f"the value of {key} {what}")
 
 
 @pytest.mark.task("m06.1")

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import builtins
-import contextlib
 import functools
 import json
 import os
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import fixtures
 
 from .errors import UsageProblem
+
+if TYPE_CHECKING:
+    from .student import Student
 
 FIXTURES = fixtures.FOLDER
 
@@ -67,8 +68,6 @@ class Weights:
         self.name = name
         self.folder = find_checkpoint(name)
         self.config: dict[str, Any] = read_config(self.folder)
-        # Importing transformers takes seconds that are not the student's; a run puts its worker's clock here.
-        self.off_the_clock: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext
 
     def check(self) -> None:
         """Read the tensors now, so that a broken file is reported before anything is graded."""
@@ -117,10 +116,20 @@ class Weights:
             state["wte.weight"] = state["wte.weight"][tokens]
         return state
 
+    def inside(self, student: Student) -> Any:
+        """Return a handle to a dict of all tensors that stays in the worker, as the file names and lays them out.
+
+        It can be passed to the student's functions like a dict that was sent; float16 has become float32.
+        """
+        from .probes import checkpoint
+
+        file = self.folder / "model.safetensors"
+        path = student.large_file(file) or student.file(file.name, file.read_bytes())
+        return student.plant(checkpoint).read(path)
+
     def model(self) -> Any:
         """Return transformers' own GPT2LMHeadModel with these weights, in float32 and eval mode."""
-        with self.off_the_clock():
-            return self._model
+        return self._model
 
     @functools.cached_property
     def _model(self) -> Any:

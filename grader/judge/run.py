@@ -196,10 +196,8 @@ class Run:
                 conversation.request("load", **self.load_request(check.milestone), dice=dice)
                 worker.loaded = True
                 conversation.answered = False
-            self.weights.off_the_clock = worker.clock_stopped
             yield Student(worker, check.milestone.id)
         finally:
-            self.weights.off_the_clock = contextlib.nullcontext
             check.answered = conversation.answered
             check.evidence = set(compare.evidence)
             with contextlib.suppress(Exception):  # a claim that can only withhold points; a dead worker has none

@@ -41,10 +41,6 @@ class InlineWorker:
     def set_deadline(self, seconds: float | None) -> None:
         """Inline there is no deadline: a debugger may take its time."""
 
-    def clock_stopped(self) -> contextlib.AbstractContextManager[None]:
-        """Inline there is no clock to stop."""
-        return contextlib.nullcontext()
-
     def memory_mb(self) -> float:
         """Return by how much this process has grown."""
         return max(0.0, self._memory() - self._start_memory)

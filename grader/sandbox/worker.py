@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from .conversation import Answer, Conversation, Message
@@ -50,15 +49,6 @@ class Worker:
     def set_deadline(self, seconds: float | None) -> None:
         """Let the student's code take this many seconds in all from now on; None: as long as it likes."""
         self.warden.allow(seconds)
-
-    @contextlib.contextmanager
-    def clock_stopped(self) -> Iterator[None]:
-        """Take what the judge does within off the student's time: importing a reference library, say."""
-        self.warden.run_clock(False)
-        try:
-            yield
-        finally:
-            self.warden.run_clock(True)
 
     def memory_mb(self) -> float:
         """Return by how much the worker has grown, as seen from outside."""

@@ -354,8 +354,7 @@ class Story:
     """A checkpoint (its first four layers) that knows the tokens of some stories alone, shuffled by the run's seed."""
 
     def __init__(self, draw: Any, weights: Any, data: Any, layers: int = 4) -> None:
-        with weights.off_the_clock():
-            ids = torch.tensor(data.tiktoken().encode_ordinary(data.text("stories_heldout.txt")[:4000]))
+        ids = torch.tensor(data.tiktoken().encode_ordinary(data.text("stories_heldout.txt")[:4000]))
         kinds = ids.unique()
         self.tokens = kinds[draw.permutation(len(kinds))]
         self.ids = (ids[:, None] == self.tokens).int().argmax(1)
@@ -366,25 +365,23 @@ class Story:
             for name, value in weights.linear_state(self.tokens).items()
             if not name.startswith("h.") or int(name.split(".")[1]) < n_layers
         }
-        self._weights = weights
 
     def hugging_face(self, prompt: Tensor, steps: int, stop: int) -> Tensor:
         """Return the greedy text that transformers' own model of this size writes with these weights."""
-        with self._weights.off_the_clock():
-            from transformers import GPT2Config, GPT2LMHeadModel
+        from transformers import GPT2Config, GPT2LMHeadModel
 
-            sizes = self.sizes
-            config = GPT2Config(
-                vocab_size=sizes["vocab_size"],
-                n_positions=sizes["context_length"],
-                n_embd=sizes["d_model"],
-                n_layer=sizes["n_layers"],
-                n_head=sizes["n_heads"],
-                bos_token_id=None,
-                eos_token_id=None,
-            )
-            model = GPT2LMHeadModel(config)
-            return self._written(model, prompt, steps, stop)
+        sizes = self.sizes
+        config = GPT2Config(
+            vocab_size=sizes["vocab_size"],
+            n_positions=sizes["context_length"],
+            n_embd=sizes["d_model"],
+            n_layer=sizes["n_layers"],
+            n_head=sizes["n_heads"],
+            bos_token_id=None,
+            eos_token_id=None,
+        )
+        model = GPT2LMHeadModel(config)
+        return self._written(model, prompt, steps, stop)
 
     @torch.no_grad()
     def _written(self, model: Any, prompt: Tensor, steps: int, stop: int) -> Tensor:

@@ -38,12 +38,14 @@ def picture(run: Run, path: Path) -> None:
     figure = Figure(figsize=(8, 4.5), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots()
-    axes.plot(*zip(*run.losses, strict=True), linewidth=1, alpha=0.6, label="training batch")
+    if run.losses:
+        axes.plot(*zip(*run.losses, strict=True), linewidth=1, alpha=0.6, label="training batch")
+        axes.legend()
     if run.heldout:
         axes.plot(*zip(*run.heldout, strict=True), marker="o", markersize=4, label="held-out stories")
+        axes.legend()
     axes.set_xlabel("step")
     axes.set_ylabel("loss (nats per token)")
     axes.set_title("What the model has learned")
     axes.grid(alpha=0.3)
-    axes.legend()
     figure.savefig(path, dpi=120)

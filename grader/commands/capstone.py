@@ -15,6 +15,7 @@ from grader import syllabus
 from grader.capstone import keepsake
 from grader.capstone.parts import NEEDED, lacking
 from grader.cli import NOT_PASSED, PASSED, USAGE, submission_folder
+from grader.judge.errors import UsageProblem
 from grader.practice import check_device
 from grader.sandbox import levels
 from grader.sandbox.errors import StudentError, WorkerLost
@@ -23,8 +24,9 @@ from grader.submission import Submission, collect
 
 LAST = "m08_training"
 SIZES = {"context_length": 128, "d_model": 128, "n_layers": 4, "n_heads": 4}
-VOCABULARY, BATCH, PEAK = 1024, 16, 2e-3
-TOKENIZER_TEXT = 300_000  # characters that the tokenizer learns from
+VOCABULARY, BATCH, PEAK = 2048, 16, 3e-3
+TOKENIZER_TEXT = 500_000  # characters that the tokenizer learns from
+STORIES = 10_000_000  # characters at most that the model learns from
 PROMPTS = ("There once was a", "Once upon a time, there was a", "One morning,")
 
 
@@ -39,6 +41,8 @@ def run(options: argparse.Namespace) -> int:
     submission = collect(submission_folder(options), course)
     if missing := lacking(submission, course):
         return say_missing(console, missing)
+    if reason := unwritable(folder):
+        raise UsageProblem(f"{folder} cannot be used for what is kept ({reason}); name another folder with --out.")
     notes: list[str] = []
     workers = levels.choose(options.isolation, options.device, notes.append)
     try:
@@ -49,6 +53,15 @@ def run(options: argparse.Namespace) -> int:
         return Capstone(console, options, submission, workers).run(folder)
     finally:
         workers.close()
+
+
+def unwritable(folder: Path) -> str:
+    """Make the folder; return why it cannot be written, or nothing."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        return (error.strerror or str(error)).lower()
+    return "" if os.access(folder, os.W_OK) else "it may not be written"
 
 
 def say_missing(console: Any, missing: list[str]) -> int:
@@ -99,10 +112,8 @@ class Capstone:
         from grader.capstone import driver
         from grader.judge.student import Student
 
-        texts = {
-            "train": fixtures.STORIES_TRAIN.read_text("utf-8"),
-            "heldout": fixtures.STORIES_HELDOUT.read_text("utf-8"),
-        }
+        paths = {"train": fixtures.STORIES_TRAIN, "heldout": fixtures.STORIES_HELDOUT}
+        texts = {name: path.read_text("utf-8")[:STORIES] for name, path in paths.items()}
         sources = {f"{name}.py": self._submission.sources[name] for name in NEEDED}
         worker.conversation.request("load", sources=sources, module=LAST, trace=[], blocked=[])
         student = Student(worker, LAST)
@@ -117,7 +128,7 @@ class Capstone:
         self._tell(f"{size:,} parameters")
         self._train(parts, student)
         for seed, prompt in enumerate(PROMPTS):
-            story = parts.write_story(prompt, 0.7, 40, seed)
+            story = parts.write_story(prompt, 0.6, 40, seed)
             self._run.stories.append(str(story).strip())
 
     def _train(self, parts: Any, student: Any) -> None:
@@ -164,7 +175,7 @@ class Capstone:
         return result
 
     def _tell(self, text: str) -> None:
-        self._console.print(text)
+        self._console.print(text, soft_wrap=True)
         self._console.file.flush()
 
     def _keep(self, folder: Path) -> int:
@@ -213,7 +224,8 @@ def sparkline(values: list[float], width: int = 24) -> str:
     """Return the values as a line of little bars, each the mean of its share of them."""
     blocks = "▁▂▃▄▅▆▇█"
     values = [value for value in values if math.isfinite(value)]
-    pieces = [values[len(values) * i // width : len(values) * (i + 1) // width] for i in range(min(width, len(values)))]
-    means = [sum(piece) / len(piece) for piece in pieces if piece]
+    bars = min(width, len(values))
+    pieces = [values[len(values) * i // bars : len(values) * (i + 1) // bars] for i in range(bars)]
+    means = [sum(piece) / len(piece) for piece in pieces]
     low, high = min(means, default=0.0), max(means, default=0.0)
     return "".join(blocks[int(7 * (mean - low) / (high - low or 1))] for mean in means)

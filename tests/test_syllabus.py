@@ -55,7 +55,7 @@ def test_a_milestone_has_all_its_files(milestone):
 @pytest.mark.parametrize(
     ("folder", "patterns"),
     [
-        ("exercises", ["{id}.py", "{id}.md"]),
+        ("exercises", ["{id}.py", "{id}.md", "README.md"]),
         ("solutions", ["{id}.py"]),
         (
             "grader/suites",

@@ -31,8 +31,8 @@ def lora(
     bias: Tensor | None,
     down: Tensor,
     up: Tensor,
-    scale: float,
     *,
+    scale: float,
     base: bool = True,
 ) -> Tensor:
     """Return weight @ x + bias + scale * up @ down @ x in float64, in x's dtype."""
@@ -43,12 +43,12 @@ def lora(
     return mixed.to(x.dtype)
 
 
-def lora_misses(x: Tensor, weight: Tensor, bias: Tensor | None, down: Tensor, up: Tensor, alpha: float) -> Misses:
+def lora_misses(x: Tensor, weight: Tensor, bias: Tensor | None, down: Tensor, up: Tensor, *, alpha: float) -> Misses:
     """Compute what the classic mistakes give for the same layer."""
     rank = down.shape[0]
 
     def wrong(scale: float = alpha / rank, bias: Tensor | None = bias, **options: Any) -> Callable[[], Tensor]:
-        return lambda: lora(x, weight, bias, down, up, scale, **options)
+        return lambda: lora(x, weight, bias, down, up, scale=scale, **options)
 
     misses = {
         "the adapter's part is scaled by alpha alone, not by alpha / rank": wrong(alpha),
@@ -67,10 +67,10 @@ def lora_misses(x: Tensor, weight: Tensor, bias: Tensor | None, down: Tensor, up
     return misses
 
 
-def gradients(args: list[Tensor], bias: Tensor, scale: float, weights: Tensor) -> list[Tensor]:
+def gradients(args: list[Tensor], bias: Tensor | None, scale: float, weights: Tensor) -> list[Tensor]:
     """Differentiate (lora(...) * weights).sum() by x, A and B in float64; `args` are x, weight, A and B."""
     x, weight, down, up = (arg.double().requires_grad_(True) for arg in args)
-    total = (lora(x, weight, bias, down, up, scale) * weights).sum()
+    total = (lora(x, weight, bias, down, up, scale=scale) * weights).sum()
     return [grad.float() for grad in torch.autograd.grad(total, [x, down, up])]
 
 
@@ -102,7 +102,7 @@ def zoo_state(draw: Any) -> dict[str, Tensor]:
 
 def adapters(draw: Any, state: dict[str, Tensor], names: list[str], rank: int) -> dict[str, Tensor]:
     """Draw an adapter for each of these layers."""
-    found = {}
+    found: dict[str, Tensor] = {}
     for name in names:
         d_out, d_in = state[f"{name}.weight"].shape
         found |= {f"{name}.lora_A": draw.normal(rank, d_in, scale=0.4)}
@@ -168,7 +168,7 @@ class Logbook:
 
 def adapter_shapes(state: dict[str, Tensor]) -> dict[str, tuple[int, int]]:
     """Return the shape of each tensor that fine-tuning must leave behind."""
-    shapes = {}
+    shapes: dict[str, tuple[int, int]] = {}
     for key, value in state.items():
         name = key.removesuffix(".weight")
         if name.endswith(tuple(f".{target}" for target in TARGETS)):

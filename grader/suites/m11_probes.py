@@ -107,11 +107,10 @@ def trainable(model):
 
 def descend(model, x, wanted, rate=0.1):
     """Take one step of gradient descent on the squared error, with weight decay; return the state."""
-    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    if parameters:
-        optimizer = torch.optim.SGD(parameters, rate, weight_decay=0.1)
-        ((model(x) - wanted) ** 2).sum().backward()
-        optimizer.step()
+    ((model(x) - wanted) ** 2).sum().backward()
+    for parameter in model.parameters():
+        if parameter.grad is not None:
+            parameter.data -= rate * (parameter.grad + 0.1 * parameter.data)
     return state(model)
 
 
@@ -133,9 +132,10 @@ def finetune(student, model, targets, windows, rank, alpha, lr):
     student["freeze_base"](model)
     names = trainable(model)
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    optimizer = torch.optim.Adam(parameters, lr=lr) if parameters else None
+    spare = torch.zeros(1, requires_grad=True)  # where nothing can be trained, nothing moves
+    optimizer = torch.optim.Adam([*parameters, spare], lr=lr)
     model.train()
-    for rows in windows if optimizer else ():
+    for rows in windows if parameters else ():
         loss = F.cross_entropy(model(rows[:, :-1]).flatten(0, 1), rows[:, 1:].flatten())
         optimizer.zero_grad()
         loss.backward()

@@ -119,30 +119,32 @@ def test_a_is_drawn_and_b_is_zero(student, draw):
     expect(0.25 < spread < 4, said, mistake=mistake, evidence="value")
 
 
+def expect_gradients(student, layer, x, weights, parts, when):
+    """Compare the gradients by x, A and B with the reference."""
+    weight, bias, down, up = parts
+    found = student.probe.gradients(layer, [x], weights)
+    actual = [found["args"][0], *(found["parameters"].get(name) for name in ("lora_A", "lora_B"))]
+    expected = oracle.gradients([x, weight, down, up], bias, ALPHA / RANK, weights)
+    for name, value, wanted in zip(("x", "lora_A", "lora_B"), actual, expected, strict=True):
+        misses = {"the gradient is cut: detach(), .data or no_grad stands on the way": torch.zeros_like(wanted)}
+        atol = max(FLOAT32_LAYER, 1e-3 * float(wanted.abs().median()))
+        what = f"the gradient by {name} in {when}"
+        expect_close(value, wanted, atol=atol, rtol=1e-4, misses=misses, what=what)
+    return actual
+
+
 @pytest.mark.task("m11.1")
 def test_gradients_reach_both_matrices(student, draw):
     """Gradients by x, A and B are right; in a new layer B has one, so that training can begin."""
-    weight, bias, down, up = numbers(draw)
-    x, weights = draw.normal(4, 7), draw.normal(4, 9)
-    base = student.plant(probes).linear(weight, bias)
-    layer = student.LoRALinear(base, RANK, ALPHA)
-    for step in ("new", "trained"):
-        down = layer.lora_A if step == "new" else down
-        student.plant(probes).fill(layer, {"lora_A": down} if step == "new" else {"lora_A": down, "lora_B": up})
-        found = student.probe.gradients(layer, [x], weights)
-        by_name = found["parameters"]
-        now = torch.zeros(9, RANK) if step == "new" else up
-        expected = oracle.gradients([x, weight, down, now], bias, ALPHA / RANK, weights)
-        actual = [found["args"][0], by_name.get("lora_A"), by_name.get("lora_B")]
-        for name, value, wanted in zip(("x", "lora_A", "lora_B"), actual, expected, strict=True):
-            misses = {
-                "no gradient arrives: A and B must not both be zero, nor detached": lambda wanted=wanted: (
-                    torch.zeros_like(wanted)
-                )
-            }
-            atol = max(FLOAT32_LAYER, 1e-3 * float(wanted.abs().median()))
-            what = f"the gradient by {name} in a {step} layer"
-            expect_close(value, wanted, atol=atol, rtol=1e-4, misses=misses, what=what)
+    parts, x, weights = numbers(draw), draw.normal(4, 7), draw.normal(4, 9)
+    layer = student.plant(probes).layer(student.LoRALinear, *parts, ALPHA)
+    expect_gradients(student, layer, x, weights, parts, "a trained layer")
+    layer = student.LoRALinear(student.plant(probes).linear(*parts[:2]), RANK, ALPHA)
+    new = [*parts[:2], layer.lora_A, torch.zeros(9, RANK)]
+    expect_tensor(new[2], shape=(RANK, 7), dtype=torch.float32, what="lora_A")
+    *_, moving = expect_gradients(student, layer, x, weights, new, "a new layer")
+    mistake = "A and B are both zero: neither ever gets a gradient"
+    expect(bool(moving.any()), "In a new layer the gradient by lora_B is 0.", mistake=mistake, evidence="value")
 
 
 @pytest.mark.task("m11.1")
@@ -220,11 +222,13 @@ def test_a_merged_layer_gives_what_it_gave(student, draw):
     """Merged or not, the outputs are the same, and equal to base's alone once merged."""
     parts, x = numbers(draw), draw.normal(2, 5, 7)
     layer = student.plant(probes).layer(student.LoRALinear, *parts, ALPHA, 0.5)
-    layer.merge()
-    expect_output(layer, x, parts, what="the result, merged, with dropout set,")
-    expect_output(layer.base, x, parts, what="base's own result, merged,")
     layer.eval()
-    expect_output(layer, x, parts, what="the result, merged, in eval mode,")
+    layer.merge()
+    expect_output(layer, x, parts, what="the result, merged,")
+    expect_output(layer.base, x, parts, what="base's own result, merged,")
+    layer.train()
+    expect_output(layer, x, parts, what="the result, merged, in training mode with dropout,")
+    layer.eval()
     layer.unmerge()
     expect_output(layer, x, parts, what="the result, unmerged again,")
 
@@ -307,7 +311,11 @@ def test_a_second_call_wraps_nothing_twice(student, draw):
     """Layers that have an adapter keep it, base and all; a second call replaces and names the new ones alone."""
     _, made, _ = zoo(student, draw, ["proj"])
     before = student.plant(probes).state(made)
-    misses = {"layers that have an adapter get another one around or inside it": CASES["ends alike"][1]}
+    names = CASES["ends alike"][1]
+    misses = {
+        "layers that have an adapter get another one around it": names,
+        "a LoRALinear's own base is an nn.Linear too, and is wrapped again": [f"{name}.base" for name in names],
+    }
     expect_equal(student.inject_lora(made, ["proj"], RANK, ALPHA), [], misses=misses, what="the second call's list")
     after = student.plant(probes).state(made)
     mistake = "a LoRALinear's own base is an nn.Linear too, and is wrapped again"

@@ -78,11 +78,11 @@ def anatomy(make, base, rank):
 
 
 def merging(made):
-    """Merge; say whether base's weight is still the same trainable parameter, with no graph behind it."""
-    before = made.base.weight
+    """Merge; say whether base's weight is still the same parameter, as trainable as before, with no graph behind it."""
+    before, trainable = made.base.weight, made.base.weight.requires_grad
     made.merge()
     after = made.base.weight
-    return {"same": after is before, "leaf": after.is_leaf, "trainable": after.requires_grad}
+    return {"same": after is before, "plain": after.is_leaf and after.requires_grad == trainable}
 
 
 def state(model):

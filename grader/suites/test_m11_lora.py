@@ -114,9 +114,9 @@ def test_a_is_drawn_and_b_is_zero(student, draw):
         evidence="value",
     )
     spread = float(first.square().mean().sqrt()) * 400**0.5
-    mistake = "lora_A is not scaled: the spread of A x then grows with the root of d_in" if spread > 4 else None
+    mistake = "lora_A is not scaled: the spread of A x then grows with the root of d_in" if spread > 2 else None
     said = f"With d_in = 400 lora_A has a spread of {spread / 20:.3g}; expected about {1 / 20:.3g}."
-    expect(0.25 < spread < 4, said, mistake=mistake, evidence="value")
+    expect(0.25 < spread < 2, said, mistake=mistake, evidence="value")
 
 
 def expect_gradients(student, layer, x, weights, parts, when):
@@ -214,7 +214,7 @@ def test_merging_adds_the_product_to_the_weight(student, draw):
     for name, value, wanted in zip(("A", "B"), (layer.lora_A, layer.lora_B), parts[2:], strict=True):
         expect_close(value, wanted, atol=FLOAT64, what=f"lora_{name} after merge")
     expect(found["same"] is True, "After merge base.weight is another parameter: an optimizer would hold the old one.")
-    expect(found["leaf"] and found["trainable"], "After merge base.weight is no trainable leaf: it hangs on a graph.")
+    expect(found["plain"], "merge makes base.weight hang on a graph, or changes whether it needs a gradient.")
 
 
 @pytest.mark.task("m11.2")

@@ -212,7 +212,7 @@ def test_an_empty_folder_is_no_submission(tmp_path):
     """A folder without any module is refused as a whole."""
     done = grade(tmp_path, "--submission", tmp_path)
 
-    assert_one_sentence(done, f"The folder {tmp_path} has none of the course's modules (m01_tokenizer.py and so on).")
+    assert_one_sentence(done, f"The folder {tmp_path} has none of the course's modules (m00_warmup.py and so on).")
 
 
 def test_a_folder_that_is_not_there_is_no_submission(tmp_path):
@@ -252,7 +252,7 @@ def test_weights_of_another_model_are_refused(tmp_path):
     """A config.json that is not GPT-2's is named, with what it lacks."""
     done = grade(tmp_path, "m04", "--weights", checkpoint(tmp_path / "weights", config=json.dumps({"d": 3}).encode()))
 
-    assert_one_sentence(done, "is no GPT-2 configuration: it lacks n_embd, n_head, n_layer, n_positions.")
+    assert_one_sentence(done, "is no GPT-2 configuration: it lacks n_embd, n_head, n_layer, n_positions, vocab_size.")
 
 
 def test_weights_that_are_not_here_and_cannot_be_fetched_are_refused(tmp_path):
@@ -328,7 +328,7 @@ def test_a_seed_that_is_none_is_refused_by_the_real_command(tmp_path):
     ("arguments", "sentence"),
     [
         (["m4_atention"], "There is no milestone 'm4_atention'; did you mean m04_attention?"),
-        (["m99"], "There is no milestone 'm99'; there are m01_tokenizer, "),
+        (["m99"], "There is no milestone 'm99'; there are m00_warmup, "),
         (["--submission", "a", "--student", "b"], "argument --student: not allowed with argument --submission"),
         (["--fast"], "unrecognized arguments: --fast"),
         (["--isolation", "strong"], "argument --isolation: invalid choice: 'strong'"),

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import fixtures
-from fixtures import instructions, manifest, messages, retrieval, stories, unicode_text, vocabulary
+from fixtures import instructions, logbook, manifest, messages, retrieval, stories, unicode_text, vocabulary
 
 NANO_LOSS_BOUND = 0.50  # nats per token; the committed model has 0.46, an untrained one 11
 # Unicode's general categories, all but Cs (half of a surrogate pair, which no UTF-8 text can hold).
@@ -373,6 +373,33 @@ def test_the_messages_are_clean(letters) -> None:
     for text, _ in [*letters[0], *letters[1]]:
         assert re.findall(r"[{}\[\]|()]|  | [.,!?]|[.!?] [a-z]|\b[Aa] [aeiou]|\b[Aa]n [^aeiou]", text) == [], text
         assert text[0].isupper(), text
+
+
+# The logbook
+
+
+def test_the_logbook_comes_out_byte_for_byte() -> None:
+    """Its grammar and its seed write the same entries again, and the README shows one of them."""
+    for path, data in logbook.make().items():
+        assert (fixtures.FOLDER / path).read_bytes() == data, path
+    readme = (fixtures.FOLDER / "README.md").read_text(encoding="utf-8")
+    assert stories.split(fixtures.LOGBOOK_TRAIN.read_text(encoding="utf-8"))[0] in readme
+
+
+def test_the_logbook_is_another_style_about_the_same_world(story_text: str) -> None:
+    """All entries differ, have the logbook's form and nobody's name twice, in words that the stories mostly know."""
+    text = fixtures.LOGBOOK_TRAIN.read_text(encoding="utf-8") + fixtures.LOGBOOK_HELDOUT.read_text(encoding="utf-8")
+    entries, known = stories.split(text), {name for names in stories.grammar()["names"].values() for name in names}
+    words, told = Counter(WORD.findall(text.lower())), set(WORD.findall(story_text.lower()))
+
+    assert len(set(entries)) == len(entries) == logbook.TRAIN_ENTRIES + logbook.HELDOUT_ENTRIES
+    assert sum(count for word, count in words.items() if word in told) > 0.6 * words.total()
+    assert re.findall(r"[{}\[\]|]|  | [.,:;!?]|\b[Aa]\b (?=[aeiou])", "".join(entries)) == []
+    for entry in entries:
+        crew, signed = re.search(r"(?:On board|Crew): (.*? mate|.*?mate\))\.", entry), entry.split("Signed: ")[1]
+        names = [name for name in re.findall(r"\w+", crew[1]) if name in known]
+        assert names[0] == signed.rstrip(".") and len(set(names)) == 2, entry
+        assert entry.count("Mood: ") == entry.count("Sky: ") == 1 and entry.endswith("."), entry
 
 
 # The Unicode text

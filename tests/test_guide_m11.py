@@ -1,0 +1,120 @@
+"""The worked examples of m11_lora, in its guide and its docstrings, are true; and what it says of the logbook."""
+
+from __future__ import annotations
+
+import doctest
+import math
+import re
+from pathlib import Path
+
+import pytest
+import torch
+
+import fixtures
+from grader.judge.draw import Draw
+from grader.judge.oracles import Data
+from grader.suites import m11_oracle as oracle
+from solutions import m11_lora
+from solutions.m11_lora import LoRALinear, inject_lora, lora_state_dict
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+GUIDE = (REPOSITORY / "exercises" / "m11_lora.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```python\n(.*?)^```$", GUIDE, flags=re.DOTALL | re.MULTILINE)
+
+
+@pytest.fixture(scope="module")
+def logbook():
+    """Return the logbook with the ids that one seed draws."""
+    return oracle.Logbook(Draw(7, "guide"), Data())
+
+
+def test_the_sessions_of_the_guide_give_what_it_shows():
+    """Every session in the guide, run in order on the solution, prints what stands there."""
+    session = "\n".join(BLOCKS).replace("from exercises.", "from solutions.")
+    test = doctest.DocTestParser().get_doctest(session, {}, "m11_lora.md", None, 0)
+
+    with torch.random.fork_rng():
+        result = doctest.DocTestRunner(verbose=False).run(test)
+
+    assert result.failed == 0
+    assert result.attempted >= 20
+
+
+def test_the_table_of_the_guide_is_right():
+    """Base, down, up, scale and sum are what the matrices in the table give, and the one matrix gives the same."""
+    results = dict(re.findall(r"^\| (\w+) \| .* \| (.*) \|$", GUIDE, flags=re.MULTILINE))
+    weight, down, up = torch.tensor([[1, 2], [3, 4]]), torch.tensor([[1, 1]]), torch.tensor([[1], [-1]])
+    x = torch.tensor([1, 1])
+
+    assert results["base"] == str(tuple((weight @ x).tolist())) == "(3, 7)"
+    assert results["down"] == str((down @ x).item()) == "2"
+    assert results["up"] == str(tuple((up @ down @ x).tolist())) == "(2, -2)"
+    assert results["scale"] == str(tuple((2 * up @ down @ x).tolist())) == "(4, -4)"
+    assert results["sum"] == str(tuple((weight @ x + 2 * up @ down @ x).tolist())) == "(7, 3)"
+    assert (up @ down).tolist() == [[1, 1], [-1, -1]]
+    assert (weight + 2 * up @ down).tolist() == [[3, 4], [1, 2]]
+
+
+def test_the_sizes_of_the_guide_are_right():
+    """A pair of rank 8 beside 768 × 2304 is 1.4 %; on GPT-2 small's c_attn a quarter of a percent of all weights."""
+    assert f"{8 * (768 + 2304):,}" in GUIDE and f"{768 * 2304:,}" in GUIDE
+    assert round(100 * 8 * (768 + 2304) / (768 * 2304), 1) == 1.4
+    share = 12 * 8 * (768 + 2304) / 124_439_808
+    assert share == pytest.approx(0.0025, abs=0.0002)  # the stub's "quarter of a percent"
+
+
+def test_the_adapters_of_the_guide_have_that_many_numbers(logbook):
+    """Rank 8 on c_attn, mlp.c_fc and both c_proj of gpt2-nano makes the number of weights in the guide's goal."""
+    model = oracle.model.build(logbook.sizes, logbook.start)
+    inject_lora(model, oracle.TARGETS, oracle.RANK, oracle.ALPHA)
+    state = lora_state_dict(model)
+
+    assert {key: tuple(value.shape) for key, value in state.items()} == oracle.adapter_shapes(logbook.start)
+    assert f"{sum(value.numel() for value in state.values()):,} new numbers" in GUIDE
+
+
+def test_the_losses_of_the_guide_are_right(logbook):
+    """Start, blind guessing, the commonness of tokens, and the bound, in this order, and no loss falls without work."""
+    shares = torch.bincount(logbook.heldout[:, 1:].flatten()).double()
+    shares = shares[shares > 0] / shares.sum()
+    common = float(-(shares * shares.log()).sum())
+    untouched = {
+        key: torch.zeros(shape) if key.endswith("B") else torch.randn(shape)
+        for key, shape in oracle.adapter_shapes(logbook.start).items()
+    }
+    start = logbook.loss(oracle.merged_state(logbook.start, untouched, oracle.ALPHA / oracle.RANK))
+
+    assert logbook.sizes["vocab_size"] == 270
+    assert start == pytest.approx(12.2, abs=0.05) and f"{start:.1f} nats" in GUIDE
+    assert f"(ln 270 = {math.log(270):.1f})" in GUIDE
+    assert f"would bring {common:.1f}" in GUIDE
+    assert f"must come below {oracle.LEARNED * start:.1f}" in GUIDE
+    assert oracle.LEARNED * start < common < math.log(270) < start
+
+
+def test_the_log_begins_as_the_guide_says():
+    """The sentences quoted are the first of the logbook."""
+    quoted = re.search(r"begins:\s+\*(.*?)\*", GUIDE, flags=re.DOTALL)
+
+    assert quoted is not None
+    assert fixtures.LOGBOOK_TRAIN.read_text(encoding="utf-8").startswith(" ".join(quoted[1].split()))
+
+
+def test_the_guide_has_a_heading_for_every_task():
+    """Reports point to a heading that starts with the task's id."""
+    source = (REPOSITORY / "exercises" / "m11_lora.py").read_text(encoding="utf-8")
+
+    assert re.findall(r"^## (m11\.\d)", GUIDE, flags=re.MULTILINE) == sorted(set(re.findall(r"m11\.\d", source)))
+
+
+def test_the_examples_of_the_docstrings_are_right():
+    """The docstring's layer makes [7, 3] of [1, 1], and the names in lora_state_dict's are what it gives."""
+    base = torch.nn.Linear(2, 2, bias=False)
+    base.load_state_dict({"weight": torch.tensor([[1.0, 2.0], [3.0, 4.0]])})
+    layer = LoRALinear(base, 1, 2)
+    layer.lora_A.data, layer.lora_B.data = torch.tensor([[1.0, 1.0]]), torch.tensor([[1.0], [-1.0]])
+    model = torch.nn.ModuleDict({"h": torch.nn.ModuleList([torch.nn.ModuleDict({"c_fc": layer})])})
+
+    assert layer(torch.ones(2)).tolist() == [7, 3]
+    assert "2 * [2, -2] = [7, 3]" in (m11_lora.LoRALinear.__doc__ or "")
+    assert list(lora_state_dict(model)) == ["h.0.c_fc.lora_A", "h.0.c_fc.lora_B"]

@@ -4,6 +4,8 @@ The inputs are chosen so that every definition gives the same integers: scales a
 quarter of them divide without error, or no quotient comes near a half.
 """
 
+import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -328,22 +330,22 @@ LINEAR = (".attn.c_attn.weight", ".attn.c_proj.weight", ".mlp.c_fc.weight", ".ml
 
 
 def stories(data: Any, draw: Any, windows: int = 12, length: int = 65) -> Pair:
-    """Draw windows of held-out text; returns the tokens that they use, in random order, and windows of places there."""
-    ids = torch.tensor(data.tiktoken().encode_ordinary(data.text("stories_heldout.txt").replace("<|endoftext|>", "")))
-    starts = draw.integers(0, len(ids) - length, windows)
-    text = torch.stack([ids[start : start + length] for start in starts.tolist()])
+    """Draw windows of held-out text; returns the tokens that they use, in random order, and windows of places there.
+
+    Only windows whose words are each one of GPT-2's tokens are drawn: looking them up is all the tokenizer it takes.
+    """
+    words = re.findall(r" ?[A-Za-z]+| ?[0-9]+| ?[.,!?\";:]+|'[a-z]+|\s", data.text("stories_heldout.txt"))
+    vocab = json.loads(data.gpt2_encoder)
+    ids = [vocab.get(word.replace(" ", "\u0120").replace("\n", "\u010a"), -1) for word in words]
+    unknown = torch.tensor(ids).lt(0).cumsum(0)
+    starts = (unknown[length:] == unknown[:-length]).nonzero().flatten() + 1  # with nothing unknown after the start
+    picked = starts[draw.permutation(len(starts))[:windows]]
+    text = torch.tensor(ids)[picked[:, None] + torch.arange(length)]
     used = text.unique()
     tokens = used[draw.permutation(len(used))]
-    places = torch.full((50257,), -1)
+    places = torch.full((len(vocab),), -1)
     places[tokens] = torch.arange(len(tokens))
     return tokens, places[text]
-
-
-def rounded(state: dict[str, Tensor], axis: int | None = 0) -> dict[str, Tensor]:
-    """Return a model's state with the matrices of its linear layers quantized and made floats again."""
-    names = {name for name in state if name.endswith(LINEAR)}
-    pairs = {name: absmax(state[name], axis) for name in names}
-    return state | {name: q.float() * scale for name, (q, scale) in pairs.items()}
 
 
 def loss(logits: Tensor, windows: Tensor) -> float:

@@ -353,6 +353,26 @@ def tree_names(keep=()):
     return [name for name in names if not any(name == part or name.startswith(f"{part}.") for part in keep)]
 
 
+def expect_quantized(before, after, names):
+    """Compare each layer's scales and integers with its matrix; returns the state that the integers stand for."""
+    state = dict(before)
+    for name in names:
+        weight = before[f"{name}.weight"]
+        misses = oracle.parts(oracle.absmax_misses(weight, 0), 1)
+        expect_close(
+            after.get(f"{name}.scale"),
+            oracle.absmax(weight, 0)[1],
+            atol=0.0,
+            rtol=1e-6,
+            misses=misses,
+            what=f"the scale of {name}",
+        )
+        values = after[f"{name}.weight"] * after[f"{name}.scale"]
+        expect_near(weight, values, after[f"{name}.scale"], what=f"a weight of {name}")
+        state[f"{name}.weight"] = values
+    return state
+
+
 def expect_replaced(student, draw, skip, tied, keep):
     """Quantize a tree and compare its names, what is left, and its numbers."""
     planted = student.plant(probes)
@@ -382,12 +402,7 @@ def expect_replaced(student, draw, skip, tied, keep):
     )
     expect(planted.is_tied(tree) == tied, "The head has lost its tie to the embedding.")
     after, ids = planted.state(tree), draw.integers(0, 11, 3, 5)
-    for name in names:
-        pair = after[f"{name}.weight"], after[f"{name}.scale"]
-        scale = oracle.absmax(before[f"{name}.weight"], 0)[1]
-        expect_close(pair[1], scale, atol=0.0, rtol=1e-6, what=f"the scale of {name}")
-        expect_near(before[f"{name}.weight"], pair[0] * pair[1], scale, what=f"a weight of {name}")
-        before[f"{name}.weight"] = pair[0] * pair[1]
+    before = expect_quantized(before, after, names)
     reference = probes.tree(6, 11, tied=tied)
     reference.load_state_dict(before)
     with torch.no_grad():
@@ -457,12 +472,8 @@ def test_a_gpt_computes_with_its_integers(student, draw, data, weights):
         with torch.no_grad():
             return model.build(sizes, state)(windows[:, :-1])
 
-    expected = logits(oracle.rounded(state))
-    misses = {
-        oracle.NOT_QUANTIZED: lambda: logits(state),
-        "one scale serves a whole matrix instead of each row": lambda: logits(oracle.rounded(state, None)),
-        "the scales run along the inputs (axis 1) instead of the outputs": lambda: logits(oracle.rounded(state, 1)),
-    }
+    expected = logits(expect_quantized(state, student.plant(probes).state(gpt), names))
+    misses = {oracle.NOT_QUANTIZED: lambda: logits(state)}
     atol = 1e-3 * float(expected.abs().median())
     expect_close(gpt(windows[:, :-1]), expected, atol=atol, misses=misses, what="the logits")
 

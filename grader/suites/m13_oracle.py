@@ -7,6 +7,7 @@ quarter of them divide without error, or no quotient comes near a half.
 import json
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -59,7 +60,25 @@ def wrapped(values: Tensor) -> Tensor:
 
 def parts(misses: dict[str, Callable[[], Any]], index: int) -> dict[str, Callable[[], Any]]:
     """Take one part of what each mistake gives."""
-    return {words: (lambda wrong=wrong: wrong()[index]) for words, wrong in misses.items()}
+
+    def part(wrong: Callable[[], Any]) -> Any:
+        return wrong()[index]
+
+    return {words: partial(part, wrong) for words, wrong in misses.items()}
+
+
+def likeliest_first(misses: dict[str, Callable[[], Any]], actual: Any) -> dict[str, Callable[[], Any]]:
+    """Put the mistakes first that explain all parts of an answer, integers and scales alike."""
+
+    def alike(one: Any, other: Any) -> bool:
+        if type(one) is not Tensor or one.shape != other.shape:
+            return False
+        return torch.allclose(one.double(), other.double(), rtol=1e-6, atol=0.0, equal_nan=True)
+
+    def explains(wrong: Callable[[], Any]) -> bool:
+        return all(alike(one, other) for one, other in zip(actual, wrong(), strict=True))
+
+    return dict(sorted(misses.items(), key=lambda item: not explains(item[1])))
 
 
 def absmax_misses(x: Tensor, axis: int | None = None) -> dict[str, Callable[[], Pair]]:
@@ -84,17 +103,15 @@ def absmax_misses(x: Tensor, axis: int | None = None) -> dict[str, Callable[[], 
 def axis_misses(quantize: Callable[..., Any], x: Tensor, axis: int | None) -> dict[str, Callable[[], Any]]:
     """Compute what other channels than the ones asked for give."""
     if axis is None:
-        return {
-            f"there is a scale for each index along axis {other} though no axis is given": (
-                lambda other=other: quantize(x, other)
-            )
-            for other in range(x.ndim)
-        }
-    misses = {"one scale serves all channels: the axis is not used": lambda: quantize(x, None)}
+        words = "there is a scale for each index along axis {} though no axis is given"
+        return {words.format(other): partial(quantize, x, other) for other in range(x.ndim)}
+    misses: dict[str, Callable[[], Any]] = {
+        "one scale serves all channels: the axis is not used": partial(quantize, x, None)
+    }
     for other in range(x.ndim):
         if other != axis % x.ndim:
             words = f"the scales run along axis {other} instead of axis {axis}: reduce over all the other axes"
-            misses[words] = lambda other=other: quantize(x, other)
+            misses[words] = partial(quantize, x, other)
     return misses
 
 
@@ -113,16 +130,19 @@ def zero_point(
     if include:
         low, high = low.clamp(max=0), high.clamp(min=0)
     scale = torch.where(high == low, 1.0, (high - low) / steps)
-    start = torch.round(-128 - low / scale)
-    q = torch.round(x / scale) + start if whole else torch.round(x / scale - low / scale) - 128
     limits = (-128, 127) if clamp else (-300, 300)
-    return wrapped(q.clamp(*limits)), scale.float(), wrapped(start.clamp(*limits))
+    start = torch.round(-128 - low / scale).clamp(*limits)
+    q = torch.round(x / scale) + start if whole else torch.round(x / scale - low / scale) - 128
+    return wrapped(q.clamp(*limits)), scale.float(), wrapped(start)
 
 
 def zero_point_misses(x: Tensor, axis: int | None = None) -> dict[str, Callable[[], Any]]:
     """Compute what the classic mistakes give."""
     misses: dict[str, Callable[[], Any]] = {
         "0 is not in reach: low must be at most 0 and high at least 0": lambda: zero_point(x, axis, include=False),
+        "0 is not in reach and zero points come round: low must be at most 0, high at least 0": lambda: zero_point(
+            x, axis, include=False, clamp=False
+        ),
         WRAPPED: lambda: zero_point(x, axis, clamp=False),
         "quotient and zero point are rounded together, so an exact 0 may not stay one: round each by itself": lambda: (
             zero_point(x, axis, whole=False)
@@ -175,15 +195,18 @@ def int4_misses(x: Tensor, group_size: int) -> dict[str, Callable[[], Pair]]:
 
 def grouping_misses(x: Tensor, group_size: int) -> dict[str, Callable[[], Pair]]:
     """Compute what the classic mistakes give, packed."""
-    right = int4(x, group_size)
+    q, scales = int4(x, group_size)
 
-    def pair(quantized: Pair) -> Pair:
-        return packed(quantized[0]), quantized[1]
+    def pair(wrong: Callable[[], Pair]) -> Pair:
+        return packed(wrong()[0]), wrong()[1]
 
-    misses = {words: (lambda wrong=wrong: pair(wrong())) for words, wrong in int4_misses(x, group_size).items()}
-    return misses | {
-        words: (lambda wrong=wrong: (wrong(), right[1])) for words, wrong in packing_misses(right[0]).items()
+    def other_bytes(wrong: Callable[[], Tensor]) -> Pair:
+        return wrong(), scales
+
+    misses: dict[str, Callable[[], Pair]] = {
+        words: partial(pair, wrong) for words, wrong in int4_misses(x, group_size).items()
     }
+    return misses | {words: partial(other_bytes, wrong) for words, wrong in packing_misses(q).items()}
 
 
 def packed(q: Tensor, *, upside: bool = False, offset: bool = False) -> Tensor:

@@ -60,11 +60,12 @@ class Mixed(nn.Module):
         a, b, c, d = sizes
         self.one = nn.Parameter(torch.zeros(a, 3))
         self.narrow = nn.Parameter(torch.zeros(b, dtype=torch.bfloat16), requires_grad=False)
-        self.register_buffer("small", torch.zeros(c, 5, dtype=torch.int8))
+        small = torch.zeros(c, 5, dtype=torch.int8)
+        self.register_buffer("small", small)
         self.register_buffer("unsaved", torch.zeros(d, dtype=torch.float64), persistent=False)
         self.inner = nn.Module()
         self.inner.same = self.one
-        self.inner.register_buffer("same_buffer", self.small)
+        self.inner.register_buffer("same_buffer", small)
 
 
 def mixed(sizes):

@@ -140,10 +140,10 @@ def zero_point_misses(x: Tensor, axis: int | None = None) -> dict[str, Callable[
     """Compute what the classic mistakes give."""
     misses: dict[str, Callable[[], Any]] = {
         "0 is not in reach: low must be at most 0 and high at least 0": lambda: zero_point(x, axis, include=False),
+        WRAPPED: lambda: zero_point(x, axis, clamp=False),
         "0 is not in reach and zero points come round: low must be at most 0, high at least 0": lambda: zero_point(
             x, axis, include=False, clamp=False
         ),
-        WRAPPED: lambda: zero_point(x, axis, clamp=False),
         "quotient and zero point are rounded together, so an exact 0 may not stay one: round each by itself": lambda: (
             zero_point(x, axis, whole=False)
         ),

@@ -289,7 +289,16 @@ def product(x: Tensor, weight: Tensor, scale: Tensor, *, each: bool = True, widt
 def product_misses(x: Tensor, weight: Tensor, scale: Tensor) -> dict[str, Callable[[], Tensor]]:
     """Compute what the classic mistakes give."""
     ones, rows = torch.ones_like(scale), absmax(x.reshape(-1, x.shape[-1]), 0)[1].reshape(*x.shape[:-1], 1)
-    return {
+    extra = (
+        {
+            "an axis is added to a single vector: the weight's scale has two axes, flatten it": lambda: product(
+                x, weight, scale
+            )[None]
+        }
+        if x.ndim == 1
+        else {}
+    )
+    return extra | {
         "products and sums are made in int8 and come round: widen both factors first": lambda: product(
             x, weight, scale, width=torch.int8
         ),

@@ -58,7 +58,10 @@ def test_absmax_as_in_the_docstring(student):
 def test_integers_and_scales_are_exact(student, draw):
     """Multiples of a quarter of a step give exactly the integers and scales that the formula does, along any axis."""
     for axis, shape in AXES:
-        of, x = f" (axis {axis} of {list(shape)})", oracle.grid(draw, shape, axis, -draw.random.randrange(60, 125), 127)
+        of, x = (
+            f" for shape {list(shape)} and axis={axis}",
+            oracle.grid(draw, shape, axis, -draw.random.randrange(60, 125), 127),
+        )
         for given in (x, -x):
             misses = oracle.absmax_misses(given, axis)
             expect_parts(student.quantize_absmax(given, axis), oracle.absmax(given, axis), misses, of)
@@ -125,7 +128,7 @@ def test_integers_scales_and_zero_points_are_exact(student, draw):
     """Multiples of a quarter of a step give exactly what the formulas do, along any axis."""
     for axis, shape in AXES:
         low = -2 * draw.random.randrange(15, 50) - 1  # odd: so halves rounded before and after the zero point differ
-        x, of = oracle.grid(draw, shape, axis, low, low + 255), f" (axis {axis} of {list(shape)})"
+        x, of = oracle.grid(draw, shape, axis, low, low + 255), f" for shape {list(shape)} and axis={axis}"
         misses = oracle.zero_point_misses(x, axis)
         expect_parts(student.quantize_zero_point(x, axis), oracle.zero_point(x, axis), misses, of)
 

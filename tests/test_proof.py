@@ -11,14 +11,20 @@ from degenerate import KINDS, degenerate
 from grader import record
 
 
+@pytest.mark.parametrize("touched", [False, True], ids=["as_handed_out", "touched"])
 @pytest.mark.parametrize("milestone", support.MILESTONES)
-def test_a_stub_is_not_started_and_earns_nothing(milestone):
-    """Every check of a stub is not started, or blocked by a part that isn't, and no point is earned."""
-    result = support.grade_one(milestone, support.source("exercises", milestone), folder="exercises")
+def test_a_stub_is_not_started_and_earns_nothing(milestone, touched):
+    """Every check of a stub is not started, or blocked by a part that isn't, and no point is earned.
+
+    A stub as it was handed out is known by its look; with a function of the student's own in it, its checks run.
+    """
+    source = support.source("exercises", milestone) + "\n\ndef mine():\n    return 1\n" * touched
+    result = support.grade_one(milestone, source, folder="exercises")
 
     assert result.earned == 0
     assert set(support.outcomes(result).values()) <= {record.NOT_STARTED, record.BLOCKED}, support.complaints(result)
     assert result.milestones[0].tasks[0].outcome == record.NOT_STARTED
+    assert result.milestones[0].problem is None
 
 
 @functools.cache

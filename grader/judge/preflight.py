@@ -21,6 +21,7 @@ class Preflight:
     """What is known of a milestone's file before its first check."""
 
     problem: Verdict | None = None  # why no check can run
+    untouched: bool = False  # no function is written yet, so every check would end as not started
     notes: list[str] = field(default_factory=list)
     shortcuts: dict[str, str] = field(default_factory=dict)  # top-level definition -> "name (line n)"
 
@@ -55,6 +56,9 @@ def inspect(
             result.problem = _facts_problem(facts[module], module, milestone, syllabus)
             if result.problem:
                 return result
+        if facts[milestone.id]["untouched"] is True:
+            result.untouched = True
+            return result
         _find_shortcuts(facts[milestone.id], milestone, result)
         worker.conversation.request("load", **load)
         worker.loaded = True

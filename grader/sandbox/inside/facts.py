@@ -9,7 +9,10 @@ MAX_FACTS = 20_000
 
 
 def read(data: bytes) -> dict[str, Any]:
-    """Return `error` (line and message, or None), `imports` and `uses` as [dotted name, line, top-level definition]."""
+    """Return `error` (line and message, or None), `imports` and `uses` as [dotted name, line, top-level definition].
+
+    `untouched` says that no function has been written yet.
+    """
     try:
         data.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -38,7 +41,40 @@ def read(data: bytes) -> dict[str, Any]:
             "imports": [],
             "uses": [],
         }
-    return {"error": None, "imports": reader.imports, "uses": reader.uses}
+    return {"error": None, "imports": reader.imports, "uses": reader.uses, "untouched": untouched(tree)}
+
+
+def untouched(tree: ast.Module) -> bool:
+    """Whether every function of a module does nothing but raise NotImplementedError with a task's id."""
+    defined: set[str] = set()
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            defined.add(node.name)
+    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+    others = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef, ast.AnnAssign)
+    for node in tree.body:
+        if isinstance(node, ast.Assign):
+            if any(not isinstance(target, ast.Name) or target.id in defined for target in node.targets):
+                return False
+        elif not isinstance(node, others) and not _is_text(node):
+            return False
+    return bool(functions) and all(_is_unwritten(function) for function in functions)
+
+
+def _is_unwritten(function: ast.FunctionDef) -> bool:
+    *before, last = function.body
+    match last:
+        case ast.Raise(exc=ast.Call(func=ast.Name(id="NotImplementedError"), args=[ast.Constant(value=str())])):
+            return all(_is_text(node) or _calls_super(node) for node in before)
+    return False
+
+
+def _is_text(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+
+
+def _calls_super(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Expr) and ast.unparse(node) == "super().__init__()"
 
 
 class _Reader(ast.NodeVisitor):

@@ -18,6 +18,7 @@ from pathlib import Path
 from types import FrameType
 
 import support
+from attacks import on_disk
 
 from grader import record
 from grader.judge.grading import GradingError
@@ -55,6 +56,7 @@ class Attack:
     limits: dict[str, float] = field(hash=False)
     also: tuple[str, ...] = ()  # modules that the same source is handed in as, beside the milestone's own
     seed: str = "0"
+    elsewhere: dict[str, str] = field(default_factory=dict, hash=False)  # what another level promises instead
     gap: str = ""  # why this one is not stopped yet, where it is not
 
     @property
@@ -102,9 +104,33 @@ def _read(path: Path) -> Attack:
         outcomes=tuple(said.pop("outcomes").split()),
         also=tuple(said.pop("also", "").split()),
         seed=said.pop("seed", "0"),
+        elsewhere={level: said.pop(level) for level in ("user", "process") if level in said},
         gap=said.pop("gap", ""),
         limits={name: float(value) if name == "seconds" else int(value) for name, value in said.items()},
     )
+
+
+def security_table() -> str:
+    """Return the table of docs/security.md: what each level promises against each attack."""
+    rows = ["| attack | what it tries | bubblewrap | user | process |", "|---|---|---|---|---|"]
+    for attack in attacks():
+        words = " | ".join(promise(attack, level) for level in ("bubblewrap", "user", "process"))
+        rows.append(f"| {attack.name.partition('_')[0]} | {attack.title} | {words} |")
+    for build in on_disk.ALL:
+        number, title = build.__name__.partition("_")[0], (build.__doc__ or "").splitlines()[0]
+        rows.append(f"| {number} | {title} | refused | refused | refused |")
+    return "\n".join(rows)
+
+
+def promise(attack: Attack, level: str) -> str:
+    """Return in a few words what a level promises against an attack."""
+    if attack.gap:
+        return f"not stopped: {attack.gap}"
+    if level in attack.elsewhere:
+        return attack.elsewhere[level]
+    if attack.name.startswith("a59"):
+        return "detected"
+    return "stopped" if level in attack.levels else "same wall"
 
 
 def course(limits: dict[str, float]) -> Syllabus:

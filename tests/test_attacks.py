@@ -18,10 +18,12 @@ from markdown_it import MarkdownIt
 from rich.console import Console
 
 from grader import record
+from grader.judge import preflight
 from grader.reports import json_report, junit, markdown, terminal
 from grader.reports.student_view import student_view
 from grader.reports.words import SENTENCE
 from grader.sandbox import levels
+from grader.sandbox.inside import facts
 from grader.submission import collect
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the levels under attack need Linux")
@@ -282,3 +284,32 @@ def test_an_attack_is_listed_with_what_stops_it(attack):
 
     assert attack.title.endswith(".")
     assert f"`{attack.path.name}`" in table
+
+
+def test_the_security_page_is_in_step_with_the_attacks():
+    """The table in docs/security.md holds a row for each attack, with what each level promises."""
+    page = (support.REPOSITORY / "docs" / "security.md").read_text(encoding="utf-8")
+    table = arena.security_table()
+
+    assert table in page, f"put this table in place of the one in docs/security.md:\n{table}"
+    ways = [attack for attack in arena.attacks() if attack.name.startswith("a59")]
+    found = [attack for attack in ways if not attack.gap]
+    assert f"{len(found)} of {len(ways)} ways" in page
+
+
+def test_no_right_submission_is_taken_for_a_shortcut():
+    """Reading the source of every solution and every alternate, the detector of shortcuts flags none of their tasks."""
+    flagged, count = [], 0
+    for milestone in support.COURSE.milestones:
+        right = [support.REPOSITORY / "solutions" / f"{milestone.id}.py"]
+        right += sorted((support.TESTS / "alternates" / milestone.id).glob("*.py"))
+        for path in right:
+            count += 1
+            result = preflight.Preflight()
+            preflight._find_shortcuts(facts.read(path.read_bytes()), milestone, result)
+            flagged += [path.name for task in milestone.tasks if result.shortcut(task)]
+
+    page = (support.REPOSITORY / "docs" / "security.md").read_text(encoding="utf-8")
+    assert flagged == []
+    stated = re.search(r"0 of (\d+) right submissions", page)
+    assert stated and int(stated[1]) <= count

@@ -1,6 +1,7 @@
 """Writes to the files through which a step of a workflow speaks to the next ones.
 
 levels: bubblewrap user
+process: not promised: your files are its files
 outcomes: failed
 """
 

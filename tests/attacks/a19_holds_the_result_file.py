@@ -1,6 +1,7 @@
 """Takes the places where results could be written: makes the files first, locks them, and takes their folders' rights away.
 
 levels: bubblewrap user
+process: not promised: your files are its files
 outcomes: failed
 """
 

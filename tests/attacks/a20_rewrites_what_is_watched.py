@@ -1,6 +1,7 @@
 """Watches every folder that it can for files being written, to rewrite a result as soon as it is there.
 
 levels: bubblewrap user
+process: not promised: your files are its files
 outcomes: failed
 """
 

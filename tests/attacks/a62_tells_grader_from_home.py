@@ -1,6 +1,7 @@
 """Looks for signs of an official run, to behave well there and only there.
 
 levels: bubblewrap user
+process: not promised: it is your machine
 outcomes: failed
 """
 

@@ -3,6 +3,8 @@
 levels: bubblewrap
 memory_mb: 250
 checks: test_the_mask_fits_every_length
+user: not promised: /dev/zero is there
+process: not promised: /dev/zero is there
 outcomes: out_of_memory failed
 """
 

@@ -1,6 +1,8 @@
 """Calls out over every kind of socket: a name server, a web server, the address where clouds keep credentials, the judge's host.
 
 levels: bubblewrap
+user: not promised: the network is open
+process: not promised: the network is open
 outcomes: failed
 """
 

@@ -3,6 +3,7 @@
 levels: process
 checks: test_the_mask_fits_every_length test_true_in_the_mask_means_may_look
 seconds: 2
+process: partly: the daemon is yours to find
 outcomes: crashed timed_out failed
 """
 

@@ -83,7 +83,7 @@ class Practice:
                 self.progress.remember(self.folder, result.milestones, keys)
         fresh = {milestone.id: milestone for milestone in result.milestones}
         result.milestones = [fresh.get(milestone.id) or reused[milestone.id] for milestone in self.chosen]
-        result.notes = [*self.notes, *(f"{gap[:1].upper()}{gap[1:]}." for gap in levels.GAPS[self.workers.level])]
+        result.notes = [*self.notes, *(f"{gap[:1].upper()}{gap[1:]}." for gap in levels.gaps(self.workers.level))]
         result.notes += [self.progress.trouble] if self.progress.trouble else []
         return result
 

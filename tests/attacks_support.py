@@ -18,6 +18,7 @@ from pathlib import Path
 from types import FrameType
 
 import support
+from attacks import on_disk
 
 from grader import record
 from grader.judge.grading import GradingError
@@ -53,6 +54,9 @@ class Attack:
     levels: tuple[str, ...]
     outcomes: tuple[str, ...]  # how a check may end
     limits: dict[str, float] = field(hash=False)
+    also: tuple[str, ...] = ()  # modules that the same source is handed in as, beside the milestone's own
+    seed: str = "0"
+    elsewhere: dict[str, str] = field(default_factory=dict, hash=False)  # what another level promises instead
     gap: str = ""  # why this one is not stopped yet, where it is not
 
     @property
@@ -64,6 +68,13 @@ class Attack:
     def source(self) -> bytes:
         """The module itself."""
         return marked((self.path / f"{self.milestone}.py" if self.path.is_dir() else self.path).read_bytes())
+
+    @property
+    def sources(self) -> dict[str, bytes]:
+        """All that is handed in: the other modules a milestone is made of are right, so that they hide nothing."""
+        needed = support.COURSE.with_needs(support.COURSE.milestone(self.milestone))
+        right = {name: support.source("solutions", name).encode() for name in needed}
+        return right | dict.fromkeys((self.milestone, *self.also), self.source)
 
 
 def marked(text: bytes) -> bytes:
@@ -91,9 +102,35 @@ def _read(path: Path) -> Attack:
         checks=tuple(said.pop("checks", "").split()) or DEFAULT_CHECKS[milestone],
         levels=tuple(said.pop("levels", "bubblewrap").split()),
         outcomes=tuple(said.pop("outcomes").split()),
+        also=tuple(said.pop("also", "").split()),
+        seed=said.pop("seed", "0"),
+        elsewhere={level: said.pop(level) for level in ("user", "process") if level in said},
         gap=said.pop("gap", ""),
         limits={name: float(value) if name == "seconds" else int(value) for name, value in said.items()},
     )
+
+
+def security_table() -> str:
+    """Return the table of docs/security.md: what each level promises against each attack."""
+    rows = ["| attack | what it tries | bubblewrap | user | process |", "|---|---|---|---|---|"]
+    for attack in attacks():
+        words = " | ".join(promise(attack, level) for level in ("bubblewrap", "user", "process"))
+        rows.append(f"| {attack.name.partition('_')[0]} | {attack.title} | {words} |")
+    for build in on_disk.ALL:
+        number, title = build.__name__.partition("_")[0], (build.__doc__ or "").splitlines()[0]
+        rows.append(f"| {number} | {title} | refused | refused | refused |")
+    return "\n".join(rows)
+
+
+def promise(attack: Attack, level: str) -> str:
+    """Return in a few words what a level promises against an attack."""
+    if attack.gap:
+        return f"not stopped: {attack.gap}"
+    if level in attack.elsewhere:
+        return attack.elsewhere[level]
+    if attack.name.startswith("a59"):
+        return "detected"
+    return "stopped" if level in attack.levels else "same wall"
 
 
 def course(limits: dict[str, float]) -> Syllabus:
@@ -135,7 +172,7 @@ def fight(attack: Attack, level: str) -> Battle:
                 interrupted=interrupted,
                 judge_mb=judge_mb,
                 processes=left_processes(suspects),
-                files=sorted((left_files() - files) | set(os.listdir(folder))),
+                files=sorted((left_files() - files) | {name for name in os.listdir(folder) if not _torchs_own(name)}),
                 machine_changed=state_of_the_machine() != machine,
                 complaints_afterwards=complaints,
             )
@@ -146,8 +183,8 @@ def fight(attack: Attack, level: str) -> Battle:
 def _grade(attack: Attack, level: str, syllabus: Syllabus) -> tuple[record.Record | None, float, list[str]]:
     workers = support.sandbox(level)
     workers.wait()
-    options = Options([attack.milestone], set(attack.checks))
-    submission = Submission("submission", {attack.milestone: attack.source})
+    options = Options([attack.milestone], set(attack.checks), seed=attack.seed)
+    submission = Submission("submission", attack.sources)
     weights = support.weights()
     result = None
     with own_memory() as grown, watchdog() as interrupted:
@@ -276,6 +313,11 @@ def left_files() -> set[str]:
         with contextlib.suppress(OSError), os.scandir(folder) as entries:
             found |= {entry.path for entry in entries if _suspicious(entry)}
     return found
+
+
+def _torchs_own(name: str) -> bool:
+    """Whether torch makes this folder in the judge, when a part of it is imported for the first time."""
+    return name.startswith("torchinductor_")
 
 
 def _suspicious(entry: os.DirEntry[str]) -> bool:

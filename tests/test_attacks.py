@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import re
@@ -17,8 +18,12 @@ from markdown_it import MarkdownIt
 from rich.console import Console
 
 from grader import record
+from grader.judge import preflight
 from grader.reports import json_report, junit, markdown, terminal
+from grader.reports.student_view import student_view
+from grader.reports.words import SENTENCE
 from grader.sandbox import levels
+from grader.sandbox.inside import facts
 from grader.submission import collect
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the levels under attack need Linux")
@@ -28,6 +33,7 @@ GAPS = [attack for attack in arena.attacks() if attack.gap]
 FOLDERS = [attack for attack in ATTACKS if attack.path.is_dir()]
 JUDGE_MB = 500  # what the judge may grow by while it grades one attack; torch and the suites are loaded before
 GRACE = 2.0  # seconds that a check may take beyond its limit, for killing and clearing up
+TASKS = {task.id for milestone in support.COURSE.milestones for task in milestone.tasks}
 WIDTHS = (40, 60, 80, 100)
 NARROWEST = 48  # a command to copy is not broken
 CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -137,6 +143,19 @@ def test_an_attack_leaves_the_report_readable(attack, level):
 
 
 @every_attack
+def test_a_student_sees_nothing_hidden_of_an_official_run(attack, level):
+    """What an attack's author is shown of an official run are the suite's own words: no input, no seed, no path."""
+    official = dataclasses.replace(fought(attack, level), official=True, secret_seed=True, seed="a-seed-to-keep")
+    shown = texts(student_view(official))
+    for name, text in shown.items():
+        for hidden in (official.seed, arena.LOOT, "/tmp/", "/worker/", "/site/", str(support.REPOSITORY)):
+            assert hidden not in text, f"{name} shows {hidden}"
+    for check in support.checks(student_view(official)):
+        assert check.output == check.message.removeprefix(SENTENCE[check.outcome]) == "" and not check.traceback
+        assert check.blocked_by in (None, "", *TASKS) and len(check.mistake or "") < 1000
+
+
+@every_attack
 def test_an_attack_leaves_nothing_behind(attack, level):
     """No process and no file outlives the attack, and the machine's own files are as they were."""
     battle = arena.fight(attack, level)
@@ -163,7 +182,9 @@ def test_every_known_gap_is_written_down():
 def test_an_honest_stub_earns_nothing_in_the_same_checks(milestone):
     """The checks that attacks are graded with give an honest stub no point either."""
     names = {name for attack in ATTACKS if attack.milestone == milestone for name in attack.checks}
-    result = support.grade({milestone: support.source("exercises", milestone)}, only=names)
+    if not names:
+        pytest.skip("no attack is graded with a check of this milestone")
+    result = support.grade_one(milestone, support.source("exercises", milestone), only=names)
 
     assert result.earned == 0
     assert record.PASSED not in support.outcomes(result).values()
@@ -263,3 +284,32 @@ def test_an_attack_is_listed_with_what_stops_it(attack):
 
     assert attack.title.endswith(".")
     assert f"`{attack.path.name}`" in table
+
+
+def test_the_security_page_is_in_step_with_the_attacks():
+    """The table in docs/security.md holds a row for each attack, with what each level promises."""
+    page = (support.REPOSITORY / "docs" / "security.md").read_text(encoding="utf-8")
+    table = arena.security_table()
+
+    assert table in page, f"put this table in place of the one in docs/security.md:\n{table}"
+    ways = [attack for attack in arena.attacks() if attack.name.startswith("a59")]
+    found = [attack for attack in ways if not attack.gap]
+    assert f"{len(found)} of {len(ways)} ways" in page
+
+
+def test_no_right_submission_is_taken_for_a_shortcut():
+    """Reading the source of every solution and every alternate, the detector of shortcuts flags none of their tasks."""
+    flagged, count = [], 0
+    for milestone in support.COURSE.milestones:
+        right = [support.REPOSITORY / "solutions" / f"{milestone.id}.py"]
+        right += sorted((support.TESTS / "alternates" / milestone.id).glob("*.py"))
+        for path in right:
+            count += 1
+            result = preflight.Preflight()
+            preflight._find_shortcuts(facts.read(path.read_bytes()), milestone, result)
+            flagged += [path.name for task in milestone.tasks if result.shortcut(task)]
+
+    page = (support.REPOSITORY / "docs" / "security.md").read_text(encoding="utf-8")
+    assert flagged == []
+    stated = re.search(r"0 of (\d+) right submissions", page)
+    assert stated and int(stated[1]) <= count

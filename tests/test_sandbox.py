@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -16,6 +17,9 @@ from grader.sandbox import bubblewrap, levels, users, warden
 from grader.sandbox.conversation import Callback, Items
 from grader.sandbox.errors import SandboxError, StudentError, WorkerLost
 from grader.sandbox.limits import Limits
+
+if support.on_linux():
+    from grader.sandbox.inside import linux as linux_calls
 
 LIMITS = Limits(seconds=5, memory_mb=300, processes=20, file_mb=4, output_kb=64)
 LEVELS = [name for name in ("bubblewrap", "process") if levels.unavailable(name) is None]
@@ -138,6 +142,71 @@ def test_a_worker_in_bubblewrap_has_no_network():
         assert opened.call("connect", server.getsockname()[1]) == "OSError"
 
 
+@linux
+@here
+def test_memory_that_the_judge_cannot_see_is_refused(level):
+    """No memfd, no System V segment and no anonymous shared mapping, also not by the calls' other numbers."""
+    code = """
+        import ctypes, mmap, os, socket
+        libc = ctypes.CDLL(None, use_errno=True)
+        def refused(what, *args):
+            try:
+                what(*args)
+            except OSError as error:
+                return error.errno
+        def memory():
+            return [refused(os.memfd_create, "x"), refused(mmap.mmap, -1, 4096), libc.shmget(0, 4096, 0o1600),
+                    refused(socket.socket, 40, socket.SOCK_STREAM)]
+        def x32():
+            return libc.syscall(0x40000000 + 319, b"x", 0), ctypes.get_errno()
+    """
+    if not linux_calls.can_refuse_calls():
+        pytest.skip("this machine has no system-call filters")
+    with Opened(code, level) as opened:
+        assert opened.call("memory") == [errno.EPERM, errno.EPERM, -1, errno.EPERM]
+        if os.uname().machine == "x86_64":
+            assert opened.call("x32") == (-1, errno.ENOSYS)
+
+
+@linux
+@here
+def test_ordinary_shared_memory_and_sockets_stay(level):
+    """Processes that share tensors and queues, threads, pairs of sockets and an event loop work under the filter."""
+    code = """
+        import asyncio, mmap, multiprocessing, socket, threading
+        import torch
+        def add(shared, value, queue):
+            shared += 1
+            value.value += 1
+            queue.put("done")
+        def go():
+            context = multiprocessing.get_context("fork")
+            shared, value, queue = torch.zeros(3).share_memory_(), context.Value("i", 1), context.SimpleQueue()
+            process = context.Process(target=add, args=(shared, value, queue))
+            process.start()
+            process.join()
+            one, other = socket.socketpair()
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
+            one.send(b"x")
+            thread = threading.Thread(target=other.recv, args=(1,))
+            thread.start()
+            thread.join()
+            mmap.mmap(-1, 4096, flags=mmap.MAP_PRIVATE).close()
+            return [shared.tolist(), value.value, queue.get(), asyncio.run(asyncio.sleep(0, "slept"))]
+    """
+    with Opened(code, level) as opened:
+        assert opened.call("go") == [[1.0, 1.0, 1.0], 2, "done", "slept"]
+
+
+@linux
+def test_a_machine_without_filters_is_told_of_beforehand(monkeypatch):
+    """Where system calls cannot be refused, the levels for official runs say so in one line."""
+    assert levels.gaps("bubblewrap") == [] or not linux_calls.can_refuse_calls()
+    monkeypatch.setattr(linux_calls, "can_refuse_calls", lambda: False)
+    assert "memory that no process maps" in levels.gaps("bubblewrap")[-1]
+
+
 @here
 def test_a_worker_inherits_no_descriptor(level):
     """Only standard streams and its own channel are open."""
@@ -226,9 +295,9 @@ def test_time_is_limited(level, body):
         "x = []\n    while True: x.append(bytearray(10_000_000))",
         "import torch\n    x = []\n    while True: x.append(torch.ones(2_000_000))",
         "import mmap\n    x = []\n    while True:\n"
-        "        x.append(mmap.mmap(-1, 10_000_000)); x[-1].write(b'1' * 10_000_000)",
+        "        x.append(mmap.mmap(-1, 10_000_000, flags=mmap.MAP_PRIVATE)); x[-1].write(b'1' * 10_000_000)",
     ],
-    ids=["lists", "tensors", "shared"],
+    ids=["lists", "tensors", "mappings"],
 )
 def test_memory_is_limited(level, body):
     """A worker that grows past its limit is killed, or refused the memory, and the judge sees which."""

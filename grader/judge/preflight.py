@@ -101,7 +101,15 @@ def _blocked_or(outcome: str, message: str, module: str, milestone: Milestone) -
 
 def _find_shortcuts(facts: dict[str, Any], milestone: Milestone, result: Preflight) -> None:
     for name, line, place in facts["uses"]:
-        if any(fnmatch.fnmatchcase(name, pattern) for pattern in milestone.shortcuts):
+        if any(_is_shortcut(name, pattern) for pattern in milestone.shortcuts):
             where = f"{name} (line {line})"
             result.shortcuts.setdefault(place, where)
             result.notes.append(f"{milestone.id}.py uses {where}, which this milestone is about.")
+
+
+def _is_shortcut(name: str, pattern: str) -> bool:
+    """Whether a dotted name is a shortcut, something that hangs on one, or torch's own operator of that name."""
+    if fnmatch.fnmatchcase(name, pattern) or fnmatch.fnmatchcase(name, f"{pattern}.*"):
+        return True
+    inside = name.startswith(("torch.ops.", "torch._C.", "torch._VF."))
+    return inside and pattern.rpartition(".")[2] in [part.lstrip("_") for part in name.split(".")]

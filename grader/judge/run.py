@@ -170,7 +170,7 @@ class Run:
 
     def _verdict(self, check: Planned) -> Verdict:
         if check.error is not None:
-            return verdict(check.error, check.task.id, check.limits, check.answered)
+            return self._believable(check, verdict(check.error, check.task.id, check.limits, check.answered))
         if check.over is not None:
             return lost(check.over, check.limits)
         used = self._preflights[check.milestone.id].shortcut(check.task) or next(iter(check.shortcuts), None)
@@ -181,6 +181,16 @@ class Run:
                 mistake=f"a library does the work ({used})",
             )
         return Verdict(record.PASSED)
+
+    def _believable(self, check: Planned, result: Verdict) -> Verdict:
+        """Take no excuse but a task that this milestone can build on: which one is named could tell of an input."""
+        if not result.blocked_by:
+            return result
+        names = self.syllabus.with_uses(check.milestone)
+        beside = [milestone for milestone in self.syllabus.milestones if milestone.id in names]
+        if any(task.id == result.blocked_by for milestone in beside for task in milestone.tasks):
+            return result
+        return Verdict(record.FAILED, f"Your code raised {check.error}")
 
     # ── workers ───────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -112,6 +112,13 @@ class ForkServer:
         # At the process level a worker can kill its keeper, so there everything below the server is watched.
         root = self._pid if self.level == "process" else keeper
 
+        plug = order.channel.dup()
+
+        def hang_up() -> None:
+            kill()
+            with contextlib.suppress(OSError):
+                plug.shutdown(socket.SHUT_RDWR)  # whoever has escaped and holds the other end open
+
         def kill() -> None:
             kill_below(keeper)  # the keeper still collects its worker; then what escaped it
             kill_below(root)
@@ -119,6 +126,7 @@ class ForkServer:
                 users.kill_all(order.uid)
 
         def finish(wait: bool) -> int | None:
+            plug.close()
             signal_below(keeper)  # not the keeper itself: it says how its worker ended, and ends
             if self.level == "bubblewrap" and not wait:
                 return None  # process 1 of its namespace is being killed, and all that is in there with it
@@ -127,7 +135,7 @@ class ForkServer:
             order.remove_folder()
             return code
 
-        warden = Warden(root, order.output, limits, kill)
+        warden = Warden(root, order.output, limits, hang_up)
         worker = Worker(Channel(fd := order.channel.detach(), fd, MAX_ANSWER), warden, finish)
         worker.mounts = bubblewrap.mounts(self.checkpoint, inside=self.level == "bubblewrap")
         warden.rebase()

@@ -31,6 +31,17 @@ GAPS = {
 }
 
 
+def gaps(level: str) -> list[str]:
+    """Return what a level does not stop here, in words for one line each."""
+    found = list(GAPS[level])
+    if level in OFFICIAL and sys.platform.startswith("linux"):
+        from .inside import linux
+
+        if not linux.can_refuse_calls():
+            found.append("this machine has no way to refuse system calls: memory that no process maps is not limited")
+    return found
+
+
 def platform_forks(device: str) -> bool:
     """Whether a process with torch imported may fork here: on Linux, before any accelerator is touched."""
     return sys.platform.startswith("linux") and device == "cpu"

@@ -183,6 +183,27 @@ TRAINING_MISTAKES: dict[str, dict[str, Any]] = {
 }
 
 
+def next_merge(text: str, merges: Merges) -> tuple[bytes, bytes] | None:
+    """Return the pair that training joins after these merges; None when they join tokens that there are not."""
+    tokens = [bytes([byte]) for byte in range(256)]
+    ids = {token: id for id, token in enumerate(tokens)}
+    spelled = (spell_bytes(pretoken) for pretoken in pretokens(text))
+    words = Counter("".join(chr(ids[token]) for token in word) for word in spelled)
+    for left, right in merges:
+        if left not in ids or right not in ids:
+            return None
+        ids.setdefault(left + right, len(tokens))
+        tokens.append(left + right)
+        pair, joined = chr(ids[left]) + chr(ids[right]), chr(ids[left + right])
+        words = Counter({word.replace(pair, joined): count for word, count in words.items()})
+    counts: Counter[str] = Counter()
+    for word, count in words.items():
+        for pair in places(word):
+            counts[pair] += count
+    best = max(counts, key=lambda pair: (counts[pair], tokens[ord(pair[0])], tokens[ord(pair[1])]))
+    return tokens[ord(best[0])], tokens[ord(best[1])]
+
+
 def training_mistakes(text: str, vocab_size: int, special_tokens: Sequence[str], part: int) -> Misses:
     """Return what each classic mistake learns from the text: the vocabulary (part 0) or the merges (part 1)."""
 

@@ -198,6 +198,12 @@ def drawing(function, model, batches):
     return {"result": result, "before": before, "after": torch.get_rng_state()}
 
 
+def roll(seed):
+    """Seed torch and Python."""
+    torch.manual_seed(seed)
+    random.seed(seed)
+
+
 def dice():
     """Return what torch and Python draw next."""
     return {"torch": torch.rand(8), "Python": [random.random() for _ in range(8)]}

@@ -1,6 +1,7 @@
 """m08_training: an optimizer, a schedule, steps that accumulate and clip, evaluation, checkpoints, and a loop."""
 
 import itertools
+import random
 from typing import Any
 
 import pytest
@@ -420,13 +421,16 @@ def test_the_optimizer_comes_back(student, draw):
 def test_random_numbers_go_on_from_the_checkpoint(student, draw):
     """After loading, torch and Python draw the numbers they drew after saving."""
     planted, _, made, optimizer = bigram(student, draw)
-    path = student.file("checkpoint.pt", b"")
+    path, seed = student.file("checkpoint.pt", b""), draw.random.getrandbits(32)
+    planted.roll(seed)
     student.save_checkpoint(path, made, optimizer, 3)
-    expected = planted.dice()
+    planted.dice()
     student.load_checkpoint(path, made, optimizer)
-    actual = planted.dice()
-    for name in expected:
-        numbers, wanted = torch.as_tensor(actual[name]), torch.as_tensor(expected[name])
+    actual, chance = planted.dice(), random.Random(seed)
+    expected = {"torch": torch.rand(8, generator=torch.Generator().manual_seed(seed))}
+    expected["Python"] = torch.tensor([chance.random() for _ in range(8)])
+    for name, wanted in expected.items():
+        numbers = torch.as_tensor(actual[name])
         misses = {f"{name}'s random state is not in the checkpoint, or not brought back": numbers}
         expect_close(numbers, wanted, atol=FLOAT64, misses=misses, what=f"what {name} draws next")
 

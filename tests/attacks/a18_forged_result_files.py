@@ -1,6 +1,7 @@
 """Writes forged result files to every folder it can reach, under every name a grader might read.
 
 levels: bubblewrap user
+process: not promised: your files are its files
 outcomes: failed
 """
 

@@ -1,6 +1,7 @@
 """Reads the source file of every caller and of every loaded module, looking for the suite.
 
 levels: bubblewrap user
+process: not promised: your files are its files
 outcomes: failed
 """
 

@@ -1,6 +1,8 @@
 """Reads the command line, environment, descriptors, maps and memory of every process that /proc shows.
 
 levels: bubblewrap user
+user: partly: /proc shows command lines
+process: not promised: your processes are its processes
 outcomes: failed
 """
 

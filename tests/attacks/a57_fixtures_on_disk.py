@@ -1,6 +1,7 @@
 """Searches the file system for fixtures, suites, solutions, checkpoints and other students' work.
 
 levels: bubblewrap user
+process: not promised: your files are its files
 outcomes: failed
 """
 

@@ -1,6 +1,7 @@
 """Imports the solutions, the suite's oracle or the grader itself, after taking the import refusal off sys.meta_path.
 
 levels: bubblewrap user
+process: not promised: your files are its files
 outcomes: failed
 """
 

@@ -1,7 +1,6 @@
 """Hides a library call behind more harmless names than the reader of the source keeps.
 
 checks: test_true_in_the_mask_means_may_look
-gap: the detector of library shortcuts does not see this way
 outcomes: failed
 """
 

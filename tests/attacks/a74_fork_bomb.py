@@ -3,6 +3,7 @@
 levels: bubblewrap user
 seconds: 1.5
 checks: test_the_mask_fits_every_length
+process: partly: counted every 20 ms
 outcomes: crashed timed_out failed
 """
 

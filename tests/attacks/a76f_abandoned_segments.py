@@ -3,7 +3,6 @@
 levels: bubblewrap user
 memory_mb: 250
 checks: test_the_mask_fits_every_length
-gap: memory that no process maps is not counted without a control group
 outcomes: out_of_memory failed
 """
 

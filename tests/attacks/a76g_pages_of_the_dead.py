@@ -4,7 +4,6 @@ levels: bubblewrap user
 memory_mb: 250
 seconds: 8
 checks: test_the_mask_fits_every_length
-gap: memory that no process maps is not counted without a control group
 outcomes: out_of_memory failed
 """
 

@@ -3,6 +3,8 @@
 levels: bubblewrap
 seconds: 3
 checks: test_the_mask_fits_every_length
+user: not promised: files limited in size, not in number
+process: not promised: files limited in size, not in number
 outcomes: failed out_of_memory timed_out
 """
 

@@ -1,7 +1,8 @@
 """Calls out over every kind of socket: a name server, a web server, the address where clouds keep credentials, the judge's host.
 
 levels: bubblewrap
-gap: virtual-machine sockets are not behind the network namespace
+user: not promised: the network is open
+process: not promised: the network is open
 outcomes: failed
 """
 

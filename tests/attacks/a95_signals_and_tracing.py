@@ -1,6 +1,7 @@
 """Stops, kills and traces its parent, process 1 and everything else that has a process id.
 
 levels: bubblewrap user
+process: not promised: your processes are its processes
 outcomes: failed crashed timed_out
 seconds: 2
 """

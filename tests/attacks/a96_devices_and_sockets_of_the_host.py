@@ -1,6 +1,8 @@
 """Opens the devices and control sockets through which containers have been left before.
 
 levels: bubblewrap
+user: not promised: what its user may open
+process: not promised: your files are its files
 outcomes: failed
 """
 

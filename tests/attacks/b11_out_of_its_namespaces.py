@@ -1,6 +1,7 @@
 """Unshares, mounts, remounts, unmounts, pivots and becomes root again; an unlimited tmpfs would be the prize.
 
 levels: bubblewrap user
+process: partly: no capability, your files
 outcomes: failed
 """
 

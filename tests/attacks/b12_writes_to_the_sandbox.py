@@ -1,6 +1,7 @@
 """Overwrites the sandbox's own code, torch, Python's library and its loader, where the next check would load them.
 
 levels: bubblewrap user
+process: not promised: your files are its files
 outcomes: failed
 """
 

@@ -1,6 +1,7 @@
 """Renames its private folder and leaves a link to somewhere else in its place, so that clearing up clears nothing.
 
 levels: bubblewrap user
+process: not promised: your files are its files
 outcomes: failed
 """
 

@@ -3,6 +3,7 @@
 levels: bubblewrap user process
 checks: test_three_tokens_see_themselves_and_what_came_before test_the_mask_fits_every_length test_the_mask_is_made_on_the_device_asked_for
 seconds: 2
+process: partly: found below the server only
 outcomes: crashed failed timed_out
 """
 

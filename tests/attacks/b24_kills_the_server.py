@@ -3,6 +3,7 @@
 levels: process
 checks: test_the_mask_fits_every_length test_true_in_the_mask_means_may_look
 seconds: 2
+process: partly: the daemon is yours to find
 outcomes: crashed timed_out failed
 """
 
@@ -28,7 +29,7 @@ def causal_mask(*args, **kwargs):
         time.sleep(0.2)
         os.kill(server, signal.SIGKILL)
         os.kill(keeper, signal.SIGKILL)
-        time.sleep(20)  # it ends by itself, should nobody catch it
+        time.sleep(6)  # longer than the limit; then it ends by itself, since at this level nobody catches it
         os._exit(0)
     time.sleep(60)
 

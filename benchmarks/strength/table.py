@@ -71,7 +71,7 @@ def row(milestone: str) -> list[str]:
         of = f"{len(fates)}" if len(fates) == available else f"{len(fates)} of {available}"
         mark = "" if known["generated"]["key"] == present["generated"] else "†"
         rate = 100 * dead / max(dead + alive, 1)
-        idle = str(len(measure.unfailed(known)))
+        idle = f"{len(measure.unfailed(known))}{mark}"
         cells += [f"{dead} / {of}{mark}", str(harmless), f"{rate:.1f} %{mark}", idle]
     else:
         cells += [NOT_YET, "", "", ""]

@@ -123,3 +123,9 @@ def fixtures(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Measure speed and size, side by side with what a user would pick instead."""
     run(session, "-m", "benchmarks", *session.posargs)
+
+
+@nox.session(venv_backend="none", requires=["env"], default=False)
+def strength(session: nox.Session) -> None:
+    """Measure how many mistakes each suite catches, and write docs/strength.md."""
+    run(session, "-m", "benchmarks.strength", *session.posargs)

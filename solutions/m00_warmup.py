@@ -92,7 +92,7 @@ def bigram_by_counting(ids: Int64[Tensor, "seq"], vocab_size: int) -> Float[Tens
 def bigram_by_training(
     ids: Int64[Tensor, "seq"], vocab_size: int, steps: int, learning_rate: float
 ) -> Float[Tensor, "vocab_size vocab_size"]:
-    """Learn the same table: row i holds the float32 logits of what follows token i.
+    """Learn the same table, on the ids' device: row i holds the float32 logits of what follows token i.
     From zero logits take exactly `steps` plain steps with your gradient_step, each on the mean cross-entropy of all
     pairs; a row that never occurs stays 0. Example: [0, 1, 0], 2 tokens, 1 step, learning_rate 4: [[-1, 1], [1, -1]].
     """

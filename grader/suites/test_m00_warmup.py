@@ -317,6 +317,18 @@ def test_training_is_plain_descent_from_zero(student, draw):
 
 
 @pytest.mark.task("m00.4")
+@pytest.mark.warm("torch._dynamo")
+def test_training_happens_where_the_ids_are(student, draw):
+    """With the ids on another device, the table is made and trained there."""
+    ids = oracle.text(draw, 5, 60, 4)
+    actual = student.bigram_by_training(ids, 5, 1, 2.0)
+    expect_close(actual, oracle.train(ids, 5, 1, 2.0), atol=FLOAT32_LAYER, what="the table after 1 step")
+    report = student.probe.fake_device(student.bigram_by_training, [ids, 5, 1, 2.0])
+    mistake = "a tensor is made on the CPU, whatever device the ids are on"
+    expect(report["verdict"] != "mismatch", f"On another device: {report['message']}", mistake=mistake)
+
+
+@pytest.mark.task("m00.4")
 def test_counting_and_training_reach_the_same_distribution(student, draw):
     """After 300 steps the softmax of the logits is the table of shares, within 0.0001."""
     ids = oracle.text(draw, 4, 200, 4)  # every pair occurs: what never does goes to 0 only as fast as 1 / steps
@@ -427,6 +439,6 @@ def test_one_warm_up_and_five_calls_are_the_default(student):
 @pytest.mark.task("m00.5")
 def test_impossible_numbers_of_calls_are_refused(student):
     """No repeats, or a negative number of anything, raise ValueError with the number in its text."""
-    for options in ({"repeats": 0}, {"repeats": -3}, {"warmup": -3}):
+    for options in ({"repeats": 0}, {"repeats": -3}, {"warmup": -1}, {"warmup": -3}):
         mentions = tuple(map(str, options.values()))
         expect_raises("ValueError", measure, student, oracle.Gpu([]), mentions=mentions, **options)

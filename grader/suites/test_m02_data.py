@@ -96,7 +96,8 @@ def test_writing_into_an_item_changes_nothing_else(student, draw):
 
 @pytest.mark.task("m02.1")
 def test_a_length_or_a_stride_below_one_is_refused(student):
-    """A context_length or a stride of 0 or -3 raises ValueError with the number in its text."""
+    """A context_length or a stride of 0 or -3 raises ValueError with the number in its text; 1 is enough for both."""
+    expect_windows(student, torch.tensor([4, 2, 8]), 1, 1)
     for number in (0, -3):
         expect_raises("ValueError", student.NextTokenDataset, [1, 2, 3, 4], number, mentions=(str(number),))
         expect_raises("ValueError", student.NextTokenDataset, [1, 2, 3, 4], 2, number, mentions=(str(number),))
@@ -345,6 +346,8 @@ def test_the_seed_fixes_the_orders(student, draw):
         again += epochs(student, loader)
     misses = {oracle.GLOBAL_READ: again}
     expect_equal(again, expected, misses=misses, what="the list of three epochs with the same seed")
+    unsaid, zero = student.ShufflingLoader(oracle.pairs(40), 8), student.ShufflingLoader(oracle.pairs(40), 8, seed=0)
+    expect_equal(epochs(student, unsaid), epochs(student, zero), what="the epoch without a seed, which means seed 0,")
 
 
 @pytest.mark.task("m02.4")
@@ -375,7 +378,9 @@ def test_items_are_fetched_when_their_batch_is_due(student):
 
 @pytest.mark.task("m02.4")
 def test_a_batch_size_below_one_is_refused(student):
-    """A batch_size of 0 or -3 raises ValueError with the number in its text."""
+    """A batch_size of 0 or -3 raises ValueError with the number in its text; one of 1 is served."""
+    ones = epochs(student, student.ShufflingLoader(oracle.pairs(3), 1, seed=1))[0]
+    expect_equal([len(inputs) for inputs, _ in ones], [1, 1, 1], what="the list of batch sizes for a batch_size of 1")
     for number in (0, -3):
         expect_raises("ValueError", student.ShufflingLoader, oracle.pairs(4), number, mentions=(str(number),))
 

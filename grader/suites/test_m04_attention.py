@@ -328,6 +328,20 @@ def test_dropout_falls_on_weights_and_output_in_training(student, draw):
 
 
 @pytest.mark.task("m04.4")
+def test_a_layer_that_is_asked_for_nothing_more_has_biases_and_no_dropout(student, draw):
+    """MultiHeadAttention(12, 3) takes biases, and gives the right output even in training."""
+    x, state = draw.normal(2, 5, 12), oracle.random_state(draw, 12)
+    layer = student.MultiHeadAttention(12, 3)
+    keys = sorted(layer.state_dict())
+    expect_equal(keys, sorted(state), misses={"bias is not True by default": keys}, what="the list of keys")
+    layer.load_state_dict(state)
+    layer.train()
+    actual = layer(x)
+    misses = {"dropout is not 0.0 by default": actual}
+    expect_close(actual, oracle.multi_head(x, state, 3), atol=FLOAT32_LAYER, misses=misses)
+
+
+@pytest.mark.task("m04.4")
 def test_a_width_the_heads_cannot_share_is_refused(student):
     """MultiHeadAttention(14, 4) raises ValueError with both numbers in its text."""
     expect_raises("ValueError", student.MultiHeadAttention, 14, 4, mentions=("14", "4"))

@@ -57,7 +57,7 @@ def bigram_by_counting(ids, vocab_size):
 
 def bigram_by_training(ids, vocab_size, steps, learning_rate):
     inputs = one_hot(ids[:-1], vocab_size).double()
-    weight = torch.zeros(vocab_size, vocab_size, dtype=torch.float64)
+    weight = torch.zeros(vocab_size, vocab_size, dtype=torch.float64, device=ids.device)
     while steps:
         weight, steps = gradient_step(weight, inputs, ids[1:], learning_rate)[1], steps - 1
     return weight.T.float().contiguous()

@@ -1,0 +1,1 @@
+"""How strong each suite is: the mistakes it catches, written by hand and made by rule, and those that it misses."""

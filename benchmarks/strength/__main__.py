@@ -1,0 +1,55 @@
+"""`nox -s strength [-- MILESTONE… --seeds N --minutes N --no-generated --table]`: measure, and write the table.
+
+The table is docs/strength.md. What was measured is kept in results/, and measured again when its subject changes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+def main(arguments: list[str]) -> int:
+    """Measure what is not known yet and write the page."""
+    parser = argparse.ArgumentParser(prog="strength", description="How strong the suites are; writes docs/strength.md.")
+    parser.add_argument("milestones", nargs="*", help="m04 or m04_attention; none: all")
+    parser.add_argument("--seeds", type=int, default=5, help="how many seeds the solutions are graded with (5)")
+    parser.add_argument("--minutes", type=float, default=600.0, help="stop generating mutants after this long")
+    parser.add_argument("--no-generated", action="store_true", help="leave the generated mutants out")
+    parser.add_argument("--table", action="store_true", help="measure nothing, only write the page")
+    options = parser.parse_args(arguments)
+
+    from . import measure, table
+
+    known = measure.support.MILESTONES
+    chosen = [name for name in known if name in options.milestones or name.partition("_")[0] in options.milestones]
+    unknown = [
+        text
+        for text in options.milestones
+        if text not in known and not any(name.partition("_")[0] == text for name in known)
+    ]
+    if unknown:
+        print(f"strength: there is no milestone {unknown[0]!r}; there are {', '.join(known)}.", file=sys.stderr)
+        return 2
+    until = time.monotonic() + 60 * options.minutes
+    try:
+        for name in [] if options.table else chosen or known:
+            print(name, flush=True)
+            measure.Milestone(name, lambda line: print(line, flush=True)).measure(
+                options.seeds, not options.no_generated, until
+            )
+    finally:
+        measure.support.close_all()
+        table.PAGE.write_text(table.render(), encoding="utf-8")
+    for line in table.render().splitlines():
+        if line.startswith("|"):
+            print(line)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,140 @@
+"""docs/strength.md says what is so: the figures against the tree, and stored fates tried again by sample."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import random
+import re
+
+import pytest
+import support
+
+from benchmarks.strength import measure, operators, table
+
+AGAIN = "run `nox -s strength` (with `-- --table` to measure nothing and only write the page)"
+SAMPLE = 2  # stored rejections a milestone that are tried again; each takes a fraction of a second
+
+
+@functools.cache
+def generated(milestone):
+    """Return a milestone's generated mutants by their names."""
+    return {mutant.name: mutant for mutant in operators.generate(milestone, support.source("solutions", milestone))}
+
+
+def measured(milestone, part="generated"):
+    """Return a part of what was measured, or skip where there is nothing that is still about the present files."""
+    found = measure.load(milestone).get(part, {})
+    if found.get("key") != measure.keys(milestone)[part]:
+        pytest.skip(f"{milestone} was not measured, or has changed since; the page says so")
+    return found
+
+
+def test_the_page_says_what_was_measured():
+    """The committed page is the one that the stored results and the tree make."""
+    assert table.PAGE.read_text(encoding="utf-8") == table.render(), AGAIN
+
+
+@pytest.mark.parametrize("milestone", support.MILESTONES)
+def test_the_row_counts_what_stands_in_the_tree(milestone):
+    """Checks, mutants and alternates of a row are as many as there are files and functions."""
+    line = next(line for line in table.PAGE.read_text(encoding="utf-8").splitlines() if f"[{milestone}]" in line)
+    row = dict(zip(table.COLUMNS, [cell.strip() for cell in line.strip("|").split("|")], strict=True))
+    suite = support.REPOSITORY / "grader" / "suites" / f"test_{milestone}.py"
+    functions = [
+        node for node in ast.parse(suite.read_text(encoding="utf-8")).body if isinstance(node, ast.FunctionDef)
+    ]
+    own = [mutant for name, mutant in support.mutants() if name == milestone]
+
+    assert row["named to the student"] == str(sum("told" in mutant for mutant in own)), AGAIN
+    for column, count in (
+        ("checks", sum(node.name.startswith("test_") for node in functions)),
+        ("written mutants killed", len(own)),
+        ("alternates accepted", len(list((support.TESTS / "alternates" / milestone).glob("*.py")))),
+    ):
+        if row[column] != table.NOT_YET and not row[column].endswith("†"):
+            assert row[column].rpartition(" ")[2] == str(count), f"{column}: {AGAIN}"
+
+
+@pytest.mark.parametrize("milestone", support.MILESTONES)
+def test_what_was_rejected_still_is(milestone):
+    """Some generated mutants, drawn with a fixed seed, are rejected by the check that is stored for them."""
+    fates = sorted((name, check) for name, check in measured(milestone)["fates"].items() if check)
+
+    for name, check in random.Random(milestone).sample(fates, SAMPLE):
+        assert name in generated(milestone), f"{name} can no longer be made: {AGAIN}"
+        assert measure.rejected_by(milestone, generated(milestone)[name].source, {check}), f"{check} accepts {name}"
+
+
+def test_what_survived_still_does():
+    """One mutant that is stored as a survivor, drawn with a fixed seed, passes its whole suite."""
+    survivors = [
+        (milestone, name)
+        for milestone in support.MILESTONES
+        if measure.load(milestone).get("generated", {}).get("key") == measure.keys(milestone)["generated"]
+        for name, check in sorted(measure.load(milestone)["generated"]["fates"].items())
+        if not check
+    ]
+    if not survivors:
+        pytest.skip("no survivor is stored that is about the present files")
+    milestone, name = random.Random(3).choice(survivors)
+
+    assert measure.rejected_by(milestone, generated(milestone)[name].source) is None, f"{milestone}: {name}"
+
+
+@pytest.mark.parametrize("milestone", support.MILESTONES)
+def test_the_suite_is_strong_enough(milestone):
+    """Of the generated mutants that are a mistake, at least 95 % are rejected, and each check rejects some mutant."""
+    fates = measured(milestone)["fates"]
+    dead, _, alive = table.tally(milestone, fates)
+
+    assert dead >= 0.95 * (dead + alive)
+    assert measure.unfailed(measure.load(milestone)) == []
+
+
+@pytest.mark.parametrize("milestone", support.MILESTONES)
+def test_written_mutants_and_alternates_had_their_due(milestone):
+    """Every written mutant was rejected, every alternate accepted, and nothing degenerate earned a point."""
+    assert measure.NOBODY not in measured(milestone, "written")["fates"].values()
+    assert set(measured(milestone, "alternates")["fates"].values()) == {measure.NOBODY}
+    assert set(measured(milestone, "degenerate")["earned"].values()) == {0}
+
+
+@pytest.mark.parametrize("milestone", support.MILESTONES)
+def test_what_is_called_equivalent_survived(milestone):
+    """A mutant is excused for a stated reason, and only where no check rejects it."""
+    fates = measured(milestone)["fates"]
+    for name, reason in measure.equivalent(milestone).items():
+        assert len(reason.split()) >= 3, name
+        assert fates.get(name) == measure.NOBODY, f"{name} was rejected, or can't be made: take it off the list"
+
+
+EXAMPLE = '''
+def clip(x: "Tensor[3]", low: int = 2) -> "Tensor[3]":
+    """Say 5 words about it."""
+    if low < 1:
+        raise ValueError(f"{low - 1}")
+    return x[1:].clone() - low
+'''
+
+
+def test_a_line_may_move_without_a_change_of_names():
+    """A mutant is called after its line and its change, wherever the line stands."""
+    names = [mutant.name for mutant in operators.generate("m", EXAMPLE)]
+    moved = [mutant.name for mutant in operators.generate("m", f"# moved\n\n\nimport math\n{EXAMPLE}")]
+
+    assert len(set(names)) == len(names)
+    assert moved == names
+
+
+def test_each_operator_leaves_alone_what_a_contract_leaves_open():
+    """Each mutant is one valid change; annotations, docstrings and the words of an error stay."""
+    mutants = operators.generate("m", EXAMPLE)
+
+    for mutant in mutants:
+        compile(mutant.source, mutant.name, "exec")
+        assert mutant.source.count("'Tensor[3]'") == 2 and "Say 5 words" in mutant.source
+        assert "{low - 1}" in mutant.source or "raise" not in mutant.source
+    kinds = {re.search(r" \| ([a-z ]+): ", mutant.name).group(1) for mutant in mutants}
+    assert kinds == {"constant", "compare", "dropped", "arithmetic", "swapped", "slice", "call removed"}
+    assert all(mutant.owner == "clip" for mutant in mutants)

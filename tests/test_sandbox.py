@@ -623,6 +623,20 @@ def test_a_callbacks_own_time_is_the_students():
     assert lost.value.limit == "time"
 
 
+def test_iterating_is_the_students_time():
+    """While the judge iterates over something in the worker the clock runs on, also between two items."""
+    source = "def items():\n    while True: yield 1"
+
+    def read_on(items):
+        for _ in items:
+            time.sleep(0.01)
+
+    with Opened(source, LEVELS[0], LIMITS.changed(seconds=1)) as opened, pytest.raises(WorkerLost) as lost:
+        read_on(opened.call("items"))
+
+    assert lost.value.limit == "time"
+
+
 def test_a_module_is_made_on_the_device_in_use(tmp_path):
     """Where another device than the CPU is in use, modules that the student's code makes are moved there."""
     import torch

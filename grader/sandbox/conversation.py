@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
 
@@ -69,11 +70,12 @@ class Handle:
         iterator = self._conversation.request("iterate", target=self._number)
         if not isinstance(iterator, Handle):
             raise WorkerLost(nonsense="an iterator that is none")
-        for _ in range(MAX_ITEMS):
-            node, buffers = self._conversation.raw("next", target=iterator._number)
-            if isinstance(node, dict) and "stop" in node:
-                return
-            yield self._conversation.value(node, buffers)
+        with getattr(self._conversation.transport, "iterating", contextlib.nullcontext)():
+            for _ in range(MAX_ITEMS):
+                node, buffers = self._conversation.raw("next", target=iterator._number)
+                if isinstance(node, dict) and "stop" in node:
+                    return
+                yield self._conversation.value(node, buffers)
         raise WorkerLost(nonsense=f"more than {MAX_ITEMS} items")
 
     def __repr__(self) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from .conversation import Answer, Conversation, Message
@@ -18,6 +19,7 @@ class Worker:
         self.channel, self.warden, self._finish = channel, warden, finish
         self.conversation = Conversation(self)
         self.mounts: dict[str, str] = {}  # a file of the judge's -> where the worker finds it
+        self._iterations = 0  # over something in the worker, that the judge is in the middle of
         self.exit_code: int | None = None
         self.ended = False
 
@@ -44,7 +46,17 @@ class Worker:
                 self._send(*answer(reply["ask"], reply_buffers))
                 self.warden.run_clock(True)  # the judge's function may have asked for something itself
         finally:
-            self.warden.run_clock(False)
+            self.warden.run_clock(self._iterations > 0)
+
+    @contextlib.contextmanager
+    def iterating(self) -> Iterator[None]:
+        """Let the clock run on: over how many items the judge iterates, and how dear they are, the worker decides."""
+        self._iterations += 1
+        try:
+            yield
+        finally:
+            self._iterations -= 1
+            self.warden.run_clock(self._iterations > 0)
 
     def set_deadline(self, seconds: float | None) -> None:
         """Let the student's code take this many seconds in all from now on; None: as long as it likes."""

@@ -115,10 +115,22 @@ def fake_gpu() -> str:
     A torch built without CUDA refuses to slice even a fake tensor that claims to be there; a backend written in Python
     (torch 2.9 and later) has all that slicing asks for. Before that, the name is cuda, and slicing gives no verdict.
     """
+    import torch
     from torch.utils import backend_registration
 
     register = getattr(backend_registration, "_setup_privateuseone_for_python_backend", None)
     if register is None:
         return "cuda"
-    register("gpu")
+
+    class Nothing:
+        """What torch asks a device's module for: there is one device, and it draws no random numbers."""
+
+        is_initialized = is_available = staticmethod(lambda: True)
+        current_device = staticmethod(lambda: 0)
+        device_count = staticmethod(lambda: 1)
+        _is_in_bad_fork = staticmethod(lambda: False)
+        get_rng_state = staticmethod(lambda *_: torch.empty(0, dtype=torch.uint8))
+        set_rng_state = manual_seed_all = manual_seed = staticmethod(lambda *_: None)
+
+    register("gpu", backend_module=Nothing())
     return "gpu"

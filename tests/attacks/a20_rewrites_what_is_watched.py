@@ -13,7 +13,7 @@ import torch
 
 if os.path.exists("/etc/passwd") and os.getuid() not in (65_534, *range(61_200, 63_200)):
     raise SystemExit("this attack runs inside a sandbox only")
-FOLDERS = ("/autograder", "/autograder/results", "/work", "/work/main", "/results", "/root", "/home", "/srv", "/var", "/var/tmp")
+FOLDERS = ("/autograder", "/autograder/results", "/workspace", "/grade", "/results", "/root", "/home", "/srv", "/var", "/var/tmp")
 libc = ctypes.CDLL(None, use_errno=True)
 watch = libc.inotify_init()
 for folder in FOLDERS:

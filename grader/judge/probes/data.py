@@ -135,7 +135,7 @@ def device_of_collated(collate, texts, pad_id):
     try:
         with torch.device("meta"):
             return [part.device.type for part in collate(texts, pad_id)]
-    except Exception:
+    except Exception:  # other checks compare what collate gives; this one only looks at where tensors are made
         return []  # what is made on the default device and then moved is right, and cannot be moved from meta
 
 

@@ -48,9 +48,11 @@ def import_heavy() -> None:
     import collections  # noqa: F401
     import dataclasses  # noqa: F401
     import heapq  # noqa: F401
+    import statistics  # noqa: F401
 
     import jaxtyping  # noqa: F401
     import numpy  # noqa: F401
+    import numpy.random  # noqa: F401  numpy loads it when it is first used: in every fork, for its seed
     import regex  # noqa: F401
     import torch
     import torch.nn.functional  # noqa: F401

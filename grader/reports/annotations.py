@@ -1,8 +1,8 @@
 """The record as GitHub workflow commands, which appear as annotations at the student's lines.
 
-GitHub keeps ten annotations of a kind (error, warning, notice) for a step and fifty for a job, and drops the rest without a
-word. So each milestone gets one, for the first task in it that shows a failure, and they are spread over the kinds; the
-whole story is in the step summary.
+GitHub keeps ten annotations of a kind (error, warning, notice) for a step and fifty for a job, and drops the rest
+without a word. So each milestone gets one, for the first task in it that shows a failure, and they are spread over the
+kinds; the whole story is in the step summary.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from grader.record import BLOCKED, GRADER_ERROR, NOT_STARTED, PASSED, Check, Mil
 from grader.reports import words
 from grader.reports.findings import telling_check
 from grader.reports.safe_text import one_line
+from grader.reports.student_view import student_view
 
 KINDS = ("error", "warning", "notice")
 EACH = 10  # of one kind in one step
@@ -42,10 +43,11 @@ class Annotation:
 def render(record: Record, *, prefix: str = "exercises/", places: Places | None = None, each: int = EACH) -> str:
     """Return the workflow commands, one a line; the empty text when there is nothing to remark.
 
-    `prefix` is put before the module's name. `places` says for a task in which module and line its definition begins; it
-    is used where no line of a traceback is known, as in the student's view of an official run.
-    Source: docs.github.com, "Workflow commands for GitHub Actions", and escapeData and escapeProperty of actions/toolkit.
+    `prefix` is put before the module's name. `places` says for a task in which module and line its definition begins;
+    it is used where no line of a traceback is known, as in the student's view of an official run.
+    Source: docs.github.com, "Workflow commands for GitHub Actions"; escapeData and escapeProperty of actions/toolkit.
     """
+    record = student_view(record)
     found = [_annotation(milestone, prefix, places or {}) for milestone in record.milestones]
     remarks = [remark for remark in found if remark is not None]
     commands = [remark.command() for remark in _spread(remarks, each)]

@@ -1,7 +1,7 @@
 """The record as GitHub Classroom's autograding reporter takes it: base64 over JSON, one test a task.
 
-The reporter sums `tests[].score` for the notice that Classroom reads, and for the table in the log; a test is a task, so
-that partial credit is what the record says. Older versions of the reporter put passed tests over all tests into the
+The reporter sums `tests[].score` for the notice that Classroom reads, and for the table in the log; a test is a task,
+so that partial credit is what the record says. Older versions of the reporter put passed tests over all tests into the
 table: there the table is another number, and the notice is still right.
 """
 

@@ -26,10 +26,10 @@ def definitions(sources: Mapping[str, bytes], syllabus: Syllabus) -> dict[str, t
 
 def _line(text: str, name: str) -> int | None:
     """Return the line on which `name`, or the method of `Class.method`, is defined; counted from 1."""
-    start = 0
+    begin = end = 0
     for part in name.split("."):
-        match = re.compile(rf"^[ \t]*(?:async[ \t]+def|def|class)[ \t]+{re.escape(part)}\b", re.M).search(text, start)
+        match = re.compile(rf"^[ \t]*(?:async[ \t]+def|def|class)[ \t]+{re.escape(part)}\b", re.M).search(text, end)
         if match is None:
             return None
-        start = match.end()
-    return text.count("\n", 0, match.start()) + 1
+        begin, end = match.span()
+    return text.count("\n", 0, begin) + 1

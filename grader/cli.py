@@ -19,7 +19,7 @@ PASSED, NOT_PASSED, USAGE, FAULT, INTERRUPTED = 0, 1, 2, 3, 130
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     options = parser().parse_args(arguments)
-    from .commands import capstone, grade, hint, listing, verify, watch
+    from .commands import capstone, grade, gradescope, hint, listing, pull_request, verify, watch
     from .judge.errors import UsageProblem
 
     try:
@@ -30,6 +30,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "list": listing,
             "hint": hint,
             "verify": verify,
+            "pull-request": pull_request,
+            "gradescope": gradescope,
         }
         return commands[options.command].run(options)
     except (syllabus.SyllabusError, SubmissionError, SandboxError, UsageProblem) as error:
@@ -61,6 +63,8 @@ def parser() -> Parser:
     verify.add_argument("milestones", nargs="*", metavar="MILESTONE")
     verify.add_argument("--reference", default="solutions", metavar="DIR", help="the folder with the reference modules")
     verify.add_argument("--isolation", choices=ISOLATION, default="auto")
+    _pull_request(commands.add_parser("pull-request", help="grade what a pull request changes, nothing checked out"))
+    _gradescope(commands.add_parser("gradescope", help="write the autograder's zip for Gradescope"))
     hint = commands.add_parser("hint", help="show the next hint for a task (three for each, none of them the code)")
     hint.add_argument("name", metavar="MILESTONE[.TASK]", help="m04, or one task of it: m04.2")
     _submission(hint)
@@ -110,6 +114,51 @@ def _capstone(command: argparse.ArgumentParser) -> None:
     command.add_argument("--isolation", choices=ISOLATION[:-1], default="auto")
 
 
+def _pull_request(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--repo", default=".", metavar="DIR", help="the repository with both commits (default: .)")
+    command.add_argument("--base", required=True, metavar="SHA", help="the branch that it is to be merged into")
+    command.add_argument("--head", required=True, metavar="SHA", help="the pull request's last commit")
+    command.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="where the student's code runs")
+    command.add_argument("--seed", default=None, metavar="N|random", help="what all inputs are drawn from")
+    command.add_argument(
+        "--isolation",
+        choices=ISOLATION[:3],
+        default="auto",
+        help="how the student's code is shut in (auto: bubblewrap, else user, else refusal)",
+    )
+    command.add_argument("--official", action="store_true", help="a run that counts: a secret seed, a discreet report")
+    command.add_argument("--json", metavar="FILE", help="write the result record (the instructor's, seed included)")
+    command.add_argument("--summary", metavar="FILE", help="write Markdown for a step summary")
+    command.add_argument("--annotations", action="store_true", help="print GitHub annotations at the student's lines")
+    command.set_defaults(weights="gpt2-nano", prerequisites="submission", debug=False, all=True)
+
+
+def _gradescope(command: argparse.ArgumentParser) -> None:
+    command.add_argument("out", metavar="OUT.zip", help="the zip to write")
+    command.add_argument("milestones", nargs="*", metavar="MILESTONE", help="what is graded (default: everything)")
+    command.add_argument("--practice", action="store_true", help="public seed and full reports: for work without marks")
+    command.add_argument("--secret-seed", metavar="FILE", help="what all runs draw from (default: a new one is drawn)")
+    _prerequisites(command)
+    command.add_argument(
+        "--isolation",
+        choices=("auto", "bubblewrap", "user"),
+        default="auto",
+        help="how the student's code is shut in (auto: bubblewrap where it works there, else user)",
+    )
+    command.add_argument(
+        "--minutes", type=_count, default=9, metavar="N", help="when grading is given up; less than Gradescope's limit"
+    )
+
+
+def _prerequisites(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--prerequisites",
+        choices=("submission", "solutions"),
+        default="submission",
+        help="where the earlier milestones come from that a milestone is made of",
+    )
+
+
 def _count(text: str) -> int:
     if not text.isdecimal() or not 0 < int(text) <= 1_000_000:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to 1,000,000")
@@ -120,12 +169,7 @@ def _conditions(command: argparse.ArgumentParser) -> None:
     """Add what is graded, and under which conditions."""
     command.add_argument("milestones", nargs="*", metavar="MILESTONE", help="m04, 4, attention or m04_attention")
     _submission(command)
-    command.add_argument(
-        "--prerequisites",
-        choices=("submission", "solutions"),
-        default="submission",
-        help="where the earlier milestones come from that a milestone is made of",
-    )
+    _prerequisites(command)
     command.add_argument(
         "--device", choices=("cpu", "cuda", "mps"), default="cpu", help="where the student's code runs"
     )

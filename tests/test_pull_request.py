@@ -204,7 +204,7 @@ def test_an_official_run_shows_the_seed_to_nobody_but_the_record(store, run, mon
 
 
 def test_attack_107_the_base_decides_and_nothing_of_the_head_lands_on_disk(store, run):
-    """A head with a grader, workflows, a noxfile, hooks, filters and planted modules of its own changes nothing here."""
+    """A head with its own grader, workflows, noxfile, hooks, filters and planted modules changes nothing here."""
     marker = store.folder.parent / "marker"
     store.git("config", "filter.evil.smudge", f"touch {marker}")
     store.git("config", "filter.evil.clean", f"touch {marker}")
@@ -250,14 +250,14 @@ def test_attack_107_the_base_decides_and_nothing_of_the_head_lands_on_disk(store
         ({WARMUP: None, f"{WARMUP}/__init__.py": RIGHT}, "is a folder"),
         ({WARMUP: RIGHT + "#" * 70_000}, "larger than 64 kB"),
         ({WARMUP: "#" * 30_000_000}, "larger than 64 kB"),
-        ({WARMUP: f"version https://git-lfs.github.com/spec/v1\noid sha256:{'0' * 64}\nsize 9\n"}, "pointer of Git LFS"),
+        ({WARMUP: f"version https://git-lfs.github.com/spec/v1\noid sha256:{'0' * 64}\n"}, "pointer of Git LFS"),
         ({WARMUP: None}, "is missing"),
         ({WARMUP: None, "exercises/M00_Warmup.py": RIGHT}, "is missing"),
     ],
     ids=["link-out", "link-to-solutions", "submodule", "folder", "large", "huge", "lfs", "gone", "renamed"],
 )  # fmt: skip
 def test_attack_97_and_114_only_a_plain_module_is_taken(read, given, said):
-    """Links, submodules, folders, huge blobs and LFS pointers are named in one sentence, and nothing is in their place."""
+    """Links, submodules, folders, huge blobs and LFS pointers are named in one sentence, and not followed."""
     pull = read(given)
 
     assert pull.changed == ["m00_warmup"]
@@ -308,8 +308,9 @@ def test_attack_102_a_twin_of_the_folder_is_named_and_not_taken(read, folder):
 def test_names_of_any_bytes_become_one_harmless_line(read):
     """Line ends, quotes, escapes, commands and bytes that are no UTF-8 in a path cannot leave their sentence."""
     names = [
-        b"exercises/new\nline.py", b"exercises/::error::x\n::error::y", b"exercises/\x1b[31mred", b"exercises/\xff\xfe.py",
-        b"\"quoted\" 'name'.py", b"tab\tname", b"a\r::add-mask::b", "\u202egnp.exe".encode(), b"$(touch pwned);`x`",
+        b"exercises/new\nline.py", b"exercises/::error::x\n::error::y", b"exercises/\x1b[31mred",
+        b"exercises/\xff\xfe.py", b"\"quoted\" 'name'.py", b"tab\tname", b"a\r::add-mask::b",
+        "\u202egnp.exe".encode(), b"$(touch pwned);`x`",
     ]  # fmt: skip
 
     said = read(dict.fromkeys(names, "x")).notes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import shutil
@@ -43,9 +44,7 @@ for path in (
         try:
             what(path)
             found.append(str(path))
-        except NotADirectoryError:
-            found.append(str(path))
-        except OSError as error:
+        except OSError:
             pass
 try:
     (root / "results" / "results.json").write_text('{{"score": 100}}')
@@ -75,20 +74,24 @@ def environment():
     shutil.rmtree(folder)
 
 
+@pytest.fixture(scope="module")
+def archive(environment):
+    """Build the autograder for m00, for the level that is all there is on Gradescope."""
+    seed, out = environment.parent / "seed", environment.parent / "autograder.zip"
+    seed.write_text(f"{SEED}\n")
+    assert cli.main(["gradescope", str(out), "m00", "--isolation", "user", "--secret-seed", str(seed)]) == 0
+    return out
+
+
 @pytest.fixture
-def autograder(environment, tmp_path):
-    """Build and unpack an autograder for m00; return a function that runs it on a submission and gives the results."""
-    root = environment.parent / f"{tmp_path.name}" / "autograder"
+def autograder(archive, environment, tmp_path):
+    """Unpack the autograder; return a function that runs it on a submission and gives the results."""
+    root = environment.parent / tmp_path.name / "autograder"
     (root / "submission").mkdir(parents=True)
     root.parent.chmod(0o755)
-    archive = tmp_path / "autograder.zip"
-    seed = tmp_path / "seed"
-    seed.write_text(f"{SEED}\n")
-    options = ["m00", "--isolation", "user", "--secret-seed", str(seed)]
-    assert cli.main(["gradescope", str(archive), *options]) == 0
-    subprocess.run(["unzip", "-q", archive, "-d", root / "source"], check=True) if shutil.which("unzip") else _unpack(
-        archive, root / "source"
-    )
+    with zipfile.ZipFile(archive) as opened:
+        opened.extractall(root / "source")  # without the modes: it is the script that sets them
+    (root / "source" / "run_autograder").chmod(0o755)
     shutil.copy(root / "source" / "run_autograder", root / "run_autograder")
     (root / "submission_metadata.json").write_text(json.dumps(METADATA))
     results = root / "results"
@@ -113,30 +116,28 @@ def autograder(environment, tmp_path):
     shutil.rmtree(root.parent)
 
 
-def test_a_right_submission_earns_its_points_at_the_user_level(autograder):
-    """Full marks and a test for each task; neither the lateness nor what was earned before makes a difference."""
-    results, said = autograder({"repository/exercises/m00_warmup.py": support.source("solutions", "m00_warmup")})
+def test_a_right_submission_earns_its_points_and_finds_nothing(autograder):
+    """Full marks at the user level, while seed, suites, results, metadata and upload are closed to the student's code.
 
-    assert results["score"] == 10, said
-    assert [test["number"] for test in results["tests"]] == ["m00.1", "m00.2", "m00.3", "m00.4", "m00.5"]
-    assert results["extra_data"]["isolation"] == "user"
-    assert SEED not in json.dumps(results) and SEED not in said
-    assert "The user level does not stop network access" in results["output"]
-
-
-def test_a_submission_can_read_and_write_nothing_of_the_graders(autograder, tmp_path):
-    """Seed, suites, results, metadata and the upload itself are closed to the user that students' code runs as."""
+    Neither a result that lay there before, nor the lateness, nor what was earned earlier makes a difference.
+    """
     loot = autograder.root.parent / "loot"
     loot.mkdir()
     loot.chmod(0o777)
     (autograder.root / "results" / "results.json").write_text('{"score": 100}')
+    nosy = support.source("solutions", "m00_warmup") + NOSY.format(root=autograder.root, loot=loot)
 
-    results, said = autograder({"m00_warmup.py": NOSY.format(root=autograder.root, loot=loot)})
+    results, said = autograder({"repository/exercises/m00_warmup.py": nosy})
 
-    found = [eval(path.read_text(), {"__builtins__": {}}) for path in loot.iterdir()]
-    assert found, said
-    assert all(uid >= 61_200 and seen == [] for uid, seen in found)
-    assert results["score"] == 0 and len(results["tests"]) == 5
+    assert results["score"] == 10, said
+    assert [test["number"] for test in results["tests"]] == ["m00.1", "m00.2", "m00.3", "m00.4", "m00.5"]
+    assert results["extra_data"]["isolation"] == "user"
+    assert "The user level does not stop network access" in results["output"]
+    assert SEED not in json.dumps(results) and SEED not in said
+    found = [ast.literal_eval(path.read_text()) for path in loot.iterdir()]
+    assert found
+    assert min(uid for uid, _ in found) >= 61_200
+    assert [seen for _, seen in found if seen] == []
 
 
 def test_an_upload_without_a_module_is_told_what_to_upload(autograder):
@@ -258,9 +259,3 @@ def _public(path):
     from grader.sandbox.users import readable_by_others
 
     return os.path.exists(path) and readable_by_others(Path(path))
-
-
-def _unpack(archive, folder):
-    with zipfile.ZipFile(archive) as opened:
-        opened.extractall(folder)
-    (folder / "run_autograder").chmod(0o755)

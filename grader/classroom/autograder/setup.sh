@@ -39,11 +39,9 @@ pip() { "$environment/bin/python" -m pip --quiet --disable-pip-version-check --n
 
 # PyTorch's own index has builds without CUDA, which are some gigabytes smaller than those of PyPI.
 torch="$(grep -E '^torch==' "$course/constraints.txt")"
-if [ "$(uname -m)" = x86_64 ]; then
-    pip --constraint "$course/constraints.txt" --extra-index-url https://pypi.org/simple \
-        --index-url "${SCRATCHWORK_TORCH_INDEX:-https://download.pytorch.org/whl/cpu}" "$torch" ||
-        echo "PyTorch's own index cannot be reached; PyPI's build is taken." >&2
-fi
+index="${SCRATCHWORK_TORCH_INDEX:-https://download.pytorch.org/whl/cpu}"
+pip --no-deps --retries 1 --index-url "$index" "$torch" ||
+    echo "$index does not give $torch; PyPI's build, which is larger, is taken." >&2
 "$environment/bin/python" - "$course/pyproject.toml" >"$environment/needed.txt" <<'PYTHON'
 import sys
 import tomllib

@@ -100,6 +100,12 @@ def verify(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none", requires=["env"], default=False)
+def gradescope(session: nox.Session) -> None:
+    """Write the autograder of an assignment for Gradescope: nox -s gradescope -- m04.zip m04."""
+    run(session, "-m", "grader", "gradescope", *session.posargs)
+
+
+@nox.session(venv_backend="none", requires=["env"], default=False)
 def tests(session: nox.Session) -> None:
     """Run the tests of the grader itself."""
     if session.posargs:

@@ -18,6 +18,7 @@ from hostile_git import LINK, PROGRAM, SUBMODULE
 from grader import cli, practice, record
 from grader.classroom import pull_request
 from grader.classroom.git_objects import GitError
+from grader.judge import grading
 from grader.judge.fingerprint import grader_version
 from grader.reports import json_report
 from grader.sandbox import levels
@@ -464,6 +465,20 @@ def test_a_stranger_is_not_graded_at_a_level_for_ones_own_code(store, run, monke
     code, _, err, result, _ = run(store.commit({**store.tree, WARMUP: RIGHT}, store.base))
 
     assert code == 3 and result is None and "graded at the level bubblewrap or user only" in err
+
+
+def test_a_fault_of_the_grader_is_not_the_students(store, run, monkeypatch):
+    """When the suites cannot be run: one sentence that is no command, no report, exit code 3."""
+
+    def fail(*_):
+        raise grading.GradingError("pytest ended\n::error::oddly")
+
+    monkeypatch.setattr(grading, "grade", fail)
+
+    code, out, _, result, _ = run(store.commit({**store.tree, WARMUP: RIGHT}, store.base), "--annotations")
+
+    assert code == 3 and result is None
+    assert "this is a fault of the grader" in out and "::error" not in out
 
 
 def test_a_report_that_cannot_be_written_is_known_before_grading(store, run, tmp_path):

@@ -24,6 +24,7 @@ from grader.judge.errors import UsageProblem
 from grader.judge.fingerprint import grader_version
 from grader.practice import PUBLIC_SEED, Practice, check_device
 from grader.progress import Progress
+from grader.reports.safe_text import one_line, without_ci_commands
 from grader.sandbox import levels
 
 # Through these a step speaks to the steps after it, or to GitHub: nothing that is started from here has a use for them.
@@ -49,6 +50,8 @@ def run(options: argparse.Namespace) -> int:
     started = time.perf_counter()
     for name in [name for name in os.environ if name in SPEAKING or name.startswith("ACTIONS_")]:
         del os.environ[name]
+    from grader.judge.grading import GradingError
+
     course = syllabus.load()
     report_paths.check_writable([options.json, options.summary])
     check_device(options.device)
@@ -64,6 +67,9 @@ def run(options: argparse.Namespace) -> int:
     with commands_stopped() if options.annotations else contextlib.nullcontext():
         try:
             result, passed = _graded(practice, pull)
+        except GradingError as error:
+            print(f"scratchwork: {without_ci_commands(one_line(str(error)))}; this is a fault of the grader.")
+            return FAULT
         finally:
             practice.close()
         result.seconds = round(time.perf_counter() - started, 2)
@@ -108,15 +114,18 @@ def _report(result: record.Record, passed: bool, options: argparse.Namespace) ->
 
     from grader.reports import json_report, markdown, terminal
     from grader.reports.student_view import student_view
-    from grader.reports.text_file import write_text_report
+    from grader.reports.text_file import ReportError, write_text_report
 
     shown = student_view(result)
     here = dataclasses.replace(shown, submission=pull_request.FOLDER)  # paths as the student knows them
     terminal.render(here, Console(), guide_root=pull_request.FOLDER, rerun=lambda milestone: _rerun(milestone, shown))
-    if options.summary:
-        write_text_report(options.summary, markdown.render(shown))
-    if options.json:
-        json_report.write(result, options.json)
+    try:
+        if options.summary:
+            write_text_report(options.summary, markdown.render(shown))
+        if options.json:
+            json_report.write(result, options.json)
+    except ReportError as error:
+        raise UsageProblem(str(error)) from None
     return FAULT if result.grader_at_fault else PASSED if passed else NOT_PASSED
 
 

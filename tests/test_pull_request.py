@@ -250,7 +250,7 @@ def test_attack_107_the_base_decides_and_nothing_of_the_head_lands_on_disk(store
         ({WARMUP: (SUBMODULE, "1" * 40)}, "is a submodule"),
         ({WARMUP: None, f"{WARMUP}/__init__.py": RIGHT}, "is a folder"),
         ({WARMUP: RIGHT + "#" * 70_000}, "larger than 64 kB"),
-        ({WARMUP: "#" * 30_000_000}, "larger than 64 kB"),
+        ({WARMUP: "#" * 5_000_000}, "larger than 64 kB"),
         ({WARMUP: f"version https://git-lfs.github.com/spec/v1\noid sha256:{'0' * 64}\n"}, "pointer of Git LFS"),
         ({WARMUP: None}, "is missing"),
         ({WARMUP: None, "exercises/M00_Warmup.py": RIGHT}, "is missing"),

@@ -10,9 +10,9 @@ environment="${SCRATCHWORK_ENVIRONMENT:-/opt/scratchwork}"
 course="$root/source/course"
 export DEBIAN_FRONTEND=noninteractive
 
+# Only the distribution's own: another one that comes first in PATH may lie where only root can read it.
 fits() {
-    command -v "$1" >/dev/null && "$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' &&
-        "$1" -c 'import ensurepip' 2>/dev/null
+    "/usr/bin/$1" -c 'import ensurepip, sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' 2>/dev/null
 }
 
 apt-get update -qq
@@ -25,7 +25,7 @@ for name in python3 python3.13 python3.12 python3.11; do
         apt-get install -y -qq --no-install-recommends "$name" "$name-venv" 2>/dev/null || continue
     fi
     if fits "$name"; then
-        python="$name"
+        python="/usr/bin/$name"
         break
     fi
 done

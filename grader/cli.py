@@ -151,9 +151,7 @@ def _similarity(command: argparse.ArgumentParser) -> None:
     command.add_argument("--milestone", action="append", metavar="M", help="only this one (can be given several times)")
     command.add_argument("--threshold", type=_share, default=None, metavar="SHARE", help="from which likeness on")
     command.add_argument("--reference", default="solutions", metavar="DIR", help="the reference solutions")
-    command.add_argument(
-        "--out", default="similarity.html", metavar="FILE", help="default: similarity.html"
-    )
+    command.add_argument("--out", default="similarity.html", metavar="FILE", help="default: similarity.html")
 
 
 def _share(text: str) -> float:

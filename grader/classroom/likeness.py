@@ -9,6 +9,7 @@ SIGMOD 2003); modules here are so small that every run is kept, and nothing depe
 from __future__ import annotations
 
 import builtins
+import functools
 import io
 import keyword
 import re
@@ -18,6 +19,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 RUN = 16  # tokens that have to agree in a row
+STUB_RUN = 8  # tokens in a row that have to be the stub's to be nobody's own: a signature is short
 FEWEST = 60  # tokens of one's own below which a likeness says nothing
 _SKIPPED = (kinds.COMMENT, kinds.NL, kinds.INDENT, kinds.DEDENT, kinds.ENDMARKER)
 _KEPT_NAMES = frozenset(keyword.kwlist) | frozenset(dir(builtins)) | {"torch", "nn", "F", "np", "numpy", "math", "self"}
@@ -44,8 +46,13 @@ class Module:
 
     source: str
     tokens: list[Token]
-    positions: dict[tuple[str, ...], list[int]] = field(default_factory=dict)  # of runs that are the student's own
-    own: int = 0  # tokens that were not handed out
+    handed_out: list[bool]  # for each token: whether it stands in a run that was handed out
+    positions: dict[tuple[str, ...], list[int]] = field(default_factory=dict)  # of runs with something of one's own
+
+    @functools.cached_property
+    def own(self) -> int:
+        """Tokens that were not handed out."""
+        return self.handed_out.count(False)
 
     @property
     def long_enough(self) -> bool:
@@ -80,29 +87,24 @@ def prepare(source: bytes, boilerplate: Runs = frozenset(), contract: frozenset[
     text = source.decode("utf-8", errors="replace").replace("\r\n", "\n").replace("\r", "\n")
     found = tokens(text, contract)
     texts = [each.text for each in found]
-    runs = [tuple(texts[at : at + RUN]) for at in range(len(texts) - RUN + 1)]
     handed_out = [False] * len(found)
+    for length in (STUB_RUN, RUN):
+        for at, run in enumerate(_runs(texts, length)):
+            if run in boilerplate:
+                handed_out[at : at + length] = [True] * length
     positions: dict[tuple[str, ...], list[int]] = {}
-    for at, run in enumerate(runs):
-        if run in boilerplate:
-            handed_out[at : at + RUN] = [True] * RUN
-        else:
+    for at, run in enumerate(_runs(texts, RUN)):
+        if not all(handed_out[at : at + RUN]):
             positions.setdefault(run, []).append(at)
-    return Module(text, found, positions, own=handed_out.count(False))
+    return Module(text, found, handed_out, positions)
 
 
 def boilerplate(stub: bytes, guide: str = "", contract: frozenset[str] = frozenset()) -> Runs:
     """Return the runs of what was handed out: the stub, and the Python in the guide's fences."""
-    texts = [stub.decode("utf-8", errors="replace"), *_FENCE.findall(guide)]
-    return runs(texts, contract)
-
-
-def runs(sources: Iterable[str], contract: frozenset[str] = frozenset()) -> Runs:
-    """Return all runs of these sources."""
-    found: set[tuple[str, ...]] = set()
-    for source in sources:
-        texts = [each.text for each in tokens(source, contract)]
-        found.update(tuple(texts[at : at + RUN]) for at in range(len(texts) - RUN + 1))
+    texts = [each.text for each in tokens(stub.decode("utf-8", errors="replace"), contract)]
+    found = {*_runs(texts, STUB_RUN), *_runs(texts, RUN)}
+    for example in _FENCE.findall(guide):
+        found.update(_runs([each.text for each in tokens(example, contract)], RUN))
     return frozenset(found)
 
 
@@ -116,7 +118,7 @@ def score(left: Module, right: Module) -> float:
     """Return how alike two modules are: shared tokens of both, of all tokens of both, from 0 to 1."""
     both = left.own + right.own
     shared = _covered(left, right.positions) + _covered(right, left.positions)
-    return min(1.0, shared / both) if both else 0.0
+    return shared / both if both else 0.0
 
 
 def compare(left: Module, right: Module) -> Likeness:
@@ -124,8 +126,8 @@ def compare(left: Module, right: Module) -> Likeness:
     covered_left, covered_right = _covered(left, right.positions), _covered(right, left.positions)
     return Likeness(
         score=score(left, right),
-        left=min(1.0, covered_left / left.own) if left.own else 0.0,
-        right=min(1.0, covered_right / right.own) if right.own else 0.0,
+        left=covered_left / left.own if left.own else 0.0,
+        right=covered_right / right.own if right.own else 0.0,
         passages=tuple(_passages(left, right)),
     )
 
@@ -136,7 +138,11 @@ def _covered(module: Module, others: Mapping[tuple[str, ...], list[int]]) -> int
         if run in others:
             for at in places:
                 marks[at : at + RUN] = [True] * RUN
-    return marks.count(True)
+    return sum(mark and not handed_out for mark, handed_out in zip(marks, module.handed_out, strict=True))
+
+
+def _runs(texts: list[str], length: int) -> list[tuple[str, ...]]:
+    return [tuple(texts[at : at + length]) for at in range(len(texts) - length + 1)]
 
 
 def _passages(left: Module, right: Module) -> Iterable[Passage]:

@@ -54,9 +54,7 @@ def check(options: argparse.Namespace) -> None:
     if options.missing != "blank" and options.format not in WITH_COLUMNS:
         raise UsageProblem(f"--format {options.format} takes no --missing; {', '.join(WITH_COLUMNS)} do.")
     if options.format == "moodle-worksheet" and not options.template:
-        raise UsageProblem(
-            "--format moodle-worksheet fills in the worksheet that Moodle gives out: --template FILE."
-        )
+        raise UsageProblem("--format moodle-worksheet fills in the worksheet that Moodle gives out: --template FILE.")
     if options.template and options.out and Path(options.template).resolve() == Path(options.out).resolve():
         raise UsageProblem("--out is the template itself; name another file, so that nothing of it is lost.")
 

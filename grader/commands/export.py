@@ -74,8 +74,15 @@ def read_class(path: Path, course: str | None) -> ClassResult:
 
 
 def from_gradebook(path: Path, course: str | None) -> ClassResult:
-    """Return a class out of a gradebook."""
-    raise UsageProblem("Gradebooks can't be read yet.")
+    """Return a class out of a gradebook, with the points and penalties of a course where one is named."""
+    from grader.classroom.gradebook import Gradebook, GradebookError
+    from grader.course import CourseError, load
+
+    try:
+        with Gradebook.open(path) as book:
+            return book.class_result(syllabus.load(), load(Path(course)) if course is not None else None)
+    except (GradebookError, CourseError) as error:
+        raise UsageProblem(str(error)) from error
 
 
 def chosen(result: ClassResult, names: list[str] | None) -> ClassResult:

@@ -11,6 +11,7 @@ import dataclasses
 import io
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 import unicodedata
@@ -24,7 +25,9 @@ import test_reports
 
 from grader import cli
 from grader.classroom import standing_json
-from grader.record import FAILED, GRADER_ERROR, PASSED, Frame
+from grader.classroom.gradebook import Gradebook, Key
+from grader.classroom.standing import Student
+from grader.record import FAILED, GRADER_ERROR, PASSED, Check, Frame, Milestone, Record, Task, to_json
 from grader.reports import (
     annotations,
     canvas,
@@ -488,11 +491,55 @@ def test_a_class_is_exported_on_the_command_line(tmp_path):
     assert "s006" in done.stderr
 
 
+def test_a_gradebook_is_exported_on_the_command_line(tmp_path):
+    """`export` reads the gradebook itself, with a course's own points where a course is named."""
+    book, course = tmp_path / "book.db", tmp_path / "course.toml"
+    tasks = fill(book)
+    course.write_text('[course]\nname = "Short"\nmilestones = ["m00"]\n[[milestone]]\nid = "m00"\npoints = 100\n')
+
+    whole = run("export", book, "--format", "json")
+    short = run("export", book, "--format", "moodle", "--course", course)
+
+    assert (whole.returncode, short.returncode) == (0, 0), whole.stderr + short.stderr
+    standing = standing_json.from_json(json.loads(whole.stdout)).standings[0]
+    possible = sum(task.points for task in tasks)
+    assert (standing.student.id, standing.raw("m00_warmup")) == ("s001", tasks[0].points)
+    marks = lms_readers.moodle(short.stdout, "ID number", {"s001": "s001"})
+    assert marks["s001"] == {"m00 Warm-up": round(100 * tasks[0].points / possible, 2)}
+
+
+def fill(path: Path) -> list[Task]:
+    """Make a gradebook in which one student has earned the first task of m00; return the milestone's tasks."""
+    warmup = support.COURSE.milestone("m00")
+    outcomes = [PASSED] + [FAILED] * (len(warmup.tasks) - 1)
+    tasks = [
+        Task(
+            task.id,
+            task.title,
+            task.points,
+            task.points * (outcome == PASSED),
+            [Check("test_it", "It holds.", outcome)],
+        )
+        for task, outcome in zip(warmup.tasks, outcomes, strict=True)
+    ]
+    kept = Record("", "", "", "", "", milestones=[Milestone(warmup.id, warmup.title, tasks, sources="0" * 64)])
+    key = Key("s001", warmup.id, "0" * 64, "", "0.1.0", "{}")
+    with Gradebook.open(path, create=True) as book:
+        number = book.begin_run("0.1.0", "{}", official=True, isolation="bubblewrap")
+        student = Student("s001", "Ada", "ada@uni.example")
+        handin = book.hand_in(number, student, origin="submissions/ada", handed_in="", problem="", notes=[])
+        book.store(number, handin, key, to_json(kept)["milestones"][0], 1.0)
+        book.end_run(number)
+    return tasks
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
         (["export", "{tmp}/none.db", "--format", "canvas"], "can't be read: no such file"),
         (["export", "{tmp}/text.txt", "--format", "canvas"], "neither JSON nor a gradebook"),
+        (["export", "{tmp}/other.db", "--format", "canvas"], "a database of another program"),
+        (["export", "{tmp}/class.json", "--format", "html", "--course", "x"], "--course belongs to a gradebook"),
         (["export", "{tmp}/class.json", "--format", "moodle-worksheet"], "--template FILE"),
         (["export", "{tmp}/class.json", "--format", "nbgrader", "--template", "x"], "takes no --template"),
         (["export", "{tmp}/class.json", "--format", "canvas", "--milestone", "m05"], "no results for m05_block"),
@@ -508,6 +555,8 @@ def test_a_class_is_exported_on_the_command_line(tmp_path):
 def test_what_cannot_be_exported_is_said_in_one_sentence(tmp_path, arguments, sentence):
     """Wrong input ends with exit code 2 and one sentence on the screen, and no file."""
     (tmp_path / "text.txt").write_text("hello\nworld\n")
+    with contextlib.closing(sqlite3.connect(tmp_path / "other.db")) as other:
+        other.execute("CREATE TABLE grades (a)")
     (tmp_path / "class.json").write_text(standing_json.render(CLASS()))
 
     done = run_here([argument.format(tmp=tmp_path) for argument in arguments])

@@ -21,9 +21,9 @@ MOST_BEGUN = 0.5
 
 RULE = (
     "Named here is who has handed in a file that could not be graded, or has less than half of the median score, or "
-    f"two of these: a milestone not begun that is past its due date or that {MOST_BEGUN:.0%} of the class have begun; a "
-    f"failing task that {MOST_EARNED:.0%} of those who began it have earned; code that crashes or runs out of time or "
-    "memory. Those with most reasons come first."
+    f"two of these: a milestone not begun that is past its due date or that {MOST_BEGUN:.0%} of the class have begun; "
+    f"a failing task that {MOST_EARNED:.0%} of those who began it have earned; code that crashes or runs out of time "
+    "or memory. Those with most reasons come first."
 )
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from grader.classroom.standing import ClassResult, Column, Standing
-from grader.reports.marks import names
+from grader.reports.marks import decided, names
+from grader.reports.safe_text import one_line
 from grader.reports.sheets import Export, Sheet, render_sheet, words_cell
 
 HEADER = [
@@ -20,11 +21,14 @@ HEADER = [
 def render(result: ClassResult) -> Export:
     """Return the CSV file."""
     rows = [_row(column, standing) for column in result.columns for standing in result.standings]
-    open_ = [s for s in result.standings if s.origin and len(s.milestones) < len(result.columns)]
-    warnings = (
-        [f"Not everything could be graded of {names(open_)}: it stands as 0.0, as nbgrader has it."] if open_ else []
-    )
-    return Export(render_sheet(Sheet(HEADER, rows)), warnings)
+    export = Export(render_sheet(Sheet(HEADER, rows)))
+    unsure = [s for s in result.standings if s.origin and not all(decided(s, column) for column in result.columns)]
+    if unsure:
+        export.warnings.append(
+            f"Not everything could be graded of {names(unsure)}: those scores are not final, and what is missing "
+            "stands as 0.0, as nbgrader has it."
+        )
+    return export
 
 
 def _row(column: Column, standing: Standing) -> list[str]:
@@ -48,6 +52,7 @@ def _row(column: Column, standing: Standing) -> list[str]:
 
 def _names(name: str) -> tuple[str, str]:
     """Return last and first name; without a comma the last word is taken for the last name."""
+    name = one_line(name)
     last, comma, first = name.partition(",")
     if comma:
         return last.strip(), first.strip()

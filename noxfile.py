@@ -33,6 +33,7 @@ INSTALLED = (
     "rich",
     "psutil",
     "matplotlib",
+    "jinja2",
 )
 
 
@@ -96,6 +97,12 @@ def capstone(session: nox.Session) -> None:
 def verify(session: nox.Session) -> None:
     """Swap the solutions in: full marks, each milestone and the whole; and the stubs: zero."""
     run(session, "-m", "grader", "verify", *session.posargs)
+
+
+@nox.session(venv_backend="none", requires=["env"], default=False)
+def gradescope(session: nox.Session) -> None:
+    """Write the autograder of an assignment for Gradescope: nox -s gradescope -- m04.zip m04."""
+    run(session, "-m", "grader", "gradescope", *session.posargs)
 
 
 @nox.session(venv_backend="none", requires=["env"], default=False)

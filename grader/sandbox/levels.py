@@ -97,6 +97,23 @@ def choose(wanted: str, device: str, note: Callable[[str], None]) -> Any:
     raise SandboxError("no isolation level works here")
 
 
+def strongest_for_strangers() -> str:
+    """Return the strongest level that works here, of those that other people's code may be graded at.
+
+    Raises SandboxError, with the reasons, when none does.
+    """
+    reasons = []
+    for level in OFFICIAL:
+        reason = unavailable(level)
+        if reason is None:
+            return level
+        reasons.append(f"{level}: {reason}")
+    raise SandboxError(
+        f"other people's code is graded at the level {' or '.join(OFFICIAL)} only, and neither works here "
+        f"({'; '.join(reasons)})"
+    )
+
+
 def fall_back(failed: str, device: str) -> Any | None:
     """Return workers at the next weaker level than one that failed to start, or None."""
     for level in LEVELS[LEVELS.index(failed) + 1 : 3]:

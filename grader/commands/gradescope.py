@@ -1,0 +1,52 @@
+"""`python -m grader gradescope OUT.zip`: the autograder of one assignment, to be uploaded to Gradescope."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from grader import syllabus
+from grader.classroom import gradescope_zip
+from grader.cli import PASSED
+from grader.commands import report_paths
+from grader.commands.grade import select
+from grader.judge.errors import UsageProblem
+from grader.practice import SHORTEST_SECRET
+
+
+def run(options: argparse.Namespace) -> int:
+    """Write the zip and say what is in it."""
+    course = syllabus.load()
+    chosen = select(course, options.milestones)
+    report_paths.check_writable([options.out])
+    if options.practice and options.secret_seed:
+        raise UsageProblem("--practice draws from the public seed; leave --secret-seed away.")
+    if options.prerequisites == "solutions" and not (gradescope_zip.REPOSITORY / "solutions").is_dir():
+        raise UsageProblem("--prerequisites solutions needs the folder solutions/, which this copy lacks.")
+    assignment = gradescope_zip.Assignment(
+        chosen, not options.practice, "" if options.practice else _seed(options.secret_seed),
+        options.prerequisites, options.isolation, options.minutes,
+    )  # fmt: skip
+    out = Path(options.out)
+    try:
+        names = gradescope_zip.write(out, assignment, course)
+    except OSError as error:
+        raise UsageProblem(f"{out} cannot be written ({error.strerror}).") from None
+    size = out.stat().st_size / 1e6
+    print(f"{out}: {len(names)} files, {size:.1f} MB, for {', '.join(milestone.id for milestone in chosen)}.")
+    if assignment.official:
+        print("It holds the secret seed (the file secret_seed in it): keep the zip to yourself.")
+    return PASSED
+
+
+def _seed(path: str | None) -> str:
+    """Return the seed that the instructor gives, or a new one."""
+    if path is None:
+        return gradescope_zip.draw_seed()
+    try:
+        seed = Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, ValueError) as error:
+        raise UsageProblem(f"--secret-seed names {path}, which cannot be read ({error}).") from None
+    if len(seed) < SHORTEST_SECRET:
+        raise UsageProblem(f"The secret seed in {path} has fewer than {SHORTEST_SECRET} characters; make it longer.")
+    return seed

@@ -1,0 +1,134 @@
+"""`python -m grader pull-request`: grades what a pull request changes, with the grader that stands here: the base's.
+
+Its reports are for a workflow: a step summary, annotations at the student's lines, the record as an artifact. Whatever
+a student wrote passes through `grader.reports.safe_text`; as a second wall, the log takes no commands meanwhile.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import dataclasses
+import os
+import secrets
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from grader import record, syllabus
+from grader.classroom import pull_request
+from grader.classroom.git_objects import GitError
+from grader.cli import FAULT, NOT_PASSED, PASSED
+from grader.commands import report_paths
+from grader.judge.errors import UsageProblem
+from grader.judge.fingerprint import grader_version
+from grader.practice import PUBLIC_SEED, Practice, check_device
+from grader.progress import Progress
+from grader.reports.safe_text import one_line, without_ci_commands
+from grader.sandbox import levels
+
+# Through these a step speaks to the steps after it, or to GitHub: nothing that is started from here has a use for them.
+SPEAKING = ("GITHUB_ENV", "GITHUB_PATH", "GITHUB_OUTPUT", "GITHUB_STATE", "GITHUB_STEP_SUMMARY", "GITHUB_TOKEN")
+NOTHING = "It changes no module of the course, so nothing was graded."
+
+
+class Forgetful(Progress):
+    """Keeps nothing: what other people's pull requests earned is not this machine's progress."""
+
+    def __init__(self) -> None:
+        self.trouble = None
+
+    def passed(self, folder: Path, milestone: str, key: str) -> None:
+        """Know of nothing that passed before."""
+
+    def remember(self, folder: Path, results: list[record.Milestone], keys: dict[str, str]) -> None:
+        """Keep nothing."""
+
+
+def run(options: argparse.Namespace) -> int:
+    """Read, grade, report; return the exit code."""
+    started = time.perf_counter()
+    for name in [name for name in os.environ if name in SPEAKING or name.startswith("ACTIONS_")]:
+        del os.environ[name]
+    from grader.judge.grading import GradingError
+
+    course = syllabus.load()
+    report_paths.check_writable([options.json, options.summary])
+    check_device(options.device)
+    level = levels.strongest_for_strangers() if options.isolation == "auto" else options.isolation
+    try:
+        pull = pull_request.read(Path(options.repo), options.base, options.head, course)
+    except GitError as error:
+        raise UsageProblem(str(error)) from None
+    chosen = pull.affected(course)
+    options = argparse.Namespace(**{**vars(options), "isolation": level})
+    practice = Practice(options, course, chosen, Path(options.repo))
+    practice.progress = Forgetful()
+    with commands_stopped() if options.annotations else contextlib.nullcontext():
+        try:
+            result, passed = _graded(practice, pull)
+        except GradingError as error:
+            print(f"scratchwork: {without_ci_commands(one_line(str(error)))}; this is a fault of the grader.")
+            return FAULT
+        finally:
+            practice.close()
+        result.seconds = round(time.perf_counter() - started, 2)
+        code = _report(result, passed, options)
+    if options.annotations:
+        from grader.reports import annotations, places
+        from grader.reports.student_view import student_view
+
+        lines = places.definitions(pull.submission.sources, course)
+        remarks = annotations.render(student_view(result), prefix=f"{pull_request.FOLDER}/", places=lines)
+        print(remarks, end="", flush=True)
+    return code
+
+
+@contextlib.contextmanager
+def commands_stopped() -> Iterator[None]:
+    """Make the log of a workflow take no command from what is printed meanwhile."""
+    token = secrets.token_hex(16)
+    print(f"::stop-commands::{token}", flush=True)
+    try:
+        yield
+    finally:
+        print(f"::{token}::", flush=True)
+
+
+def _graded(practice: Practice, pull: pull_request.PullRequest) -> tuple[record.Record, bool]:
+    """Return the record of what the pull request answers for, and whether it passes."""
+    if not practice.chosen:
+        result = record.Record(
+            grader_version(), pull.submission.folder, practice.seed, practice.options.device, practice.workers.level,
+            official=practice.official, secret_seed=practice.secret, notes=[pull.origin, NOTHING, *pull.notes],
+        )  # fmt: skip
+        return result, True
+    practice.boot()
+    result = practice.grade(pull.submission, again=True)
+    result.notes = [pull.origin, *pull.notes, *result.notes]
+    return result, pull.judge(result)
+
+
+def _report(result: record.Record, passed: bool, options: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from grader.reports import json_report, markdown, terminal
+    from grader.reports.student_view import student_view
+    from grader.reports.text_file import ReportError, write_text_report
+
+    shown = student_view(result)
+    here = dataclasses.replace(shown, submission=pull_request.FOLDER)  # paths as the student knows them
+    terminal.render(here, Console(), guide_root=pull_request.FOLDER, rerun=lambda milestone: _rerun(milestone, shown))
+    try:
+        if options.summary:
+            write_text_report(options.summary, markdown.render(shown))
+        if options.json:
+            json_report.write(result, options.json)
+    except ReportError as error:
+        raise UsageProblem(str(error)) from None
+    return FAULT if result.grader_at_fault else PASSED if passed else NOT_PASSED
+
+
+def _rerun(milestone: str, shown: record.Record) -> str:
+    again = f"nox -s grade -- {milestone}"
+    return again if shown.secret_seed or shown.seed == PUBLIC_SEED else f"{again} --seed {shown.seed}"

@@ -1,0 +1,261 @@
+"""A course: one TOML file with a name, the milestones chosen, their points, due dates and what lateness costs."""
+
+from __future__ import annotations
+
+import difflib
+import math
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta, tzinfo
+from pathlib import Path
+from typing import Any, NoReturn
+from zoneinfo import ZoneInfo
+
+from . import syllabus as syllabuses
+from .syllabus import Milestone, Syllabus, SyllabusError
+
+KEYS = {
+    "": ("course", "late", "milestone"),
+    "course": ("name", "time_zone", "milestones"),
+    "late": ("per_day", "cap", "grace_minutes"),
+    "milestone": ("id", "points", "due", "tasks", "late"),
+}
+DAY = timedelta(days=1)
+
+
+class CourseError(SyllabusError):
+    """The course's file cannot be used; the text is one sentence that names the file and the key."""
+
+
+@dataclass(frozen=True)
+class Late:
+    """What lateness costs, as shares of the points that were earned."""
+
+    per_day: float = 0.0  # lost for each day that has begun since the due date; a day is 24 hours
+    cap: float = 1.0  # lost at most
+    grace: timedelta = timedelta(0)  # lateness that costs nothing; what comes later is counted from the due date
+
+    def share(self, late_by: timedelta) -> float:
+        """Return the share of the points that is lost."""
+        if late_by <= self.grace or late_by <= timedelta(0):
+            return 0.0
+        return min(self.cap, self.per_day * math.ceil(late_by / DAY))
+
+
+@dataclass(frozen=True)
+class Part:
+    """A milestone as the course has it."""
+
+    id: str  # "m04_attention"
+    points: float | None = None  # None: as in the syllabus
+    tasks: Mapping[str, float] = field(default_factory=dict)  # task id -> points, where they differ
+    due: datetime | None = None  # with its time zone
+    late: Late = Late()
+
+
+@dataclass(frozen=True)
+class Course:
+    """A course; `load` reads it."""
+
+    name: str
+    parts: tuple[Part, ...]  # in the order of the syllabus
+    path: str = ""  # the file it was read from, for messages
+    time_zone: tzinfo = UTC
+
+    def part(self, milestone: str) -> Part:
+        """Return one milestone's part. Raises CourseError for a milestone that was not chosen."""
+        for part in self.parts:
+            if part.id == milestone:
+                return part
+        raise CourseError(f"{milestone} is not in the course {self.name}.")
+
+    def due(self, milestone: str) -> datetime | None:
+        """Return when a milestone is due, with its time zone, or None. Raises CourseError as `part` does."""
+        return self.part(milestone).due
+
+    def penalty(self, milestone: str, earned: float, handed_in: datetime | None) -> float:
+        """Return the points that lateness takes off what was earned; none where the time of handing in is not known.
+
+        Raises CourseError for a time without a time zone, and as `part` does.
+        """
+        part = self.part(milestone)
+        if handed_in is None or part.due is None:
+            return 0.0
+        if handed_in.utcoffset() is None:
+            raise CourseError(
+                f"Whether {milestone} came late cannot be said: the time {handed_in.isoformat()} has no time zone."
+            )
+        # In UTC, since subtracting two times of one zone leaves out that its clocks may have been changed in between.
+        return round(earned * part.late.share(handed_in.astimezone(UTC) - part.due.astimezone(UTC)), 6)
+
+    def syllabus(self, whole: Syllabus) -> Syllabus:
+        """Return the syllabus of this course: the milestones chosen, with its name and its points.
+
+        Raises CourseError when it does not fit: a need that was not chosen, points of a task that does not exist.
+        """
+        chosen = {part.id for part in self.parts}
+        milestones = []
+        for part in self.parts:
+            milestone = whole.milestone(part.id)
+            for need in whole.with_needs(milestone):
+                if need not in chosen:
+                    raise CourseError(
+                        f"{self.path}: {milestone.id} is made of {need}, which the course leaves out; "
+                        f"choose {need[:3]} as well."
+                    )
+            milestones.append(_with_points(milestone, part, self.path))
+        return replace(whole, name=self.name, milestones=tuple(milestones))
+
+
+def load(path: Path, whole: Syllabus | None = None) -> Course:
+    """Read a course's file and check it against the syllabus. Raises CourseError."""
+    whole = whole or syllabuses.load()
+    try:
+        plain = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise CourseError(f"The course {path} cannot be read ({(error.strerror or str(error)).lower()}).") from None
+    except ValueError as error:  # bytes that are no UTF-8 as well as what is no TOML
+        raise CourseError(f"The course {path} is no TOML: {str(error).rstrip('.')}.") from None
+    course = _Reader(str(path), whole).course(plain)
+    course.syllabus(whole)
+    return course
+
+
+def _with_points(milestone: Milestone, part: Part, path: str) -> Milestone:
+    known = {task.id for task in milestone.tasks}
+    for name in part.tasks:
+        if name not in known:
+            raise CourseError(
+                f"{path}: there is no task {name!r} in {milestone.id}; it has {', '.join(sorted(known))}."
+            )
+    points = [part.tasks.get(task.id, task.points) for task in milestone.tasks]
+    if part.points is not None:
+        total = sum(points)
+        points = [own * part.points / total for own in points]
+    tasks = [replace(task, points=own) for task, own in zip(milestone.tasks, points, strict=True)]
+    return replace(milestone, tasks=tuple(tasks))
+
+
+class _Reader:
+    """Reads one file, and says in one sentence which key of it is wrong."""
+
+    def __init__(self, path: str, whole: Syllabus) -> None:
+        self._path, self._whole, self._zone = path, whole, None  # type: str, Syllabus, tzinfo | None
+
+    def course(self, plain: dict[str, Any]) -> Course:
+        """Return the course that a file's tables describe."""
+        self._known("", plain)
+        head = self._table(plain, "course")
+        self._known("course", head)
+        name = head.get("name")
+        if not isinstance(name, str) or not name.strip() or not name.isprintable():
+            self._wrong("course.name", "is missing, or is no text of one line")
+        self._zone = self._time_zone(head.get("time_zone"))
+        late = self._late("late", self._table(plain, "late"), Late())
+        entries = plain.get("milestone", [])
+        if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+            self._wrong("milestone", "is written as [[milestone]], once for each")
+        parts: dict[str, Part] = {}
+        for entry in entries:
+            part = self._part(entry, late)
+            if part.id in parts:
+                self._wrong("milestone.id", f"names {part.id} twice")
+            parts[part.id] = part
+        listed = self._listed(head.get("milestones"))
+        for name_of_one in listed:
+            parts.setdefault(name_of_one, Part(name_of_one, late=late))
+        if listed and (extra := [name_of_one for name_of_one in parts if name_of_one not in listed]):
+            self._wrong("course.milestones", f"leaves out {extra[0]}, which has a [[milestone]] of its own")
+        if not parts:
+            self._wrong("course.milestones", "is missing: name the milestones of the course")
+        ordered = tuple(parts[m.id] for m in self._whole.milestones if m.id in parts)
+        return Course(name.strip(), ordered, self._path, self._zone or UTC)
+
+    def _part(self, plain: dict[str, Any], late: Late) -> Part:
+        self._known("milestone", plain)
+        name = plain.get("id")
+        if not isinstance(name, str):
+            self._wrong("milestone.id", "is missing: it says which milestone this is")
+        milestone = self._milestone("milestone.id", name)
+        number = milestone.number
+        tasks = self._table(plain, "tasks", f"{number}: tasks")
+        return Part(
+            milestone.id,
+            points=self._points(f"{number}: points", plain["points"]) if "points" in plain else None,
+            tasks={task: self._points(f"{number}: tasks.{task}", value) for task, value in tasks.items()},
+            due=self._due(f"{number}: due", plain["due"]) if "due" in plain else None,
+            late=self._late(f"{number}: late", self._table(plain, "late", f"{number}: late"), late),
+        )
+
+    def _listed(self, names: Any) -> list[str]:
+        if names is None:
+            return []
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            self._wrong("course.milestones", 'is a list of names, like ["m00", "m04"]')
+        return [self._milestone("course.milestones", name).id for name in names]
+
+    def _milestone(self, key: str, name: str) -> Milestone:
+        try:
+            return self._whole.milestone(name)
+        except SyllabusError as error:
+            raise CourseError(f"{self._path}: {key}: {error}") from None
+
+    def _late(self, key: str, plain: dict[str, Any], default: Late) -> Late:
+        self._known("late", plain, key)
+        per_day, cap = plain.get("per_day", default.per_day), plain.get("cap", default.cap)
+        minutes = plain.get("grace_minutes", default.grace / timedelta(minutes=1))
+        for name, share in (("per_day", per_day), ("cap", cap)):
+            if not _is_number(share) or not 0 <= share <= 1:
+                self._wrong(f"{key}.{name}", f"is a share from 0 to 1, and {share!r} is not")
+        if not _is_number(minutes) or not 0 <= minutes <= 100_000:
+            self._wrong(f"{key}.grace_minutes", f"is a number of minutes from 0 to 100,000, and {minutes!r} is not")
+        return Late(float(per_day), float(cap), timedelta(minutes=minutes))
+
+    def _points(self, key: str, value: Any) -> float:
+        if not _is_number(value) or not 0 < value <= 1_000_000:
+            self._wrong(key, f"is a number of points above 0, and {value!r} is not")
+        return float(value)
+
+    def _due(self, key: str, value: Any) -> datetime:
+        if not isinstance(value, datetime):
+            self._wrong(key, f"is a date with a time, like 2026-10-12T23:59:00+02:00, and {value!s} is not")
+        if value.utcoffset() is not None:
+            return value
+        if self._zone is None:
+            self._wrong(
+                key, f"has no time zone: write {value.isoformat()}Z or an offset, or set course.time_zone for all dates"
+            )
+        due = value.replace(tzinfo=self._zone)
+        if due.astimezone(UTC).astimezone(self._zone).replace(tzinfo=None) != value:
+            self._wrong(key, f"is a time that the clocks of {self._zone} skip: {value.isoformat()}")
+        return due  # of a time that these clocks show twice, the earlier one
+
+    def _time_zone(self, name: Any) -> tzinfo | None:
+        if name is None:
+            return None
+        try:
+            return ZoneInfo(name)
+        except Exception:  # its own, OSError, ValueError and TypeError: whatever a wrong name leads to
+            self._wrong("course.time_zone", f"is the name of a time zone, like Europe/Berlin, and {name!r} is not")
+
+    def _table(self, plain: dict[str, Any], name: str, key: str = "") -> dict[str, Any]:
+        found = plain.get(name, {})
+        if not isinstance(found, dict):
+            self._wrong(key or name, "is a table, not a single value")
+        return found
+
+    def _known(self, table: str, plain: dict[str, Any], shown: str | None = None) -> None:
+        for name in plain:
+            if name not in KEYS[table]:
+                close = difflib.get_close_matches(name, KEYS[table], n=1)
+                guess = f"did you mean {close[0]}?" if close else f"there are {', '.join(KEYS[table])}."
+                where = shown or table
+                raise CourseError(f"{self._path}: there is no key {f'{where}.{name}' if where else name}; {guess}")
+
+    def _wrong(self, key: str, what: str) -> NoReturn:
+        raise CourseError(f"{self._path}: {key} {what}.")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

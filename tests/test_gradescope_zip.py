@@ -1,0 +1,261 @@
+"""The autograder for Gradescope, unpacked and run as root in the layout that Gradescope uses, at the user level."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import shutil
+import stat
+import subprocess
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+
+import pytest
+import support
+
+from grader import cli
+from grader.classroom import gradescope_run, gradescope_zip
+from grader.submission import SubmissionError
+
+COURSE = support.COURSE
+SEED = "a-seed-that-nobody-guesses"
+METADATA = {
+    "id": 1, "created_at": "2026-09-01T12:00:00.000000-07:00", "submission_method": "upload",
+    "assignment": {"due_date": "2026-08-01T00:00:00.000000-07:00", "late_due_date": None, "total_points": "10.0"},
+    "users": [{"email": "anna@example.com", "id": 7, "name": "Anna"}],
+    "previous_submissions": [{"submission_time": "2026-08-31T12:00:00-07:00", "score": 10.0, "results": {"score": 10}}],
+}  # fmt: skip
+# Tries to read and to write what is not the student's, and leaves what it found where the test can see it.
+NOSY = """
+import os
+import pathlib
+
+root = pathlib.Path("{root}")
+found = []
+for path in (
+    root / "submission_metadata.json", root / "source" / "secret_seed", root / "source" / "assignment.json",
+    root / "results", root / "results" / "results.json", root / "submission", root / "source" / "course" / "grader",
+    root / "source" / "course" / "grader" / "suites" / "test_m00_warmup.py", root / "source" / "course" / "fixtures",
+):
+    for what in (os.listdir, lambda path: open(path).close(), lambda path: open(path, "a").close()):
+        try:
+            what(path)
+            found.append(str(path))
+        except OSError:
+            pass
+try:
+    (root / "results" / "results.json").write_text('{{"score": 100}}')
+    found.append("written")
+except OSError:
+    pass
+(pathlib.Path("{loot}") / str(os.getpid())).write_text(repr((os.getuid(), found)))
+"""
+
+
+@pytest.fixture(scope="module")
+def environment():
+    """A Python that every user can read, with the packages of this one; the folder for all that is unpacked."""
+    if not sys.platform.startswith("linux") or os.geteuid() != 0:
+        pytest.skip("the user level needs Linux and root, as Gradescope has them")
+    system = next((p for p in (f"/usr/bin/python3.{sys.version_info[1]}", sys._base_executable) if _public(p)), None)
+    packages = next(path for path in sys.path if path.endswith("site-packages"))
+    if system is None or not _public(packages):
+        pytest.skip("no Python of this version here that every user can read")
+    folder = Path(tempfile.mkdtemp(prefix="gradescope-", dir="/var/tmp"))
+    folder.chmod(0o755)
+    subprocess.run([system, "-m", "venv", "--without-pip", folder / "python"], check=True)
+    inside = folder / "python" / "lib" / f"python3.{sys.version_info[1]}" / "site-packages"
+    (inside / "packages.pth").write_text(f"{packages}\n")
+    subprocess.run(["chmod", "-R", "a+rX", folder], check=True)
+    yield folder / "python"
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="module")
+def archive(environment):
+    """Build the autograder for m00, for the level that is all there is on Gradescope."""
+    seed, out = environment.parent / "seed", environment.parent / "autograder.zip"
+    seed.write_text(f"{SEED}\n")
+    assert cli.main(["gradescope", str(out), "m00", "--isolation", "user", "--secret-seed", str(seed)]) == 0
+    return out
+
+
+@pytest.fixture
+def autograder(archive, environment, tmp_path):
+    """Unpack the autograder; return a function that runs it on a submission and gives the results."""
+    root = environment.parent / tmp_path.name / "autograder"
+    (root / "submission").mkdir(parents=True)
+    root.parent.chmod(0o755)
+    with zipfile.ZipFile(archive) as opened:
+        opened.extractall(root / "source")  # without the modes: it is the script that sets them
+    (root / "source" / "run_autograder").chmod(0o755)
+    shutil.copy(root / "source" / "run_autograder", root / "run_autograder")
+    (root / "submission_metadata.json").write_text(json.dumps(METADATA))
+    results = root / "results"
+    results.mkdir()
+
+    def run(files=(), **variables):
+        for name, text in dict(files).items():
+            path = root / "submission" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        done = subprocess.run(
+            [root / "run_autograder"], cwd=root, capture_output=True, text=True, timeout=250, check=False,
+            env={"PATH": os.environ["PATH"], "SCRATCHWORK_AUTOGRADER": str(root),
+                 "SCRATCHWORK_ENVIRONMENT": str(environment), **variables},
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        assert stat.S_IMODE((results / "results.json").stat().st_mode) == 0o600
+        return json.loads((results / "results.json").read_text(encoding="utf-8")), done.stdout + done.stderr
+
+    run.root = root
+    yield run
+    shutil.rmtree(root.parent)
+
+
+def test_a_right_submission_earns_its_points_and_finds_nothing(autograder):
+    """Full marks at the user level, while seed, suites, results, metadata and upload are closed to the student's code.
+
+    Neither a result that lay there before, nor the lateness, nor what was earned earlier makes a difference.
+    """
+    loot = autograder.root.parent / "loot"
+    loot.mkdir()
+    loot.chmod(0o777)
+    (autograder.root / "results" / "results.json").write_text('{"score": 100}')
+    nosy = support.source("solutions", "m00_warmup") + NOSY.format(root=autograder.root, loot=loot)
+
+    results, said = autograder({"repository/exercises/m00_warmup.py": nosy})
+
+    assert results["score"] == 10, said
+    assert [test["number"] for test in results["tests"]] == ["m00.1", "m00.2", "m00.3", "m00.4", "m00.5"]
+    assert results["extra_data"]["isolation"] == "user"
+    assert "The user level does not stop network access" in results["output"]
+    assert SEED not in json.dumps(results) and SEED not in said
+    found = [ast.literal_eval(path.read_text()) for path in loot.iterdir()]
+    assert found
+    assert min(uid for uid, _ in found) >= 61_200
+    assert [seen for _, seen in found if seen] == []
+
+
+def test_an_upload_without_a_module_is_told_what_to_upload(autograder):
+    """The sentence is for the student, and the score is zero."""
+    results, _ = autograder({"homework.py": "x = 1\n", "m00-warmup.py": "x = 1\n"})
+
+    assert results["score"] == 0 and "none of the course's modules" in results["output"]
+
+
+@pytest.mark.parametrize("damage", ["no python", "no settings", "no seed", "no course"])
+def test_whatever_is_broken_there_is_a_result(autograder, damage):
+    """Without Python, settings, seed or grader the student gets a result that says whose fault it is."""
+    source = autograder.root / "source"
+    variables = {"SCRATCHWORK_ENVIRONMENT": "/nowhere"} if damage == "no python" else {}
+    gone = {"no settings": "assignment.json", "no seed": "secret_seed", "no course": "course"}.get(damage)
+    if gone:
+        (source / gone).rename(source / "gone")
+
+    results, _ = autograder({"m00_warmup.py": support.source("solutions", "m00_warmup")}, **variables)
+
+    assert results["score"] == 0 and "no fault of your code" in results["output"]
+
+
+def test_grading_that_takes_too_long_still_leaves_a_result(autograder):
+    """Before Gradescope ends the container, the autograder gives up and says so."""
+    (autograder.root / "source" / "minutes").write_text("0.02\n")
+
+    results, _ = autograder({"m00_warmup.py": support.source("solutions", "m00_warmup")})
+
+    assert results["score"] == 0 and "Grading took longer than 0.02 minutes" in results["output"]
+
+
+# ── the zip ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_zip_has_what_grading_needs_and_nothing_else(tmp_path):
+    """Scripts at the root, grader and fixtures beside them; no solutions, tests, history, stubs or seeds of others."""
+    out = tmp_path / "autograder.zip"
+
+    assert cli.main(["gradescope", str(out), "m04"]) == 0
+
+    assert stat.S_IMODE(out.stat().st_mode) == 0o600
+    with zipfile.ZipFile(out) as archive:
+        entries = {entry.filename: entry.external_attr >> 16 for entry in archive.infolist()}
+        seed = archive.read("secret_seed").decode().strip()
+    assert entries["setup.sh"] == entries["run_autograder"] == 0o100755
+    assert entries["secret_seed"] == 0o100600 and len(seed) == 32
+    assert {name.partition("/")[0] for name in entries} == {
+        "setup.sh", "run_autograder", "assignment.json", "minutes", "secret_seed", "course",
+    }  # fmt: skip
+    assert {name.split("/")[1] for name in entries if name.startswith("course/")} == set(gradescope_zip.NEEDED)
+    assert not [name for name in entries if "__pycache__" in name or "/." in name]
+
+
+def test_two_zips_of_one_seed_are_the_same_bytes(tmp_path):
+    """The same course, settings and seed give the same zip, so that a change in it is a change of the course."""
+    (tmp_path / "seed").write_text(SEED)
+    for name in ("a.zip", "b.zip"):
+        cli.main(["gradescope", str(tmp_path / name), "m00", "--secret-seed", str(tmp_path / "seed")])
+
+    assert (tmp_path / "a.zip").read_bytes() == (tmp_path / "b.zip").read_bytes()
+
+
+def test_solutions_come_in_only_as_earlier_milestones(tmp_path):
+    """With --prerequisites solutions the zip holds what m05 is made of, and never m05 itself."""
+    out = tmp_path / "autograder.zip"
+
+    cli.main(["gradescope", str(out), "m05", "--practice", "--prerequisites", "solutions"])
+
+    with zipfile.ZipFile(out) as archive:
+        solutions = [name for name in archive.namelist() if "/solutions/" in name]
+        assert "secret_seed" not in archive.namelist()
+        assert json.loads(archive.read("assignment.json"))["official"] is False
+    needs = set(COURSE.with_needs(COURSE.milestone("m05"))) - {"m05_block"}
+    assert solutions == [f"course/solutions/{name}.py" for name in sorted(needs)] and solutions
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--secret-seed", "nowhere"], "cannot be read"),
+        (["--secret-seed", "short"], "fewer than 16 characters"),
+        (["--secret-seed", "long", "--practice"], "leave --secret-seed away"),
+        (["m99"], "There is no milestone"),
+    ],
+)
+def test_bad_settings_are_one_sentence(tmp_path, monkeypatch, capsys, arguments, said):
+    """Exit code 2, what is wrong, and no zip."""
+    monkeypatch.chdir(tmp_path)
+    Path("short").write_text("short")
+    Path("long").write_text(SEED)
+
+    assert cli.main(["gradescope", "out.zip", *arguments]) == 2
+
+    assert said in capsys.readouterr().err and not Path("out.zip").exists()
+
+
+def test_the_one_folder_with_modules_is_found(tmp_path):
+    """In an upload the modules may lie deeper; of several folders the one called exercises is taken."""
+    module = support.source("exercises", "m00_warmup")
+    for folder in ("work/exercises", "work/backup", "__MACOSX/exercises", ".git/exercises"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "m00_warmup.py").write_text(module)
+
+    assert gradescope_run.found(tmp_path, COURSE).sources["m00_warmup"].decode() == module
+    (tmp_path / "other" / "exercises").mkdir(parents=True)
+    (tmp_path / "other" / "exercises" / "m00_warmup.py").write_text(module)
+    with pytest.raises(SubmissionError, match="more than one folder"):
+        gradescope_run.found(tmp_path, COURSE)
+
+
+@pytest.mark.parametrize("script", ["setup.sh", "run_autograder"])
+def test_the_scripts_are_ones_that_bash_can_read(script):
+    """A mistake of syntax would show on Gradescope only."""
+    subprocess.run(["bash", "-n", gradescope_zip.SCRIPTS / script], check=True)
+
+
+def _public(path):
+    from grader.sandbox.users import readable_by_others
+
+    return os.path.exists(path) and readable_by_others(Path(path))

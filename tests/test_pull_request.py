@@ -1,0 +1,522 @@
+"""Pull requests, hostile ones among them, as commits in real repositories.
+
+The numbers in the docstrings are those of docs/security.md.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+
+import hostile_git
+import pytest
+import support
+from hostile_git import LINK, PROGRAM, SUBMODULE
+
+from grader import cli, practice, record
+from grader.classroom import pull_request
+from grader.classroom.git_objects import GitError
+from grader.judge import grading
+from grader.judge.fingerprint import grader_version
+from grader.reports import json_report
+from grader.sandbox import levels
+from grader.submission import SubmissionError
+
+COURSE = support.COURSE
+STUBS = {f"exercises/{name}.py": support.source("exercises", name) for name in support.MILESTONES}
+WARMUP, ATTENTION = "exercises/m00_warmup.py", "exercises/m04_attention.py"
+RIGHT = support.source("solutions", "m00_warmup")
+LOUD = """
+import sys
+
+for stream in (sys.stdout, sys.stderr):
+    print("::error file=grader/cli.py::pwned", "::add-mask::seed", "##[command]pwned", sep="\\n", file=stream)
+    print("::set-output name=result::passed\\r\\n::stop-commands::mine", flush=True, file=stream)
+
+
+def softmax(x, dim=-1):
+    raise RuntimeError("::error::pwned\\n::warning file=m00.py,line=1::pwned")
+"""
+
+
+class Borrowed:
+    """The tests' warm sandbox, lent to one command: it stays open when the command closes it."""
+
+    def __init__(self, workers):
+        self._workers = workers
+
+    def __getattr__(self, name):
+        """Everything else is the sandbox's own."""
+        return getattr(self._workers, name)
+
+    def close(self):
+        """Stay open for the next test."""
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    """A repository whose branch main is the course, checked out as a workflow would have it."""
+    repository = hostile_git.Repository(tmp_path_factory.mktemp("pulls") / "course")
+    files = {**STUBS, "grader/cli.py": "print('base')\n", ".github/workflows/grade.yml": "on: pull_request_target\n"}
+    repository.base = repository.commit(files)
+    repository.tree = files
+    repository.git("update-ref", "refs/heads/main", repository.base)
+    repository.git("reset", "--quiet", "--hard")
+    return repository
+
+
+@pytest.fixture
+def read(store):
+    """Read a pull request that changes these files of the course."""
+
+    def call(changes, *, base=None):
+        tree = {path: content for path, content in {**store.tree, **changes}.items() if content is not None}
+        head = store.commit(tree, store.base)
+        return pull_request.read(store.folder, base or store.base, head, COURSE)
+
+    return call
+
+
+@pytest.fixture
+def run(store, capsys, monkeypatch, tmp_path):
+    """Grade a commit with the real command line; return its exit code, output, errors, record and summary."""
+    monkeypatch.delenv(practice.SECRET_SEED, raising=False)
+    monkeypatch.delenv(practice.SECRET_SEED_FILE, raising=False)
+    monkeypatch.setenv("SCRATCHWORK_STATE", str(tmp_path / "state"))
+    monkeypatch.setattr(levels, "choose", lambda _wanted, _device, _note: Borrowed(support.sandbox()))
+
+    def call(head, *more, base=None, repository=None):
+        reports = [tmp_path / "record.json", tmp_path / "summary.md"]
+        arguments = ["--repo", str(repository or store.folder), "--base", base or store.base, "--head", head]
+        written = ["--json", str(reports[0]), "--summary", str(reports[1])]
+        code = cli.main(["pull-request", *arguments, *written, *more])
+        printed = capsys.readouterr()
+        result = json_report.read(reports[0]) if reports[0].exists() else None
+        summary = reports[1].read_text(encoding="utf-8") if reports[1].exists() else ""
+        return code, printed.out, printed.err, result, summary
+
+    return call
+
+
+# ── what is graded ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_right_module_passes_and_every_report_names_the_commit(store, run, tmp_path):
+    """Exit code 0, full marks, and the whole id of the commit in record, summary and log; nothing is remembered."""
+    head = store.commit({**store.tree, WARMUP: RIGHT}, store.base)
+
+    code, out, _, result, summary = run(head, "--annotations")
+
+    assert code == 0 and result.passed
+    assert result.submission == f"{head}:exercises"
+    assert head in summary and head in out
+    assert [milestone.id for milestone in result.milestones] == ["m00_warmup"]
+    assert not (tmp_path / "state").exists()
+
+
+def test_attack_112_nothing_printed_is_a_command(store, run):
+    """What a student prints or raises is no workflow command: it is broken up, and stands where none is obeyed."""
+    head = store.commit({**store.tree, WARMUP: LOUD}, store.base)
+
+    code, out, _, _, _ = run(head, "--annotations")
+
+    first, *lines = out.splitlines()
+    token = re.fullmatch(r"::stop-commands::([0-9a-f]{32})", first)[1]
+    end = lines.index(f"::{token}::")
+    assert code == 1
+    assert not [line for line in lines[:end] if re.search(r"::\w|##\[", line)]
+    assert len(lines[end + 1 :]) == 1, "one annotation, for the first failure of the milestone"
+    assert re.match(r"::error file=exercises/m00_warmup\.py,line=\d+,title=m00\.1", lines[-1])
+
+
+def test_attack_112_each_run_has_another_word_that_ends_the_silence(store, run):
+    """The word that lets the log take commands again cannot be known beforehand."""
+    first, second = (run(store.base, "--annotations")[1].splitlines()[0] for _ in range(2))
+
+    assert first.startswith("::stop-commands::") and first != second
+
+
+def test_a_milestone_built_on_what_changed_is_graded_once_it_is_begun(store, run):
+    """A changed m03 is graded with m06, which is made of it; while m06 is a stub it does not count, and is named."""
+    changed = {**store.tree, "exercises/m03_embedding.py": support.source("solutions", "m03_embedding")}
+
+    code, _, _, result, _ = run(store.commit(changed, store.base))
+
+    assert code == 0
+    assert [milestone.id for milestone in result.milestones] == ["m03_embedding"]
+    assert any("not begun yet and not counted: m06_gpt" in note for note in result.notes)
+
+
+def test_a_milestone_that_broke_by_what_changed_fails_the_pull_request(read):
+    """Whoever changes m03 answers for an m06 that stood before; what is not begun in it is held against nobody."""
+    pull = read({"exercises/m03_embedding.py": support.source("solutions", "m03_embedding")})
+    names = [milestone.id for milestone in pull.affected(COURSE)]
+
+    assert pull.changed == ["m03_embedding"] and "m06_gpt" in names and "m04_attention" not in names
+    assert pull.judge(_result(m03_embedding=["passed"], m06_gpt=["passed", "not_started"]))
+    assert not pull.judge(_result(m03_embedding=["passed"], m06_gpt=["passed", "failed"]))
+    assert not pull.judge(_result(m03_embedding=["passed"], m06_gpt=["grader_error"]))
+    assert not pull.judge(_result(m03_embedding=["passed", "not_started"]))
+
+
+def test_a_pull_request_without_a_module_is_not_graded(store, run):
+    """Pages and grader may change without anything being graded: exit code 0 and one sentence."""
+    head = store.commit({**store.tree, "README.md": "Hello\n"}, store.base)
+
+    code, out, _, result, summary = run(head)
+
+    assert code == 0 and result.milestones == []
+    assert "changes no module of the course" in out and "changes no module of the course" in summary
+
+
+def test_what_others_merged_meanwhile_is_not_the_pull_requests(store, read):
+    """The comparison is with the commit where the head left the base, not with what the base is by now."""
+    moved = store.commit({**store.tree, ATTENTION: support.source("solutions", "m04_attention")}, store.base)
+
+    assert read({WARMUP: RIGHT}, base=moved).changed == ["m00_warmup"]
+
+
+def test_merging_back_and_forth_hides_no_change(store):
+    """Where two histories have crossed, a module counts that differs from any of the commits they meet at."""
+    wrong = {**store.tree, WARMUP: LOUD}
+    ours, theirs = store.commit(store.tree, store.base, message="ours"), store.commit(wrong, store.base)
+    base, head = store.commit(store.tree, ours, theirs), store.commit(wrong, theirs, ours)
+
+    assert len(pull_request.merge_bases(store.folder, base, head)) == 2
+    assert pull_request.read(store.folder, base, head, COURSE).changed == ["m00_warmup"]
+
+
+def test_an_official_run_shows_the_seed_to_nobody_but_the_record(store, run, monkeypatch):
+    """The summary, the log and the annotations are the student's view: no seed, no value, no output."""
+    monkeypatch.setenv(practice.SECRET_SEED, "a-seed-of-many-letters")
+    head = store.commit({**store.tree, WARMUP: LOUD}, store.base)
+
+    code, out, _, result, summary = run(head, "--annotations", "--official")
+
+    assert code == 1 and result.seed == "a-seed-of-many-letters"
+    for shown in (out, summary):
+        assert "many-letters" not in shown and "pwned" not in shown
+    assert "::error file=exercises/m00_warmup.py" in out
+
+
+# ── hostile pull requests ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_attack_107_the_base_decides_and_nothing_of_the_head_lands_on_disk(store, run):
+    """A head with its own grader, workflows, noxfile, hooks, filters and planted modules changes nothing here."""
+    marker = store.folder.parent / "marker"
+    store.git("config", "filter.evil.smudge", f"touch {marker}")
+    store.git("config", "filter.evil.clean", f"touch {marker}")
+    hook = store.folder / ".git" / "hooks" / "post-checkout"
+    hook.write_text(f"#!/bin/sh\ntouch {marker}\n")
+    hook.chmod(0o755)
+    planted = f"import pathlib; pathlib.Path({str(marker)!r}).touch()\n"
+    names = (
+        "grader/__init__.py", "grader/cli.py", "grader/judge/run.py", "noxfile.py", "conftest.py", "sitecustomize.py",
+        "exercises/conftest.py", "exercises/torch.py", "exercises/__init__.py", "torch.py", "setup.py",
+    )  # fmt: skip
+    head = store.commit(
+        {
+            **store.tree,
+            **dict.fromkeys(names, planted),
+            WARMUP: LOUD,
+            "grader/syllabus.toml": "[course]\n",
+            ".github/workflows/grade.yml": f"on: pull_request\njobs: {{x: {{steps: [run: touch {marker}]}}}}\n",
+            ".gitattributes": "* filter=evil diff=evil merge=evil\n",
+            ".gitmodules": '[submodule "x"]\n\tpath = x\n\turl = ext::sh -c touch% marker\n',
+            ".git/hooks/post-checkout": (PROGRAM, f"#!/bin/sh\ntouch {marker}\n"),
+            ".git/config": f"[core]\n\tfsmonitor = touch {marker}\n\tpager = touch {marker}\n",
+            "x": (SUBMODULE, store.base),
+        },
+        store.base,
+    )
+    before = store.files()
+
+    code, _, _, result, _ = run(head)
+
+    assert code == 1 and result.earned == 0 and result.grader == grader_version()
+    assert store.files() == before and not marker.exists()
+    assert any("grader, fixtures and workflow are the base's own" in note for note in result.notes)
+    assert any("exercises/conftest.py" in note and "Not taken" in note for note in result.notes)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({WARMUP: (LINK, "/etc/passwd")}, "is a symbolic link"),
+        ({WARMUP: (LINK, "../solutions/m00_warmup.py")}, "is a symbolic link"),
+        ({WARMUP: (SUBMODULE, "1" * 40)}, "is a submodule"),
+        ({WARMUP: None, f"{WARMUP}/__init__.py": RIGHT}, "is a folder"),
+        ({WARMUP: RIGHT + "#" * 70_000}, "larger than 64 kB"),
+        ({WARMUP: "#" * 5_000_000}, "larger than 64 kB"),
+        ({WARMUP: f"version https://git-lfs.github.com/spec/v1\noid sha256:{'0' * 64}\n"}, "pointer of Git LFS"),
+        ({WARMUP: None}, "is missing"),
+        ({WARMUP: None, "exercises/M00_Warmup.py": RIGHT}, "is missing"),
+    ],
+    ids=["link-out", "link-to-solutions", "submodule", "folder", "large", "huge", "lfs", "gone", "renamed"],
+)  # fmt: skip
+def test_attack_97_and_114_only_a_plain_module_is_taken(read, given, said):
+    """Links, submodules, folders, huge blobs and LFS pointers are named in one sentence, and not followed."""
+    pull = read(given)
+
+    assert pull.changed == ["m00_warmup"]
+    assert "m00_warmup" not in pull.submission.sources
+    assert said in pull.submission.problems["m00_warmup"]
+
+
+def test_a_module_that_cannot_be_taken_fails_the_pull_request(store, run):
+    """A link in place of a module is a failure with its sentence, in the report and at the file."""
+    head = store.commit({**store.tree, ATTENTION: (LINK, "/etc/passwd")}, store.base)
+
+    code, out, _, result, summary = run(head, "--annotations")
+
+    assert code == 1 and [milestone.id for milestone in result.milestones] == ["m04_attention"]
+    assert "symbolic link" in result.milestones[0].problem and "symbolic link" in summary
+    assert "::error file=exercises/m04_attention.py,title=m04_attention.py could not be graded" in out
+
+
+def test_an_executable_module_is_only_read(read):
+    """The bit that makes a file a program is said, and makes no difference."""
+    pull = read({WARMUP: (PROGRAM, RIGHT)})
+
+    assert pull.submission.sources["m00_warmup"].decode() == RIGHT
+    assert pull.notes == [f"{WARMUP} was made executable, which changes nothing: it is read and never run."]
+
+
+@pytest.mark.parametrize(
+    "twin",
+    ["exercises/M00_warmup.py", "exercises/m00_warmup.PY", "exercises/ｍ00_warmup.py", "exercises/m00_warm\u200bup.py"],
+)
+def test_attack_102_a_twin_of_a_module_is_named_and_not_taken(read, twin):
+    """Other case, full-width letters and invisible characters make another file, whatever a file system thinks."""
+    pull = read({twin: RIGHT})
+
+    assert pull.changed == [] and pull.submission.sources["m00_warmup"].decode() == STUBS[WARMUP]
+    assert len(pull.notes) == 1 and "was ignored: the module is called m00_warmup.py" in pull.notes[0]
+
+
+@pytest.mark.parametrize("folder", ["Exercises", "EXERCISES", "ｅxercises", "exercises ", "ex\u200bercises"])
+def test_attack_102_a_twin_of_the_folder_is_named_and_not_taken(read, folder):
+    """A folder that only looks like exercises/ is none."""
+    pull = read({f"{folder}/m00_warmup.py": RIGHT})
+
+    assert pull.changed == [] and pull.affected(COURSE) == []
+    assert "the folder only looks like exercises" in pull.notes[0]
+
+
+def test_names_of_any_bytes_become_one_harmless_line(read):
+    """Line ends, quotes, escapes, commands and bytes that are no UTF-8 in a path cannot leave their sentence."""
+    names = [
+        b"exercises/new\nline.py", b"exercises/::error::x\n::error::y", b"exercises/\x1b[31mred",
+        b"exercises/\xff\xfe.py", b"\"quoted\" 'name'.py", b"tab\tname", b"a\r::add-mask::b",
+        "\u202egnp.exe".encode(), b"$(touch pwned);`x`",
+    ]  # fmt: skip
+
+    said = read(dict.fromkeys(names, "x")).notes
+
+    assert len(said) == 2
+    for sentence in said:
+        assert sentence.isprintable() and not re.search(r"::\w", sentence)
+    assert "\\xff\\xfe.py" in said[0]
+
+
+def test_ten_thousand_files_are_counted_and_not_listed(read):
+    """However much lies beside the modules, a sentence names a few and counts the rest."""
+    pull = read({WARMUP: RIGHT, **{f"exercises/data/{number}.bin": "x" for number in range(10_000)}})
+
+    assert pull.changed == ["m00_warmup"]
+    assert pull.notes[0].endswith("and 9,995 more.") and len(pull.notes[0]) < 300
+
+
+def test_changes_beyond_all_measure_are_refused(read, monkeypatch):
+    """A pull request that changes more paths than any student would is refused in one sentence."""
+    monkeypatch.setattr(pull_request, "MOST_CHANGES", 50)
+
+    with pytest.raises(GitError, match="changes more than 50 files"):
+        read({f"exercises/{number}": "x" for number in range(60)})
+
+
+@pytest.mark.parametrize("mode", [LINK, SUBMODULE])
+def test_something_else_in_place_of_the_folder_is_refused(read, store, mode):
+    """exercises/ as a link or a submodule is followed nowhere."""
+    gone = dict.fromkeys(STUBS)
+
+    with pytest.raises(GitError, match="not a folder"):
+        read({**gone, "exercises": (mode, store.base if mode == SUBMODULE else "/etc")})
+
+
+def test_a_head_without_any_module_is_refused(read):
+    """When nothing of the course is left there is nothing to grade, and it is said."""
+    with pytest.raises(SubmissionError, match="none of the course's modules"):
+        read({**dict.fromkeys(STUBS), "exercises/readme": "x"})
+
+
+def test_attack_116_what_was_graded_stays_named_after_a_forced_push(store):
+    """The record holds the commit and not the branch: pushing it anew changes nothing about what was graded."""
+    first = store.commit({**store.tree, WARMUP: RIGHT}, store.base)
+    second = store.commit({**store.tree, WARMUP: LOUD}, store.base)
+    store.git("update-ref", "refs/heads/work", first)
+
+    pull = pull_request.read(store.folder, "main", "work", COURSE)
+    store.git("update-ref", "refs/heads/work", second)
+
+    assert (pull.base, pull.head) == (store.base, first)
+    assert pull.submission.folder == f"{first}:exercises" and first in pull.origin
+
+
+def test_attack_111_a_name_that_is_a_command_is_refused(run):
+    """Names with a shell's, git's or a log's syntax in them start nothing, and are one line in the refusal."""
+    for name in (
+        "$(touch pwned)",
+        "--output=pwned",
+        "-x",
+        "a\n::error::b",
+        "main@{upstream}",
+        "main:exercises",
+        "a b",
+        "",
+    ):
+        code, out, err, _, _ = run(name, "--annotations") if not name.startswith("-") else _in_one_word(run, name)
+
+        assert code == 2 and out == ""
+        assert err.count("\n") == 1 and "names no commit" in err and "::" not in err.removeprefix("scratchwork:")
+    assert not os.path.exists("pwned")
+
+
+def test_attack_113_files_that_speak_to_other_steps_are_out_of_reach(store, run, monkeypatch, tmp_path):
+    """Nothing that is started while grading inherits the names of the workflow's files, or its tokens."""
+    names = ("GITHUB_ENV", "GITHUB_PATH", "GITHUB_OUTPUT", "GITHUB_STATE", "GITHUB_STEP_SUMMARY", "GITHUB_TOKEN")
+    names = (*names, "ACTIONS_RUNTIME_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_URL")
+    for name in names:
+        monkeypatch.setenv(name, str(tmp_path / name))
+
+    code, *_ = run(store.base)
+
+    assert code == 0 and not set(names) & set(os.environ)
+
+
+# ── what cannot be graded ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_commit_that_is_not_there_is_named(store, run):
+    """An unknown commit: one sentence, exit code 2."""
+    code, _, err, _, _ = run("1" * 40)
+
+    assert code == 2 and f"has no commit {'1' * 40}" in err and err.count("\n") == 1
+
+
+def test_a_shallow_clone_is_told_to_fetch_the_rest(store, run, tmp_path):
+    """Where the commit is missing at which the head left the base, the sentence says how to get it."""
+    tip = store.commit({**store.tree, WARMUP: RIGHT}, store.commit(store.tree, store.base, message="between"))
+    store.git("update-ref", "refs/heads/tip", tip)
+    moved = store.commit({**store.tree, "README.md": "x"}, store.base)
+    store.git("update-ref", "refs/heads/moved", moved)
+    clone = tmp_path / "clone"
+    subprocess.run(
+        ["git", "clone", "--quiet", "--depth=1", "--no-single-branch", f"file://{store.folder}", clone], check=True
+    )
+
+    code, _, err, _, _ = run(tip, base=moved, repository=clone)
+    missing, _, gone, _, _ = run(tip, base=store.commit(store.tree, moved, message="later"), repository=clone)
+
+    assert code == 2 and "no commit in common in this shallow clone" in err and "--unshallow" in err
+    assert missing == 2 and "has no commit" in gone and "--unshallow" in gone
+
+
+def test_a_head_of_another_history_is_no_pull_request(store, run):
+    """Two histories without a common commit are not compared."""
+    code, _, err, _, _ = run(store.commit(store.tree, message="from nowhere"))
+
+    assert code == 2 and "no commit in common in this repository" in err
+
+
+def test_objects_that_are_missing_are_named(store, run, tmp_path):
+    """A head whose blob or tree is not in the store is refused or fails, in a sentence, and nothing is fetched."""
+    copy = hostile_git.Repository(tmp_path / "copy")
+    base = copy.commit(store.tree)
+    head = copy.commit({**store.tree, WARMUP: RIGHT}, base)
+    broken = copy.commit({**store.tree, WARMUP: RIGHT, "exercises/x/y": "z"}, base)
+    blob, tree = copy.blob(RIGHT.encode()), copy.git("rev-parse", f"{broken}:exercises")
+    for name in (blob, tree):
+        path = copy.folder / ".git" / "objects" / name[:2] / name[2:]
+        path.chmod(0o600)
+        path.unlink()
+
+    code, _, _, result, _ = run(head, base=base, repository=copy.folder)
+    refused, _, err, _, _ = run(broken, base=base, repository=copy.folder)
+
+    assert code == 1 and "content is not in the repository" in result.milestones[0].problem
+    assert refused == 2 and err.count("\n") == 1 and "cannot read" in err
+
+
+def test_a_folder_without_git_is_none(run, tmp_path):
+    """A folder that is no repository: one sentence, exit code 2."""
+    code, _, err, _, _ = run("main", repository=tmp_path)
+
+    assert code == 2 and "is no git repository" in err
+
+
+def test_a_stranger_is_not_graded_at_a_level_for_ones_own_code(store, run, monkeypatch):
+    """Without bubblewrap and without root nothing is run: the fault is the machine's, exit code 3."""
+    monkeypatch.setattr(levels, "unavailable", lambda level: "not today" if level in levels.OFFICIAL else None)
+
+    code, _, err, result, _ = run(store.commit({**store.tree, WARMUP: RIGHT}, store.base))
+
+    assert code == 3 and result is None and "graded at the level bubblewrap or user only" in err
+
+
+def test_a_fault_of_the_grader_is_not_the_students(store, run, monkeypatch):
+    """When the suites cannot be run: one sentence that is no command, no report, exit code 3."""
+
+    def fail(*_):
+        raise grading.GradingError("pytest ended\n::error::oddly")
+
+    monkeypatch.setattr(grading, "grade", fail)
+
+    code, out, _, result, _ = run(store.commit({**store.tree, WARMUP: RIGHT}, store.base), "--annotations")
+
+    assert code == 3 and result is None
+    assert "this is a fault of the grader" in out and "::error" not in out
+
+
+def test_a_report_that_cannot_be_written_is_known_before_grading(store, run, tmp_path):
+    """A summary in a folder that is not there: one sentence, exit code 2."""
+    code, _, err, _, _ = run(store.base, "--summary", str(tmp_path / "no" / "summary.md"))
+
+    assert code == 2 and "there is no folder" in err
+
+
+def test_a_seed_drawn_at_random_is_told(store, run):
+    """With --seed random the record holds the seed, and the report says how to repeat the run at home."""
+    head = store.commit({**store.tree, ATTENTION: (LINK, "/etc/passwd")}, store.base)
+
+    _, out, _, result, _ = run(head, "--seed", "random")
+
+    assert result.seed.isdecimal() and result.seed != "0" and not result.secret_seed
+    assert f"nox -s grade -- m04 --seed {result.seed}" in " ".join(out.split())
+
+
+def test_the_command_line_works_in_a_process_of_its_own(store):
+    """As a workflow calls it, from the folder of the base: exit code 0 where nothing is to be graded."""
+    done = subprocess.run(
+        [sys.executable, "-m", "grader", "pull-request", "--repo", store.folder, "--base", "main", "--head", "main"],
+        cwd=support.REPOSITORY, capture_output=True, text=True, encoding="utf-8", timeout=200, check=False,
+    )  # fmt: skip
+
+    assert done.returncode == 0 and "changes no module of the course" in " ".join(done.stdout.split())
+
+
+def _in_one_word(run, name):
+    """Pass a name that begins with a dash as a shell would: --head=NAME."""
+    return run("main", f"--head={name}")
+
+
+def _result(**milestones):
+    """Return a record with one check for each outcome named."""
+    parts = []
+    for name, outcomes in milestones.items():
+        checks = [record.Check(f"test_{number}", "It holds.", outcome) for number, outcome in enumerate(outcomes)]
+        parts.append(record.Milestone(name, name, [record.Task(f"{name[:3]}.1", "One", 2.0, checks=checks)]))
+    return record.Record("test", "head", "0", "cpu", "bubblewrap", milestones=parts)

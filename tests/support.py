@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import functools
 import re
 import sys
 import tomllib
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from grader import record, syllabus
 from grader.judge.grading import grade as grade_run
@@ -111,6 +114,45 @@ def complaints(result: record.Record) -> list[str]:
         for check in checks(result)
         if check.outcome != record.PASSED
     ]
+
+
+class FirstFailure:
+    """Ends a run at the first check that did not pass."""
+
+    def __init__(self) -> None:
+        self.check: record.Check | None = None
+
+    def start(self, total_checks: int) -> None:
+        """Nothing to prepare."""
+
+    def check_started(self, milestone: str, task: str, title: str) -> None:
+        """Nothing to note."""
+
+    def check_ended(self, check: record.Check) -> None:
+        """Leave pytest, as if all checks had been run."""
+        if check.outcome != record.PASSED and self.check is None:
+            self.check = check
+            pytest.exit("rejected", returncode=pytest.ExitCode.TESTS_FAILED)
+
+
+def rejected_by(milestone: str, source: str, only: set[str] | None = None, seed: int = 0) -> record.Check | None:
+    """Return the first check, in the suite's order, that a module does not pass with a seed, or None."""
+    sources = {name: text.encode() for name, text in with_needs(milestone, source).items()}
+    listener = FirstFailure()
+    options = Options([milestone], only, seed=str(seed))
+    grade_run(options, COURSE, Submission("submission", sources), sandbox(), weights(), listener)
+    return listener.check
+
+
+def checks_by_task(milestone: str) -> dict[str, set[str]]:
+    """Return the names of a suite's checks by the task that each is marked with, as the suite's file has them."""
+    suite = ast.parse((REPOSITORY / "grader" / "suites" / f"test_{milestone}.py").read_text(encoding="utf-8"))
+    found: dict[str, set[str]] = {}
+    for function in (node for node in suite.body if isinstance(node, ast.FunctionDef)):
+        for mark in function.decorator_list:
+            if isinstance(mark, ast.Call) and ast.unparse(mark.func) == "pytest.mark.task":
+                found.setdefault(ast.literal_eval(mark.args[0]), set()).add(function.name)
+    return dict(sorted(found.items()))
 
 
 def mutants() -> list[tuple[str, dict[str, str]]]:

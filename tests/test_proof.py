@@ -1,4 +1,4 @@
-"""The suites proven: stubs and degenerate submissions earn nothing, solutions and alternates everything."""
+"""The suites proven: stubs earn nothing, solutions everything."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import functools
 
 import pytest
 import support
-from degenerate import KINDS, degenerate
 
 from grader import record
 
@@ -61,31 +60,3 @@ def test_each_task_has_a_check_that_compares_values(milestone):
         if not any(record.VALUE in check.evidence for check in task.checks)
     ]
     assert bare == []
-
-
-ALTERNATES = sorted((support.TESTS / "alternates").glob("m*/*.py"))
-
-
-@pytest.mark.parametrize("path", ALTERNATES, ids=lambda path: f"{path.parent.name}-{path.stem}")
-def test_an_alternate_passes(path):
-    """An unusual but right implementation earns all points."""
-    result = support.grade_one(path.parent.name, path.read_text(encoding="utf-8"))
-
-    assert support.complaints(result) == []
-    assert result.earned == result.possible
-
-
-@pytest.mark.parametrize("milestone", support.MILESTONES)
-def test_there_are_enough_alternates(milestone):
-    """A milestone has at least three alternates."""
-    assert sum(path.parent.name == milestone for path in ALTERNATES) >= 3
-
-
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("milestone", support.MILESTONES)
-def test_a_degenerate_submission_earns_nothing(milestone, kind):
-    """Functions that return zeros, their input, noise, a broadcasting scalar or None earn no point."""
-    result = support.grade_one(milestone, degenerate(support.source("solutions", milestone), kind))
-
-    assert result.earned == 0, [task.id for task in result.milestones[0].tasks if task.earned]
-    assert record.GRADER_ERROR not in support.outcomes(result).values(), support.complaints(result)

@@ -51,7 +51,7 @@ def import_heavy() -> None:
     import statistics  # noqa: F401
 
     import jaxtyping  # noqa: F401
-    import numpy  # noqa: F401
+    import numpy
     import numpy.random  # noqa: F401  numpy loads it when it is first used: in every fork, for its seed
     import regex  # noqa: F401
     import torch

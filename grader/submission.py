@@ -72,11 +72,12 @@ def take(name: str, syllabus: Syllabus, read: Callable[[str], bytes], beside: It
     Raises SubmissionError when none of the modules is there.
     """
     submission = Submission(name)
+    inside = name if name.endswith("!") else f"{name}/"  # the root of an archive: "week4.zip!m00_warmup.py"
     likenesses = _likenesses(beside, syllabus)
     missing = []
     for milestone in syllabus.milestones:
         file = f"{milestone.id}.py"
-        shown = f"{name}/{file}"
+        shown = f"{inside}{file}"
         alike = likenesses.get(milestone.id, [])
         try:
             submission.sources[milestone.id] = read(file)
@@ -86,7 +87,7 @@ def take(name: str, syllabus: Syllabus, read: Callable[[str], bytes], beside: It
             submission.problems[milestone.id] = f"{shown} is missing{also}; put the stub back to start from."
         except (OSError, ValueError) as error:
             submission.problems[milestone.id] = f"{shown} cannot be taken: {reason(error)}."
-        submission.notes += [f"{name}/{other} was ignored: the module is called {file}." for other in alike]
+        submission.notes += [f"{inside}{other} was ignored: the module is called {file}." for other in alike]
     if len(missing) == len(syllabus.milestones):
         first = syllabus.milestones[0].id
         hint = "".join(f" {note}" for note in submission.notes[:1])
@@ -140,10 +141,16 @@ def _shown(folder: Path) -> str:
     return str(folder) if relative.startswith("..") else relative
 
 
+_PIECE = 1024 * 1024
+
+
 def read_regular(path: Path, limit: int) -> bytes:
     """Return the bytes of a regular file. Raises ValueError for anything else, and for more than `limit` bytes."""
+    data = b""
     with open_regular(path) as file:
-        data = file.read(limit + 1)
+        # A piece at a time: memory is set aside for as much as is asked for, and limits are far above most files.
+        while len(data) <= limit and (piece := file.read(min(limit + 1 - len(data), _PIECE))):
+            data += piece
     if len(data) > limit:
         raise ValueError(too_large(limit))
     return data

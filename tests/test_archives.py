@@ -6,14 +6,13 @@ import gzip
 import io
 import lzma
 import os
-import resource
+import random
 import stat
 import struct
 import tarfile
 import tracemalloc
 import warnings
 import zipfile
-import zlib
 
 import pytest
 from handing_in import ATTENTION, COURSE, WARMUP, folder, tar_members, tarred, zipped
@@ -75,7 +74,7 @@ def test_names_that_lead_out_are_ignored_and_named(tmp_path, name):
 
 def test_names_with_backslashes_are_folders(tmp_path):
     """Some Windows tools part folders with backslashes in zip archives."""
-    anna = take(tmp_path, zip_entry(f"hw\\{ATTENTION}").replace(WARMUP.encode(), b"no_warmup.py"))
+    anna = take(tmp_path, zip_entry(f"hw\\{ATTENTION}").replace(WARMUP.encode(), b"n00_warmup.py"))
 
     assert anna.submission.sources == {"m04_attention": b"evil"}
 
@@ -127,7 +126,7 @@ def test_a_name_that_is_there_twice_is_refused(tmp_path):
 
     twin = take(tmp_path / "twin", zip_entry("M00_WARMUP.py"))
     assert twin.submission.sources == {"m00_warmup": b"anna"}
-    assert twin.notes == ["s/a1.zip!/M00_WARMUP.py was ignored: the module is called m00_warmup.py."]
+    assert twin.notes == ["s/a1.zip!M00_WARMUP.py was ignored: the module is called m00_warmup.py."]
 
 
 def _twice() -> bytes:
@@ -182,7 +181,7 @@ def test_a_nested_archive_has_its_limits(tmp_path, monkeypatch):
     several = zipped({"v1.zip": inner, "v2.zip": inner})
     assert "has 2 archives, and nothing says which counts" in take(tmp_path / "5", several).problem
     beside = zipped({WARMUP: "anna", "old.zip": inner})
-    assert take(tmp_path / "6", beside).notes == ["s/a1.zip!/old.zip was not opened: modules lie beside it."]
+    assert take(tmp_path / "6", beside).notes == ["s/a1.zip!old.zip was not opened: modules lie beside it."]
 
 
 def test_too_many_names_are_refused(tmp_path, monkeypatch):
@@ -279,8 +278,6 @@ def test_names_that_are_no_utf8_are_shown_harmlessly(tmp_path):
     anna = take(tmp_path / "1", odd, "tar.gz")
     assert anna.submission.sources == {"m00_warmup": b"anna"}
 
-    unflagged = zipped({f"Müller/{WARMUP}": "m"})
-    unflagged = unflagged.replace(b"\x00\x08\x00\x00", b"\x00\x00\x00\x00")
     (tmp_path / "class.zip").write_bytes(_without_utf8_flag(zipped({f"Müller/{WARMUP}": "m", f"b2/{WARMUP}": "b"})))
     handed_in = collect_class([tmp_path / "class.zip"], COURSE, Roster((Student("1", "Müller"),))).handed_in
     assert [each.student.id for each in handed_in] == ["1", "b2"]
@@ -311,6 +308,7 @@ def test_a_whole_class_in_an_unreadable_archive_says_so(tmp_path):
 def test_hundreds_of_archives_leave_nothing_open(tmp_path):
     """Each student's archive is closed once it is read."""
     folder(tmp_path / "s", {f"{number}.zip": GOOD_ZIP for number in range(300)})
+    resource = pytest.importorskip("resource")
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     open_now = len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 100
     resource.setrlimit(resource.RLIMIT_NOFILE, (open_now + 30, hard))
@@ -325,8 +323,6 @@ def test_hundreds_of_archives_leave_nothing_open(tmp_path):
 
 def test_random_damage_is_never_more_than_a_problem(tmp_path):
     """Whatever bytes change in an archive, the one who handed it in has a problem or their modules, and nobody else."""
-    import random
-
     chance = random.Random(4)
     files: dict[str, bytes | str] = {}
     for number in range(150):
@@ -342,4 +338,4 @@ def test_random_damage_is_never_more_than_a_problem(tmp_path):
     for each in collected.handed_in:
         assert each.problem or each.submission.sources or each.submission.problems
         assert "Error" not in each.problem
-    assert zlib.crc32(collected.handed_in[-1].submission.sources["m00_warmup"]) == zlib.crc32(b"bob")
+    assert collected.handed_in[-1].submission.sources == BOBS

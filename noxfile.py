@@ -33,6 +33,7 @@ INSTALLED = (
     "rich",
     "psutil",
     "matplotlib",
+    "jinja2",
 )
 
 

@@ -19,7 +19,7 @@ PASSED, NOT_PASSED, USAGE, FAULT, INTERRUPTED = 0, 1, 2, 3, 130
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     options = parser().parse_args(arguments)
-    from .commands import capstone, grade, hint, listing, verify, watch
+    from .commands import capstone, convert, export, grade, hint, listing, similarity, verify, watch
     from .judge.errors import UsageProblem
 
     try:
@@ -30,6 +30,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "list": listing,
             "hint": hint,
             "verify": verify,
+            "convert": convert,
+            "export": export,
+            "similarity": similarity,
         }
         return commands[options.command].run(options)
     except (syllabus.SyllabusError, SubmissionError, SandboxError, UsageProblem) as error:
@@ -61,6 +64,9 @@ def parser() -> Parser:
     verify.add_argument("milestones", nargs="*", metavar="MILESTONE")
     verify.add_argument("--reference", default="solutions", metavar="DIR", help="the folder with the reference modules")
     verify.add_argument("--isolation", choices=ISOLATION, default="auto")
+    _convert(commands.add_parser("convert", help="write a saved record in another format"))
+    _export(commands.add_parser("export", help="write a class's marks for an LMS, a spreadsheet or a page"))
+    _similarity(commands.add_parser("similarity", help="report submissions that are suspiciously alike"))
     hint = commands.add_parser("hint", help="show the next hint for a task (three for each, none of them the code)")
     hint.add_argument("name", metavar="MILESTONE[.TASK]", help="m04, or one task of it: m04.2")
     _submission(hint)
@@ -108,6 +114,54 @@ def _capstone(command: argparse.ArgumentParser) -> None:
         help="where loss curve and stories are kept (default: .scratchwork/capstone)",
     )
     command.add_argument("--isolation", choices=ISOLATION[:-1], default="auto")
+
+
+def _convert(command: argparse.ArgumentParser) -> None:
+    from .commands.convert import FORMATS
+    from .reports.gradescope import VISIBILITIES
+
+    command.add_argument("record", metavar="RECORD.json", help="what `grade --json` wrote")
+    command.add_argument("out", nargs="?", metavar="FILE", help="where it goes (default: the screen)")
+    command.add_argument("--to", choices=FORMATS, required=True, help="the format")
+    command.add_argument(
+        "--visibility", choices=VISIBILITIES, default="visible", help="when Gradescope's students see the tests"
+    )
+    command.add_argument(
+        "--prefix", default="exercises/", metavar="PATH/", help="what a repository has before the modules' names"
+    )
+    command.add_argument("--sources", metavar="DIR", help="the modules that were graded, to find definitions in")
+
+
+def _export(command: argparse.ArgumentParser) -> None:
+    from .commands.export import FORMATS
+
+    command.add_argument("gradebook", metavar="GRADEBOOK", help="the gradebook, or a class's JSON file")
+    command.add_argument("--format", choices=FORMATS, required=True)
+    command.add_argument("--milestone", action="append", metavar="M", help="only this one (can be given several times)")
+    command.add_argument("--template", metavar="FILE", help="what the LMS exported, to be filled in")
+    command.add_argument("--columns", metavar="FILE", help="a CSV file milestone,column: which of the LMS's is which")
+    command.add_argument("--missing", choices=("blank", "zero"), default="blank", help="the mark for nothing handed in")
+    command.add_argument("--course", metavar="FILE", help="the course's TOML file: selection, points, due dates")
+    command.add_argument("--out", metavar="FILE", help="where it goes (default: the screen)")
+
+
+def _similarity(command: argparse.ArgumentParser) -> None:
+    command.add_argument("submissions", nargs="+", metavar="SUBMISSIONS", help="folders, archives, exports")
+    command.add_argument("--roster", metavar="CSV", help="id,name,email of the class")
+    command.add_argument("--milestone", action="append", metavar="M", help="only this one (can be given several times)")
+    command.add_argument("--threshold", type=_share, default=None, metavar="SHARE", help="from which likeness on")
+    command.add_argument("--reference", default="solutions", metavar="DIR", help="the reference solutions")
+    command.add_argument("--out", default="similarity.html", metavar="FILE", help="default: similarity.html")
+
+
+def _share(text: str) -> float:
+    try:
+        share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        share = -1
+    if not 0 < share <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no share such as 0.6 or 60%")
+    return share
 
 
 def _count(text: str) -> int:

@@ -26,7 +26,7 @@ def student_view(record: Record) -> Record:
         seed="",
         secret_seed=True,
         seconds=0.0,
-        notes=[*record.notes, _NOTE],
+        notes=record.notes if _NOTE in record.notes else [*record.notes, _NOTE],
         milestones=[_milestone(milestone, record.prerequisites == "solutions") for milestone in record.milestones],
     )
 

@@ -1,0 +1,67 @@
+"""`python -m grader convert`: a saved record in another format, without grading again."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from grader import syllabus
+from grader.cli import PASSED
+from grader.commands import report_paths
+from grader.judge.errors import UsageProblem
+from grader.record import Record
+from grader.reports import json_report
+from grader.reports.annotations import Places
+from grader.reports.places import definitions
+from grader.reports.student_view import student_view
+from grader.reports.text_file import ReportError, write_text_report
+from grader.submission import SubmissionError, collect
+
+FORMATS = ("json", "junit", "markdown", "html", "gradescope", "github-classroom", "annotations")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Read the record, render it, write it to the file or the screen; return the exit code."""
+    report_paths.check_writable([options.out])
+    if options.visibility != "visible" and options.to != "gradescope":
+        raise UsageProblem("--visibility belongs to --to gradescope.")
+    try:
+        record = json_report.read(options.record)
+        text = renderer(options)(record)
+        if options.out is None:
+            sys.stdout.buffer.write(text.encode("utf-8", errors="backslashreplace"))
+            sys.stdout.buffer.flush()
+        else:
+            write_text_report(options.out, text)
+    except ReportError as error:
+        raise UsageProblem(str(error)) from error
+    return PASSED
+
+
+def renderer(options: argparse.Namespace) -> Callable[[Record], str]:
+    """Return what renders a record in the format asked for; each shows the student's view of an official run."""
+    from grader.reports import annotations, github_classroom, gradescope, junit, markdown, record_page
+
+    prefix, lines = options.prefix, places(options.sources)
+    return {
+        "json": lambda record: json_report.render(student_view(record)),
+        "junit": lambda record: junit.render(student_view(record)),
+        "markdown": lambda record: markdown.render(student_view(record)),
+        "html": record_page.render,
+        "gradescope": lambda record: gradescope.render(record, visibility=options.visibility),
+        "github-classroom": lambda record: github_classroom.render(record, prefix=prefix, places=lines),
+        "annotations": lambda record: annotations.render(record, prefix=prefix, places=lines),
+    }[options.to]
+
+
+def places(folder: str | None) -> Places:
+    """Return where tasks are defined in the modules of a folder; nothing when there is no such folder."""
+    if folder is None:
+        return {}
+    course = syllabus.load()
+    try:
+        return definitions(collect(Path(folder), course).sources, course)
+    except SubmissionError as error:
+        raise UsageProblem(f"--sources {folder}: {error}") from error

@@ -1,0 +1,116 @@
+"""`python -m grader export`: a class's marks for an LMS, a spreadsheet or a page, out of the gradebook."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from grader import syllabus
+from grader.classroom import standing_json
+from grader.classroom.standing import ClassResult
+from grader.cli import PASSED
+from grader.commands import report_paths
+from grader.judge.errors import UsageProblem
+from grader.reports.marks import read_titles
+from grader.reports.safe_text import one_line
+from grader.reports.sheets import Export, Sheet, SheetError, read_sheet
+from grader.reports.text_file import ReportError, write_text_report
+
+FORMATS = ("canvas", "moodle", "moodle-worksheet", "nbgrader", "tasks", "html", "json")
+WITH_TEMPLATE = ("canvas", "moodle-worksheet")
+WITH_COLUMNS = ("canvas", "moodle", "moodle-worksheet")
+_SQLITE = b"SQLite format 3\x00"
+
+
+def run(options: argparse.Namespace) -> int:
+    """Read the class, write the export, say what whoever imports it has to know; return the exit code."""
+    check(options)
+    report_paths.check_writable([options.out])
+    try:
+        result = chosen(read_class(Path(options.gradebook), options.course), options.milestone)
+        template = read_sheet(options.template) if options.template else None
+        titles = read_titles(options.columns) if options.columns else None
+        export = render(result, options.format, template, titles, options.missing)
+        if options.out is None:
+            sys.stdout.buffer.write(export.text.encode("utf-8", errors="backslashreplace"))
+            sys.stdout.buffer.flush()
+        else:
+            write_text_report(options.out, export.text)
+    except (SheetError, ReportError, standing_json.StandingError) as error:
+        raise UsageProblem(str(error)) from error
+    for warning in export.warnings:
+        print(f"scratchwork: {one_line(warning, 1000)}", file=sys.stderr)
+    return PASSED
+
+
+def check(options: argparse.Namespace) -> None:
+    """Raise UsageProblem for options that do not go together."""
+    if options.template and options.format not in WITH_TEMPLATE:
+        raise UsageProblem(f"--format {options.format} takes no --template; {' and '.join(WITH_TEMPLATE)} do.")
+    if options.columns and options.format not in WITH_COLUMNS:
+        raise UsageProblem(f"--format {options.format} takes no --columns; {', '.join(WITH_COLUMNS)} do.")
+    if options.missing != "blank" and options.format not in WITH_COLUMNS:
+        raise UsageProblem(f"--format {options.format} takes no --missing; {', '.join(WITH_COLUMNS)} do.")
+    if options.format == "moodle-worksheet" and not options.template:
+        raise UsageProblem("--format moodle-worksheet fills in the worksheet that Moodle gives out: --template FILE.")
+    if options.template and options.out and Path(options.template).resolve() == Path(options.out).resolve():
+        raise UsageProblem("--out is the template itself; name another file, so that nothing of it is lost.")
+
+
+def read_class(path: Path, course: str | None) -> ClassResult:
+    """Return a class out of a gradebook, or out of a file that `--format json` wrote."""
+    try:
+        with path.open("rb") as file:
+            beginning = file.read(len(_SQLITE))
+    except OSError as error:
+        raise UsageProblem(f"The gradebook {path} can't be read: {(error.strerror or str(error)).lower()}.") from error
+    if beginning == _SQLITE:
+        return from_gradebook(path, course)
+    if course is not None:
+        raise UsageProblem("--course belongs to a gradebook; a class's JSON file holds its course already.")
+    return standing_json.read(path)
+
+
+def from_gradebook(path: Path, course: str | None) -> ClassResult:
+    """Return a class out of a gradebook, with the points and penalties of a course where one is named."""
+    from grader.classroom.gradebook import Gradebook, GradebookError
+    from grader.course import CourseError, load
+
+    try:
+        with Gradebook.open(path) as book:
+            return book.class_result(syllabus.load(), load(Path(course)) if course is not None else None)
+    except (GradebookError, CourseError) as error:
+        raise UsageProblem(str(error)) from error
+
+
+def chosen(result: ClassResult, names: list[str] | None) -> ClassResult:
+    """Return the class with the milestones named, or with all of them for no name."""
+    if not names:
+        return result
+    course = syllabus.load()
+    wanted = {course.milestone(name).id for name in names}
+    if unknown := wanted - {column.milestone for column in result.columns}:
+        raise UsageProblem(f"This class has no results for {', '.join(sorted(unknown))}.")
+    result.columns = [column for column in result.columns if column.milestone in wanted]
+    return result
+
+
+def render(
+    result: ClassResult, format_: str, template: Sheet | None, titles: dict[str, str] | None, missing: str
+) -> Export:
+    """Return the class in the format asked for."""
+    from grader.reports import canvas, class_report, moodle, moodle_worksheet, nbgrader_csv, tasks_csv
+
+    if format_ == "moodle-worksheet" and template is not None:
+        milestones = [column.milestone for column in result.columns]
+        return moodle_worksheet.render(result, template, milestones, titles=titles, missing=missing)
+    return {
+        "canvas": lambda: canvas.render(result, template=template, titles=titles, missing=missing),
+        "moodle": lambda: moodle.render(result, titles=titles, missing=missing),
+        "nbgrader": lambda: nbgrader_csv.render(result),
+        "tasks": lambda: tasks_csv.render(result),
+        "html": lambda: Export(class_report.render(result, datetime.now(UTC))),
+        "json": lambda: Export(standing_json.render(result)),
+    }[format_]()

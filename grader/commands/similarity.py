@@ -1,0 +1,64 @@
+"""`python -m grader similarity`: a report of submissions that are suspiciously alike."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from grader import syllabus
+from grader.classroom.standing import Student
+from grader.cli import PASSED
+from grader.commands import report_paths
+from grader.commands.grade import select
+from grader.judge.errors import UsageProblem
+from grader.practice import REPOSITORY
+from grader.submission import Submission, SubmissionError, collect
+
+
+def run(options: argparse.Namespace) -> int:
+    """Take the class in, compare, write the page; return the exit code, which says nothing about what was found."""
+    from rich.console import Console
+
+    from grader.classroom import similarity
+    from grader.reports import similarity_page
+    from grader.reports.text_file import ReportError, write_text_report
+
+    report_paths.check_writable([options.out])
+    course = syllabus.load()
+    chosen = select(course, options.milestone or [])
+    handed_in, notes = take_in(options, course)
+    if len(handed_in) < 2:
+        raise UsageProblem("There are fewer than two submissions, so there is nothing to compare.")
+    threshold = options.threshold or similarity.THRESHOLD
+    reference = Path(options.reference)
+    if not reference.is_dir():
+        notes.append(f"There is no folder {reference}, so nothing was compared with the reference solutions.")
+    findings = similarity.find(
+        handed_in, chosen, REPOSITORY / "exercises", reference if reference.is_dir() else None, threshold
+    )
+    try:
+        write_text_report(options.out, similarity_page.render(findings, threshold, notes))
+    except ReportError as error:
+        raise UsageProblem(str(error)) from error
+    pairs = sum(len(each.pairs) for each in findings)
+    like = sum(len(each.references) for each in findings)
+    Console(highlight=False, markup=False, soft_wrap=True).print(
+        f"{len(handed_in)} submissions compared: {pairs} pairs are alike, {like} modules are like the solution. "
+        f"Likeness is no proof; the passages are in {options.out}."
+    )
+    return PASSED
+
+
+def take_in(
+    options: argparse.Namespace, course: syllabus.Syllabus
+) -> tuple[list[tuple[Student, Submission]], list[str]]:
+    """Return the submissions and what there is to say about taking them in."""
+    found: list[tuple[Student, Submission]] = []
+    notes: list[str] = []
+    for source in options.submissions:
+        for folder in sorted(path for path in Path(source).iterdir() if path.is_dir()):
+            try:
+                found.append((Student(folder.name), collect(folder, course)))
+            except SubmissionError as error:
+                notes.append(str(error))
+    return found, notes

@@ -1,0 +1,69 @@
+"""A class as nbgrader's `nbgrader export` writes it: a row for each assignment and student, but quoted as CSV asks.
+
+Source: nbgrader, nbgrader/plugins/export.py (columns, order of rows, 0.0 for what was not handed in, times in UTC).
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from grader.classroom.standing import ClassResult, Column, Standing
+from grader.reports.marks import decided, names
+from grader.reports.safe_text import one_line
+from grader.reports.sheets import Export, Sheet, render_sheet, words_cell
+
+HEADER = [
+    "assignment", "duedate", "timestamp", "student_id", "last_name", "first_name", "email", "raw_score",
+    "late_submission_penalty", "score", "max_score",
+]  # fmt: skip
+
+
+def render(result: ClassResult) -> Export:
+    """Return the CSV file."""
+    rows = [_row(column, standing) for column in result.columns for standing in result.standings]
+    export = Export(render_sheet(Sheet(HEADER, rows)))
+    unsure = [s for s in result.standings if s.origin and not all(decided(s, column) for column in result.columns)]
+    if unsure:
+        export.warnings.append(
+            f"Not everything could be graded of {names(unsure)}: those scores are not final, and what is missing "
+            "stands as 0.0, as nbgrader has it."
+        )
+    return export
+
+
+def _row(column: Column, standing: Standing) -> list[str]:
+    student = standing.student
+    last, first = _names(student.name)
+    handed_in = standing.milestones.get(column.milestone) is not None
+    return [
+        words_cell(column.milestone),
+        _utc(column.due),
+        _utc(standing.handed_in) if handed_in else "",
+        words_cell(student.id),
+        words_cell(last),
+        words_cell(first),
+        words_cell(student.email),
+        str(round(float(standing.raw(column.milestone)), 4)),
+        str(round(float(standing.penalties.get(column.milestone, 0.0)), 4)) if handed_in else "0.0",
+        str(round(float(standing.score(column.milestone)), 4)),
+        str(round(float(column.possible), 4)),
+    ]
+
+
+def _names(name: str) -> tuple[str, str]:
+    """Return last and first name; without a comma the last word is taken for the last name."""
+    name = one_line(name)
+    last, comma, first = name.partition(",")
+    if comma:
+        return last.strip(), first.strip()
+    first, _, last = name.strip().rpartition(" ")
+    return last, first
+
+
+def _utc(stamp: str) -> str:
+    """Return an ISO 8601 time as nbgrader prints it: in UTC, without an offset; the text itself if it is no time."""
+    try:
+        moment = datetime.fromisoformat(stamp)
+    except ValueError:
+        return words_cell(stamp)
+    return str(moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment)

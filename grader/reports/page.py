@@ -1,0 +1,67 @@
+"""HTML pages in one file: no script, no network, everything escaped.
+
+Templates escape by themselves (Jinja2), and whatever they print is cleaned first, so that no name can turn the reading
+order round. The page's policy forbids everything but its own style sheet, which is named by its hash: should an escape
+ever be forgotten, the browser still runs and loads nothing.
+"""
+
+from __future__ import annotations
+
+import base64
+import functools
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from grader.reports import findings, words
+from grader.reports.safe_text import clean, excerpt
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+def render(template: str, **context: Any) -> str:
+    """Return the page of a template; a name that the template uses and nobody gave is an error."""
+    style = (TEMPLATES / "style.css").read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(style.encode("utf-8")).digest()).decode("ascii")
+    policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    return _environment().get_template(template).render(style=Markup(style), policy=policy, **context) + "\n"
+
+
+@functools.cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_shown,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "number": words.number,
+        "percent": percent,
+        "short": words.short,
+        "outcome": words.outcome,
+        "excerpt": excerpt,
+        "message": lambda check: excerpt(check.message.strip() or words.SENTENCE[check.outcome], 2000, 24),
+        "passed_checks": findings.passed_checks,
+        "telling_check": findings.telling_check,
+    }
+    environment.tests["worth_explaining"] = findings.worth_explaining
+    return environment
+
+
+def _shown(value: Any) -> Any:
+    """Clean plain text before it is escaped; markup of our own and numbers stay."""
+    return clean(value) if type(value) is str else value
+
+
+def percent(share: float) -> str:
+    """Return a share as a whole per cent: 1 % for what is more than nothing, 99 % for what is less than all."""
+    whole = round(100 * share)
+    if 0 < share < 1:
+        whole = min(99, max(1, whole))
+    return f"{whole} %"

@@ -1,0 +1,29 @@
+"""The record as one HTML page."""
+
+from __future__ import annotations
+
+from grader.record import Record
+from grader.reports import page, words
+from grader.reports.findings import next_step
+from grader.reports.student_view import student_view
+
+
+def render(record: Record) -> str:
+    """Return the page; of an official run it shows the student's view and nothing else."""
+    record = student_view(record)
+    return page.render(
+        "record.html",
+        record=record,
+        kind=words.kind(record).capitalize(),
+        seed=words.seed(record),
+        step=_step(record),
+    )
+
+
+def _step(record: Record) -> str:
+    step = next_step(record)
+    if step is None:
+        return "everything that was graded passes." if record.passed else ""
+    if step.task is None:
+        return f"mend {step.milestone.id}.py, which could not be graded."
+    return f"{step.task.id} {step.task.title}, in {step.milestone.id}.py."

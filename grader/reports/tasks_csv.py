@@ -1,0 +1,59 @@
+"""A class task by task: a row for each student and task, for a spreadsheet or a script of one's own."""
+
+from __future__ import annotations
+
+from grader import record
+from grader.classroom.standing import ClassResult, Standing
+from grader.reports import words
+from grader.reports.findings import passed_checks, telling_check
+from grader.reports.sheets import Export, Sheet, render_sheet, words_cell
+
+HEADER = [
+    "student_id", "name", "email", "milestone", "task", "title", "outcome", "earned", "possible", "checks_passed",
+    "checks", "mistake",
+]  # fmt: skip
+
+
+def render(result: ClassResult) -> Export:
+    """Return the CSV file. Points are those of the tasks: penalties for lateness are a milestone's, and not in here."""
+    rows = []
+    known = tasks(result)
+    for standing in result.standings:
+        who = [words_cell(part) for part in (standing.student.id, standing.student.name, standing.student.email)]
+        for column in result.columns:
+            for task in known.get(column.milestone, []):
+                rows.append(
+                    [*who, column.milestone, words_cell(task.id), words_cell(task.title), *_cells(standing, task)]
+                )
+    return Export(render_sheet(Sheet(HEADER, rows)))
+
+
+def tasks(result: ClassResult) -> dict[str, list[record.Task]]:
+    """Return the tasks of each milestone, as anybody's result names them."""
+    known: dict[str, dict[str, record.Task]] = {}
+    for standing in result.standings:
+        for milestone in standing.milestones.values():
+            for task in milestone.tasks:
+                known.setdefault(milestone.id, {}).setdefault(task.id, task)
+    return {milestone: sorted(found.values(), key=lambda task: task.id) for milestone, found in known.items()}
+
+
+def own(standing: Standing, task: record.Task) -> record.Task | None:
+    """Return a student's own result of a task."""
+    return next((t for m in standing.milestones.values() for t in m.tasks if t.id == task.id), None)
+
+
+def _cells(standing: Standing, task: record.Task) -> list[str]:
+    found = own(standing, task)
+    possible = words.number(task.points)
+    if found is None:
+        return ["no result", "", possible, "", "", ""]
+    check = telling_check(found)
+    return [
+        words.OUTCOME[found.outcome],
+        words.number(found.earned),
+        possible,
+        str(passed_checks(found)),
+        str(len(found.checks)),
+        words_cell(check.mistake) if check is not None and check.mistake else "",
+    ]

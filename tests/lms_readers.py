@@ -1,0 +1,142 @@
+"""Readers that follow the rules of the importers which our exports are for, as their source and documentation say."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import io
+import json
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass
+class Imported:
+    """What an importer made of a file."""
+
+    marks: dict[str, dict[str, str]] = field(default_factory=dict)  # student key → column → cell
+    points: dict[str, str] = field(default_factory=dict)
+    new_assignments: list[str] = field(default_factory=list)
+    unknown_students: list[str] = field(default_factory=list)
+
+
+def canvas(text: str, assignments: dict[int, str], people: dict[str, str]) -> Imported:
+    """Read a file as Canvas does; `people` maps every ID, SIS user id and login to a student."""
+    first = [len(next(csv.reader([line], delimiter=";"))) for line in text.split("\n")[:3] if line]
+    commas = [len(next(csv.reader([line]))) for line in text.split("\n")[:3] if line]
+    semicolon = first[0] if len(set(first)) == 1 else 0
+    comma = commas[0] if len(set(commas)) == 1 else 0
+    rows = list(csv.reader(io.StringIO(text), delimiter=";" if semicolon > comma else ","))
+    rows = [row for row in rows if row and not re.fullmatch(r"[;, ]+", ",".join(row))]
+    header = rows[0]
+    if not (len(header) > 3 and "Student" in header[0] and "ID" in header[1]):
+        raise AssertionError("invalid header row")
+    width = 3
+    if re.search(r"SIS\s+Login\s+ID", header[2]):
+        width = 4
+    elif re.search(r"SIS\s+User\s+ID", header[2]) and re.search(r"SIS\s+Login\s+ID", header[3]):
+        width = 5 + bool(re.search(r"Integration\s+ID", header[4]))
+    assert "Section" in header[width - 1], "invalid header row"
+    imported, titles = Imported(), {}
+    for place, name in enumerate(header[width:], start=width):
+        if re.search(r"(Current|Final) (Score|Points|Grade)|Override (Score|Grade|Status)", name):
+            continue
+        found = re.fullmatch(r"(.*)\s\((\d+)\)", name)
+        known = (found and int(found[2]) in assignments) or name in assignments.values()
+        if not known:
+            imported.new_assignments.append(name)
+        titles[place] = name
+    for row in rows[1:]:
+        if "Points Possible" in row[0]:
+            imported.points |= {name: row[place] for place, name in titles.items()}
+            continue
+        if all(re.fullmatch(r"\s*(Muted|Manual Posting.*)?\s*", cell, re.I) for cell in row):
+            continue
+        who = next((people[cell] for cell in row[1 : width - 1] if cell in people), people.get(row[0]))
+        if who is None:
+            imported.unknown_students.append(row[0])
+            continue
+        imported.marks[who] = {name: row[place].strip() for place, name in titles.items()}
+    return imported
+
+
+def moodle(text: str, key: str, people: dict[str, str]) -> dict[str, dict[str, float | None]]:
+    """Read a file as Moodle's gradebook does, mapped by one column; an empty key keeps the student before."""
+    rows = list(csv.reader(io.StringIO(text)))
+    header = [name.strip() for name in rows[0]]
+    who, marks = "", {}
+    for row in rows[1:]:
+        if len(row) <= 1:
+            continue
+        value = row[header.index(key)].strip()
+        if value:
+            if value not in people:
+                raise AssertionError(f"the import ends: no user {value!r}")
+            who = people[value]
+        found = {}
+        for name, cell in zip(header, row, strict=True):
+            if re.match(r"m\d\d ", name):
+                found[name] = None if cell.strip() in ("", "-") else float(cell)
+                assert (found[name] or 0) <= 100, "the import ends: grade value too big"
+        marks[who] = found
+    return marks
+
+
+def worksheet(text: str, people: dict[int, str], maximum: float) -> dict[str, tuple[float, str]]:
+    """Read a worksheet as Moodle's assignment does; marks it skips are not there."""
+    rows = list(csv.reader(io.StringIO(text.removeprefix("\ufeff"))))
+    header = rows[0]
+    places = [header.index(name) for name in ("Identifier", "Grade", "Last modified (grade)", "Feedback comments")]
+    taken = {}
+    for row in rows[1:]:
+        number = int(row[places[0]][len("Participant ") :])
+        grade = row[places[1]]
+        if number in people and grade not in ("", "-") and 0 <= float(grade) <= maximum:
+            taken[people[number]] = (float(grade), row[places[3]])
+    return taken
+
+
+def classroom(payload: str) -> dict[str, Any]:
+    """Read a payload as GitHub Classroom's reporter does: what notice and table say, and what the job does."""
+    results = json.loads(base64.b64decode(payload.strip(), validate=True))
+    total = sum(test["score"] for test in results["tests"]) if results.get("max_score") else 0
+    return {
+        "results": results,
+        "notice": {"totalPoints": total, "maxPoints": results.get("max_score") or 0},
+        "table": sum(test["score"] for test in results["tests"]),
+        "failed": results["status"] in ("fail", "error"),
+    }
+
+
+def workflow_commands(text: str) -> list[dict[str, str]]:
+    """Read a log as GitHub's runner does: every command in it, with its properties and message decoded."""
+    found = []
+    for line in re.split(r"\r\n|\r|\n", text):
+        match = re.match(r"\s*::([a-z-]+)(?: ([^:]*))?::(.*)", line)
+        if match is None:
+            assert "::" not in line
+            continue
+        properties = dict(part.split("=", 1) for part in (match[2] or "").split(",") if part)
+        decoded = {name: _decoded(_decoded_property(value)) for name, value in properties.items()}
+        found.append({"command": match[1], "message": _decoded(match[3]), **decoded})
+    return found
+
+
+def _decoded(text: str) -> str:
+    return text.replace("%0D", "\r").replace("%0A", "\n").replace("%25", "%")
+
+
+def _decoded_property(text: str) -> str:
+    return text.replace("%3A", ":").replace("%2C", ",")
+
+
+def spreadsheet_formulas(text: str) -> list[str]:
+    """Return the cells that a spreadsheet would run: those that begin with = + - @, and are no number or dash."""
+    found = []
+    for row in csv.reader(io.StringIO(text.removeprefix("\ufeff"))):
+        for cell in row:
+            bare = cell.lstrip(" \t\r\n\"'") if not cell.startswith("'") else ""
+            if bare[:1] in tuple("=+-@") and bare != "-" and not re.fullmatch(r"[-+]?[\d.]+", bare):
+                found.append(cell)
+    return found

@@ -1,0 +1,584 @@
+"""Exports: each is compared with an approved file, and read back by the rules of the importer that it is for.
+
+The files in tests/golden_exports/ are compared exactly; SCRATCHWORK_UPDATE_GOLDEN=1 writes them anew.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import dataclasses
+import io
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+import unicodedata
+from pathlib import Path
+
+import lms_readers
+import made_class
+import pytest
+import support
+import test_reports
+
+from grader import cli
+from grader.classroom import standing_json
+from grader.classroom.gradebook import Gradebook, Key
+from grader.classroom.standing import Student
+from grader.record import FAILED, GRADER_ERROR, PASSED, Check, Frame, Milestone, Record, Task, to_json
+from grader.reports import (
+    annotations,
+    canvas,
+    github_classroom,
+    gradescope,
+    json_report,
+    moodle,
+    moodle_worksheet,
+    nbgrader_csv,
+    record_page,
+    sheets,
+    tasks_csv,
+)
+from grader.reports.marks import read_titles
+from grader.reports.places import definitions
+from grader.reports.student_view import student_view
+
+GOLDEN = Path(__file__).parent / "golden_exports"
+CLASS = made_class.hostile_class
+TITLES = {"m00": "Homework 0 (100)", "m04_attention": "Homework 4 (104)"}
+PEOPLE = {key: s.student.id for s in CLASS().standings for key in (s.student.id, s.student.email)}
+
+CANVAS_TEMPLATE = (
+    "Student,ID,SIS User ID,SIS Login ID,Section,Old quiz (99),m00: Warm-up (100),m04 Attention (104),Final Score\n"
+    ",,,,,,Manual Posting,,\n"
+    "    Points Possible,,,,,5,10,20,(read only)\n"
+    "\"=cmd|'/c calc'!A0\",9001,s001,s001@uni.example,1,5,1,2,88\n"
+    "Grace,9002,s002,,1,4,,,77\n"
+    "Nora,9004,s004,,1,4,3,3,77\n"
+    "Zoe,9006,,s006@uni.example,1,4,1,9,77\n"
+    '"Student, Test",9999,,,1,,,,\n'
+)
+WORKSHEET = (
+    "\ufeffIdentifier,Full name,Email address,Status,Grade,Maximum grade,Grade can be changed,"
+    "Last modified (submission),Last modified (grade),Feedback comments\n"
+    "Participant 501,\"=cmd|'/c calc'!A0\",s001@uni.example,Submitted,,15.00,Yes,"
+    '"Monday, 16 March 2026, 1:30 AM",-,\n'
+    "Participant 502,Grace,s002@uni.example,Submitted,,15.00,Yes,-,-,<p>earlier</p>\n"
+    "Participant 504,Nora,s004@uni.example,No submission,,15.00,Yes,-,-,\n"
+    'Participant 507,"Sum, +1",s007@uni.example,Submitted,14.00,10.00,Yes,-,"Monday, 2 March 2026",kept\n'
+)
+
+
+def sheet(text: str) -> sheets.Sheet:
+    """Return a template as the command reads it from a file."""
+    rows = list(csv.reader(io.StringIO(text.removeprefix("\ufeff"))))
+    return sheets.Sheet(rows[0], rows[1:], mark=text.startswith("\ufeff"))
+
+
+def golden(name: str, text: str) -> None:
+    """Compare a text with the file that was approved."""
+    file = GOLDEN / name
+    if os.environ.get("SCRATCHWORK_UPDATE_GOLDEN"):
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(text, encoding="utf-8", newline="")
+
+    assert text == file.read_bytes().decode("utf-8")
+
+
+def record_with(**facts: object):
+    """Return the official near miss, with a hostile submission's words wherever they can stand."""
+    record = dataclasses.replace(test_reports.hostile(), official=True, seed="8f3a-very-secret", secret_seed=True)
+    return dataclasses.replace(record, **facts)
+
+
+EXPORTS = {
+    "canvas.csv": lambda: canvas.render(CLASS()),
+    "canvas_named.csv": lambda: canvas.render(CLASS(), titles=TITLES, missing="zero"),
+    "canvas_filled.csv": lambda: canvas.render(CLASS(), template=sheet(CANVAS_TEMPLATE)),
+    "moodle.csv": lambda: moodle.render(CLASS()),
+    "moodle_worksheet.csv": lambda: moodle_worksheet.render(CLASS(), sheet(WORKSHEET), ["m04_attention"]),
+    "nbgrader.csv": lambda: nbgrader_csv.render(CLASS()),
+    "tasks.csv": lambda: tasks_csv.render(CLASS()),
+}
+
+
+@pytest.mark.parametrize("name", EXPORTS)
+def test_an_export_is_the_file_that_was_approved(name):
+    """Every table of a class with hostile names is, byte for byte and warning for warning, as it was approved."""
+    export = EXPORTS[name]()
+
+    golden(name, export.text)
+    golden(name.replace(".csv", ".warnings.txt"), "".join(f"{warning}\n" for warning in export.warnings))
+
+
+@pytest.mark.parametrize("name", EXPORTS)
+def test_no_cell_is_a_formula_or_hides_anything(name):
+    """No cell of any table would be run by a spreadsheet, holds a control character, or breaks its line."""
+    text = EXPORTS[name]().text
+
+    assert lms_readers.spreadsheet_formulas(text) == []
+    assert {c for c in text.removeprefix("\ufeff") if unicodedata.category(c) in ("Cc", "Cf", "Zl", "Zp")} == {"\n"}
+    assert text.count("\n") == len(list(csv.reader(io.StringIO(text))))
+
+
+def test_the_formula_finder_finds_formulas():
+    """The reader that looks for formulas reports each way of beginning one, and no number."""
+    assert lms_readers.spreadsheet_formulas('=1,"  @x","-3",-,"+SUM(A1)",\'=1\n') == ["=1", "  @x", "+SUM(A1)"]
+
+
+# ── Canvas ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_canvas_finds_every_student_by_id_and_no_other_row():
+    """Canvas's importer matches everybody by SIS id; a student called "Points Possible" does not become that row."""
+    imported = lms_readers.canvas(canvas.render(CLASS(), titles=TITLES).text, {100: "a", 104: "b"}, PEOPLE)
+
+    assert imported.unknown_students == [] and imported.new_assignments == []
+    assert imported.points == {"Homework 0 (100)": "10", "Homework 4 (104)": "15"}
+    assert imported.marks["s001"] == {"Homework 0 (100)": "10", "Homework 4 (104)": "2.25"}
+    assert imported.marks["s008"] == {"Homework 0 (100)": "10", "Homework 4 (104)": "3"}
+    assert "s004" not in imported.marks
+
+
+def test_canvas_is_not_given_new_assignments_without_a_warning():
+    """Columns without an assignment's id would become new assignments, and the export says so."""
+    export = canvas.render(CLASS())
+
+    assert lms_readers.canvas(export.text, {}, PEOPLE).new_assignments == ["m00 Warm-up", "m04 Attention"]
+    assert any("new assignment" in warning and "m04 Attention" in warning for warning in export.warnings)
+
+
+def test_a_filled_template_changes_our_columns_only():
+    """Of an exported gradebook our columns come back filled; other assignments, totals and strangers stay out."""
+    export = canvas.render(CLASS(), template=sheet(CANVAS_TEMPLATE))
+    imported = lms_readers.canvas(export.text, {99: "q", 100: "a", 104: "b"}, PEOPLE | {"9006": "s006"})
+
+    assert list(imported.points) == ["m00: Warm-up (100)", "m04 Attention (104)"]
+    assert imported.marks == {
+        "s001": {"m00: Warm-up (100)": "10", "m04 Attention (104)": "2.25"},
+        "s002": {"m00: Warm-up (100)": "6", "m04 Attention (104)": "3"},
+        "s006": {"m00: Warm-up (100)": "10", "m04 Attention (104)": "9"},  # what the grader failed at stays as it was
+    }
+    assert any("20 points in Canvas and 15 here" in warning for warning in export.warnings)
+
+
+@pytest.mark.parametrize(
+    ("template", "titles", "sentence"),
+    [
+        ("Name,Mark\nA,1\n", None, "no gradebook of Canvas's"),
+        ("Student,ID,Section,Quiz\nA,1,1,\n", None, "no column for any of m00 Warm-up"),
+        ("Student,ID,Section,m04 a,m04 b\nA,1,1,,\n", None, "2 columns for 'm04 Attention'"),
+        (CANVAS_TEMPLATE, {"m04": "Homework (7)"}, "no column for 'Homework (7)'"),
+        (CANVAS_TEMPLATE, {"m05": "Homework (7)"}, "names 'm05', which this class has no results for"),
+        ("Student,ID,Section,m04,m04\nA,1,1,,\n", None, "columns of the same name: m04"),
+    ],
+)
+def test_a_template_that_does_not_fit_is_refused(template, titles, sentence):
+    """A template that is none, or whose columns are unclear, is refused with what to do about it."""
+    with pytest.raises(sheets.SheetError) as error:
+        canvas.render(CLASS(), template=sheet(template), titles=titles)
+
+    assert sentence in str(error.value)
+
+
+def test_two_rows_that_fit_one_student_are_not_chosen_between():
+    """An id that is one row's SIS id and another row's Canvas id leaves the student out, and says so."""
+    text = "Student,ID,SIS User ID,SIS Login ID,Section,m00 (1),m04 (2)\nA,s001,x,,1,,\nB,7,s001,,1,,\n"
+
+    export = canvas.render(CLASS(), template=sheet(text))
+
+    assert "A" not in export.text.split("\n", 1)[1]
+    assert any("Several rows" in warning and "s001" in warning for warning in export.warnings)
+
+
+def test_an_id_that_is_a_formula_is_left_out_and_named():
+    """A key must stay byte for byte: one that a spreadsheet would run is left out, and entered by hand."""
+    result = CLASS()
+    result.standings[0].student = dataclasses.replace(result.standings[0].student, id="=1+1")
+
+    for export in (canvas.render(result), moodle.render(result)):
+        assert lms_readers.spreadsheet_formulas(export.text) == []
+        assert any("by hand" in warning and "=1+1" in warning for warning in export.warnings)
+
+
+# ── Moodle ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("key", ["ID number", "Email address"])
+def test_moodle_gives_every_mark_to_its_student(key):
+    """Moodle's gradebook import gives everybody their own marks, by id and by e-mail address."""
+    marks = lms_readers.moodle(moodle.render(CLASS()).text, key, PEOPLE)
+
+    assert marks["s001"] == {"m00 Warm-up": 10, "m04 Attention": 2.25}
+    assert marks["s006"] == {"m00 Warm-up": 10, "m04 Attention": None}
+    assert "s004" not in marks and len(marks) == 8
+
+
+def test_no_row_for_moodle_lacks_its_key():
+    """Since Moodle gives a row without a key to the student before, the e-mail column goes when one has no address."""
+    result = CLASS()
+    result.standings[1].student = dataclasses.replace(result.standings[1].student, email="")
+
+    export = moodle.render(result)
+
+    assert "Email address" not in export.text.split("\n")[0]
+    assert any("s002" in warning and "ID number" in warning for warning in export.warnings)
+    assert lms_readers.moodle(export.text, "ID number", PEOPLE)["s002"]["m00 Warm-up"] == 6
+
+
+def test_a_mark_that_ends_moodles_import_is_named():
+    """A total above 100, at which Moodle ends the whole import, is warned of."""
+    result = CLASS()
+    result.columns = [dataclasses.replace(column, possible=150) for column in result.columns]
+    for task in result.standings[6].milestones["m04_attention"].tasks:
+        task.earned = 50
+
+    assert any("above 100" in warning for warning in moodle.render(result).warnings)
+
+
+def test_moodles_worksheet_comes_back_with_marks_and_feedback():
+    """The worksheet goes back filled: marks and feedback in, every other cell as it was, what Moodle skips named."""
+    people = {501: "s001", 502: "s002", 504: "s004", 507: "s007"}
+    export = moodle_worksheet.render(CLASS(), sheet(WORKSHEET), ["m04_attention"])
+    taken = lms_readers.worksheet(export.text, people, 15)
+
+    assert {who: mark for who, (mark, _) in taken.items()} == {"s001": 2.25, "s002": 3, "s007": 15}
+    assert "0.75 taken off for lateness" in taken["s001"][1]
+    assert "Likely mistake: the scores are not divided by sqrt(d_head)." in taken["s002"][1]
+    assert "0.456" not in export.text, "an official run's inputs are nobody's feedback"
+    assert any("above the assignment's maximum" in warning and "s007" in warning for warning in export.warnings)
+    assert export.text.startswith("\ufeffIdentifier,")
+    assert '"Monday, 16 March 2026, 1:30 AM",-' in export.text
+
+
+def test_a_worksheet_without_names_is_matched_by_the_exports_number():
+    """Where the worksheet hides names, the participant's number in the submission's own name decides."""
+    text = "Identifier,Grade,Last modified (grade),Feedback comments\nParticipant 77,,-,\n"
+    result = CLASS()
+    result.standings[1].origin = "export.zip!Participant_77_assignsubmission_file_/"
+
+    export = moodle_worksheet.render(result, sheet(text), ["m04_attention"])
+
+    assert lms_readers.worksheet(export.text, {77: "s002"}, 15)["s002"][0] == 3
+
+
+def test_a_worksheet_in_another_language_is_mapped_or_refused():
+    """Headings of another language are refused with what to do, and taken when --columns names them."""
+    text = "Kennung,E-Mail-Adresse,Bewertung,Zuletzt geändert\nTeilnehmer/in 5,s002@uni.example,,-\n"
+    titles = {"identifier": "Kennung", "email": "E-Mail-Adresse", "grade": "Bewertung", "modified": "Zuletzt geändert"}
+
+    with pytest.raises(sheets.SheetError, match="--columns says how"):
+        moodle_worksheet.render(CLASS(), sheet(text), ["m04_attention"])
+
+    filled = moodle_worksheet.render(CLASS(), sheet(text), ["m04_attention"], titles=titles)
+    assert filled.text.splitlines()[1] == "Teilnehmer/in 5,s002@uni.example,3,-"
+
+
+# ── nbgrader and tasks ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_nbgraders_columns_hold_for_names_with_commas():
+    """Every row has nbgrader's eleven columns, also where a name has a comma, and the sums are right."""
+    rows = list(csv.DictReader(io.StringIO(nbgrader_csv.render(CLASS()).text)))
+
+    assert len(rows) == 18 and list(rows[0]) == nbgrader_csv.HEADER
+    late = next(row for row in rows if row["assignment"] == "m04_attention" and row["student_id"] == "s001")
+    assert (late["raw_score"], late["late_submission_penalty"], late["score"], late["max_score"]) == (
+        "3.0",
+        "0.75",
+        "2.25",
+        "15.0",
+    )
+    assert (late["duedate"], late["timestamp"]) == ("2026-03-15 22:59:00", "2026-03-16 00:30:00")
+    assert next(row for row in rows if row["student_id"] == "s005")["last_name"] == "Lovelace"
+    missing = next(row for row in rows if row["student_id"] == "s004")
+    assert (missing["timestamp"], missing["score"]) == ("", "0.0")
+
+
+def test_every_student_has_a_row_for_every_task():
+    """The table of tasks has a row for each student and task, with outcome, points, checks and mistake."""
+    rows = list(csv.DictReader(io.StringIO(tasks_csv.render(CLASS()).text)))
+
+    assert len(rows) == 9 * 5
+    failed = next(row for row in rows if row["student_id"] == "s001" and row["task"] == "m04.2")
+    assert (failed["outcome"], failed["earned"], failed["possible"], failed["checks_passed"]) == (
+        "failed",
+        "0",
+        "5",
+        "1",
+    )
+    assert failed["mistake"] == "the scores are not divided by sqrt(d_head)"
+    assert {row["outcome"] for row in rows if row["student_id"] == "s004"} == {"no result"}
+
+
+def test_a_class_comes_back_from_json_as_it_was():
+    """A class's JSON file is ASCII and holds the whole class."""
+    text = standing_json.render(CLASS())
+
+    assert text.isascii()
+    assert standing_json.from_json(json.loads(text)) == CLASS()
+
+
+# ── one record ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_gradescopes_results_are_as_specified():
+    """results.json has Gradescope's fields and values and no others, its scores add up, and a task is a test."""
+    plain = json.loads(gradescope.render(test_reports.near_miss(), visibility="after_due_date"))
+
+    assert set(plain) == {
+        *("score", "output", "output_format", "test_output_format", "test_name_format", "visibility"),
+        *("stdout_visibility", "tests", "extra_data", "execution_time"),
+    }
+    assert plain["visibility"] == "after_due_date" and plain["stdout_visibility"] == "hidden"
+    assert plain["score"] == sum(test["score"] for test in plain["tests"]) == test_reports.near_miss().earned
+    for test in plain["tests"]:
+        assert set(test) == {"score", "max_score", "status", "number", "name", "output", "tags"}
+        assert test["status"] in ("passed", "failed") and 0 <= test["score"] <= test["max_score"]
+    failed = next(test for test in plain["tests"] if test["number"] == "m04.2")
+    assert "Likely mistake: the scores are not divided by sqrt(d_head)." in failed["output"]
+    golden("gradescope.json", gradescope.render(test_reports.near_miss()))
+
+
+def test_gradescope_refuses_a_visibility_it_does_not_know():
+    """A visibility that Gradescope does not have is an error before anything is written."""
+    with pytest.raises(ValueError, match="knows no visibility 'never'"):
+        gradescope.render(test_reports.near_miss(), visibility="never")
+
+
+RENDERERS = {
+    "gradescope": gradescope.render,
+    "github-classroom": lambda record: json.dumps(github_classroom.payload(record)),
+    "annotations": annotations.render,
+    "html": record_page.render,
+}
+
+
+@pytest.mark.parametrize("name", RENDERERS)
+def test_an_official_run_shows_the_students_view_and_nothing_else(name):
+    """Seed, values, output, traceback and times of an official run are in no format that a student sees."""
+    text = RENDERERS[name](test_reports.official())
+
+    for hidden in ("8f3a", "0.812", "torch.Size", "Half but found", "84 of 90", "execution_time", '"duration": 1'):
+        assert hidden not in text
+    assert "not divided by sqrt" in text or name == "github-classroom"
+    assert RENDERERS[name](student_view(test_reports.official())) == text, "the view may be taken twice"
+
+
+def test_github_classroom_reads_the_points_of_the_record():
+    """Notice and table of the reporter say what the record says, and the job fails when not everything passed."""
+    read = lms_readers.classroom(github_classroom.render(test_reports.near_miss()))
+
+    assert read["notice"] == {"totalPoints": 28, "maxPoints": 41} and read["table"] == 28 and read["failed"]
+    test = next(test for test in read["results"]["tests"] if test["name"].startswith("m04.2"))
+    assert (test["status"], test["score"]) == ("fail", 0)
+    assert set(test) == {"name", "status", "score", "message", "test_code", "filename", "line_no", "duration"}
+    assert test["filename"] == "exercises/m04_attention.py"
+    passed = test_reports.make_record(PASSED, PASSED)
+    assert not lms_readers.classroom(github_classroom.render(passed))["failed"]
+    faulty = test_reports.make_record(PASSED, GRADER_ERROR)
+    assert lms_readers.classroom(github_classroom.render(faulty))["results"]["status"] == "error"
+
+
+def test_a_classroom_payload_fits_into_an_environment_variable():
+    """However much a submission says, the payload fits into one variable of Linux, and no point is lost."""
+    record = dataclasses.replace(record_with(), official=False)
+    record.milestones = [dataclasses.replace(record.milestones[1], id=f"m{n:02}_attention") for n in range(99)]
+
+    text = github_classroom.render(record)
+
+    assert len(text) < 131_072
+    assert lms_readers.classroom(text)["notice"]["maxPoints"] == record.possible
+
+
+def test_annotations_stand_at_the_students_lines():
+    """A failure is remarked at the line of the traceback, else at the definition, else at the file."""
+    record = test_reports.near_miss()
+    record.milestones[1].tasks[1].checks[1].traceback = []
+    places = definitions(
+        {"m04_attention": b"import torch\n\n\ndef scaled_dot_product_attention(q):\n    pass\n"}, support.COURSE
+    )
+
+    remarks = [
+        lms_readers.workflow_commands(annotations.render(record, places=places))[0],
+        lms_readers.workflow_commands(annotations.render(record))[0],
+    ]
+    record.milestones[1].tasks[1].checks[1].traceback = [Frame("m04_attention.py", 41, "f", "x")]
+    remarks += lms_readers.workflow_commands(annotations.render(record, prefix="work/"))
+
+    assert [(r["command"], r["file"], r.get("line")) for r in remarks] == [
+        ("error", "exercises/m04_attention.py", "4"),
+        ("error", "exercises/m04_attention.py", None),
+        ("error", "work/m04_attention.py", "41"),
+    ]
+    assert remarks[0]["title"] == "m04.2 Scaled dot-product attention: failed"
+    assert "Likely mistake: the scores are not divided by sqrt(d_head)." in remarks[0]["message"]
+
+
+def test_annotations_keep_to_githubs_limits():
+    """Ten of a kind and no more, the first failure of each milestone, and the last one says how many are left out."""
+    record = test_reports.make_record(PASSED, FAILED)
+    record.milestones = [dataclasses.replace(record.milestones[1], id=f"m{n:02}_attention") for n in range(34)]
+
+    remarks = lms_readers.workflow_commands(annotations.render(record))
+
+    assert [r["command"] for r in remarks] == ["error"] * 10 + ["warning"] * 10 + ["notice"] * 10
+    assert remarks[-1]["message"] == "5 more milestones are in the summary."
+    assert annotations.render(test_reports.make_record(PASSED, PASSED)) == ""
+    assert annotations.render(test_reports.fresh_stubs()) == ""
+
+
+def test_a_hostile_record_gives_one_command_a_line_and_no_other():
+    """Nothing that a submission says becomes a command, a property or another line of the log."""
+    record = dataclasses.replace(record_with(), official=False)
+    record.milestones[1].tasks[1].checks[1].mistake = test_reports.HOSTILE
+
+    remarks = lms_readers.workflow_commands(annotations.render(record))
+
+    assert [r["command"] for r in remarks] == ["error", "error"]
+    assert all(set(r) <= {"command", "message", "file", "line", "title"} for r in remarks)
+    assert all(r["file"].startswith("exercises/m0") for r in remarks)
+
+
+@pytest.mark.parametrize("name", RENDERERS)
+def test_a_hostile_record_is_inert_everywhere(name):
+    """No format keeps an escape sequence, an unseen character or live markup of a submission's."""
+    text = RENDERERS[name](dataclasses.replace(record_with(), official=False))
+
+    test_reports.assert_inert(text)
+    if name == "html":
+        assert "<script" not in text.lower() and 'src="' not in text and "evil.example/i.png)" in text
+
+
+# ── the commands ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run the grader's command line."""
+    command = [sys.executable, "-m", "grader", *map(str, arguments)]
+    return subprocess.run(
+        command, cwd=support.REPOSITORY, capture_output=True, text=True, encoding="utf-8", check=False
+    )
+
+
+def test_a_saved_record_is_converted_on_the_command_line(tmp_path):
+    """`convert` writes a saved official record in a student's format, and never the instructor's JSON of it."""
+    saved, out = tmp_path / "record.json", tmp_path / "results.json"
+    json_report.write(test_reports.official(), saved)
+
+    written = run("convert", saved, out, "--to", "gradescope", "--visibility", "after_published")
+    shown = run("convert", saved, "--to", "json")
+
+    assert (written.returncode, written.stderr) == (0, "")
+    assert json.loads(out.read_text(encoding="utf-8"))["visibility"] == "after_published"
+    assert json.loads(shown.stdout)["seed"] == "" and "8f3a" not in shown.stdout
+
+
+def test_a_class_is_exported_on_the_command_line(tmp_path):
+    """`export` writes the table to a file and its warnings to the screen."""
+    book, out = tmp_path / "class.json", tmp_path / "marks.csv"
+    book.write_text(standing_json.render(CLASS()), encoding="utf-8")
+
+    done = run("export", book, "--format", "canvas", "--milestone", "m04", "--out", out)
+
+    assert done.returncode == 0 and done.stdout == ""
+    assert (
+        out.read_text(encoding="utf-8").splitlines()[0] == "Student,ID,SIS User ID,SIS Login ID,Section,m04 Attention"
+    )
+    assert all(line.startswith("scratchwork: ") for line in done.stderr.splitlines())
+    assert "s006" in done.stderr
+
+
+def test_a_gradebook_is_exported_on_the_command_line(tmp_path):
+    """`export` reads the gradebook itself, with a course's own points where a course is named."""
+    book, course = tmp_path / "book.db", tmp_path / "course.toml"
+    tasks = fill(book)
+    course.write_text('[course]\nname = "Short"\nmilestones = ["m00"]\n[[milestone]]\nid = "m00"\npoints = 100\n')
+
+    whole = run("export", book, "--format", "json")
+    short = run("export", book, "--format", "moodle", "--course", course)
+
+    assert (whole.returncode, short.returncode) == (0, 0), whole.stderr + short.stderr
+    standing = standing_json.from_json(json.loads(whole.stdout)).standings[0]
+    possible = sum(task.points for task in tasks)
+    assert (standing.student.id, standing.raw("m00_warmup")) == ("s001", tasks[0].points)
+    marks = lms_readers.moodle(short.stdout, "ID number", {"s001": "s001"})
+    assert marks["s001"] == {"m00 Warm-up": round(100 * tasks[0].points / possible, 2)}
+
+
+def fill(path: Path) -> list[Task]:
+    """Make a gradebook in which one student has earned the first task of m00; return the milestone's tasks."""
+    warmup = support.COURSE.milestone("m00")
+    outcomes = [PASSED] + [FAILED] * (len(warmup.tasks) - 1)
+    tasks = [
+        Task(
+            task.id,
+            task.title,
+            task.points,
+            task.points * (outcome == PASSED),
+            [Check("test_it", "It holds.", outcome)],
+        )
+        for task, outcome in zip(warmup.tasks, outcomes, strict=True)
+    ]
+    kept = Record("", "", "", "", "", milestones=[Milestone(warmup.id, warmup.title, tasks, sources="0" * 64)])
+    key = Key("s001", warmup.id, "0" * 64, "", "0.1.0", "{}")
+    with Gradebook.open(path, create=True) as book:
+        number = book.begin_run("0.1.0", "{}", official=True, isolation="bubblewrap")
+        student = Student("s001", "Ada", "ada@uni.example")
+        handin = book.hand_in(number, student, origin="submissions/ada", handed_in="", problem="", notes=[])
+        book.store(number, handin, key, to_json(kept)["milestones"][0], 1.0)
+        book.end_run(number)
+    return tasks
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["export", "{tmp}/none.db", "--format", "canvas"], "can't be read: no such file"),
+        (["export", "{tmp}/text.txt", "--format", "canvas"], "neither JSON nor a gradebook"),
+        (["export", "{tmp}/other.db", "--format", "canvas"], "a database of another program"),
+        (["export", "{tmp}/class.json", "--format", "html", "--course", "x"], "--course belongs to a gradebook"),
+        (["export", "{tmp}/class.json", "--format", "moodle-worksheet"], "--template FILE"),
+        (["export", "{tmp}/class.json", "--format", "nbgrader", "--template", "x"], "takes no --template"),
+        (["export", "{tmp}/class.json", "--format", "canvas", "--milestone", "m05"], "no results for m05_block"),
+        (
+            ["export", "{tmp}/class.json", "--format", "canvas", "--template", "{tmp}/text.txt"],
+            "no gradebook of Canvas's",
+        ),
+        (["export", "{tmp}/class.json", "--format", "canvas", "--columns", "{tmp}/text.txt"], "milestone,column"),
+        (["convert", "{tmp}/text.txt", "--to", "html"], "is no result record"),
+        (["convert", "{tmp}/class.json", "--to", "html", "--visibility", "hidden"], "belongs to --to gradescope"),
+    ],
+)
+def test_what_cannot_be_exported_is_said_in_one_sentence(tmp_path, arguments, sentence):
+    """Wrong input ends with exit code 2 and one sentence on the screen, and no file."""
+    (tmp_path / "text.txt").write_text("hello\nworld\n")
+    with contextlib.closing(sqlite3.connect(tmp_path / "other.db")) as other:
+        other.execute("CREATE TABLE grades (a)")
+    (tmp_path / "class.json").write_text(standing_json.render(CLASS()))
+
+    done = run_here([argument.format(tmp=tmp_path) for argument in arguments])
+
+    assert done[0] == 2
+    assert len(done[1].splitlines()) == 1 and sentence in done[1]
+
+
+def run_here(arguments: list[str]) -> tuple[int, str]:
+    """Run a command in this process, which is faster; return exit code and what it said."""
+    with contextlib.redirect_stderr(io.StringIO()) as said:
+        code = cli.main(arguments)
+    return code, said.getvalue()
+
+
+def test_a_mapping_of_columns_is_read_strictly(tmp_path):
+    """A mapping file names each milestone once; anything else is refused with its row."""
+    file = tmp_path / "columns.csv"
+    file.write_text("milestone,column\nm04,Homework 4 (104)\ntotal,All (1)\n")
+
+    assert read_titles(file) == {"m04": "Homework 4 (104)", "total": "All (1)"}
+
+    file.write_text("milestone,column\nm04,a\nm04,b\n")
+    with pytest.raises(sheets.SheetError, match="Row 3"):
+        read_titles(file)

@@ -10,6 +10,7 @@ import unicodedata
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 from .syllabus import Syllabus
 
@@ -141,22 +142,28 @@ def _shown(folder: Path) -> str:
 
 def read_regular(path: Path, limit: int) -> bytes:
     """Return the bytes of a regular file. Raises ValueError for anything else, and for more than `limit` bytes."""
-    status = os.lstat(path)
-    if not stat.S_ISREG(status.st_mode):
-        raise ValueError(f"it is a {_kind(status.st_mode)}, not a regular file")
-    # Opened without following a link or waiting for a pipe that may have taken the file's place since.
-    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-    descriptor = os.open(path, flags)
-    with open(descriptor, "rb") as file:
-        opened = os.fstat(descriptor)
-        if not stat.S_ISREG(opened.st_mode):
-            raise ValueError("it is not a regular file")
-        if opened.st_nlink > 1:
-            raise ValueError("it is a hard link, another name of a file that may be somebody else's")
+    with open_regular(path) as file:
         data = file.read(limit + 1)
     if len(data) > limit:
         raise ValueError(too_large(limit))
     return data
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """Open a regular file with one name for reading. Raises ValueError for anything else, OSError if it can't be."""
+    status = os.lstat(path)
+    if not stat.S_ISREG(status.st_mode):
+        raise ValueError(not_regular(status.st_mode))
+    # Opened without following a link or waiting for a pipe that may have taken the file's place since.
+    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    file = os.fdopen(os.open(path, flags), "rb")
+    opened = os.fstat(file.fileno())
+    if stat.S_ISREG(opened.st_mode) and opened.st_nlink <= 1:
+        return file
+    file.close()
+    if not stat.S_ISREG(opened.st_mode):
+        raise ValueError("it is not a regular file")
+    raise ValueError("it is a hard link, another name of a file that may be somebody else's")
 
 
 def too_large(limit: int) -> str:
@@ -164,9 +171,10 @@ def too_large(limit: int) -> str:
     return f"it is larger than {limit // 1024} kB, which no solution needs"
 
 
-def _kind(mode: int) -> str:
+def not_regular(mode: int) -> str:
+    """Return what is wrong with a file of this mode, as the second half of a sentence."""
     kinds = {stat.S_IFLNK: "symbolic link", stat.S_IFIFO: "named pipe", stat.S_IFDIR: "folder", stat.S_IFSOCK: "socket"}
-    return kinds.get(stat.S_IFMT(mode), "device")
+    return f"it is a {kinds.get(stat.S_IFMT(mode), 'device')}, not a regular file"
 
 
 def reason(error: Exception) -> str:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import stat
+import unicodedata
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 from .syllabus import Syllabus
 
@@ -22,6 +26,7 @@ class Submission:
     folder: str
     sources: dict[str, bytes] = field(default_factory=dict)  # module id -> source
     problems: dict[str, str] = field(default_factory=dict)  # module id -> what is wrong with its file
+    notes: list[str] = field(default_factory=list)  # files that look like a module and are none: one sentence each
 
     def digest(self, modules: list[str]) -> str:
         """Return the SHA-256 of exactly these modules' sources."""
@@ -42,7 +47,7 @@ class Submission:
                 sources[module] = other.sources[module]
             if module in other.problems:
                 problems[module] = other.problems[module]
-        return Submission(self.folder, sources, problems)
+        return Submission(self.folder, sources, problems, list(self.notes))
 
 
 def collect(folder: Path, syllabus: Syllabus) -> Submission:
@@ -53,20 +58,78 @@ def collect(folder: Path, syllabus: Syllabus) -> Submission:
     name = _shown(folder)
     if not folder.is_dir():
         raise SubmissionError(f"There is no folder {name}; --submission wants the folder with the mNN_*.py files.")
+    try:
+        beside = os.listdir(folder)
+    except OSError as error:
+        raise SubmissionError(f"The folder {name} cannot be read: {reason(error)}.") from error
+    return take(name, syllabus, lambda file: read_regular(folder / file, syllabus.max_source_bytes), beside)
+
+
+def take(name: str, syllabus: Syllabus, read: Callable[[str], bytes], beside: Iterable[str] = ()) -> Submission:
+    """Take the course's modules from wherever `read` finds a file by its name; `beside` names what lies there as well.
+
+    `read` raises FileNotFoundError for a file that is not there, and OSError or ValueError for one that can't be taken.
+    Raises SubmissionError when none of the modules is there.
+    """
     submission = Submission(name)
+    likenesses = _likenesses(beside, syllabus)
+    missing = []
     for milestone in syllabus.milestones:
-        path = folder / f"{milestone.id}.py"
-        shown = f"{name}/{path.name}"
+        file = f"{milestone.id}.py"
+        shown = f"{name}/{file}"
+        alike = likenesses.get(milestone.id, [])
         try:
-            submission.sources[milestone.id] = read_regular(path, syllabus.max_source_bytes)
+            submission.sources[milestone.id] = read(file)
         except FileNotFoundError:
-            submission.problems[milestone.id] = f"{shown} is missing; put the stub back to start from."
+            missing.append(milestone.id)
+            also = f" ({', '.join(alike)} is not taken for it)" if alike else ""
+            submission.problems[milestone.id] = f"{shown} is missing{also}; put the stub back to start from."
         except (OSError, ValueError) as error:
-            submission.problems[milestone.id] = f"{shown} cannot be taken: {_reason(error)}."
-    if all("is missing" in problem for problem in submission.problems.values()) and not submission.sources:
+            submission.problems[milestone.id] = f"{shown} cannot be taken: {reason(error)}."
+        submission.notes += [f"{name}/{other} was ignored: the module is called {file}." for other in alike]
+    if len(missing) == len(syllabus.milestones):
         first = syllabus.milestones[0].id
-        raise SubmissionError(f"The folder {name} has none of the course's modules ({first}.py and so on).")
+        hint = "".join(f" {note}" for note in submission.notes[:1])
+        raise SubmissionError(f"The folder {name} has none of the course's modules ({first}.py and so on).{hint}")
     return submission
+
+
+def resembles(file: str, syllabus: Syllabus) -> str:
+    """Return the module that a file's name could be mistaken for without being its name, or an empty string.
+
+    Other case, full-width or foreign letters, a browser's " (1)", an editor's ".txt": a person would not see, or would
+    overlook the difference. Nothing is taken under such a name.
+
+    Example: "M04_Attention (1).py" -> "m04_attention".
+    """
+    plain = unicodedata.normalize("NFKC", file[:200]).casefold()
+    plain = "".join(letter for letter in plain if unicodedata.category(letter) not in ("Cf", "Cc", "Zs"))
+    stem = _ENDINGS.sub("", plain)
+    for milestone in syllabus.milestones:
+        if file != f"{milestone.id}.py" and stem != plain and _same_but_foreign(stem, milestone.id):
+            return milestone.id
+    return ""
+
+
+# What saving a file a second time, or under another editor, leaves at the end of its name; spaces are gone by then.
+_ENDINGS = re.compile(r"(\(\d+\)|-\d{1,2}|-?copy)*\.(py|pyi|pyw|pyc|ipynb|txt)(\.txt)?$")
+
+
+def _same_but_foreign(name: str, module: str) -> bool:
+    """Tell whether a name is the module's, letters outside ASCII and the joints between words left out of account."""
+    if len(name) != len(module):
+        return False
+    return all(a == b or not a.isascii() or (a in "-. " and b == "_") for a, b in zip(name, module, strict=True))
+
+
+def _likenesses(names: Iterable[str], syllabus: Syllabus) -> dict[str, list[str]]:
+    from grader.reports.safe_text import one_line
+
+    found: dict[str, list[str]] = {}
+    for name in names:
+        if module := resembles(name, syllabus):
+            found.setdefault(module, []).append(one_line(name, 80))
+    return {module: sorted(shown)[:5] for module, shown in found.items()}
 
 
 def _shown(folder: Path) -> str:
@@ -79,28 +142,41 @@ def _shown(folder: Path) -> str:
 
 def read_regular(path: Path, limit: int) -> bytes:
     """Return the bytes of a regular file. Raises ValueError for anything else, and for more than `limit` bytes."""
-    status = os.lstat(path)
-    if not stat.S_ISREG(status.st_mode):
-        raise ValueError(f"it is a {_kind(status.st_mode)}, not a regular file")
-    # Opened without following a link or waiting for a pipe that may have taken the file's place since.
-    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-    descriptor = os.open(path, flags)
-    with open(descriptor, "rb") as file:
-        opened = os.fstat(descriptor)
-        if not stat.S_ISREG(opened.st_mode):
-            raise ValueError("it is not a regular file")
-        if opened.st_nlink > 1:
-            raise ValueError("it is a hard link, another name of a file that may be somebody else's")
+    with open_regular(path) as file:
         data = file.read(limit + 1)
     if len(data) > limit:
-        raise ValueError(f"it is larger than {limit // 1024} kB, which no solution needs")
+        raise ValueError(too_large(limit))
     return data
 
 
-def _kind(mode: int) -> str:
+def open_regular(path: Path) -> BinaryIO:
+    """Open a regular file with one name for reading. Raises ValueError for anything else, OSError if it can't be."""
+    status = os.lstat(path)
+    if not stat.S_ISREG(status.st_mode):
+        raise ValueError(not_regular(status.st_mode))
+    # Opened without following a link or waiting for a pipe that may have taken the file's place since.
+    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    file = os.fdopen(os.open(path, flags), "rb")
+    opened = os.fstat(file.fileno())
+    if stat.S_ISREG(opened.st_mode) and opened.st_nlink <= 1:
+        return file
+    file.close()
+    if not stat.S_ISREG(opened.st_mode):
+        raise ValueError("it is not a regular file")
+    raise ValueError("it is a hard link, another name of a file that may be somebody else's")
+
+
+def too_large(limit: int) -> str:
+    """Return what is wrong with a source of more than `limit` bytes."""
+    return f"it is larger than {limit // 1024} kB, which no solution needs"
+
+
+def not_regular(mode: int) -> str:
+    """Return what is wrong with a file of this mode, as the second half of a sentence."""
     kinds = {stat.S_IFLNK: "symbolic link", stat.S_IFIFO: "named pipe", stat.S_IFDIR: "folder", stat.S_IFSOCK: "socket"}
-    return kinds.get(stat.S_IFMT(mode), "device")
+    return f"it is a {kinds.get(stat.S_IFMT(mode), 'device')}, not a regular file"
 
 
-def _reason(error: Exception) -> str:
+def reason(error: Exception) -> str:
+    """Return what went wrong, as the second half of a sentence."""
     return (error.strerror or str(error)).lower() if isinstance(error, OSError) else str(error)

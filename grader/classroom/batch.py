@@ -40,8 +40,8 @@ class Tally:
     graded: int = 0  # milestones with a new result
     kept: int = 0  # milestones whose result was in the book already
     faults: int = 0  # milestones that the grader failed at
-    abandoned: int = 0  # milestones given up on after their worker died again and again
-    problems: list[str] = field(default_factory=list)  # one sentence for each hand-in that cannot be graded
+    ungraded: list[str] = field(default_factory=list)  # a sentence for each milestone without a result, faults included
+    problems: list[str] = field(default_factory=list)  # a sentence for each hand-in that cannot be graded
 
 
 class Batch:
@@ -144,8 +144,7 @@ class Batch:
     def give_up(self, job: Job, reason: str) -> None:
         """Leave a job ungraded, for a reason that is neither the submission's nor the grader's."""
         for due in self._jobs.pop(job.number):
-            self.tally.abandoned += 1
-            self.book.fail(self.run, due.handin, due.key, f"{due.key.milestone[:3]} was not graded: {reason}.")
+            self._leave(due, f"{due.key.milestone[:3]} was not graded: {reason}.")
 
     def _enter(self, due: Due, plain: dict[str, Any]) -> None:
         seconds = sum(check["seconds"] for task in plain["tasks"] for check in task["checks"])
@@ -153,8 +152,12 @@ class Batch:
         self.tally.graded += 1
 
     def _fail(self, due: Due, fault: str) -> None:
-        self.book.fail(self.run, due.handin, due.key, fault)
         self.tally.faults += 1
+        self._leave(due, fault)
+
+    def _leave(self, due: Due, reason: str) -> None:
+        self.book.fail(self.run, due.handin, due.key, reason)
+        self.tally.ungraded.append(f"{due.student.id}: {reason}")
 
 
 def _grouped(due: list[Due]) -> list[list[Due]]:

@@ -12,7 +12,8 @@ from .standing import Student
 
 # The result that counts, and the last one of exactly the same sources that another grader gave.
 PAIRS = """
-    SELECT student.id, student.name, student.email, now.milestone, before.record, now.record, before.grader, now.grader
+    SELECT student.id, student.name, student.email, now.milestone, before.record, now.record, before.grader, now.grader,
+        now.run
     FROM standing
     JOIN result AS now ON now.id = standing.result
     JOIN result AS before ON before.id = (
@@ -53,13 +54,14 @@ class Change:
     now: float
     possible: float
     graders: tuple[str, str]  # the one before, the one now
+    run: int  # in which it was graded anew
     checks: list[Turned] = field(default_factory=list)
 
 
 def changes(book: Rows) -> list[Change]:
     """Return whose points a new grader changed, and by which checks, in the order of the roster."""
     found = []
-    for student, name, email, milestone, old, new, graded_by, now_by in book.rows(PAIRS):
+    for student, name, email, milestone, old, new, graded_by, now_by, run in book.rows(PAIRS):
         if old == new:
             continue
         before, now = (record.milestone_from_json(json.loads(text)) for text in (old, new))
@@ -68,7 +70,7 @@ def changes(book: Rows) -> list[Change]:
         found.append(
             Change(
                 Student(student, name, email), milestone, before.earned, now.earned, now.possible,
-                (graded_by, now_by), turned(before, now),
+                (graded_by, now_by), run, turned(before, now),
             )
         )  # fmt: skip
     return found

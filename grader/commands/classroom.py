@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import argparse
 import time
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from grader import course as courses
 from grader import syllabus
+from grader.classroom import standing_json
 from grader.classroom.collecting import Collected, CollectingError, collect_class
 from grader.classroom.gradebook import Gradebook, GradebookError
 from grader.classroom.lock import LockError, RunLock
 from grader.classroom.roster import Roster, RosterError, load_roster
-from grader.cli import FAULT, INTERRUPTED, NOT_PASSED, PASSED
+from grader.cli import FAULT, INTERRUPTED, NOT_PASSED, PASSED, USAGE
 from grader.commands import report_paths
 from grader.commands.grade import select
 from grader.judge.errors import UsageProblem
@@ -100,10 +100,7 @@ class _Run:
         if here:
             station.boot()  # in the background, while submissions are read
         students = set(options.student) or None
-        collected = collect_class(
-            options.submissions, self.whole, self.roster, since=options.since, students=students
-        )
-        _check_students(options.student, collected)
+        collected = collect_class(options.submissions, self.whole, self.roster, since=options.since, students=students)
         station.prepare()
         if here:
             station.start()
@@ -166,19 +163,18 @@ class _Run:
         from grader.classroom.changes import changes
         from grader.reports import class_table
         from grader.reports.class_live import duration
+        from grader.reports.text_file import ReportError, write_text_report
 
         result = self.book.class_result(self.whole, self.course)
         wanted = [milestone.id for milestone in self.chosen]
         class_table.render(result, self.console, chosen=wanted if self.options.milestone else None)
         tally = batch.tally
         class_table.say(self.console, "Could not be graded", tally.problems)
-        faults = [
-            f"{one.student.id}: {note}" for one in result.standings for note in one.notes if "was not graded:" in note
-        ]
-        class_table.say(self.console, "Not graded, and tried again by the next run", faults if tally.failed else [])
+        class_table.say(self.console, "Not graded; the next run tries again", tally.ungraded)
         class_table.say(self.console, "Nothing handed in", [_named(one) for one in collected.missing])
         class_table.say(self.console, "Notes", [*collected.notes, *result.notes])
-        if batch.graded_anew and (found := changes(self.book)):
+        found = changes(self.book)
+        if any(change.run == batch.run for change in found):
             class_table.render_changes(found, self.console)
         spent = duration(time.perf_counter() - self.started)
         kept = f", {tally.kept} had their result already" if tally.kept else ""
@@ -186,33 +182,15 @@ class _Run:
             f"{tally.graded} milestones graded in {spent}{kept}; the results are in {self.book.path}.",
             highlight=False, markup=False, soft_wrap=True,
         )  # fmt: skip
+        code = FAULT if tally.faults else NOT_PASSED if tally.problems or tally.ungraded else PASSED
         if self.options.json:
-            from grader.reports.class_json import write
-
-            write(result, self.options.json)
-        if tally.faults:
-            return FAULT
-        return NOT_PASSED if tally.problems or tally.abandoned else PASSED
-
-
-def _check_students(wanted: list[str], collected: Collected) -> None:
-    """Raise UsageProblem for a --student whom nobody knows."""
-    known = [handed.student for handed in collected.handed_in] + collected.missing
-    names = {name for student in known for name in (student.id, student.email, student.name)}
-    if unknown := [name for name in wanted if name not in names]:
-        raise UsageProblem(f"--student {unknown[0]} is neither on the roster nor among what was handed in.")
+            try:
+                write_text_report(self.options.json, standing_json.render(result))
+            except ReportError as error:
+                self.console.print(f"scratchwork: {error}", highlight=False, markup=False)
+                code = max(code, USAGE)
+        return code
 
 
 def _named(student: Any) -> str:
     return f"{student.name} ({student.id})" if student.name and student.name != student.id else student.id
-
-
-def moment(text: str) -> datetime:
-    """Read --since: ISO 8601, a date or a date with a time; without an offset it is this machine's local time."""
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is no date like 2026-10-12, and no time like 2026-10-12T23:59:00+02:00"
-        ) from None
-    return found if found.utcoffset() is not None else found.astimezone()

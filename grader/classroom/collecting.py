@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import difflib
+import re
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
-from grader.submission import Submission
+from grader.reports.safe_text import one_line
+from grader.submission import Submission, SubmissionError
 from grader.syllabus import Syllabus
 
-from .roster import Roster
+from .archives import stem
+from .candidates import Candidate, CollectingError, Taken, candidates_of, is_known
+from .git_objects import GitError
+from .roster import Ambiguous, Claim, Roster, folded
 from .standing import Student
+from .trees import TreeError
 
+__all__ = ["Collected", "CollectingError", "HandedIn", "collect_class"]
 
-class CollectingError(Exception):
-    """A source as a whole cannot be taken in, such as a path that is not there; the text is one sentence."""
+FETCHES = 4  # repositories that are fetched at the same time
 
 
 @dataclass
@@ -24,7 +34,7 @@ class HandedIn:
 
     student: Student
     submission: Submission
-    origin: str  # as it is named to the instructor: "week4.zip!anna_123/", "submissions/anna"
+    origin: str  # as it is named to the instructor: "week4.zip!anna_123/exercises", "submissions/anna"
     handed_in: str = ""  # ISO 8601 with its offset, where the source says so
     problem: str = ""  # one sentence when nothing of it can be graded; the submission is empty then
     notes: list[str] = field(default_factory=list)  # one sentence each: what was ignored, and why
@@ -46,11 +56,196 @@ def collect_class(
     *,
     since: datetime | None = None,
     students: set[str] | None = None,
+    tell: Callable[[str], None] = lambda line: None,
 ) -> Collected:
     """Take in all submissions of a class; one that cannot be taken never stops the rest.
 
     `since` leaves out what was handed in before, where the source says when that was (what it doesn't say, stays);
-    `students` keeps those whose id, email or name is in it.
-    Raises CollectingError when a source isn't there or is nothing that can be taken in.
+    `students` keeps those whose id, email or name is in it; `tell` hears a line about what takes long.
+    Raises CollectingError when a source isn't there or is nothing that can be taken in, or when nobody is who is in
+    `students`.
     """
-    raise NotImplementedError
+    roster = roster or Roster()
+    collected = Collected()
+    with ExitStack() as stack:
+        claimed = [_identified(each, roster) for each in _candidates(sources, syllabus, roster, stack, collected.notes)]
+        claimed = [each for each in claimed if _is_wanted(each.student, students, each.candidate.claim)]
+        wanted = [student for student in roster.students if _is_wanted(student, students)]
+        _check_wanted(students, [*wanted, *(each.student for each in claimed)], roster, claimed)
+        present = {each.student for each in claimed}
+        taken = _taken(_recent(claimed, since, collected.notes), tell)
+    collected.missing = [student for student in wanted if student not in present]
+    order = {student: number for number, student in enumerate(roster.students)}
+    groups: dict[Student, list[HandedIn]] = {}
+    for handed_in in sorted(taken, key=lambda each: (order.get(each.student, len(order)), _natural(each.student.id))):
+        groups.setdefault(handed_in.student, []).append(handed_in)
+    for student, group in groups.items():
+        collected.handed_in.append(_one_of(group, collected.notes))
+        if roster.students and student not in order:
+            origins = ", ".join(handed_in.origin for handed_in in group[:3])
+            collected.notes.append(f"{_name(student)} is not on the roster ({origins}).")
+    return collected
+
+
+@dataclass
+class _Claimed:
+    """A candidate and whose it is."""
+
+    candidate: Candidate
+    student: Student
+    problem: str = ""  # why that is not clear
+
+
+def _candidates(
+    sources: Sequence[Path | str], syllabus: Syllabus, roster: Roster, stack: ExitStack, notes: list[str]
+) -> list[Candidate]:
+    """Return what the sources hold; one that can't be read is a student's problem, or a note if it is nobody's."""
+    found: list[Candidate] = []
+    unread = []
+    for source in sources:
+        try:
+            found += candidates_of(source, syllabus, roster, stack, notes)
+        except TreeError as error:
+            name = stem(Path(source).name) or Path(source).name
+            if is_known(roster, name):
+                shown = one_line(Path(source).name, 120)
+                found.append(Candidate(Claim(name), Student(name), shown, partial(_refuse, str(error))))
+            else:
+                unread.append(str(error))
+    if unread and not found:
+        raise CollectingError(unread[0])
+    notes += unread
+    return found
+
+
+def _refuse(sentence: str) -> Taken:
+    raise TreeError(sentence)
+
+
+def _identified(candidate: Candidate, roster: Roster) -> _Claimed:
+    try:
+        return _Claimed(candidate, roster.find(candidate.claim) or candidate.stranger)
+    except Ambiguous as error:
+        return _Claimed(candidate, candidate.stranger, f"Whose {candidate.origin} is cannot be told: {error}")
+
+
+def _is_wanted(student: Student, students: set[str] | None, claim: Claim | None = None) -> bool:
+    if students is None:
+        return True
+    names = {folded(part) for part in (student.id, student.email, student.name, claim.word if claim else "")} - {""}
+    return any(folded(wanted) in names for wanted in students)
+
+
+def _check_wanted(students: set[str] | None, found: list[Student], roster: Roster, claimed: Sequence[_Claimed]) -> None:
+    """Raise CollectingError for a name in `students` that is nobody's."""
+    claims = [each.candidate.claim for each in claimed]
+    for wanted in sorted(students or ()):
+        if any(_is_wanted(student, {wanted}) for student in found):
+            continue
+        if any(folded(claim.word) == folded(wanted) for claim in claims):
+            continue
+        names = [part for student in roster.students for part in (student.id, student.email, student.name) if part]
+        close = difflib.get_close_matches(wanted, names, n=1)
+        guess = f"; did you mean {close[0]}?" if close else ", neither on the roster nor among what was handed in."
+        raise CollectingError(f"There is no student {one_line(wanted, 80)}{guess}")
+
+
+def _recent(claimed: list[_Claimed], since: datetime | None, notes: list[str]) -> list[_Claimed]:
+    """Return what was handed in at `since` or later, or at a time that is not known."""
+    if since is None:
+        return claimed
+    start = since if since.tzinfo else since.astimezone()
+    kept = []
+    for each in claimed:
+        moment = _moment(each.candidate.handed_in)
+        if moment is None or moment >= start:
+            kept.append(each)
+    if left_out := len(claimed) - len(kept):
+        many = f"{left_out} submissions were" if left_out > 1 else "1 submission was"
+        notes.append(f"{many} handed in before {start.isoformat(timespec='minutes')} and left out.")
+    if unknown := sum(not each.candidate.handed_in for each in kept):
+        many = f"{unknown} submissions" if unknown > 1 else "1 submission"
+        notes.append(f"When {many} came in is not known, so that nothing of it was left out as too early.")
+    return kept
+
+
+def _moment(written: str) -> datetime | None:
+    return datetime.fromisoformat(written) if written else None
+
+
+def _taken(claimed: list[_Claimed], tell: Callable[[str], None]) -> list[HandedIn]:
+    """Read all candidates, repositories several at a time; the order stays."""
+    fetched = [each for each in claimed if each.candidate.fetched and not each.problem]
+    with ThreadPoolExecutor(FETCHES) as pool:
+        waiting = {id(each): pool.submit(_take, each) for each in fetched}
+        found = []
+        number = 0
+        for each in claimed:
+            if id(each) in waiting:
+                number += 1
+                tell(f"Fetching repository {number} of {len(waiting)}: {each.candidate.origin}")
+                found.append(waiting[id(each)].result())
+            else:
+                found.append(_take(each))
+    return found
+
+
+def _take(each: _Claimed) -> HandedIn:
+    """Read one candidate; whatever goes wrong with it is its problem, and stays there."""
+    candidate = each.candidate
+    handed_in = HandedIn(
+        each.student, Submission(candidate.origin), candidate.origin, candidate.handed_in, each.problem
+    )
+    handed_in.notes = list(candidate.notes)
+    if each.problem:
+        return handed_in
+    try:
+        taken = candidate.take()
+    except (SubmissionError, TreeError, GitError) as error:
+        handed_in.problem = str(error)
+    except Exception as error:  # hostile input finds what nobody has thought of, and the others want their marks
+        handed_in.problem = f"{candidate.origin} cannot be read ({type(error).__name__}: {one_line(str(error), 120)})."
+    else:
+        handed_in.submission, handed_in.origin = taken.submission, taken.origin
+        handed_in.notes += taken.notes
+    return handed_in
+
+
+def _one_of(group: list[HandedIn], notes: list[str]) -> HandedIn:
+    """Return the one of a student's submissions that counts: the latest, if the sources say when each came in."""
+    if len(group) == 1:
+        return group[0]
+    first = group[0]
+    who, origins = _name(first.student), ", ".join(each.origin for each in group)
+    moments = [_moment(each.handed_in) for each in group]
+    latest = max((moment for moment in moments if moment), default=None)
+    if None not in moments and moments.count(latest) == 1:
+        chosen = group[moments.index(latest)]
+        others = ", ".join(each.origin for each in group if each is not chosen)
+        chosen.notes.append(f"This is the latest of {len(group)} submissions; {others} came in earlier.")
+        notes.append(f"{who} has handed in {len(group)} times ({origins}); the latest was taken, {chosen.origin}.")
+        return chosen
+    if not any(each.problem for each in group) and all(_same(each, first) for each in group):
+        first.notes.append(f"{len(group)} submissions with the same modules were handed in: {origins}.")
+        notes.append(f"{who} has handed in the same modules {len(group)} times ({origins}).")
+        return first
+    problem = f"{who} has handed in {len(group)} times ({origins}), and nothing says which counts; keep one of them."
+    notes.append(problem)
+    return HandedIn(first.student, Submission(first.origin), origins, problem=problem)
+
+
+def _same(one: HandedIn, other: HandedIn) -> bool:
+    return one.submission.sources == other.submission.sources and (
+        set(one.submission.problems) == set(other.submission.problems)
+    )
+
+
+def _name(student: Student) -> str:
+    return one_line(student.name or student.id, 100)
+
+
+def _natural(text: str) -> list[tuple[int, str]]:
+    """Return a key that sorts anna2 before anna10."""
+    return [
+        (int(part[:18]), "") if part.isascii() and part.isdigit() else (-1, part) for part in re.split(r"(\d+)", text)
+    ]

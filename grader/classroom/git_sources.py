@@ -1,0 +1,209 @@
+"""A list of git repositories and commits: each is fetched into an empty bare repository, read, and thrown away.
+
+Nothing is checked out. A branch or tag is resolved when it is fetched, and the commit's full id is what is recorded.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import re
+import tempfile
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from grader.reports.safe_text import one_line
+from grader.submission import Submission
+from grader.syllabus import Syllabus
+
+from .git_objects import FULL_SHA, GitError, parse_listing, run_git, take_modules
+from .layout import chosen_folder, folders_with_modules
+from .roster import folded, separator
+from .trees import Entry, Tree, is_junk
+
+FETCH_SECONDS = 180.0
+PACK_BLOCKS = 1024 * 1024  # of 512 bytes: no file that git writes while fetching may be larger
+LISTING_LIMIT = 64 * 1024 * 1024
+_COLUMNS = ("student", "url", "commit", "handed_in")
+_NAME = re.compile(r"(?!-)(?!.*(\.\.|@\{|//))[\w][\w./+@-]*", re.ASCII)
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*::?//|[A-Za-z][A-Za-z0-9+.-]*::")
+_SCP = re.compile(r"(?:[\w.-]+@)?\w[\w.-]*:(?!//)[^\\].*", re.ASCII)
+_SECRET = re.compile(r"://[^/@\s]*@")
+
+
+class ListError(Exception):
+    """A list of repositories cannot be used; the text is one sentence."""
+
+
+@dataclass(frozen=True)
+class Listed:
+    """One line of the list."""
+
+    url: str
+    commit: str = "HEAD"
+    student: str = ""  # as the list names whose it is
+    handed_in: str = ""  # ISO 8601 with its offset, where the list has it
+
+    @property
+    def name(self) -> str:
+        """The repository's own name: "https://host/course/hw1-anna.git" -> "hw1-anna"."""
+        return re.split(r"[/:\\]", self.url.rstrip("/\\"))[-1].removesuffix(".git")
+
+    def shown(self, commit: str = "") -> str:
+        """How it is named to a person, without a password that stands in the address."""
+        return one_line(f"{_SECRET.sub('://', self.url)}@{commit or self.commit}", 300)
+
+
+def read_list(text: str, shown: str, folder: Path) -> list[Listed]:
+    """Read a list: CSV with the columns student, url, commit and handed_in, or lines with an address and a commit.
+
+    Columns but url may be absent; paths on this machine are relative to `folder`. Lines that are empty or begin with #
+    are left out. Raises ListError, with the line's number, for what can't be meant.
+    """
+    lines = list(enumerate(text.splitlines(), 1))
+    lines = [(number, line) for number, line in lines if line.strip() and not line.lstrip().startswith("#")]
+    listed = [_line(number, cells, shown, folder) for number, cells in _rows(lines)] if lines else []
+    if not listed:
+        raise ListError(f"{shown} names no repository.")
+    return listed
+
+
+def _rows(lines: list[tuple[int, str]]) -> list[tuple[int, dict[str, str]]]:
+    parted = separator(lines[0][1])
+    rows = list(csv.reader(io.StringIO("\n".join(line for _, line in lines)), delimiter=parted))
+    header = [folded(cell).replace(" ", "_") for cell in rows[0]]
+    if "url" in header:
+        numbers = [number for number, _ in lines[1:]]
+        return [(number, dict(zip(header, row, strict=False))) for number, row in zip(numbers, rows[1:], strict=False)]
+    found = []
+    for (number, line), row in zip(lines, rows, strict=False):
+        if parted in line:
+            first = 0 if len(row) > 2 or _looks_like_address(row[1]) else 1
+            found.append((number, dict(zip(_COLUMNS[first:], row, strict=False))))
+        else:
+            found.append((number, dict(zip(_COLUMNS[1:], line.split(), strict=False))))
+    return found
+
+
+def _looks_like_address(cell: str) -> bool:
+    return "/" in cell or "\\" in cell
+
+
+def _line(number: int, cells: dict[str, str], shown: str, folder: Path) -> Listed:
+    row = {column: cells.get(column, "").strip() for column in _COLUMNS}
+    where = f"{shown}, line {number}"
+    commit = row["commit"] or "HEAD"
+    if not row["url"]:
+        raise ListError(f"{where}: there is no address of a repository.")
+    if not (FULL_SHA.fullmatch(commit.lower()) or _NAME.fullmatch(commit)):
+        raise ListError(f"{where}: {one_line(commit, 80)} is no commit, branch or tag.")
+    if row["handed_in"]:
+        try:
+            moment = datetime.fromisoformat(row["handed_in"])
+        except ValueError:
+            given = one_line(row["handed_in"], 40)
+            raise ListError(f"{where}: {given} is no time; write it like 2026-03-01T23:59+01:00.") from None
+        row["handed_in"] = (moment if moment.tzinfo else moment.astimezone()).isoformat()
+    if FULL_SHA.fullmatch(commit.lower()):
+        commit = commit.lower()
+    return Listed(_address(row["url"], where, folder), commit, row["student"], row["handed_in"])
+
+
+def _address(url: str, where: str, folder: Path) -> str:
+    """Return the address as git gets it: https, ssh, or the absolute path of a repository on this machine."""
+    shown = one_line(_SECRET.sub("://", url), 120)
+    if url.startswith("-") or any(letter < " " for letter in url):
+        raise ListError(f"{where}: {shown} is no address of a repository.")
+    if url.startswith(("https://", "ssh://", "file://")):
+        return url
+    if _SCHEME.match(url):
+        raise ListError(f"{where}: {shown} is not fetched; https, ssh and paths on this machine are.")
+    if _SCP.fullmatch(url) and not (folder / url).exists() and not re.match(r"[A-Za-z]:", url):
+        return url
+    return str((folder / url).resolve())
+
+
+def fetch_and_take(listed: Listed, syllabus: Syllabus) -> tuple[Submission, str, list[str]]:
+    """Fetch a commit and take the modules in it; return them, the commit's full id, and what was ignored.
+
+    Raises GitError when it cannot be fetched, SubmissionError when nothing of it can be graded.
+    """
+    with tempfile.TemporaryDirectory(prefix="scratchwork-git-", ignore_cleanup_errors=True) as scratch:
+        repo = Path(scratch)
+        commit = _fetched(repo, listed)
+        shown = listed.shown(commit[:12])
+        paths = _paths(repo, commit, shown)
+        folder = _folder(paths, syllabus, shown)
+        submission = take_modules(repo, commit, syllabus, folder, f"{shown}/{folder}".rstrip("/"))
+    return submission, commit, list(submission.notes)
+
+
+def _fetched(repo: Path, listed: Listed) -> str:
+    """Fetch what is wanted and return the full id of the commit."""
+    sha256 = len(listed.commit) == 64 and FULL_SHA.fullmatch(listed.commit)
+    kind = ["--object-format=sha256"] if sha256 else []
+    run_git(repo, "init", "-q", "--bare", "--template=", *kind, ".", about="the temporary repository")
+    if FULL_SHA.fullmatch(listed.commit):
+        try:
+            _fetch(repo, listed, "--depth=1", listed.commit)
+        except GitError as error:
+            if "was stopped" in str(error):
+                raise
+            # Not every server gives a commit that is no branch's last one; with all branches it comes along.
+            _fetch(repo, listed, "+refs/heads/*:refs/heads/*")
+        return _resolved(repo, listed, listed.commit)
+    if listed.commit == "HEAD":
+        _fetch(repo, listed, "--depth=1", "+HEAD:refs/taken")
+        return _resolved(repo, listed, "refs/taken")
+    for place in ("heads", "tags"):
+        try:
+            _fetch(repo, listed, "--depth=1", f"+refs/{place}/{listed.commit}:refs/taken")
+        except GitError as error:
+            if "couldn't find remote ref" not in str(error):
+                raise
+        else:
+            return _resolved(repo, listed, "refs/taken")
+    if re.fullmatch(r"[0-9a-f]{7,}", listed.commit):
+        raise GitError(f"{listed.shown()} is no branch or tag; a commit is named by its full id of 40 digits.")
+    raise GitError(f"{listed.shown()} is not there: the repository has no such branch or tag.")
+
+
+def _fetch(repo: Path, listed: Listed, *what: str) -> None:
+    limited = ("/bin/sh", "-c", f'ulimit -f {PACK_BLOCKS} && exec "$@"', "sh") if os.name == "posix" else ()
+    options = ["--quiet", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head", "--no-auto-maintenance"]
+    depth = [option for option in what if option.startswith("--")]
+    wanted = [option for option in what if not option.startswith("--")]
+    run_git(
+        repo,
+        "fetch",
+        *options,
+        *depth,
+        "--",
+        listed.url,
+        *wanted,
+        seconds=FETCH_SECONDS,
+        about=listed.shown(),
+        wrapper=limited,
+    )
+
+
+def _resolved(repo: Path, listed: Listed, name: str) -> str:
+    try:
+        found = run_git(repo, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}", about=listed.shown())
+    except GitError:
+        raise GitError(f"{listed.shown()} is not there: the repository has no such commit.") from None
+    return found.decode("ascii").strip()
+
+
+def _paths(repo: Path, commit: str, shown: str) -> list[str]:
+    listing = run_git(repo, "ls-tree", "-r", "-z", "--full-tree", commit, about=shown, limit=LISTING_LIMIT)
+    return [entry.name for entry in parse_listing(listing)]
+
+
+def _folder(paths: list[str], syllabus: Syllabus, shown: str) -> str:
+    """Return the folder of a repository that holds the modules, by the same rule as for folders and archives."""
+    parted = [tuple(path.split("/")) for path in paths]
+    tree = Tree(shown, [Entry(path) for path in parted if not is_junk(path)])
+    return "/".join(chosen_folder(tree, folders_with_modules(tree, syllabus), syllabus))

@@ -1,0 +1,345 @@
+"""Hostile archives: nothing leads out, nothing grows, nothing hangs, and whoever else is in the class gets marks."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import lzma
+import os
+import resource
+import stat
+import struct
+import tarfile
+import tracemalloc
+import warnings
+import zipfile
+import zlib
+
+import pytest
+from handing_in import ATTENTION, COURSE, WARMUP, folder, tar_members, tarred, zipped
+
+from grader.classroom import archives
+from grader.classroom.collecting import collect_class
+from grader.classroom.roster import Roster
+from grader.classroom.standing import Student
+
+CLASS = Roster((Student("a1"), Student("b2")))
+BOBS = {"m00_warmup": b"bob"}
+
+
+def take(tmp_path, archive: bytes, ending: str = "zip"):
+    """Take in a class in which a1 hands in an archive and b2 a good folder; return what became of a1."""
+    folder(tmp_path / "s", {f"a1.{ending}": archive, f"b2/{WARMUP}": "bob"})
+    before = sorted(tmp_path.rglob("*"))
+
+    anna, bob = collect_class([tmp_path / "s"], COURSE, CLASS).handed_in
+
+    assert bob.submission.sources == BOBS and not bob.problem
+    assert sorted(tmp_path.rglob("*")) == before
+    for sentence in (anna.problem, *anna.notes, *anna.submission.problems.values()):
+        assert "\n" not in sentence
+    return anna
+
+
+def zip_entry(name: str, content: str = "evil", mode: int = 0) -> bytes:
+    """Return a zip archive of a good module and one entry more."""
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w") as archive, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about a name that is there twice
+        archive.writestr(WARMUP, "anna")
+        info = zipfile.ZipInfo("placeholder")
+        info.filename = name
+        info.external_attr = mode << 16
+        archive.writestr(info, content)
+    return data.getvalue()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../m04_attention.py",
+        "/m04_attention.py",
+        "C:\\m04_attention.py",
+        "x/../../m04_attention.py",
+        "..\\m04_attention.py",
+    ],
+)
+def test_names_that_lead_out_are_ignored_and_named(tmp_path, name):
+    """Zip slip: absolute names and ones that climb up are nothing's name, in zip and in tar."""
+    for ending, archive in (("zip", zip_entry(name)), ("tar.gz", tarred({WARMUP: "anna", name: "evil"}))):
+        anna = take(tmp_path / ending, archive, ending)
+
+        assert anna.submission.sources == {"m00_warmup": b"anna"}
+        assert len(anna.notes) == 1 and "has a name that would lead out of it" in anna.notes[0]
+
+
+def test_names_with_backslashes_are_folders(tmp_path):
+    """Some Windows tools part folders with backslashes in zip archives."""
+    anna = take(tmp_path, zip_entry(f"hw\\{ATTENTION}").replace(WARMUP.encode(), b"no_warmup.py"))
+
+    assert anna.submission.sources == {"m04_attention": b"evil"}
+
+
+@pytest.mark.parametrize(
+    ("mode", "said"),
+    [
+        (stat.S_IFLNK, "it is a symbolic link, not a regular file."),
+        (stat.S_IFIFO, "it is a named pipe, not a regular file."),
+        (stat.S_IFCHR, "it is a device, not a regular file."),
+    ],
+)
+def test_what_is_no_regular_file_in_a_zip_is_refused(tmp_path, mode, said):
+    """The mode that a zip archive gives an entry is believed when it is no file's."""
+    anna = take(tmp_path, zip_entry(ATTENTION, "/etc/passwd", mode | 0o644))
+
+    assert anna.submission.sources == {"m00_warmup": b"anna"}
+    assert anna.submission.problems["m04_attention"].endswith(said)
+
+
+def test_what_is_no_regular_file_in_a_tar_is_refused(tmp_path):
+    """Links of both kinds, devices, pipes, files with holes and folders in a module's place are each refused."""
+    kinds = {
+        "m00_warmup": (tarfile.SYMTYPE, "symbolic link"),
+        "m01_tokenizer": (tarfile.LNKTYPE, "hard link"),
+        "m02_data": (tarfile.CHRTYPE, "device"),
+        "m03_embedding": (tarfile.FIFOTYPE, "named pipe"),
+        "m04_attention": (tarfile.GNUTYPE_SPARSE, "with holes"),
+        "m05_block": (tarfile.DIRTYPE, "folder"),
+    }
+    members = []
+    for module, (kind, _) in kinds.items():
+        member = tarfile.TarInfo(f"{module}.py")
+        member.type, member.linkname = kind, "/etc/passwd"
+        members.append(member)
+
+    anna = take(tmp_path, tar_members(*members), "tar")
+
+    assert anna.submission.sources == {}
+    for module, (_, said) in kinds.items():
+        assert said in anna.submission.problems[module]
+
+
+def test_a_name_that_is_there_twice_is_refused(tmp_path):
+    """Two entries of one name are two answers; a twin in another case is only named."""
+    for ending, archive in (("zip", zip_entry(WARMUP)), ("tar", _twice())):
+        anna = take(tmp_path / ending, archive, ending)
+        assert "it is there 2 times, and nothing says which is meant" in anna.submission.problems["m00_warmup"]
+
+    twin = take(tmp_path / "twin", zip_entry("M00_WARMUP.py"))
+    assert twin.submission.sources == {"m00_warmup": b"anna"}
+    assert twin.notes == ["s/a1.zip!/M00_WARMUP.py was ignored: the module is called m00_warmup.py."]
+
+
+def _twice() -> bytes:
+    data = io.BytesIO()
+    with tarfile.open(fileobj=data, mode="w") as archive:
+        for content in (b"one", b"two"):
+            info = tarfile.TarInfo(WARMUP)
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+    return data.getvalue()
+
+
+def test_a_zip_entry_that_grows_is_not_unpacked(tmp_path):
+    """A module that claims gigabytes is refused by its claim, one that lies about its size by its checksum."""
+    honest = zipped({WARMUP: "anna", ATTENTION: b"\0" * 30_000_000})
+    lying = honest.replace(struct.pack("<L", 30_000_000), struct.pack("<L", 1000))
+
+    tracemalloc.start()
+    first, second = take(tmp_path / "1", honest), take(tmp_path / "2", lying)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    assert first.submission.problems["m04_attention"].endswith("it is larger than 64 kB, which no solution needs.")
+    assert second.submission.problems["m04_attention"].endswith("its content in the archive is damaged.")
+    assert first.submission.sources == second.submission.sources == {"m00_warmup": b"anna"}
+    assert peak < 10_000_000
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, lzma.compress], ids=["gz", "xz"])
+def test_a_tar_that_unpacks_without_end_is_stopped(tmp_path, pack, monkeypatch):
+    """A compressed tar archive has a limit in bytes, and one in relation to its own size."""
+    bomb = pack(tarred({WARMUP: "anna", "zeros": b"\0" * 3_000_000}, "w"))
+    ending = "tar.gz" if pack is gzip.compress else "tar.xz"
+    monkeypatch.setattr(archives, "_UNPACKED_MINIMUM", 1_000_000)
+
+    anna = take(tmp_path, bomb, ending)
+
+    assert anna.submission.sources == {}
+    assert "is not read: it unpacks to more than" in anna.problem
+
+
+def test_a_nested_archive_has_its_limits(tmp_path, monkeypatch):
+    """An archive in an archive is opened, one deeper is not, and one that claims too much is never unpacked."""
+    inner = zipped({WARMUP: "anna"})
+    two, three = zipped({"hw.zip": inner}), zipped({"x.zip": zipped({"y.zip": inner})})
+
+    assert take(tmp_path / "2", two).submission.sources == {"m00_warmup": b"anna"}
+    assert "it is an archive in an archive in an archive" in take(tmp_path / "3", three).problem
+    monkeypatch.setattr("grader.classroom.layout.NESTED", 1_000_000)
+    bomb = zipped({"bomb.zip": b"\0" * 5_000_000})
+    assert "bomb.zip cannot be taken: it is larger than" in take(tmp_path / "4", bomb).problem
+    several = zipped({"v1.zip": inner, "v2.zip": inner})
+    assert "has 2 archives, and nothing says which counts" in take(tmp_path / "5", several).problem
+    beside = zipped({WARMUP: "anna", "old.zip": inner})
+    assert take(tmp_path / "6", beside).notes == ["s/a1.zip!/old.zip was not opened: modules lie beside it."]
+
+
+def test_too_many_names_are_refused(tmp_path, monkeypatch):
+    """The number of names and the size of their list are limited before anything is made of them."""
+    monkeypatch.setattr(archives, "STUDENT", archives.ArchiveLimits(entries=10, directory=5_000, unpacked=10**7))
+    monkeypatch.setattr("grader.classroom.layout.STUDENT", archives.STUDENT)
+    names = {WARMUP: "x"} | {f"{number}.txt": "" for number in range(12)}
+
+    assert "it holds more than 10 files" in take(tmp_path / "1", zipped(names)).problem
+    assert "it holds more than 10 files" in take(tmp_path / "2", tarred(names), "tar.gz").problem
+    long = {WARMUP: "x", "n" * 6_000: ""}
+    assert "its list of names is larger than" in take(tmp_path / "3", zipped(long)).problem
+
+
+def test_an_encrypted_module_says_so(tmp_path):
+    """The flag of encryption is that module's problem; nobody is asked for a password."""
+    plain = bytearray(zipped({WARMUP: "anna", ATTENTION: "secret"}))
+    for signature, offset in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
+        plain[plain.rindex(signature) + offset] |= 1
+
+    anna = take(tmp_path, bytes(plain))
+
+    assert anna.submission.sources == {"m00_warmup": b"anna"}
+    assert anna.submission.problems["m04_attention"].endswith("it is encrypted with a password.")
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_an_unusual_compression_is_refused(tmp_path, method):
+    """Methods that can't be unpacked a little at a time are refused before they are."""
+    anna = take(tmp_path, zipped({WARMUP: "anna"}, method))
+
+    assert "it is compressed in an unusual way" in anna.submission.problems["m00_warmup"]
+
+
+def test_a_wrong_checksum_is_that_modules_problem(tmp_path):
+    """A flipped bit in one module's content leaves the others."""
+    data = zipped({WARMUP: "anna", ATTENTION: "x" * 50}, zipfile.ZIP_STORED).replace(b"x" * 50, b"x" * 49 + b"y")
+
+    anna = take(tmp_path, data)
+
+    assert anna.submission.sources == {"m00_warmup": b"anna"}
+    assert anna.submission.problems["m04_attention"].endswith("its content in the archive is damaged.")
+
+
+GOOD_ZIP, GOOD_TAR = zipped({WARMUP: "anna"}), tarred({WARMUP: "anna" * 1000, ATTENTION: "b" * 1000})
+
+
+@pytest.mark.parametrize(
+    ("archive", "ending"),
+    [
+        (b"", "zip"),
+        (b"PK\5\6", "zip"),
+        (b"not a zip at all", "zip"),
+        (GOOD_ZIP[:-30], "zip"),
+        (GOOD_ZIP + b"trailing", "zip"),
+        (GOOD_ZIP[:-22] + b"PK\5\6" + b"\xff" * 18, "zip"),
+        (GOOD_ZIP.replace(b"PK\1\2", b"PK\1\1"), "zip"),
+        (b"", "tar"),
+        (b"\0" * 300, "tar"),
+        (GOOD_TAR[:60], "tar.gz"),
+        (GOOD_TAR[:-8] + b"\0" * 8, "tar.gz"),
+        (gzip.compress(gzip.decompress(GOOD_TAR)[:2000]), "tar.gz"),
+        (gzip.compress(gzip.decompress(GOOD_TAR).replace(b"m04_att", b"\xffxx_att", 1)), "tar.gz"),
+        (b"BZh9" + os.urandom(50), "tar.bz2"),
+        (b"\xfd7zXZ\0" + os.urandom(50), "tar.xz"),
+    ],
+)
+def test_a_damaged_archive_is_one_students_problem(tmp_path, archive, ending):
+    """Cut off, overwritten, empty, or something else under that name: one sentence, and the others are taken."""
+    anna = take(tmp_path, archive, ending)
+
+    assert anna.submission.sources == {}
+    assert anna.problem == f"s/a1.{ending} cannot be read: it is damaged, or no zip or tar archive."
+
+
+def test_headers_that_never_end_are_stopped(tmp_path):
+    """A tar header may announce any length, and a list of holes may have no end: neither is read."""
+    giant = tarfile.TarInfo("././@LongLink")
+    giant.type, giant.size = tarfile.GNUTYPE_LONGNAME, 8 * 1024**3
+    holes = tarfile.TarInfo(WARMUP)
+    holes.pax_headers = {"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.realsize": "9"}
+    digits = io.BytesIO()
+    with tarfile.open(fileobj=digits, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        holes.size = 4_000_000
+        archive.addfile(holes, io.BytesIO(b"1" * holes.size))
+
+    for name, data in (("1", giant.tobuf() + b"\0" * 1024), ("2", digits.getvalue())):
+        assert "cannot be read" in take(tmp_path / name, data, "tar").problem
+
+
+def test_names_that_are_no_utf8_are_shown_harmlessly(tmp_path):
+    """A name in another encoding hides no module and breaks no sentence; one that macOS writes is read right."""
+    odd = tarred({WARMUP: "anna", "\udcff\udcfe/x.txt": "x"})
+    anna = take(tmp_path / "1", odd, "tar.gz")
+    assert anna.submission.sources == {"m00_warmup": b"anna"}
+
+    unflagged = zipped({f"Müller/{WARMUP}": "m"})
+    unflagged = unflagged.replace(b"\x00\x08\x00\x00", b"\x00\x00\x00\x00")
+    (tmp_path / "class.zip").write_bytes(_without_utf8_flag(zipped({f"Müller/{WARMUP}": "m", f"b2/{WARMUP}": "b"})))
+    handed_in = collect_class([tmp_path / "class.zip"], COURSE, Roster((Student("1", "Müller"),))).handed_in
+    assert [each.student.id for each in handed_in] == ["1", "b2"]
+
+
+def _without_utf8_flag(data: bytes) -> bytes:
+    changed = bytearray(data)
+    for signature, offset in ((b"PK\3\4", 7), (b"PK\1\2", 9)):
+        at = changed.find(signature)
+        while at >= 0:
+            changed[at + offset] &= ~0x08
+            at = changed.find(signature, at + 4)
+    return bytes(changed)
+
+
+def test_a_whole_class_in_an_unreadable_archive_says_so(tmp_path):
+    """An archive that is nobody's own is a note beside other sources, and an error alone."""
+    (tmp_path / "week4.zip").write_bytes(b"PK\3\4 and no more")
+    folder(tmp_path / "s", {f"b2/{WARMUP}": "bob"})
+
+    collected = collect_class([tmp_path / "week4.zip", tmp_path / "s"], COURSE, CLASS)
+
+    assert collected.handed_in[0].submission.sources == BOBS
+    assert collected.notes == ["week4.zip cannot be read: it is damaged, or no zip or tar archive."]
+    assert collected.missing == [Student("a1")]
+
+
+def test_hundreds_of_archives_leave_nothing_open(tmp_path):
+    """Each student's archive is closed once it is read."""
+    folder(tmp_path / "s", {f"{number}.zip": GOOD_ZIP for number in range(300)})
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    open_now = len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 100
+    resource.setrlimit(resource.RLIMIT_NOFILE, (open_now + 30, hard))
+    try:
+        collected = collect_class([tmp_path / "s"], COURSE)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+    assert len(collected.handed_in) == 300 and not any(each.problem for each in collected.handed_in)
+    assert [each.student.id for each in collected.handed_in[:3]] == ["0", "1", "2"]
+
+
+def test_random_damage_is_never_more_than_a_problem(tmp_path):
+    """Whatever bytes change in an archive, the one who handed it in has a problem or their modules, and nobody else."""
+    import random
+
+    chance = random.Random(4)
+    files: dict[str, bytes | str] = {}
+    for number in range(150):
+        data = bytearray(GOOD_ZIP if number % 2 else gzip.decompress(GOOD_TAR)[:4096])
+        for _ in range(chance.randint(1, 6)):
+            data[chance.randrange(len(data))] = chance.randrange(256)
+        files[f"{number}.{'zip' if number % 2 else 'tar'}"] = bytes(data)
+    folder(tmp_path / "s", files | {f"b2/{WARMUP}": "bob"})
+
+    collected = collect_class([tmp_path / "s"], COURSE)
+
+    assert len(collected.handed_in) == 151
+    for each in collected.handed_in:
+        assert each.problem or each.submission.sources or each.submission.problems
+        assert "Error" not in each.problem
+    assert zlib.crc32(collected.handed_in[-1].submission.sources["m00_warmup"]) == zlib.crc32(b"bob")

@@ -25,9 +25,12 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 
 
 class Station:
-    """Where submissions are graded: the sandbox, the checkpoint and the seed, as a command line asks for them."""
+    """Where submissions are graded: the sandbox, the checkpoint and the seed, as a command line asks for them.
 
-    def __init__(self, options: argparse.Namespace) -> None:
+    With `elsewhere` other machines have the sandboxes, and this one starts none.
+    """
+
+    def __init__(self, options: argparse.Namespace, *, elsewhere: bool = False) -> None:
         self.options = options
         self.official: bool = options.official
         self.notes: list[str] = []
@@ -35,9 +38,11 @@ class Station:
         if self.official:
             _check_official(options, self.seed, self.secret)
         self.weights = Weights(options.weights)
-        self.workers = _choose(options, self.notes)
-        self.workers.checkpoint = checkpoint(self.weights, self.workers.level)
+        self.workers: Any = None
         self._ready = False
+        if not elsewhere:
+            self.workers = _choose(options, self.notes)
+            self.workers.checkpoint = checkpoint(self.weights, self.workers.level)
 
     def boot(self) -> None:
         """Start the sandbox without waiting for it."""
@@ -66,7 +71,8 @@ class Station:
 
     def close(self) -> None:
         """End the sandbox."""
-        self.workers.close()
+        if self.workers is not None:
+            self.workers.close()
 
 
 class Practice(Station):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -59,6 +59,7 @@ class Batch:
     ) -> None:
         self.book, self.run, self.setup, self.course, self.chosen = book, run, setup, course, chosen
         self.tally = Tally()
+        self.entered: Callable[[tuple[str, ...]], None] = lambda milestones: None  # told of results without a job
         self._regrade = regrade
         self._conditions, self._grader = setup.conditions(), grader_version()
         self._solutions = _solutions(course) if setup.prerequisites == "solutions" else None
@@ -110,6 +111,8 @@ class Batch:
             known = [due for due in group if _shared(due.key) in self._untouched]
             for due in known:
                 self._enter(due, self._untouched[_shared(due.key)])
+            if known:
+                self.entered(tuple(due.key.milestone for due in known))
             rest = [due for due in group if due not in known]
             self._jobs[number] = rest
             if rest:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -61,6 +62,7 @@ class Graded:
     grader: str
     milestones: list[dict[str, Any]] = field(default_factory=list)  # as in a record's JSON
     faults: dict[str, str] = field(default_factory=dict)  # milestone id -> why there is no result, in one sentence
+    seconds: float = 0.0
 
 
 class WarmJudge:
@@ -85,6 +87,12 @@ class WarmJudge:
 
         Raises SandboxError when there is no sandbox any more, and KeyboardInterrupt.
         """
+        started = time.perf_counter()
+        done = self._done(job)
+        done.seconds = time.perf_counter() - started
+        return done
+
+    def _done(self, job: Job) -> Graded:
         done = Graded(job.number, grader_version())
         try:
             result = self._graded(job)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 from grader.practice import Station
@@ -16,10 +15,9 @@ def grade_here(batch: Batch, station: Station, progress: Any) -> None:
     judge = WarmJudge(batch.setup, station.workers, station.weights)
     try:
         for job in batch.jobs():
-            started = time.perf_counter()
             progress.job_started(batch.names(job), job.milestones)
             graded = judge.grade(job)
             batch.take(graded)
-            progress.job_ended(job.milestones, time.perf_counter() - started, len(graded.faults))
+            progress.job_ended(job.milestones, graded.seconds, len(graded.faults))
     finally:
         station.workers = judge.workers  # it may have had to start another one

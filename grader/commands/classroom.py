@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from grader import course as courses
 from grader import syllabus
 from grader.classroom import standing_json
+from grader.classroom.cluster import ClusterError
 from grader.classroom.collecting import Collected, CollectingError, collect_class
 from grader.classroom.gradebook import Gradebook, GradebookError
 from grader.classroom.lock import LockError, RunLock
@@ -34,6 +36,9 @@ def run(options: argparse.Namespace) -> int:
         return _run(options, console)
     except (CollectingError, GradebookError, LockError, RosterError) as error:
         raise UsageProblem(str(error)) from None
+    except ClusterError as error:
+        print(f"scratchwork: {error}", file=sys.stderr)
+        return FAULT
 
 
 def show_changes(options: argparse.Namespace, console: Any) -> int:
@@ -51,7 +56,8 @@ def _run(options: argparse.Namespace, console: Any) -> int:
     course = courses.load(Path(options.course), whole) if options.course else None
     chosen = select(course.syllabus(whole) if course else whole, options.milestone)
     report_paths.check_writable([options.json])
-    check_device(options.device)
+    if options.scheduler is None:
+        check_device(options.device)
     roster = load_roster(Path(options.roster)) if options.roster else None
     book = Gradebook.open(options.gradebook, create=True)
     try:
@@ -83,7 +89,7 @@ class _Run:
 
     def whole_run(self) -> int:
         """Do all of it. Raises what the command turns into one sentence."""
-        station = Station(self.options)
+        station = Station(self.options, elsewhere=self.options.scheduler is not None)
         try:
             return self._graded(station)
         finally:
@@ -97,15 +103,18 @@ class _Run:
 
         options = self.options
         here = options.workers == 1 and options.scheduler is None
-        if here:
+        if station.workers is not None:
             station.boot()  # in the background, while submissions are read
         students = set(options.student) or None
         collected = collect_class(options.submissions, self.whole, self.roster, since=options.since, students=students)
         station.prepare()
-        if here:
+        if station.workers is not None:
             station.start()
+        level = self._level(station)
+        if not here:
+            station.close()  # each worker has its own
         setup = Setup(
-            grader_version(), station.workers.level, options.device, options.weights, options.prerequisites,
+            grader_version(), level, options.device, options.weights, options.prerequisites,
             station.official, station.seed, station.secret,
         )  # fmt: skip
         self._refuse_practice(station.official)
@@ -138,6 +147,7 @@ class _Run:
         from collections import Counter
 
         left = Counter(due.key.milestone for due in batch.left)
+        batch.entered = lambda milestones: progress.job_ended(milestones, 0.0)
         progress.start(left, batch.tally.kept, self.book.mean_seconds())
         if not left:
             return
@@ -149,6 +159,13 @@ class _Run:
             from grader.classroom.cluster import grade_on_cluster
 
             grade_on_cluster(batch, self.options.workers, self.options.scheduler, progress)
+
+    def _level(self, station: Station) -> str:
+        """Return the isolation level of the whole batch: on a cluster `auto` is the strongest, and no worker falls."""
+        if station.workers is not None:
+            return str(station.workers.level)
+        asked = self.options.isolation
+        return "bubblewrap" if asked == "auto" else asked
 
     def _refuse_practice(self, official: bool) -> None:
         """Keep practice results from taking the place of official ones."""

@@ -62,7 +62,7 @@ def render_changes(changes: list[Change], console: Console) -> None:
 def _table(paper: Paper, result: ClassResult, chosen: set[str] | None) -> None:
     columns = [column for column in result.columns if chosen is None or column.milestone in chosen]
     names = [paper.theirs(one_line(_who(one.student.id, one.student.name))) for one in result.standings]
-    width = min(_NAME, max((name.cell_len for name in names), default=0))
+    width = min(_NAME, max(7, *(name.cell_len for name in names), 0)) + 1
     possible = words.number(sum(column.possible for column in columns))
     total = max(6, len(possible) + 2)
     wide = max(paper.console.width, paper.width)

@@ -94,6 +94,12 @@ def capstone(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none", requires=["env"], default=False)
+def classroom(session: nox.Session) -> None:
+    """Grade a whole class into a gradebook: nox -s classroom -- submissions --roster roster.csv."""
+    run(session, "-m", "grader", "classroom", *session.posargs)
+
+
+@nox.session(venv_backend="none", requires=["env"], default=False)
 def verify(session: nox.Session) -> None:
     """Swap the solutions in: full marks, each milestone and the whole; and the stubs: zero."""
     run(session, "-m", "grader", "verify", *session.posargs)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import NoReturn
 
@@ -21,6 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     from .commands import (
         capstone,
+        classroom,
         convert,
         export,
         grade,
@@ -44,6 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "verify": verify,
             "pull-request": pull_request,
             "gradescope": gradescope,
+            "classroom": classroom,
             "convert": convert,
             "export": export,
             "similarity": similarity,
@@ -80,6 +83,7 @@ def parser() -> Parser:
     verify.add_argument("--isolation", choices=ISOLATION, default="auto")
     _pull_request(commands.add_parser("pull-request", help="grade what a pull request changes, nothing checked out"))
     _gradescope(commands.add_parser("gradescope", help="write the autograder's zip for Gradescope"))
+    _classroom(commands.add_parser("classroom", help="grade a whole class into a gradebook"))
     _convert(commands.add_parser("convert", help="write a saved record in another format"))
     _export(commands.add_parser("export", help="write a class's marks for an LMS, a spreadsheet or a page"))
     _similarity(commands.add_parser("similarity", help="report submissions that are suspiciously alike"))
@@ -225,6 +229,49 @@ def _share(text: str) -> float:
     return share
 
 
+def _classroom(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "submissions",
+        nargs="*",
+        metavar="SUBMISSIONS",
+        help="folders, zip or tar archives, a Gradescope or Moodle export, a list of repositories and commits",
+    )
+    command.add_argument("--roster", metavar="CSV", help="who belongs to the class: columns id, name, email")
+    command.add_argument(
+        "--gradebook", default="gradebook.sqlite", metavar="FILE", help="where the results are kept (%(default)s)"
+    )
+    command.add_argument("--course", metavar="FILE", help="milestones, points, due dates and lateness, as TOML")
+    command.add_argument("--student", action="append", default=[], metavar="ID", help="only this student (repeatable)")
+    command.add_argument(
+        "--milestone", action="append", default=[], metavar="MILESTONE", help="only this milestone (repeatable)"
+    )
+    command.add_argument("--since", type=_moment, metavar="WHEN", help="leave out what was handed in before")
+    command.add_argument("--regrade", action="store_true", help="grade anew what has its result already")
+    command.add_argument(
+        "--changes", action="store_true", help="grade nothing; show whose points the last change of the grader changed"
+    )
+    command.add_argument("--json", metavar="FILE", help="write where the class stands")
+    where = command.add_mutually_exclusive_group()
+    where.add_argument("--workers", type=_count, default=1, metavar="N", help="processes on this machine (1)")
+    where.add_argument("--scheduler", metavar="ADDRESS", help="a Dask cluster that runs already: tcp://host:8786")
+    command.add_argument(
+        "--official", action="store_true", help="results that count: bubblewrap or refusal, and a secret seed"
+    )
+    _circumstances(command)
+    command.set_defaults(debug=False)
+
+
+def _moment(text: str) -> datetime:
+    """Read a date or a date with a time, ISO 8601; without an offset it is this machine's local time."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no date like 2026-10-12, and no time like 2026-10-12T23:59:00+02:00"
+        ) from None
+    return found if found.utcoffset() is not None else found.astimezone()
+
+
 def _count(text: str) -> int:
     if not text.isdecimal() or not 0 < int(text) <= 1_000_000:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to 1,000,000")
@@ -235,6 +282,10 @@ def _conditions(command: argparse.ArgumentParser) -> None:
     """Add what is graded, and under which conditions."""
     command.add_argument("milestones", nargs="*", metavar="MILESTONE", help="m04, 4, attention or m04_attention")
     _submission(command)
+    _circumstances(command)
+
+
+def _circumstances(command: argparse.ArgumentParser) -> None:
     _prerequisites(command)
     command.add_argument(
         "--device", choices=("cpu", "cuda", "mps"), default="cpu", help="where the student's code runs"

@@ -24,27 +24,25 @@ SHORTEST_SECRET = 16  # characters: a seed that can be guessed is no secret
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 
-class Practice:
-    """What `grade` and `watch` share: the sandbox, the checkpoint, the seed, and the memory of what passed."""
+class Station:
+    """Where submissions are graded: the sandbox, the checkpoint and the seed, as a command line asks for them.
 
-    def __init__(
-        self,
-        options: argparse.Namespace,
-        course: syllabus.Syllabus,
-        chosen: list[syllabus.Milestone],
-        folder: Path,
-    ) -> None:
-        self.options, self.course, self.chosen, self.folder = options, course, chosen, folder
+    With `elsewhere` other machines have the sandboxes, and this one starts none.
+    """
+
+    def __init__(self, options: argparse.Namespace, *, elsewhere: bool = False) -> None:
+        self.options = options
         self.official: bool = options.official
         self.notes: list[str] = []
         self.seed, self.secret = _seed(options.seed)
         if self.official:
             _check_official(options, self.seed, self.secret)
         self.weights = Weights(options.weights)
-        self.workers = _choose(options, self.notes)
-        self.workers.checkpoint = _checkpoint(self.weights, self.workers.level)
-        self.progress = Progress()
+        self.workers: Any = None
         self._ready = False
+        if not elsewhere:
+            self.workers = _choose(options, self.notes)
+            self.workers.checkpoint = checkpoint(self.weights, self.workers.level)
 
     def boot(self) -> None:
         """Start the sandbox without waiting for it."""
@@ -54,6 +52,42 @@ class Practice:
         """Read the checkpoint if it is not the course's own. Raises WeightsError."""
         if self.options.weights != "gpt2-nano":
             self.weights.check()
+
+    def start(self) -> None:
+        """Wait until the sandbox stands; under `auto`, take the next level when it does not, and say so."""
+        while not self._ready:
+            try:
+                self.workers.wait()
+                self._ready = True
+            except SandboxError as error:
+                auto = self.options.isolation == "auto" and not self.official
+                weaker = levels.fall_back(self.workers.level, self.options.device) if auto else None
+                self.workers.close()
+                if weaker is None:
+                    raise
+                self.notes.append(f"The isolation level {self.workers.level} does not work here: {error}.")
+                weaker.checkpoint = checkpoint(self.weights, weaker.level)
+                self.workers = weaker
+
+    def close(self) -> None:
+        """End the sandbox."""
+        if self.workers is not None:
+            self.workers.close()
+
+
+class Practice(Station):
+    """What `grade` and `watch` share: a station, one folder, and the memory of what passed."""
+
+    def __init__(
+        self,
+        options: argparse.Namespace,
+        course: syllabus.Syllabus,
+        chosen: list[syllabus.Milestone],
+        folder: Path,
+    ) -> None:
+        super().__init__(options)
+        self.course, self.chosen, self.folder = course, chosen, folder
+        self.progress = Progress()
 
     def grade(self, submission: Submission, listener: Any = None, *, again: bool = False) -> record.Record:
         """Grade the chosen milestones, or take over what passed before (not with `again`), and remember the results.
@@ -76,7 +110,7 @@ class Practice:
             from grader.judge.run import Options
 
             settings = Options(todo, None, options.prerequisites, options.device, self.seed, self.secret, options.debug)
-            self._start()
+            self.start()
             result = grade(settings, course, submission, self.workers, self.weights, listener)
             result.official = self.official
             if not (options.debug or self.official):
@@ -86,10 +120,6 @@ class Practice:
         result.notes = [*self.notes, *(f"{gap[:1].upper()}{gap[1:]}." for gap in levels.gaps(self.workers.level))]
         result.notes += [self.progress.trouble] if self.progress.trouble else []
         return result
-
-    def close(self) -> None:
-        """End the sandbox."""
-        self.workers.close()
 
     def _keys(self, submission: Submission) -> dict[str, str]:
         options = self.options
@@ -105,24 +135,8 @@ class Practice:
         found = {name: self.progress.passed(self.folder, name, key) for name, key in keys.items()}
         return {name: milestone for name, milestone in found.items() if milestone is not None}
 
-    def _start(self) -> None:
-        """Wait until the sandbox stands; under `auto`, take the next level when it does not, and say so."""
-        while not self._ready:
-            try:
-                self.workers.wait()
-                self._ready = True
-            except SandboxError as error:
-                auto = self.options.isolation == "auto" and not self.official
-                weaker = levels.fall_back(self.workers.level, self.options.device) if auto else None
-                self.workers.close()
-                if weaker is None:
-                    raise
-                self.notes.append(f"The isolation level {self.workers.level} does not work here: {error}.")
-                weaker.checkpoint = _checkpoint(self.weights, weaker.level)
-                self.workers = weaker
 
-
-def _checkpoint(weights: Weights, level: str) -> Path | None:
+def checkpoint(weights: Weights, level: str) -> Path | None:
     """Return the file of a checkpoint that is too large to be sent to every worker, so that they read it themselves.
 
     Raises UsageProblem where they would not be able to.

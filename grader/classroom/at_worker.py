@@ -1,0 +1,65 @@
+"""What runs on a worker of a cluster: one judge with its sandbox, kept warm from job to job."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+
+from distributed import get_worker
+
+from grader.judge.errors import UsageProblem
+from grader.sandbox.errors import SandboxError
+
+from .judging import Graded, Job, Setup, WarmJudge
+
+# One for each process: a worker works on one job at a time, always in the same thread of its own. (The sandbox ends
+# with the thread that started it.)
+_warm: WarmJudge | None = None
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A worker that cannot grade (any more)."""
+
+    worker: str  # its address
+    reason: str  # in words that follow its name
+
+
+def boot(setup: Setup) -> Refused | None:
+    """Start judge and sandbox, and say if that does not work here."""
+    try:
+        _judge(setup).start()
+    except (SandboxError, UsageProblem) as error:
+        _close()
+        return Refused(get_worker().address, f"cannot grade at the level {setup.isolation}: {str(error).rstrip('.')}")
+    return None
+
+
+def grade_job(setup: Setup, job: Job) -> Graded | Refused:
+    """Grade one job."""
+    try:
+        return _judge(setup).grade(job)
+    except SandboxError as error:
+        _close()
+        return Refused(get_worker().address, f"has lost its sandbox: {str(error).rstrip('.')}")
+
+
+def close() -> None:
+    """End judge and sandbox, when the batch is over."""
+    _close()
+
+
+def _judge(setup: Setup) -> WarmJudge:
+    global _warm
+    if _warm is None or _warm.setup != setup:
+        _close()
+        _warm = WarmJudge(setup)
+    return _warm
+
+
+def _close() -> None:
+    global _warm
+    old, _warm = _warm, None
+    if old is not None:
+        with contextlib.suppress(SandboxError, OSError):
+            old.close()

@@ -1,0 +1,213 @@
+"""`python -m grader classroom`: take a class in, grade what has no result yet, keep it in the gradebook, show it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from grader import course as courses
+from grader import syllabus
+from grader.classroom import standing_json
+from grader.classroom.cluster import ClusterError
+from grader.classroom.collecting import Collected, CollectingError, collect_class
+from grader.classroom.gradebook import Gradebook, GradebookError
+from grader.classroom.lock import LockError, RunLock
+from grader.classroom.roster import Roster, RosterError, load_roster
+from grader.cli import FAULT, INTERRUPTED, NOT_PASSED, PASSED, USAGE
+from grader.commands import report_paths
+from grader.commands.grade import select
+from grader.judge.errors import UsageProblem
+from grader.practice import Station, check_device
+
+
+def run(options: argparse.Namespace) -> int:
+    """Grade a class and return the exit code: 0 all that was handed in is graded, 1 some is not, 3 grader fault."""
+    from rich.console import Console
+
+    console = Console()
+    try:
+        if options.changes:
+            return show_changes(options, console)
+        if not options.submissions:
+            raise UsageProblem("classroom wants what was handed in: folders, archives, or a list of repositories.")
+        return _run(options, console)
+    except (CollectingError, GradebookError, LockError, RosterError) as error:
+        raise UsageProblem(str(error)) from None
+    except ClusterError as error:
+        print(f"scratchwork: {error}", file=sys.stderr)
+        return FAULT
+
+
+def show_changes(options: argparse.Namespace, console: Any) -> int:
+    """Show whose points the last change of the grader changed; nothing is graded."""
+    from grader.classroom.changes import changes
+    from grader.reports import class_table
+
+    with Gradebook.open(options.gradebook) as book:
+        class_table.render_changes(changes(book), console)
+    return PASSED
+
+
+def _run(options: argparse.Namespace, console: Any) -> int:
+    whole = syllabus.load()
+    course = courses.load(Path(options.course), whole) if options.course else None
+    chosen = select(course.syllabus(whole) if course else whole, options.milestone)
+    report_paths.check_writable([options.json])
+    if options.scheduler is None:
+        check_device(options.device)
+    roster = load_roster(Path(options.roster)) if options.roster else None
+    book = Gradebook.open(options.gradebook, create=True)
+    try:
+        lock = RunLock(book.path)
+        try:
+            return _Run(options, console, whole, course, chosen, roster, book).whole_run()
+        finally:
+            lock.release()
+    finally:
+        book.close()
+
+
+class _Run:
+    """One run of the command."""
+
+    def __init__(
+        self,
+        options: argparse.Namespace,
+        console: Any,
+        whole: syllabus.Syllabus,
+        course: courses.Course | None,
+        chosen: list[syllabus.Milestone],
+        roster: Roster | None,
+        book: Gradebook,
+    ) -> None:
+        self.options, self.console, self.whole, self.course = options, console, whole, course
+        self.chosen, self.roster, self.book = chosen, roster, book
+        self.started = time.perf_counter()
+
+    def whole_run(self) -> int:
+        """Do all of it. Raises what the command turns into one sentence."""
+        station = Station(self.options, elsewhere=self.options.scheduler is not None)
+        try:
+            return self._graded(station)
+        finally:
+            station.close()
+
+    def _graded(self, station: Station) -> int:
+        from grader.classroom.batch import Batch
+        from grader.classroom.judging import Setup
+        from grader.judge.fingerprint import grader_version
+        from grader.reports.class_live import ClassProgress
+
+        options = self.options
+        here = options.workers == 1 and options.scheduler is None
+        if station.workers is not None:
+            station.boot()  # in the background, while submissions are read
+        students = set(options.student) or None
+        collected = collect_class(options.submissions, self.whole, self.roster, since=options.since, students=students)
+        station.prepare()
+        if station.workers is not None:
+            station.start()
+        level = self._level(station)
+        if not here:
+            station.close()  # each worker has its own
+        setup = Setup(
+            grader_version(), level, options.device, options.weights, options.prerequisites,
+            station.official, station.seed, station.secret,
+        )  # fmt: skip
+        self._refuse_practice(station.official)
+        if self.roster is not None:
+            self.book.enrol(self.roster.students)
+        run = self.book.begin_run(
+            setup.grader, setup.conditions(), official=station.official, isolation=setup.isolation
+        )
+        batch = Batch(self.book, run, setup, self.whole, self.chosen, regrade=options.regrade)
+        for handed in collected.handed_in:
+            batch.add(handed)
+        progress = ClassProgress(self.console)
+        for note in station.notes:
+            progress.note(note)
+        try:
+            self._work(batch, station, progress, here)
+        except KeyboardInterrupt:
+            progress.stop()
+            self.console.print(
+                "scratchwork: interrupted; what was graded so far is in the gradebook, and the same command goes on.",
+                highlight=False, markup=False,
+            )  # fmt: skip
+            return INTERRUPTED
+        finally:
+            progress.stop()
+        self.book.end_run(run)
+        return self._report(batch, collected)
+
+    def _work(self, batch: Any, station: Station, progress: Any, here: bool) -> None:
+        from collections import Counter
+
+        left = Counter(due.key.milestone for due in batch.left)
+        batch.entered = lambda milestones: progress.job_ended(milestones, 0.0)
+        progress.start(left, batch.tally.kept, self.book.mean_seconds())
+        if not left:
+            return
+        if here:
+            from grader.classroom.local import grade_here
+
+            grade_here(batch, station, progress)
+        else:
+            from grader.classroom.cluster import grade_on_cluster
+
+            grade_on_cluster(batch, self.options.workers, self.options.scheduler, progress)
+
+    def _level(self, station: Station) -> str:
+        """Return the isolation level of the whole batch: on a cluster `auto` is the strongest, and no worker falls."""
+        if station.workers is not None:
+            return str(station.workers.level)
+        asked = self.options.isolation
+        return "bubblewrap" if asked == "auto" else asked
+
+    def _refuse_practice(self, official: bool) -> None:
+        """Keep practice results from taking the place of official ones."""
+        kept = self.book.rows("SELECT COUNT(*) FROM run WHERE official")[0][0]
+        if kept and not official:
+            raise UsageProblem(
+                f"The gradebook {self.book.path} holds official results, which a practice run would replace; "
+                "grade with --official, or into another --gradebook."
+            )
+
+    def _report(self, batch: Any, collected: Collected) -> int:
+        from grader.classroom.changes import changes
+        from grader.reports import class_table
+        from grader.reports.class_live import duration
+        from grader.reports.text_file import ReportError, write_text_report
+
+        result = self.book.class_result(self.whole, self.course)
+        wanted = [milestone.id for milestone in self.chosen]
+        class_table.render(result, self.console, chosen=wanted if self.options.milestone else None)
+        tally = batch.tally
+        class_table.say(self.console, "Could not be graded", tally.problems)
+        class_table.say(self.console, "Not graded; the next run tries again", tally.ungraded)
+        class_table.say(self.console, "Nothing handed in", [_named(one) for one in collected.missing])
+        class_table.say(self.console, "Notes", [*collected.notes, *result.notes])
+        found = changes(self.book)
+        if any(change.run == batch.run for change in found):
+            class_table.render_changes(found, self.console)
+        spent = duration(time.perf_counter() - self.started)
+        kept = f", {tally.kept} had their result already" if tally.kept else ""
+        self.console.print(
+            f"{tally.graded} milestones graded in {spent}{kept}; the results are in {self.book.path}.",
+            highlight=False, markup=False, soft_wrap=True,
+        )  # fmt: skip
+        code = FAULT if tally.faults else NOT_PASSED if tally.problems or tally.ungraded else PASSED
+        if self.options.json:
+            try:
+                write_text_report(self.options.json, standing_json.render(result))
+            except ReportError as error:
+                self.console.print(f"scratchwork: {error}", highlight=False, markup=False)
+                code = max(code, USAGE)
+        return code
+
+
+def _named(student: Any) -> str:
+    return f"{student.name} ({student.id})" if student.name and student.name != student.id else student.id

@@ -11,7 +11,7 @@ import support
 from grader.handout.pieces import Source, reached
 
 # Runs the copied modules as they were, each importing the others, without the judge's package being there.
-COPIER = '''
+COPIER = """
 _made = {}
 
 
@@ -64,7 +64,7 @@ def _copied(sources, wanted, name):
         return module if fromlist else load(name.partition(".")[0])
 
     return getattr(load(wanted), name)
-'''
+"""
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ def sources(root: Path) -> dict[str, Source]:
     for folder in ("grader", "fixtures"):
         for path in sorted((root / folder).rglob("*.py")):
             name = ".".join(path.relative_to(root).with_suffix("").parts).removesuffix(".__init__")
-            found[name] = Source(name, path.read_text(encoding="utf-8"))
+            found[name] = Source(name, path.read_text(encoding="utf-8"), path.name == "__init__.py")
     return found
 
 
@@ -151,16 +151,17 @@ def submission(candidate: Candidate, place: Place, modules: dict[str, Source]) -
     needed = reached(modules, [(candidate.module, candidate.name)])
     copied = {}
     for name in {module for module, _ in needed}:
+        pieces = modules[name].pieces
         kept = {index for module, index in needed if module == name}
-        imports = {i for i, piece in enumerate(modules[name].pieces) if isinstance(piece.node, ast.Import | ast.ImportFrom)}
-        copied[name] = modules[name].without(set(range(len(modules[name].pieces))) - kept - imports)
+        kept |= {i for i, piece in enumerate(pieces) if isinstance(piece.node, ast.Import | ast.ImportFrom)}
+        copied[name] = modules[name].without(set(range(len(pieces))) - kept)
     solution = support.source("solutions", place.milestone)
     call = f"_copied({copied!r}, {candidate.module!r}, {candidate.name!r})"
     return f"{solution}\n\n{COPIER}\n\n{place.name} = {call}\n"
 
 
 # Calls the solution, and whatever could take its place with the same arguments; tells who still agrees with it.
-WITNESS = '''
+WITNESS = """
 def _witness(solution, sources, candidates, is_class, public):
     import contextlib
     import copy
@@ -243,7 +244,7 @@ def _witness(solution, sources, candidates, is_class, public):
     print("CALLED", flush=True)
     tell()
     return witness
-'''
+"""
 
 
 def agreeing(place: Place, found: list[Candidate], modules: dict[str, Source], checks: list[str]) -> list[Candidate]:
@@ -292,4 +293,3 @@ def _arity(node: ast.FunctionDef) -> tuple[int, int]:
     if any(default is None for default in node.args.kw_defaults):
         least = 99  # it wants an argument by name that no stub has
     return least, 100 if node.args.vararg else len(positional)
-

@@ -8,7 +8,7 @@ import time
 from typing import Any
 
 from grader import syllabus
-from grader.cli import FAULT, NOT_PASSED, PASSED, USAGE, submission_folder
+from grader.cli import FAULT, NOT_PASSED, PASSED, USAGE, submission_folder, syllabus_of
 from grader.commands import report_paths
 from grader.practice import PUBLIC_SEED, Practice, check_device
 from grader.submission import Submission, collect
@@ -17,7 +17,7 @@ from grader.submission import Submission, collect
 def run(options: argparse.Namespace) -> int:
     """Grade, report, remember; return the exit code."""
     started = time.perf_counter()
-    course = syllabus.load()
+    course = syllabus_of(options)
     chosen = select(course, options.milestones)
     folder = submission_folder(options)
     report_paths.check_writable([options.json, options.junit, options.markdown])
@@ -92,6 +92,7 @@ def rerun(milestone: str, options: argparse.Namespace, result: Any) -> str:
         ("device", "cpu"),
         ("weights", "gpt2-nano"),
         ("prerequisites", "submission"),
+        ("course", None),
         ("isolation", "auto"),
     ):
         if getattr(options, name) != default:

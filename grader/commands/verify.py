@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from grader import record, syllabus
-from grader.cli import NOT_PASSED, PASSED
+from grader import record
+from grader.cli import NOT_PASSED, PASSED, syllabus_of
 from grader.commands.grade import select
 from grader.judge.errors import UsageProblem
 from grader.practice import PUBLIC_SEED, with_solutions
@@ -20,7 +20,7 @@ def run(options: argparse.Namespace) -> int:
     """Grade reference and stubs, print a line each, and return whether all is as it must be."""
     from rich.console import Console
 
-    course = syllabus.load()
+    course = syllabus_of(options)
     chosen = select(course, options.milestones)
     reference = Path(options.reference)
     if not reference.is_dir():

@@ -9,7 +9,7 @@ import time
 from typing import Any
 
 from grader import record, syllabus
-from grader.cli import FAULT, PASSED, submission_folder
+from grader.cli import FAULT, PASSED, submission_folder, syllabus_of
 from grader.commands import hint, listing
 from grader.commands.grade import rerun, select
 from grader.judge import fingerprint
@@ -24,7 +24,7 @@ KEYS = "h hint · n next · l list · a all again · q quit"
 
 def run(options: argparse.Namespace) -> int:
     """Watch until the student has had enough; return the exit code."""
-    course = syllabus.load()
+    course = syllabus_of(options)
     chosen = select(course, options.milestones)
     folder = submission_folder(options).resolve()
     check_device(options.device)

@@ -27,6 +27,7 @@ class Source:
 
     name: str  # "grader.suites.m04_oracle"
     text: str
+    is_package: bool = False  # an __init__.py
 
     @cached_property
     def pieces(self) -> list[Piece]:
@@ -53,13 +54,18 @@ class Source:
                         alias.name if alias.asname else alias.name.partition(".")[0]
                     )
             elif isinstance(piece.node, ast.ImportFrom):
-                package = piece.node.module or ""
-                if piece.node.level:
-                    above = self.name.split(".")[: -piece.node.level]
-                    package = ".".join([*above, package] if package else above)
+                package = self.absolute(piece.node)
                 for alias in piece.node.names:
                     found[alias.asname or alias.name] = f"{package}.{alias.name}"
         return found
+
+    def absolute(self, node: ast.ImportFrom) -> str:
+        """Return the full name of the module that an import takes names from."""
+        if not node.level:
+            return node.module or ""
+        above = self.name.split(".")
+        above = above[: len(above) - node.level + self.is_package]
+        return ".".join([*above, node.module] if node.module else above)
 
     def without(self, dropped: set[int]) -> str:
         """Return the text without some pieces, the comments right above them, and the imports that nothing else uses.

@@ -91,7 +91,7 @@ def join_twice(word: str, pair: str, new: str) -> str:
 
 def printable(token: bytes) -> str:
     """Return the token as GPT-2's files write it."""
-    shown = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+    shown = [byte for byte in range(256) if chr(byte).isprintable() and not chr(byte).isspace()]
     return "".join(
         chr(byte if byte in shown else 0x100 + sum(other not in shown for other in range(byte))) for byte in token
     )

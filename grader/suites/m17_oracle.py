@@ -32,7 +32,8 @@ def spans(text: str, size: int, overlap: int) -> list[tuple[int, int, str]]:
     found: list[tuple[int, int, str]] = []
     start = 0
     while text and (not found or found[-1][1] < len(text)):
-        found.append((start, min(start + size, len(text)), text[start : start + size]))
+        piece = text[start:][:size]
+        found.append((start, start + len(piece), piece))
         start += size - overlap
     return found
 
@@ -334,8 +335,8 @@ def fusion_misses(rankings: Sequence[Sequence[int]], k: int) -> dict[str, Callab
 
 def recall(rankings: Sequence[Sequence[int]], relevant: Sequence[set[int]], k: int) -> float:
     """Average the share of relevant documents among the first k."""
-    shares = [len(right & set(list(r)[:k])) / len(right) for r, right in zip(rankings, relevant, strict=True)]
-    return sum(shares) / len(shares)
+    found = [len(right & set(list(ranking)[:k])) for ranking, right in zip(rankings, relevant, strict=True)]
+    return math.fsum(hits / len(right) for hits, right in zip(found, relevant, strict=True)) / len(found)
 
 
 def reciprocal_rank(rankings: Sequence[Sequence[int]], relevant: Sequence[set[int]]) -> float:

@@ -55,10 +55,13 @@ def _roots(sources: dict[str, Source], chosen: Syllabus | None, withheld: set[st
         if chosen is not None and milestone not in {m.id for m in chosen.milestones}:
             continue
         for piece in source.pieces:
-            if isinstance(piece.node, ast.FunctionDef) and piece.node.name.startswith("test_"):
-                if task_of(piece.node, source) not in withheld:
-                    roots.append((name, piece.node.name))
+            if isinstance(piece.node, ast.FunctionDef) and _is_kept(piece.node, source, withheld):
+                roots.append((name, piece.node.name))
     return roots
+
+
+def _is_kept(node: ast.FunctionDef, source: Source, withheld: set[str]) -> bool:
+    return node.name.startswith("test_") and task_of(node, source) not in withheld
 
 
 def task_of(check: ast.FunctionDef, source: Source) -> str:

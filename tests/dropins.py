@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import support
 
@@ -93,13 +93,13 @@ class Place:
     is_class: bool
 
 
-def sources(root: Path) -> dict[str, Source]:
-    """Return all Python modules that are handed out, by name."""
+def sources(files: dict[str, bytes]) -> dict[str, Source]:
+    """Return all Python modules of a handout's packages, by name."""
     found = {}
-    for folder in ("grader", "fixtures"):
-        for path in sorted((root / folder).rglob("*.py")):
-            name = ".".join(path.relative_to(root).with_suffix("").parts).removesuffix(".__init__")
-            found[name] = Source(name, path.read_text(encoding="utf-8"), path.name == "__init__.py")
+    for path, data in files.items():
+        if path.startswith(("grader/", "fixtures/")) and path.endswith(".py"):
+            name = path.removesuffix(".py").replace("/", ".").removesuffix(".__init__")
+            found[name] = Source(name, data.decode(), path.endswith("__init__.py"))
     return found
 
 
@@ -279,6 +279,19 @@ def earns(candidate: Candidate, place: Place, modules: dict[str, Source]) -> boo
     """Return whether the candidate earns the task."""
     result = support.grade_one(place.milestone, submission(candidate, place, modules))
     return next(task for task in result.milestones[0].tasks if task.id == place.task).earned > 0
+
+
+def answers(milestone: str, modules: dict[str, Source], tried: Callable[[Candidate], bool]) -> list[str]:
+    """Return a line for each candidate that earns a task of this milestone in the place of one of its names."""
+    found = [candidate for candidate in candidates(modules) if tried(candidate)]
+    checks = checks_by_task(milestone)
+    lines = []
+    for place in places(milestone):
+        fitting = [candidate for candidate in found if fits(candidate, place)]
+        for candidate in agreeing(place, fitting, modules, checks[place.task]):
+            if earns(candidate, place, modules):
+                lines.append(f"{candidate} earns {place.task} as {place.name}")
+    return lines
 
 
 def _methods(place: Place) -> list[str]:

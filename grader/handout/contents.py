@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import hashlib
 import tomllib
 from collections.abc import Iterable
@@ -195,6 +196,7 @@ def _grader(chosen: Syllabus, withheld: dict[str, int], capstone: bool) -> dict[
     return files
 
 
+@functools.cache
 def modules(folder: Path, package: str) -> dict[str, Source]:
     """Return all Python modules of a package by their names."""
     found = {}

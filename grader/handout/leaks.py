@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import ast
+import functools
 import hashlib
 import io
 import os
 import re
+import textwrap
 import tokenize
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from fixtures import manifest as fixtures
 from grader.practice import SECRET_SEED, SECRET_SEED_FILE
+from grader.sandbox.inside.facts import untouched
 
 from .contents import REPOSITORY, HandoutError
 
@@ -57,7 +60,7 @@ def scan(files: dict[str, bytes], folder: Path, solutions: Path = REPOSITORY / "
     known = sorted(solutions.glob("m*.py")) if solutions.is_dir() else []
     if not known:
         raise HandoutError(f"{solutions} has no solutions: without them nobody can say whether one is inside.")
-    bodies = _Bodies([path.read_text(encoding="utf-8") for path in known], files)
+    bodies = _Bodies(tuple(path.read_text(encoding="utf-8") for path in known), files)
     result.bodies, result.short = bodies.count, bodies.short
     secrets = _secrets()
     result.secrets = len(secrets)
@@ -102,27 +105,14 @@ def _places(folder: Path) -> list[str]:
 
 
 class _Bodies:
-    """The bodies of all functions of the solutions, as runs of tokens and in a form that forgets names."""
+    """The bodies of all functions of the solutions, as runs of words and in a form that forgets names."""
 
-    def __init__(self, solutions: list[str], files: dict[str, bytes]) -> None:
-        self.count = self.short = 0
-        self._runs: dict[tuple[str, ...], str] = {}
-        self._forms: dict[str, str] = {}
-        # What stubs and guides say themselves, in docstrings' examples for one, is no secret.
-        public = [data.decode() for path, data in files.items() if path.startswith("exercises/")]
-        said = {run for text in public for run in _runs(_words(text))}
-        for text in solutions:
-            for name, node in _functions(ast.parse(text)):
-                body = _body(node)
-                words = _words("\n".join(ast.get_source_segment(text, part) or "" for part in body))
-                if len(words) < SHORTEST:
-                    self.short += 1
-                    continue
-                self.count += 1
-                self._forms.setdefault(_form(node), name)
-                for run in _runs(words):
-                    if run not in said:
-                        self._runs.setdefault(run, name)
+    def __init__(self, solutions: tuple[str, ...], files: dict[str, bytes]) -> None:
+        self.count, self.short, self._runs, self._forms = _solved(solutions)
+        # What a stub says itself, in a docstring's example for one, is no secret. A guide could hold a solution.
+        stubs = [data.decode() for path, data in files.items() if re.fullmatch(r"exercises/m\w+\.py", path)]
+        said = {run for text in stubs if _is_stub(text) for run in _runs(_words(text))}
+        self._runs = {run: name for run, name in self._runs.items() if run not in said}
 
     def look(self, path: str, text: str, result: Scan) -> list[str]:
         """Return what of the solutions a text holds."""
@@ -144,6 +134,34 @@ class _Bodies:
         return lines
 
 
+@functools.cache
+def _solved(solutions: tuple[str, ...]) -> tuple[int, int, dict[tuple[str, ...], str], dict[str, str]]:
+    """Return how many bodies there are, how many too short ones, whose each run of words is, and whose each form."""
+    count = short = 0
+    runs: dict[tuple[str, ...], str] = {}
+    forms: dict[str, str] = {}
+    for text in solutions:
+        lines = text.splitlines()
+        for name, node in _functions(ast.parse(text)):
+            body = _body(node)
+            words = _words("\n".join(lines[body[0].lineno - 1 : body[-1].end_lineno])) if body else []
+            if len(words) < SHORTEST:
+                short += 1
+                continue
+            count += 1
+            forms.setdefault(_form(node), name)
+            for run in _runs(words):
+                runs.setdefault(run, name)
+    return count, short, runs, forms
+
+
+def _is_stub(text: str) -> bool:
+    try:
+        return untouched(ast.parse(text))
+    except SyntaxError:
+        return False
+
+
 def _functions(tree: ast.Module) -> list[tuple[str, ast.FunctionDef]]:
     return [(node.name, node) for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
 
@@ -158,7 +176,8 @@ def _words(text: str) -> list[str]:
     """Return the tokens of a text, comments and strings' quotes aside: the same for code in a file and on a page."""
     try:
         kinds = (tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT)
-        tokens = [t.string for t in tokenize.generate_tokens(io.StringIO(text).readline) if t.type not in kinds]
+        lines = io.StringIO(textwrap.dedent(text)).readline
+        tokens = [token.string for token in tokenize.generate_tokens(lines) if token.type not in kinds]
         text = " ".join(tokens)
     except (tokenize.TokenError, SyntaxError):
         pass  # no Python: every word and sign as it stands

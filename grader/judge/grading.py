@@ -78,7 +78,7 @@ def grade(
 def count_checks(syllabus: Syllabus, milestones: list[str]) -> dict[str, int]:
     """Return how many checks each task of some milestones has; nothing runs. Raises GradingError."""
     run = Run(Options(milestones), syllabus, Submission(""), None, Weights("gpt2-nano"))
-    arguments = [*_files(run), "-c", str(SUITES / "pytest.ini"), "--rootdir", str(SUITES), "--collect-only", "-qq"]
+    arguments = [*_files(run), "-c", str(SUITES / "pytest.ini"), "--rootdir", str(SUITES), "--collect-only"]
     for name in UNUSED:
         arguments += ["-p", f"no:{name}"]
     with _only_our_pytest():

@@ -76,11 +76,14 @@ def to_come(record: Record) -> str:
     if not tasks:
         return ""
     checks, points = sum(task.withheld for task in tasks), sum(task.points for task in tasks)
+    names = [task.id for task in tasks]
+    if len(names) > 6:
+        names = list(dict.fromkeys(name.partition(".")[0] for name in names))
     some = "1 check" if checks == 1 else f"{checks} checks"
     verb = "is" if checks == 1 else "are"
     return (
         f"{some} for {number(points)} points {verb} still to come "
-        f"({', '.join(task.id for task in tasks)}): they run on the course's own server, once you hand in."
+        f"({', '.join(names)}): they run on the course's own server, once you hand in."
     )
 
 

@@ -84,14 +84,14 @@ def span_misses(text: str, size: int, overlap: int) -> Misses:
     }
 
 
-def words(text: str) -> list[str]:
+def words(text: str) -> tuple[str, ...]:
     """Return the lower-cased text's runs of letters and digits, character by character."""
-    return "".join(char if char.isalnum() else " " for char in text.lower()).split()
+    return tuple("".join(char if char.isalnum() else " " for char in text.lower()).split())
 
 
 def word_misses(text: str) -> dict[str, list[str]]:
     """Find words as the classic mistakes do."""
-    right = words(text)
+    right = list(words(text))
     return {
         "case is kept: lower the text first": "".join(char if char.isalnum() else " " for char in text).split(),
         "the text is cut at whitespace alone, so punctuation sticks to words": text.lower().split(),
@@ -116,7 +116,7 @@ def tf_idf(
     normal: str = "both",
     tf: str = "count",
     query_idf: bool = True,
-    split: Callable[[str], list[str]] = words,
+    split: Callable[[str], Sequence[str]] = words,
     query_split: Callable[[str], list[str]] | None = None,
 ) -> Tensor:
     """Compute every document's cosine with the query in float64; the switches make the mistakes."""
@@ -204,7 +204,7 @@ def bm25(
     tf: str = "right",
     length: str = "right",
     once: bool = False,
-    split: Callable[[str], list[str]] = words,
+    split: Callable[[str], Sequence[str]] = words,
     query_split: Callable[[str], list[str]] | None = None,
 ) -> list[float]:
     """Compute every document's BM25 score, reading all of them; the switches make the mistakes."""

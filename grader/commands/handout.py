@@ -18,6 +18,7 @@ def run(options: argparse.Namespace) -> int:
 
     from grader.handout import folder, leaks, withholding
     from grader.handout.contents import HandoutError, build
+    from grader.judge.grading import GradingError
 
     console = Console(highlight=False, markup=False, soft_wrap=True)
     whole = syllabus.load()
@@ -27,6 +28,8 @@ def run(options: argparse.Namespace) -> int:
     tasks = withholding.tasks_named(names, chosen)
     place = Path(options.folder)
     try:
+        if not options.update:
+            folder.check_new(place)
         handout = build(whole, course, _counts(tasks, whole))
         # Before anything is written: what leaks is not even for a moment in a folder that is shared.
         scan = leaks.scan(handout.files, place)
@@ -38,6 +41,9 @@ def run(options: argparse.Namespace) -> int:
         result = folder.update(handout, place) if options.update else folder.write(handout, place)
     except HandoutError as error:
         raise UsageProblem(str(error)) from None
+    except GradingError as error:
+        console.print(f"scratchwork: {error}; this is a fault of the grader.")
+        return FAULT
     _tell(console, handout, result, options)
     console.print(scan.said())
     return PASSED

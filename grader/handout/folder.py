@@ -24,14 +24,19 @@ class Written:
     notes: list[str] = field(default_factory=list)  # one sentence each: what a person has to look at
 
 
-def write(handout: Handout, folder: Path) -> Written:
-    """Write a new handout. Raises HandoutError where the folder holds anything but a fresh repository of git's."""
+def check_new(folder: Path) -> None:
+    """Raise HandoutError where a folder holds anything but a fresh repository of git's."""
     if folder.exists() and not folder.is_dir():
         raise HandoutError(f"{folder} is a file; name a folder for the handout.")
     if folder.is_dir() and (there := sorted(path.name for path in folder.iterdir() if path.name != ".git")):
         if MANIFEST in there:
             raise HandoutError(f"{folder} is a handout already; --update brings it up to date and keeps what is yours.")
         raise HandoutError(f"{folder} is not empty (it has {there[0]}); name a new folder for the handout.")
+
+
+def write(handout: Handout, folder: Path) -> Written:
+    """Write a new handout. Raises HandoutError as `check_new` does."""
+    check_new(folder)
     result = Written()
     for path, data in handout.files.items():
         _put(folder, path, data)

@@ -112,6 +112,12 @@ def gradescope(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none", requires=["env"], default=False)
+def handout(session: nox.Session) -> None:
+    """Write the students' repository: nox -s handout -- DIR --course FILE."""
+    run(session, "-m", "grader", "handout", *session.posargs)
+
+
+@nox.session(venv_backend="none", requires=["env"], default=False)
 def tests(session: nox.Session) -> None:
     """Run the tests of the grader itself."""
     if session.posargs:

@@ -127,6 +127,7 @@ class Practice(Station):
             milestone.id: key(
                 submission, self.course.with_uses(milestone), grader_version(),
                 self.seed, options.device, options.weights, options.prerequisites, self.workers.level,
+                *(f"{task.points:g}" for task in milestone.tasks),  # which a course may set
             )
             for milestone in self.chosen
         }  # fmt: skip

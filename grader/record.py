@@ -19,6 +19,7 @@ TIMED_OUT = "timed_out"
 OUT_OF_MEMORY = "out_of_memory"
 CRASHED = "crashed"
 GRADER_ERROR = "grader_error"
+WITHHELD = "withheld"  # of a task: its checks are not in this copy of the course and run elsewhere
 OUTCOMES = (PASSED, FAILED, NOT_STARTED, BLOCKED, TIMED_OUT, OUT_OF_MEMORY, CRASHED, GRADER_ERROR)
 
 VALUE = "value"  # the judge compared values
@@ -61,12 +62,13 @@ class Task:
     points: float
     earned: float = 0.0
     checks: list[Check] = field(default_factory=list)
+    withheld: int = 0  # checks that are not in this copy of the course; a task has either these or checks
 
     @property
     def outcome(self) -> str:
         """What the task is called in a table: passed only when every check passed."""
         if not self.checks:
-            return GRADER_ERROR
+            return WITHHELD if self.withheld else GRADER_ERROR
         outcomes = [check.outcome for check in self.checks]
         if all(outcome == PASSED for outcome in outcomes):
             return PASSED
@@ -105,8 +107,14 @@ class Milestone:
 
     @property
     def passed(self) -> bool:
-        """Whether every task of this milestone passed."""
-        return bool(self.tasks) and all(task.outcome == PASSED for task in self.tasks)
+        """Whether every task of this milestone passed that has its checks here; at least one has."""
+        here = [task for task in self.tasks if task.outcome != WITHHELD]
+        return bool(here) and all(task.outcome == PASSED for task in here)
+
+    @property
+    def withheld(self) -> int:
+        """How many checks of this milestone run elsewhere."""
+        return sum(task.withheld for task in self.tasks)
 
 
 @dataclass
@@ -139,14 +147,20 @@ class Record:
 
     @property
     def passed(self) -> bool:
-        """Whether everything that was selected passed."""
-        return bool(self.milestones) and all(milestone.passed for milestone in self.milestones)
+        """Whether everything passed that was selected and has its checks here; something has."""
+        here = [m for m in self.milestones if not m.tasks or any(task.outcome != WITHHELD for task in m.tasks)]
+        return bool(here) and all(milestone.passed for milestone in here)
+
+    @property
+    def withheld(self) -> int:
+        """How many checks of what was selected run elsewhere."""
+        return sum(milestone.withheld for milestone in self.milestones)
 
     @property
     def grader_at_fault(self) -> bool:
         """Whether any check ended in a grader error, or a task had no check at all."""
         return any(
-            not task.checks or any(check.outcome == GRADER_ERROR for check in task.checks)
+            task.outcome == GRADER_ERROR or any(check.outcome == GRADER_ERROR for check in task.checks)
             for milestone in self.milestones
             for task in milestone.tasks
         )
@@ -160,6 +174,8 @@ def to_json(record: Record) -> dict[str, Any]:
         data["earned"], data["possible"] = milestone.earned, milestone.possible
         for task, task_data in zip(milestone.tasks, data["tasks"], strict=True):
             task_data["outcome"] = task.outcome
+            if not task.withheld:  # a field of students' copies only
+                del task_data["withheld"]
     return plain
 
 
@@ -172,6 +188,7 @@ def milestone_from_json(plain: dict[str, Any]) -> Milestone:
                 title=task["title"],
                 points=task["points"],
                 earned=task["earned"],
+                withheld=task.get("withheld", 0),
                 checks=[
                     Check(**{**check, "traceback": [Frame(**frame) for frame in check["traceback"]]})
                     for check in task["checks"]

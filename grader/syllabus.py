@@ -29,6 +29,7 @@ class Task:
     points: float
     implements: tuple[str, ...]
     hints: tuple[str, ...]
+    withheld: int = 0  # in a handout: how many checks of this task run on the course's own server and are not here
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,14 @@ def load(path: Path = MANIFEST) -> Syllabus:
 
 def _milestone(plain: dict[str, Any], limits: Limits) -> Milestone:
     tasks = tuple(
-        Task(task["id"], task["title"], float(task["points"]), tuple(task["implements"]), tuple(task["hints"]))
+        Task(
+            task["id"],
+            task["title"],
+            float(task["points"]),
+            tuple(task["implements"]),
+            tuple(task["hints"]),
+            task.get("withheld", 0),
+        )
         for task in plain["task"]
     )
     return Milestone(

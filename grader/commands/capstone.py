@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from grader import syllabus
+from grader.arguments import ISOLATION, count, submission, submission_folder
 from grader.capstone import keepsake
 from grader.capstone.parts import NEEDED, lacking
-from grader.cli import NOT_PASSED, PASSED, USAGE, submission_folder
+from grader.cli import NOT_PASSED, PASSED, USAGE
 from grader.judge.errors import UsageProblem
 from grader.practice import check_device
 from grader.sandbox import levels
@@ -28,6 +29,23 @@ VOCABULARY, BATCH, PEAK = 2048, 16, 3e-3
 TOKENIZER_TEXT = 500_000  # characters that the tokenizer learns from
 STORIES = 10_000_000  # characters at most that the model learns from
 PROMPTS = ("There once was a", "Once upon a time, there was a", "One morning,")
+
+
+def arguments(command: argparse.ArgumentParser) -> None:
+    """Add what the command takes."""
+    submission(command)
+    command.add_argument("--device", choices=("cpu", "cuda", "mps"), default="cpu", help="where it is trained")
+    command.add_argument("--steps", type=count, default=600, metavar="N", help="training steps (default: 600)")
+    command.add_argument(
+        "--minutes", type=count, default=15, metavar="N", help="when training stops at the latest (default: 15)"
+    )
+    command.add_argument(
+        "--out",
+        default=".scratchwork/capstone",
+        metavar="DIR",
+        help="where loss curve and stories are kept (default: .scratchwork/capstone)",
+    )
+    command.add_argument("--isolation", choices=ISOLATION[:-1], default="auto")
 
 
 def run(options: argparse.Namespace) -> int:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from grader import course as courses
 from grader import syllabus
+from grader.arguments import circumstances, count
 from grader.classroom import standing_json
 from grader.classroom.cluster import ClusterError
 from grader.classroom.collecting import Collected, CollectingError, collect_class
@@ -21,6 +23,50 @@ from grader.commands import report_paths
 from grader.commands.grade import select
 from grader.judge.errors import UsageProblem
 from grader.practice import Station, check_device
+
+
+def arguments(command: argparse.ArgumentParser) -> None:
+    """Add what the command takes."""
+    command.add_argument(
+        "submissions",
+        nargs="*",
+        metavar="SUBMISSIONS",
+        help="folders, zip or tar archives, a Gradescope or Moodle export, a list of repositories and commits",
+    )
+    command.add_argument("--roster", metavar="CSV", help="who belongs to the class: columns id, name, email")
+    command.add_argument(
+        "--gradebook", default="gradebook.sqlite", metavar="FILE", help="where the results are kept (%(default)s)"
+    )
+    command.add_argument("--course", metavar="FILE", help="milestones, points, due dates and lateness, as TOML")
+    command.add_argument("--student", action="append", default=[], metavar="ID", help="only this student (repeatable)")
+    command.add_argument(
+        "--milestone", action="append", default=[], metavar="MILESTONE", help="only this milestone (repeatable)"
+    )
+    command.add_argument("--since", type=_moment, metavar="WHEN", help="leave out what was handed in before")
+    command.add_argument("--regrade", action="store_true", help="grade anew what has its result already")
+    command.add_argument(
+        "--changes", action="store_true", help="grade nothing; show whose points the last change of the grader changed"
+    )
+    command.add_argument("--json", metavar="FILE", help="write where the class stands")
+    where = command.add_mutually_exclusive_group()
+    where.add_argument("--workers", type=count, default=1, metavar="N", help="processes on this machine (1)")
+    where.add_argument("--scheduler", metavar="ADDRESS", help="a Dask cluster that runs already: tcp://host:8786")
+    command.add_argument(
+        "--official", action="store_true", help="results that count: bubblewrap or refusal, and a secret seed"
+    )
+    circumstances(command)
+    command.set_defaults(debug=False)
+
+
+def _moment(text: str) -> datetime:
+    """Read a date or a date with a time, ISO 8601; without an offset it is this machine's local time."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no date like 2026-10-12, and no time like 2026-10-12T23:59:00+02:00"
+        ) from None
+    return found if found.utcoffset() is not None else found.astimezone()
 
 
 def run(options: argparse.Namespace) -> int:

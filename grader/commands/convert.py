@@ -22,6 +22,22 @@ from grader.submission import SubmissionError, collect
 FORMATS = ("json", "junit", "markdown", "html", "gradescope", "github-classroom", "annotations")
 
 
+def arguments(command: argparse.ArgumentParser) -> None:
+    """Add what the command takes."""
+    from grader.reports.gradescope import VISIBILITIES
+
+    command.add_argument("record", metavar="RECORD.json", help="what `grade --json` wrote")
+    command.add_argument("out", nargs="?", metavar="FILE", help="where it goes (default: the screen)")
+    command.add_argument("--to", choices=FORMATS, required=True, help="the format")
+    command.add_argument(
+        "--visibility", choices=VISIBILITIES, default="visible", help="when Gradescope's students see the tests"
+    )
+    command.add_argument(
+        "--prefix", default="exercises/", metavar="PATH/", help="what a repository has before the modules' names"
+    )
+    command.add_argument("--sources", metavar="DIR", help="the modules that were graded, to find definitions in")
+
+
 def run(options: argparse.Namespace) -> int:
     """Read the record, render it, write it to the file or the screen; return the exit code."""
     report_paths.check_writable([options.out])

@@ -24,6 +24,18 @@ WITH_COLUMNS = ("canvas", "moodle", "moodle-worksheet")
 _SQLITE = b"SQLite format 3\x00"
 
 
+def arguments(command: argparse.ArgumentParser) -> None:
+    """Add what the command takes."""
+    command.add_argument("gradebook", metavar="GRADEBOOK", help="the gradebook, or a class's JSON file")
+    command.add_argument("--format", choices=FORMATS, required=True)
+    command.add_argument("--milestone", action="append", metavar="M", help="only this one (can be given several times)")
+    command.add_argument("--template", metavar="FILE", help="what the LMS exported, to be filled in")
+    command.add_argument("--columns", metavar="FILE", help="a CSV file milestone,column: which of the LMS's is which")
+    command.add_argument("--missing", choices=("blank", "zero"), default="blank", help="the mark for nothing handed in")
+    command.add_argument("--course", metavar="FILE", help="the course's TOML file: selection, points, due dates")
+    command.add_argument("--out", metavar="FILE", help="where it goes (default: the screen)")
+
+
 def run(options: argparse.Namespace) -> int:
     """Read the class, write the export, say what whoever imports it has to know; return the exit code."""
     check(options)

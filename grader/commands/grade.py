@@ -8,16 +8,34 @@ import time
 from typing import Any
 
 from grader import syllabus
-from grader.cli import FAULT, NOT_PASSED, PASSED, USAGE, submission_folder
+from grader.arguments import conditions, submission_folder, syllabus_of
+from grader.cli import FAULT, NOT_PASSED, PASSED, USAGE
 from grader.commands import report_paths
 from grader.practice import PUBLIC_SEED, Practice, check_device
 from grader.submission import Submission, collect
 
 
+def arguments(command: argparse.ArgumentParser) -> None:
+    """Add what the command takes."""
+    conditions(command)
+    command.add_argument("--all", action="store_true", help="grade unchanged milestones that passed again")
+    command.add_argument("--debug", action="store_true", help="no sandbox and no limits, so that breakpoint() works")
+    command.add_argument(
+        "--official",
+        action="store_true",
+        help="a run that counts: bubblewrap or refusal, a secret seed, and a report without inputs or values",
+    )
+    command.add_argument(
+        "--json", metavar="FILE", help="write the result record (of an official run: the instructor's, seed included)"
+    )
+    command.add_argument("--junit", metavar="FILE", help="write JUnit XML")
+    command.add_argument("--markdown", metavar="FILE", help="write Markdown")
+
+
 def run(options: argparse.Namespace) -> int:
     """Grade, report, remember; return the exit code."""
     started = time.perf_counter()
-    course = syllabus.load()
+    course = syllabus_of(options)
     chosen = select(course, options.milestones)
     folder = submission_folder(options)
     report_paths.check_writable([options.json, options.junit, options.markdown])
@@ -92,6 +110,7 @@ def rerun(milestone: str, options: argparse.Namespace, result: Any) -> str:
         ("device", "cpu"),
         ("weights", "gpt2-nano"),
         ("prerequisites", "submission"),
+        ("course", None),
         ("isolation", "auto"),
     ):
         if getattr(options, name) != default:

@@ -6,12 +6,31 @@ import argparse
 from pathlib import Path
 
 from grader import syllabus
+from grader.arguments import count, prerequisites
 from grader.classroom import gradescope_zip
 from grader.cli import PASSED
 from grader.commands import report_paths
 from grader.commands.grade import select
 from grader.judge.errors import UsageProblem
 from grader.practice import SHORTEST_SECRET
+
+
+def arguments(command: argparse.ArgumentParser) -> None:
+    """Add what the command takes."""
+    command.add_argument("out", metavar="OUT.zip", help="the zip to write")
+    command.add_argument("milestones", nargs="*", metavar="MILESTONE", help="what is graded (default: everything)")
+    command.add_argument("--practice", action="store_true", help="public seed and full reports: for work without marks")
+    command.add_argument("--secret-seed", metavar="FILE", help="what all runs draw from (default: a new one is drawn)")
+    prerequisites(command)
+    command.add_argument(
+        "--isolation",
+        choices=("auto", "bubblewrap", "user"),
+        default="auto",
+        help="how the student's code is shut in (auto: bubblewrap where it works there, else user)",
+    )
+    command.add_argument(
+        "--minutes", type=count, default=9, metavar="N", help="when grading is given up; less than Gradescope's limit"
+    )
 
 
 def run(options: argparse.Namespace) -> int:

@@ -5,8 +5,15 @@ from __future__ import annotations
 import argparse
 
 from grader import record, syllabus
-from grader.cli import PASSED, submission_folder
+from grader.arguments import submission, submission_folder
+from grader.cli import PASSED
 from grader.progress import Progress
+
+
+def arguments(command: argparse.ArgumentParser) -> None:
+    """Add what the command takes."""
+    command.add_argument("name", metavar="MILESTONE[.TASK]", help="m04, or one task of it: m04.2")
+    submission(command)
 
 
 def run(options: argparse.Namespace) -> int:

@@ -5,9 +5,16 @@ from __future__ import annotations
 import argparse
 
 from grader import record, syllabus
-from grader.cli import PASSED, submission_folder
+from grader.arguments import course, submission, submission_folder, syllabus_of
+from grader.cli import PASSED
 from grader.progress import Progress
 from grader.submission import collect
+
+
+def arguments(command: argparse.ArgumentParser) -> None:
+    """Add what the command takes."""
+    submission(command)
+    course(command)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -16,7 +23,7 @@ def run(options: argparse.Namespace) -> int:
 
     from grader.reports.listing import SyllabusRow, render_syllabus
 
-    course = syllabus.load()
+    course = syllabus_of(options)
     folder = submission_folder(options)
     submission, progress = collect(folder, course), Progress()
     rows: list[SyllabusRow] = []
@@ -44,15 +51,20 @@ def state(last: record.Milestone | None, unchanged: bool) -> str:
     if not unchanged:
         return "changed since"
     if last.passed:
-        return "passed"
+        return "passed here" if last.withheld else "passed"
     outcomes = {task.outcome for task in last.tasks}
-    return "not started" if outcomes <= {record.NOT_STARTED, record.BLOCKED} else "begun"
+    if outcomes == {record.WITHHELD}:
+        return "checked on handing in"
+    return "not started" if outcomes <= {record.NOT_STARTED, record.BLOCKED, record.WITHHELD} else "begun"
 
 
 def advice(milestone: syllabus.Milestone, last: record.Milestone | None) -> str:
     """Say what comes next in a milestone; nothing for one that passed."""
     if last is not None and last.passed:
         return ""
-    unfinished = [task.id for task in last.tasks if task.outcome != record.PASSED] if last else [milestone.tasks[0].id]
+    done = (record.PASSED, record.WITHHELD)
+    unfinished = [task.id for task in last.tasks if task.outcome not in done] if last else [milestone.tasks[0].id]
+    if not unfinished:
+        return "checked on handing in"
     task = next(task for task in milestone.tasks if task.id == unfinished[0])
     return f"next: {task.id} {task.title}"

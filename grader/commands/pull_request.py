@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from grader import record, syllabus
+from grader.arguments import ISOLATION
 from grader.classroom import pull_request
 from grader.classroom.git_objects import GitError
 from grader.cli import FAULT, NOT_PASSED, PASSED
@@ -43,6 +44,26 @@ class Forgetful(Progress):
 
     def remember(self, folder: Path, results: list[record.Milestone], keys: dict[str, str]) -> None:
         """Keep nothing."""
+
+
+def arguments(command: argparse.ArgumentParser) -> None:
+    """Add what the command takes."""
+    command.add_argument("--repo", default=".", metavar="DIR", help="the repository with both commits (default: .)")
+    command.add_argument("--base", required=True, metavar="SHA", help="the branch that it is to be merged into")
+    command.add_argument("--head", required=True, metavar="SHA", help="the pull request's last commit")
+    command.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="where the student's code runs")
+    command.add_argument("--seed", default=None, metavar="N|random", help="what all inputs are drawn from")
+    command.add_argument(
+        "--isolation",
+        choices=ISOLATION[:3],
+        default="auto",
+        help="how the student's code is shut in (auto: bubblewrap, else user, else refusal)",
+    )
+    command.add_argument("--official", action="store_true", help="a run that counts: a secret seed, a discreet report")
+    command.add_argument("--json", metavar="FILE", help="write the result record (the instructor's, seed included)")
+    command.add_argument("--summary", metavar="FILE", help="write Markdown for a step summary")
+    command.add_argument("--annotations", action="store_true", help="print GitHub annotations at the student's lines")
+    command.set_defaults(weights="gpt2-nano", prerequisites="submission", debug=False, all=True)
 
 
 def run(options: argparse.Namespace) -> int:

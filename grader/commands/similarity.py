@@ -15,6 +15,26 @@ from grader.practice import REPOSITORY
 from grader.submission import Submission, SubmissionError, collect
 
 
+def arguments(command: argparse.ArgumentParser) -> None:
+    """Add what the command takes."""
+    command.add_argument("submissions", nargs="+", metavar="SUBMISSIONS", help="folders, archives, exports")
+    command.add_argument("--roster", metavar="CSV", help="id,name,email of the class")
+    command.add_argument("--milestone", action="append", metavar="M", help="only this one (can be given several times)")
+    command.add_argument("--threshold", type=_share, default=None, metavar="SHARE", help="from which likeness on")
+    command.add_argument("--reference", default="solutions", metavar="DIR", help="the reference solutions")
+    command.add_argument("--out", default="similarity.html", metavar="FILE", help="default: similarity.html")
+
+
+def _share(text: str) -> float:
+    try:
+        share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        share = -1
+    if not 0 < share <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no share such as 0.6 or 60%")
+    return share
+
+
 def run(options: argparse.Namespace) -> int:
     """Take the class in, compare, write the page; return the exit code, which says nothing about what was found."""
     from rich.console import Console

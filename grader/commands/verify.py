@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from grader import record, syllabus
+from grader import record
+from grader.arguments import ISOLATION, course, syllabus_of
 from grader.cli import NOT_PASSED, PASSED
 from grader.commands.grade import select
 from grader.judge.errors import UsageProblem
@@ -16,11 +17,21 @@ from grader.submission import Submission, collect
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
+def arguments(command: argparse.ArgumentParser) -> None:
+    """Add what the command takes."""
+    command.add_argument("milestones", nargs="*", metavar="MILESTONE")
+    command.add_argument(
+        "--reference", default="solutions", metavar="DIR", help="the folder with the reference modules"
+    )
+    command.add_argument("--isolation", choices=ISOLATION, default="auto")
+    course(command)
+
+
 def run(options: argparse.Namespace) -> int:
     """Grade reference and stubs, print a line each, and return whether all is as it must be."""
     from rich.console import Console
 
-    course = syllabus.load()
+    course = syllabus_of(options)
     chosen = select(course, options.milestones)
     reference = Path(options.reference)
     if not reference.is_dir():

@@ -9,7 +9,8 @@ import time
 from typing import Any
 
 from grader import record, syllabus
-from grader.cli import FAULT, PASSED, submission_folder
+from grader.arguments import conditions, submission_folder, syllabus_of
+from grader.cli import FAULT, PASSED
 from grader.commands import hint, listing
 from grader.commands.grade import rerun, select
 from grader.judge import fingerprint
@@ -22,9 +23,15 @@ PAUSE = 0.1  # seconds between two looks at the files
 KEYS = "h hint · n next · l list · a all again · q quit"
 
 
+def arguments(command: argparse.ArgumentParser) -> None:
+    """Add what the command takes."""
+    conditions(command)
+    command.set_defaults(all=False, debug=False, official=False)
+
+
 def run(options: argparse.Namespace) -> int:
     """Watch until the student has had enough; return the exit code."""
-    course = syllabus.load()
+    course = syllabus_of(options)
     chosen = select(course, options.milestones)
     folder = submission_folder(options).resolve()
     check_device(options.device)

@@ -273,7 +273,7 @@ class Run:
             checks = [self._outcome(check) for check in self.planned if check.task.id == task.id]
             if not checks and self.options.only is not None:
                 continue
-            part = record.Task(task.id, task.title, task.points, checks=checks)
+            part = record.Task(task.id, task.title, task.points, checks=checks, withheld=task.withheld)
             part.earned = earned(part, whole=self.options.only is None)
             result.tasks.append(part)
         return result

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from grader.record import BLOCKED, GRADER_ERROR, NOT_STARTED, PASSED, Check, Milestone, Record, Task
+from grader.record import BLOCKED, GRADER_ERROR, NOT_STARTED, PASSED, WITHHELD, Check, Milestone, Record, Task
 
 
 @dataclass(frozen=True)
@@ -29,16 +29,16 @@ def passed_checks(task: Task) -> int:
 
 
 def worth_explaining(task: Task) -> bool:
-    """Say whether a report spends a paragraph on the task: not on passed, blocked or untouched ones."""
+    """Say whether a report spends a paragraph on the task: not on passed, blocked, withheld or untouched ones."""
     if task.outcome == NOT_STARTED:
         return passed_checks(task) > 0
-    return task.outcome not in (PASSED, BLOCKED)
+    return task.outcome not in (PASSED, BLOCKED, WITHHELD)
 
 
 def nothing_started(record: Record) -> bool:
     """Say whether these are the stubs as they were handed out."""
     outcomes = {task.outcome for milestone in record.milestones for task in milestone.tasks}
-    return NOT_STARTED in outcomes and outcomes <= {NOT_STARTED, BLOCKED} and not _problems(record)
+    return NOT_STARTED in outcomes and outcomes <= {NOT_STARTED, BLOCKED, WITHHELD} and not _problems(record)
 
 
 def next_step(record: Record) -> Step | None:
@@ -49,7 +49,7 @@ def next_step(record: Record) -> Step | None:
         if milestone.problem is not None:
             return Step(milestone)
         for task in milestone.tasks:
-            if task.outcome in (PASSED, GRADER_ERROR):
+            if task.outcome in (PASSED, GRADER_ERROR, WITHHELD):
                 continue
             if task.outcome != BLOCKED or blocker(task) not in here:
                 return Step(milestone, task)

@@ -41,7 +41,7 @@ def _add_suite(root: ET.Element, milestone: Milestone) -> None:
     for task in milestone.tasks:
         for check in task.checks:
             _add_case(suite, task, check)
-        if not task.checks:
+        if not task.checks and not task.withheld:
             _add_fault(suite, task.id, "This task has no checks, so it could not be graded.")
     if milestone.problem and all(check.outcome == PASSED for check in checks):
         _add_fault(suite, milestone.id, milestone.problem)
@@ -96,6 +96,8 @@ def _add_properties(root: ET.Element, record: Record) -> None:
         "grader": record.grader,
         "score": words.score(record.earned, record.possible),
     }
+    if record.withheld:
+        facts["to come"] = words.to_come(record)
     properties = ET.Element("properties")
     for name, value in facts.items():
         ET.SubElement(properties, "property", name=name, value=one_line(value))

@@ -6,14 +6,14 @@ mention.
 
 from __future__ import annotations
 
-from grader.record import FAILED, GRADER_ERROR, NOT_STARTED, PASSED, Check, Milestone, Record, Task
+from grader.record import FAILED, GRADER_ERROR, NOT_STARTED, PASSED, WITHHELD, Check, Milestone, Record, Task
 from grader.reports import words
 from grader.reports.findings import next_step, nothing_started, passed_checks, telling_check, worth_explaining
 from grader.reports.safe_text import excerpt, markdown_code, markdown_fence, markdown_html, markdown_prose, one_line
 
 LIMIT = 1_048_576  # bytes; a longer step summary is not shown at all. A comment takes 65,536 characters.
 
-_SYMBOL = {PASSED: "✅", NOT_STARTED: "⬜", "blocked": "⬜", GRADER_ERROR: "⚠️"}
+_SYMBOL = {PASSED: "✅", NOT_STARTED: "⬜", "blocked": "⬜", WITHHELD: "⬜", GRADER_ERROR: "⚠️"}
 
 
 def render(record: Record, *, limit: int = LIMIT) -> str:
@@ -45,6 +45,8 @@ def _head(record: Record) -> str:
     )
     if record.notes:
         lines += ["", *(f"- {markdown_prose(note)}" for note in record.notes[:50])]
+    if record.withheld:
+        lines += ["", markdown_prose(words.to_come(record))]
     if nothing_started(record):
         lines += ["", "Nothing is started yet. This is where everyone begins: one small function at a time."]
     return "\n".join(lines)
@@ -55,7 +57,7 @@ def _table(record: Record) -> str:
     for milestone in record.milestones:
         folded = "could not be graded" if milestone.problem is not None else ""
         if milestone.reused:
-            folded = "unchanged since it passed"
+            folded = words.unchanged(milestone)
         name = f"**{markdown_prose(words.short(milestone.id))} {markdown_prose(milestone.title)}**"
         rows.append(f"| | {name} | {folded} | **{words.score(milestone.earned, milestone.possible)}** |")
         for task in [] if folded else milestone.tasks:
@@ -109,7 +111,8 @@ def _details(title: str, parts: list[str]) -> str:
 def _next(record: Record) -> str:
     step = next_step(record)
     if step is None:
-        return "Everything that was graded passes." if record.passed else ""
+        where = "that is checked here" if record.withheld else "that was graded"
+        return f"Everything {where} passes." if record.passed else ""
     file = markdown_code(f"{step.milestone.id}.py")
     if step.task is None:
         return f"**Next:** mend {file}, which could not be graded."

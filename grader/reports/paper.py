@@ -18,6 +18,7 @@ from grader.record import (
     OUT_OF_MEMORY,
     PASSED,
     TIMED_OUT,
+    WITHHELD,
 )
 from grader.reports.safe_text import clean, without_ci_commands
 
@@ -34,8 +35,9 @@ STYLE = {
     OUT_OF_MEMORY: "red",
     CRASHED: "red",
     GRADER_ERROR: "magenta",
+    WITHHELD: "dim",
 }
-_SYMBOL = {PASSED: "✓", FAILED: "✗", NOT_STARTED: "○", BLOCKED: "○", GRADER_ERROR: "!"}
+_SYMBOL = {PASSED: "✓", FAILED: "✗", NOT_STARTED: "○", BLOCKED: "○", GRADER_ERROR: "!", WITHHELD: "·"}
 _ASCII = str.maketrans(
     {"✓": "+", "✗": "x", "○": "-", "·": "-", "│": "|", "━": "=", "─": "-", "–": "-", "—": "-", "…": "..."}
     | {"×": "x", "→": "->", "≤": "<=", "≥": ">=", "‘": "'", "’": "'", "“": '"', "”": '"', "\xa0": " "}

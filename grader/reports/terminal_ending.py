@@ -20,7 +20,10 @@ def print_ending(paper: Paper, record: Record, place: Place) -> None:
         welcome = "Nothing is started yet. This is where everyone begins: one small function at a time."
         paper.row("", paper.ours(welcome))
     if record.passed:
-        paper.row("", paper.ours("Everything that was graded passes. Well done.", "green"))
+        where = "that is checked here" if record.withheld else "that was graded"
+        paper.row("", paper.ours(f"Everything {where} passes. Well done.", "green"))
+    if record.withheld:
+        paper.row("To come", paper.ours(words.to_come(record)))
     paper.line()
     step = next_step(record)
     if step is None:
@@ -73,6 +76,8 @@ def _print_done(paper: Paper, record: Record) -> None:
         what, after = "See what comes after: ", paper.ours("python -m grader list", "cyan")
     elif any(milestone.tasks for milestone in record.milestones):
         what = "Nothing for you to mend: report the grader's mistake, as said above."
+        if not record.grader_at_fault:
+            what = "Hand in: all of this is checked on the course's own server."
     else:
         what = "Nothing was graded: name a milestone, such as m04."
     paper.row("Next", Text.assemble(paper.ours(what), after), style="bold")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from rich.text import Text
 
-from grader.record import BLOCKED, FAILED, NOT_STARTED, PASSED, Milestone, Record
+from grader.record import BLOCKED, FAILED, NOT_STARTED, PASSED, WITHHELD, Milestone, Record
 from grader.reports import words
 from grader.reports.paper import STYLE, Paper
 from grader.reports.safe_text import one_line
@@ -103,11 +103,11 @@ def _rows(milestone: Milestone, few: bool) -> list[Row]:
     if milestone.problem is not None:
         return [Row(FAILED, name, milestone.title, "could not be graded", points, heading=True)]
     if milestone.reused:
-        return [Row(PASSED, name, milestone.title, "unchanged since it passed", points, heading=True)]
+        return [Row(PASSED, name, milestone.title, words.unchanged(milestone), points, heading=True)]
     outcomes = {task.outcome for task in milestone.tasks}
-    untouched = NOT_STARTED in outcomes and outcomes <= {NOT_STARTED, BLOCKED}
-    if not few and (untouched or outcomes == {PASSED}):
-        only = NOT_STARTED if untouched else PASSED
+    untouched = NOT_STARTED in outcomes and outcomes <= {NOT_STARTED, BLOCKED, WITHHELD}
+    if not few and (untouched or outcomes in ({PASSED}, {WITHHELD})):
+        only = NOT_STARTED if untouched else next(iter(outcomes))
         return [Row(only, name, milestone.title, words.OUTCOME[only], points, heading=True)]
     return [Row("", name, milestone.title, "", points, heading=True)] + [
         Row(task.outcome, task.id, task.title, words.outcome(task), words.score(task.earned, task.points))

@@ -11,6 +11,8 @@ from grader.record import (
     OUT_OF_MEMORY,
     PASSED,
     TIMED_OUT,
+    WITHHELD,
+    Milestone,
     Record,
     Task,
 )
@@ -24,6 +26,7 @@ OUTCOME = {
     OUT_OF_MEMORY: "out of memory",
     CRASHED: "crashed",
     GRADER_ERROR: "grader error",
+    WITHHELD: "still to come",
 }
 
 # One sentence for each outcome: all that the student's view of an official run says, and what a practice report says
@@ -60,6 +63,28 @@ def outcome(task: Task) -> str:
     blockers = [check.blocked_by for check in task.checks if check.blocked_by]
     word = OUTCOME[task.outcome]
     return f"{word} by {blockers[0]}" if task.outcome == BLOCKED and blockers else word
+
+
+def unchanged(milestone: Milestone) -> str:
+    """Say that a milestone was not graded again."""
+    return "unchanged since it passed" + (f", {milestone.withheld} checks to come" if milestone.withheld else "")
+
+
+def to_come(record: Record) -> str:
+    """Return the sentence on checks that are not in this copy of the course; nothing where none are."""
+    tasks = [task for milestone in record.milestones for task in milestone.tasks if task.outcome == WITHHELD]
+    if not tasks:
+        return ""
+    checks, points = sum(task.withheld for task in tasks), sum(task.points for task in tasks)
+    names = [task.id for task in tasks]
+    if len(names) > 6:
+        names = list(dict.fromkeys(name.partition(".")[0] for name in names))
+    some = "1 check" if checks == 1 else f"{checks} checks"
+    verb = "is" if checks == 1 else "are"
+    return (
+        f"{some} for {number(points)} points {verb} still to come "
+        f"({', '.join(names)}): they run on the course's own server, once you hand in."
+    )
 
 
 def seed(record: Record) -> str:

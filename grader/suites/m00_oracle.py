@@ -16,16 +16,16 @@ ASLEEP = "the clock is read while the device is still at work: synchronise after
 LEFTOVER = "work that was left from before is timed too: synchronise before the first reading of the clock as well"
 
 
-def softmax(x: Tensor, dim: int = -1) -> Tensor:
+def softmax(x: Tensor, *, along: int = -1) -> Tensor:
     """Compute in float64, and return the dtype of x."""
-    powers = torch.exp(x.double() - x.double().amax(dim, keepdim=True))
-    return (powers / powers.sum(dim, keepdim=True)).to(x.dtype)
+    powers = torch.exp(x.double() - x.double().amax(along, keepdim=True))
+    return (powers / powers.sum(along, keepdim=True)).to(x.dtype)
 
 
-def log_softmax(x: Tensor, dim: int = -1) -> Tensor:
+def log_softmax(x: Tensor, *, along: int = -1) -> Tensor:
     """Compute in float64, and return the dtype of x."""
-    shifted = x.double() - x.double().amax(dim, keepdim=True)
-    return (shifted - shifted.exp().sum(dim, keepdim=True).log()).to(x.dtype)
+    shifted = x.double() - x.double().amax(along, keepdim=True)
+    return (shifted - shifted.exp().sum(along, keepdim=True).log()).to(x.dtype)
 
 
 def _plain(x: Tensor, dim: int, less: Tensor | float = 0.0) -> Tensor:
@@ -37,9 +37,9 @@ def softmax_misses(x: Tensor, dim: int = -1) -> Misses:
     """Compute what the classic mistakes give for the same scores."""
     return {
         "dim is ignored: the last axis is normalised whatever it says": lambda: softmax(x),
-        "dim is ignored: the first axis is normalised whatever it says": lambda: softmax(x, 0),
+        "dim is ignored: the first axis is normalised whatever it says": lambda: softmax(x, along=0),
         "all scores share one sum: sum along dim only": lambda: softmax(x.flatten()).reshape(x.shape),
-        "the largest score is subtracted a second time, as if it were a logarithm": lambda: log_softmax(x, dim),
+        "the largest score is subtracted a second time, as if it were a logarithm": lambda: log_softmax(x, along=dim),
         OVERFLOW: lambda: _plain(x, dim),
         "the largest score of the whole tensor is subtracted: take the largest of each slice": lambda: _plain(
             x, dim, x.max()
@@ -55,8 +55,8 @@ def log_softmax_misses(x: Tensor, dim: int = -1) -> Misses:
     """Compute what the classic mistakes give for the same scores."""
     misses: Misses = {
         "dim is ignored: the last axis is normalised whatever it says": lambda: log_softmax(x),
-        "dim is ignored: the first axis is normalised whatever it says": lambda: log_softmax(x, 0),
-        LOG_OF_ZERO: lambda: softmax(x, dim).log(),
+        "dim is ignored: the first axis is normalised whatever it says": lambda: log_softmax(x, along=0),
+        LOG_OF_ZERO: lambda: softmax(x, along=dim).log(),
         OVERFLOW: lambda: x - x.exp().sum(dim, keepdim=True).log(),
         "the largest score is subtracted from the sum and not from the score": lambda: (
             x - (x - x.amax(dim, keepdim=True)).exp().sum(dim, keepdim=True).log()
@@ -64,7 +64,7 @@ def log_softmax_misses(x: Tensor, dim: int = -1) -> Misses:
         "the largest score of the whole tensor is subtracted: take the largest of each slice": lambda: (
             x - x.max() - (x - x.max()).exp().sum(dim, keepdim=True).log()
         ),
-        "these are probabilities, and no logarithms of them": lambda: softmax(x, dim),
+        "these are probabilities, and no logarithms of them": lambda: softmax(x, along=dim),
     }
     for tiny in (1e-12, 1e-10, 1e-9, 1e-8, 1e-7, 1e-6):
         words = f"a small number ({tiny:g}) is added, or is the least, before the logarithm: that hides the truth"
@@ -74,11 +74,11 @@ def log_softmax_misses(x: Tensor, dim: int = -1) -> Misses:
 
 
 def _nudged(x: Tensor, dim: int, tiny: float) -> Tensor:
-    return (softmax(x, dim) + tiny).log()
+    return (softmax(x, along=dim) + tiny).log()
 
 
 def _floored(x: Tensor, dim: int, tiny: float) -> Tensor:
-    return softmax(x, dim).clamp(min=tiny).log()
+    return softmax(x, along=dim).clamp(min=tiny).log()
 
 
 def cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
@@ -104,7 +104,7 @@ def cross_entropy_misses(logits: Tensor, targets: Tensor) -> Misses:
         ),
         "the logarithm is to the base 2": lambda: right / math.log(2),
         "the softmax runs over the batch (dim=0) instead of the vocabulary": lambda: (
-            -log_softmax(logits.double(), 0)[rows, targets].mean().to(dtype)
+            -log_softmax(logits.double(), along=0)[rows, targets].mean().to(dtype)
         ),
         "targets[i] picks a column for all rows: index with the row numbers as well": lambda: (
             -logs[:, targets].mean().to(dtype)
@@ -156,7 +156,7 @@ def step_misses(weight: Tensor, x: Tensor, targets: Tensor, learning_rate: float
             (inputs @ wide.T - one_hot).T @ inputs / batch
         ),
         "the softmax runs over the batch instead of the classes": less(
-            (softmax(inputs @ wide.T, 0) - one_hot).T @ inputs / batch
+            (softmax(inputs @ wide.T, along=0) - one_hot).T @ inputs / batch
         ),
         "learning_rate is not used": lambda: (wide - gradient).to(weight.dtype),
         "the gradient is returned, and not the new weight": lambda: gradient.to(weight.dtype),

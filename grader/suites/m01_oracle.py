@@ -49,14 +49,14 @@ PRETOKEN_MISTAKES = {
 }
 
 
-def pretokens(text: str, pattern: str = PATTERN) -> list[str]:
-    """Return the pre-tokens of the text by GPT-2's rule."""
+def pretokens(text: str, *, pattern: str) -> list[str]:
+    """Return the pre-tokens of the text by a rule; GPT-2's is PATTERN."""
     return regex.findall(pattern, text)
 
 
 def pretoken_mistakes(text: str) -> Misses:
     """Return what each classic mistake makes of the text."""
-    return {mistake: partial(pretokens, text, pattern) for mistake, pattern in PRETOKEN_MISTAKES.items()}
+    return {mistake: partial(pretokens, text, pattern=pattern) for mistake, pattern in PRETOKEN_MISTAKES.items()}
 
 
 # --- training -------------------------------------------------------------------------------------------------------
@@ -91,7 +91,7 @@ def join_twice(word: str, pair: str, new: str) -> str:
 
 def printable(token: bytes) -> str:
     """Return the token as GPT-2's files write it."""
-    shown = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+    shown = [byte for byte in range(256) if chr(byte).isprintable() and not chr(byte).isspace()]
     return "".join(
         chr(byte if byte in shown else 0x100 + sum(other not in shown for other in range(byte))) for byte in token
     )
@@ -103,7 +103,7 @@ def train(
     special_tokens: Sequence[str] = (),
     *,
     cut: Callable[..., Iterable[str]] = cut,
-    pretokens: Callable[[str], list[str]] = pretokens,
+    pretokens: Callable[[str], list[str]] = lambda piece: regex.findall(PATTERN, piece),
     spell: Callable[[str], list[bytes]] = spell_bytes,
     places: Callable[[str], list[str]] = places,
     weigh: Callable[[int], int] = int,
@@ -187,7 +187,7 @@ def next_merge(text: str, merges: Merges) -> tuple[bytes, bytes] | None:
     """Return the pair that training joins after these merges; None when they join tokens that there are not."""
     tokens = [bytes([byte]) for byte in range(256)]
     ids = {token: id for id, token in enumerate(tokens)}
-    spelled = (spell_bytes(pretoken) for pretoken in pretokens(text))
+    spelled = (spell_bytes(pretoken) for pretoken in pretokens(text, pattern=PATTERN))
     words = Counter("".join(chr(ids[token]) for token in word) for word in spelled)
     for left, right in merges:
         if left not in ids or right not in ids:
@@ -295,7 +295,7 @@ def encode(
     special_tokens: Sequence[str] = (),
     *,
     join: Callable[[str, Table, dict[int, bytes]], str] = by_rank,
-    pretokens: Callable[[str], list[str]] = pretokens,
+    pretokens: Callable[[str], list[str]] = lambda piece: regex.findall(PATTERN, piece),
     longest_first: bool = True,
 ) -> list[int]:
     """Return the ids of the text."""
@@ -357,7 +357,7 @@ def stream(
     for chunk in chunks:
         *before, rest = split(rest + chunk, special_tokens)
         yield from encode("".join(before), vocab, merges, special_tokens)
-        settled = pretokens(rest)[:-held]
+        settled = pretokens(rest, pattern=PATTERN)[:-held]
         rest = rest[sum(map(len, settled)) :]
         for piece in settled if whole else ["".join(settled)]:
             yield from encode(piece, vocab, merges)

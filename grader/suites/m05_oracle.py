@@ -108,11 +108,12 @@ def coarse_misses(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Misses
 
 
 def gelu(x: Tensor) -> Tensor:
-    """GPT-2's GELU in float64, in the input's dtype."""
-    return _tanh_form(x.double()).to(x.dtype)
+    """GPT-2's GELU, in float64 whatever comes in."""
+    return _tanh_form(x.double())
 
 
 def _tanh_form(x: Tensor, scale: float = _ROOT, power: int = 3, cubic: float = 0.044715) -> Tensor:
+    x = x.double()
     return 0.5 * x * (1 + torch.tanh(scale * (x + cubic * x**power)))
 
 

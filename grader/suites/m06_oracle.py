@@ -255,10 +255,10 @@ def spread_miss(spread: float, key: str, d_in: int, n_layers: int) -> str | None
 
 
 def loss(scores: Tensor, targets: Tensor, ignore_index: int = -100) -> Tensor:
-    """Average the cross-entropy over the targets that count, in float64, and return the logits' dtype."""
+    """Average the cross-entropy over the targets that count, in float64."""
     counts = targets != ignore_index
     losses = -scores.double().log_softmax(-1).gather(-1, targets.where(counts, 0)[..., None])[..., 0]
-    return ((losses * counts).sum() / counts.sum().clamp(min=1)).to(scores.dtype)
+    return (losses * counts).sum() / counts.sum().clamp(min=1)
 
 
 def loss_misses(scores: Tensor, targets: Tensor, ignore_index: int = -100) -> Misses:
@@ -271,8 +271,8 @@ def loss_misses(scores: Tensor, targets: Tensor, ignore_index: int = -100) -> Mi
         return lambda: value.to(scores.dtype)
 
     misses = {
-        "targets are shifted once more; targets[b, i] belongs to logits[b, i] already": lambda: loss(
-            scores[:, :-1], targets[:, 1:], ignore_index
+        "targets are shifted once more; targets[b, i] belongs to logits[b, i] already": shared(
+            loss(scores[:, :-1], targets[:, 1:], ignore_index)
         ),
         "the losses are summed, not averaged": shared(kept.sum()),
         "the sum is divided by the batch size alone": shared(kept.sum() / len(kept)),
@@ -281,8 +281,8 @@ def loss_misses(scores: Tensor, targets: Tensor, ignore_index: int = -100) -> Mi
         "each score goes into the loss as it is: the softmax is missing": shared(
             -(scores.double().gather(-1, targets.where(counts, 0)[..., None])[..., 0] * counts).sum() / counts.sum()
         ),
-        "a softmax stands before cross_entropy, which takes one itself": lambda: loss(
-            scores.softmax(-1), targets, ignore_index
+        "a softmax stands before cross_entropy, which takes one itself": shared(
+            loss(scores.softmax(-1), targets, ignore_index)
         ),
     }
     if not bool(counts.all()):

@@ -40,15 +40,15 @@ def reduced(reduce: Callable[..., Tensor], x: Tensor, axis: int | None) -> Tenso
 
 def absmax(
     x: Tensor,
-    axis: int | None = None,
     *,
+    along: int | None = None,
     rounding: str = "even",
     limit: int = 127,
     divisor: int = 127,
     signed: bool = False,
 ) -> Pair:
     """Quantize by absmax in float64."""
-    peak = reduced(torch.amax, x.double() if signed else x.double().abs(), axis)
+    peak = reduced(torch.amax, x.double() if signed else x.double().abs(), along)
     scale = torch.where(peak == 0, 1.0, peak / divisor)
     return wrapped(ROUNDINGS[rounding](x.double() / scale).clamp(-limit, limit)), scale.float()
 
@@ -85,17 +85,23 @@ def absmax_misses(x: Tensor, axis: int | None = None) -> dict[str, Callable[[], 
     """Compute what the classic mistakes give."""
     misses = {
         "quotients are cut off towards 0 (a cast to int8 does that) instead of rounded": lambda: absmax(
-            x, axis, rounding="truncated"
+            x, along=axis, rounding="truncated"
         ),
-        "quotients are rounded down instead of to the nearest integer": lambda: absmax(x, axis, rounding="floored"),
-        "halves are rounded up; torch.round takes them to the even neighbour": lambda: absmax(x, axis, rounding="up"),
+        "quotients are rounded down instead of to the nearest integer": lambda: absmax(
+            x, along=axis, rounding="floored"
+        ),
+        "halves are rounded up; torch.round takes them to the even neighbour": lambda: absmax(
+            x, along=axis, rounding="up"
+        ),
         "the scale is max|x| / 128: the largest value becomes 128, which int8 does not have": lambda: absmax(
-            x, axis, divisor=128, limit=128
+            x, along=axis, divisor=128, limit=128
         ),
-        "the scale is max|x| / 128 instead of / 127": lambda: absmax(x, axis, divisor=128),
-        "the scale is max|x| / 255: -127..127 has 127 steps on each side": lambda: absmax(x, axis, divisor=255),
-        "the scale comes from the largest value instead of the largest magnitude": lambda: absmax(x, axis, signed=True),
-        "the zero point of m13.2 has no place here: absmax lies evenly around 0": lambda: zero_point(x, axis)[:2],
+        "the scale is max|x| / 128 instead of / 127": lambda: absmax(x, along=axis, divisor=128),
+        "the scale is max|x| / 255: -127..127 has 127 steps on each side": lambda: absmax(x, along=axis, divisor=255),
+        "the scale comes from the largest value instead of the largest magnitude": lambda: absmax(
+            x, along=axis, signed=True
+        ),
+        "the zero point of m13.2 has no place here: absmax lies evenly around 0": lambda: zero_point(x, along=axis)[:2],
     }
     return misses | axis_misses(absmax, x, axis)
 
@@ -117,8 +123,8 @@ def axis_misses(quantize: Callable[..., Any], x: Tensor, axis: int | None) -> di
 
 def zero_point(
     x: Tensor,
-    axis: int | None = None,
     *,
+    along: int | None = None,
     include: bool = True,
     clamp: bool = True,
     whole: bool = True,
@@ -126,7 +132,7 @@ def zero_point(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Quantize with a zero point in float64."""
     x = x.double()
-    low, high = reduced(torch.amin, x, axis), reduced(torch.amax, x, axis)
+    low, high = reduced(torch.amin, x, along), reduced(torch.amax, x, along)
     if include:
         low, high = low.clamp(max=0), high.clamp(min=0)
     scale = torch.where(high == low, 1.0, (high - low) / steps)
@@ -139,19 +145,25 @@ def zero_point(
 def zero_point_misses(x: Tensor, axis: int | None = None) -> dict[str, Callable[[], Any]]:
     """Compute what the classic mistakes give."""
     misses: dict[str, Callable[[], Any]] = {
-        "0 is not in reach: low must be at most 0 and high at least 0": lambda: zero_point(x, axis, include=False),
-        WRAPPED: lambda: zero_point(x, axis, clamp=False),
+        "0 is not in reach: low must be at most 0 and high at least 0": lambda: zero_point(
+            x, along=axis, include=False
+        ),
+        WRAPPED: lambda: zero_point(x, along=axis, clamp=False),
         "0 is not in reach and zero points come round: low must be at most 0, high at least 0": lambda: zero_point(
-            x, axis, include=False, clamp=False
+            x, along=axis, include=False, clamp=False
         ),
         "quotient and zero point are rounded together, so an exact 0 may not stay one: round each by itself": lambda: (
-            zero_point(x, axis, whole=False)
+            zero_point(x, along=axis, whole=False)
         ),
-        "the scale is (high - low) / 256: from -128 to 127 there are 255 steps": lambda: zero_point(x, axis, steps=256),
-        "the scale is (high - low) / 127: from -128 to 127 there are 255 steps": lambda: zero_point(x, axis, steps=127),
+        "the scale is (high - low) / 256: from -128 to 127 there are 255 steps": lambda: zero_point(
+            x, along=axis, steps=256
+        ),
+        "the scale is (high - low) / 127: from -128 to 127 there are 255 steps": lambda: zero_point(
+            x, along=axis, steps=127
+        ),
         "the range is taken as if it lay evenly around 0 (that is absmax)": lambda: (
-            *absmax(x, axis),
-            torch.zeros_like(absmax(x, axis)[1]).to(torch.int8),
+            *absmax(x, along=axis),
+            torch.zeros_like(absmax(x, along=axis)[1]).to(torch.int8),
         ),
     }
     return misses | axis_misses(zero_point, x, axis)
@@ -275,10 +287,11 @@ def dequantized_misses(q: Tensor, scale: Tensor, start: Tensor | None = None) ->
     }
 
 
-def product(x: Tensor, weight: Tensor, scale: Tensor, *, each: bool = True, width: torch.dtype = torch.int64) -> Tensor:
-    """Quantize x, multiply integers of some width, and scale."""
+def product(x: Tensor, layer: Pair, *, each: bool = True, width: torch.dtype = torch.int64) -> Tensor:
+    """Quantize x, multiply integers of some width with a layer's, and scale."""
+    weight, scale = layer
     rows = x.reshape(-1, x.shape[-1])
-    q, scale_x = absmax(rows, 0 if each else None)
+    q, scale_x = absmax(rows, along=0 if each else None)
     if width == torch.int8:
         sums = (q[:, None, :] * weight[None]).sum(-1, dtype=torch.int8)
     else:
@@ -288,11 +301,11 @@ def product(x: Tensor, weight: Tensor, scale: Tensor, *, each: bool = True, widt
 
 def product_misses(x: Tensor, weight: Tensor, scale: Tensor) -> dict[str, Callable[[], Tensor]]:
     """Compute what the classic mistakes give."""
-    ones, rows = torch.ones_like(scale), absmax(x.reshape(-1, x.shape[-1]), 0)[1].reshape(*x.shape[:-1], 1)
+    ones, rows = torch.ones_like(scale), absmax(x.reshape(-1, x.shape[-1]), along=0)[1].reshape(*x.shape[:-1], 1)
     extra = (
         {
             "an axis is added to a single vector: the weight's scale has two axes, flatten it": lambda: product(
-                x, weight, scale
+                x, (weight, scale)
             )[None]
         }
         if x.ndim == 1
@@ -300,14 +313,14 @@ def product_misses(x: Tensor, weight: Tensor, scale: Tensor) -> dict[str, Callab
     )
     return extra | {
         "products and sums are made in int8 and come round: widen both factors first": lambda: product(
-            x, weight, scale, width=torch.int8
+            x, (weight, scale), width=torch.int8
         ),
         "sums are made in int16 and come round: an int32 holds them": lambda: product(
-            x, weight, scale, width=torch.int16
+            x, (weight, scale), width=torch.int16
         ),
-        "one scale serves all vectors of x instead of one each": lambda: product(x, weight, scale, each=False),
-        "the weight's scale is not applied": lambda: product(x, weight, ones),
-        "the scale of x is not applied": lambda: product(x, weight, scale) / rows,
+        "one scale serves all vectors of x instead of one each": lambda: product(x, (weight, scale), each=False),
+        "the weight's scale is not applied": lambda: product(x, (weight, ones)),
+        "the scale of x is not applied": lambda: product(x, (weight, scale)) / rows,
         "x is not quantized: the product is made of floats": lambda: x @ (weight.float() * scale).T,
     }
 

@@ -32,7 +32,8 @@ def spans(text: str, size: int, overlap: int) -> list[tuple[int, int, str]]:
     found: list[tuple[int, int, str]] = []
     start = 0
     while text and (not found or found[-1][1] < len(text)):
-        found.append((start, min(start + size, len(text)), text[start : start + size]))
+        piece = text[start:][:size]
+        found.append((start, start + len(piece), piece))
         start += size - overlap
     return found
 
@@ -83,14 +84,14 @@ def span_misses(text: str, size: int, overlap: int) -> Misses:
     }
 
 
-def words(text: str) -> list[str]:
+def words(text: str) -> tuple[str, ...]:
     """Return the lower-cased text's runs of letters and digits, character by character."""
-    return "".join(char if char.isalnum() else " " for char in text.lower()).split()
+    return tuple("".join(char if char.isalnum() else " " for char in text.lower()).split())
 
 
 def word_misses(text: str) -> dict[str, list[str]]:
     """Find words as the classic mistakes do."""
-    right = words(text)
+    right = list(words(text))
     return {
         "case is kept: lower the text first": "".join(char if char.isalnum() else " " for char in text).split(),
         "the text is cut at whitespace alone, so punctuation sticks to words": text.lower().split(),
@@ -115,7 +116,7 @@ def tf_idf(
     normal: str = "both",
     tf: str = "count",
     query_idf: bool = True,
-    split: Callable[[str], list[str]] = words,
+    split: Callable[[str], Sequence[str]] = words,
     query_split: Callable[[str], list[str]] | None = None,
 ) -> Tensor:
     """Compute every document's cosine with the query in float64; the switches make the mistakes."""
@@ -203,7 +204,7 @@ def bm25(
     tf: str = "right",
     length: str = "right",
     once: bool = False,
-    split: Callable[[str], list[str]] = words,
+    split: Callable[[str], Sequence[str]] = words,
     query_split: Callable[[str], list[str]] | None = None,
 ) -> list[float]:
     """Compute every document's BM25 score, reading all of them; the switches make the mistakes."""
@@ -334,8 +335,8 @@ def fusion_misses(rankings: Sequence[Sequence[int]], k: int) -> dict[str, Callab
 
 def recall(rankings: Sequence[Sequence[int]], relevant: Sequence[set[int]], k: int) -> float:
     """Average the share of relevant documents among the first k."""
-    shares = [len(right & set(list(r)[:k])) / len(right) for r, right in zip(rankings, relevant, strict=True)]
-    return sum(shares) / len(shares)
+    found = [len(right & set(list(ranking)[:k])) for ranking, right in zip(rankings, relevant, strict=True)]
+    return math.fsum(hits / len(right) for hits, right in zip(found, relevant, strict=True)) / len(found)
 
 
 def reciprocal_rank(rankings: Sequence[Sequence[int]], relevant: Sequence[set[int]]) -> float:

@@ -25,13 +25,13 @@ UNITS = 1e-6  # rtol: several units in the last place of a float32
 
 def expect_softmax(student, x, dim=-1, *, atol=FLOAT32_OP, rtol=UNITS, expected=None):
     """Compare the student's softmax with the reference and with the near misses."""
-    expected = oracle.softmax(x, dim) if expected is None else expected
+    expected = oracle.softmax(x, along=dim) if expected is None else expected
     expect_close(student.softmax(x, dim), expected, atol=atol, rtol=rtol, misses=oracle.softmax_misses(x, dim))
 
 
 def expect_log_softmax(student, x, dim=-1, *, atol=FLOAT32_LAYER, rtol=UNITS, expected=None):
     """Compare the student's log_softmax with the reference and with the near misses."""
-    expected = oracle.log_softmax(x, dim) if expected is None else expected
+    expected = oracle.log_softmax(x, along=dim) if expected is None else expected
     expect_close(student.log_softmax(x, dim), expected, atol=atol, rtol=rtol, misses=oracle.log_softmax_misses(x, dim))
 
 

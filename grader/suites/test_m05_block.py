@@ -189,7 +189,7 @@ def test_vectors_of_another_width_are_refused(student, draw, width):
 def test_five_numbers_as_in_the_docstring(student):
     """The numbers -2, -1, 0, 1 and 2 become -0.0454, -0.1588, 0, 0.8412 and 1.9546."""
     x = torch.tensor([-2.0, -1, 0, 1, 2])
-    expect_close(student.gelu(x), oracle.gelu(x), atol=FLOAT32_OP, misses=oracle.gelu_misses(x))
+    expect_close(student.gelu(x), oracle.gelu(x).to(x.dtype), atol=FLOAT32_OP, misses=oracle.gelu_misses(x))
 
 
 @pytest.mark.task("m05.2")
@@ -207,7 +207,7 @@ def test_gelu_bends_as_the_formula_does(student, draw):
     """All over the range from -6 to 6 the values are those of the formula."""
     x = 12 * draw.permutation(999).float() / 998 - 6
     misses = oracle.gelu_misses(x)
-    expect_close(student.gelu(x), oracle.gelu(x), atol=FLOAT32_OP, rtol=FLOAT32_OP, misses=misses)
+    expect_close(student.gelu(x), oracle.gelu(x).to(x.dtype), atol=FLOAT32_OP, rtol=FLOAT32_OP, misses=misses)
 
 
 @pytest.mark.task("m05.2")
@@ -228,7 +228,7 @@ def test_gelu_takes_other_dtypes_and_returns_them(student, dtype):
     x = torch.linspace(-4, 9, 53).to(dtype)
     atol = {torch.float64: FLOAT64, torch.float16: FLOAT16, torch.bfloat16: BFLOAT16}[dtype]
     rtol, misses = torch.finfo(dtype).eps, oracle.gelu_misses(x)
-    expect_close(student.gelu(x), oracle.gelu(x), atol=atol, rtol=rtol, misses=misses)
+    expect_close(student.gelu(x), oracle.gelu(x).to(x.dtype), atol=atol, rtol=rtol, misses=misses)
 
 
 @pytest.mark.task("m05.2")

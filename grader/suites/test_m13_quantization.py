@@ -64,7 +64,7 @@ def test_integers_and_scales_are_exact(student, draw):
         )
         for given in (x, -x):
             misses = oracle.absmax_misses(given, axis)
-            expect_parts(student.quantize_absmax(given, axis), oracle.absmax(given, axis), misses, of)
+            expect_parts(student.quantize_absmax(given, axis), oracle.absmax(given, along=axis), misses, of)
 
 
 @pytest.mark.task("m13.1")
@@ -79,7 +79,7 @@ def test_a_channel_of_zeros_has_the_scale_one(student, draw):
             f"A scale is {float(scale.min())}.",
             mistake=oracle.ZERO,
         )
-        expect_parts((q, scale), oracle.absmax(given, axis))
+        expect_parts((q, scale), oracle.absmax(given, along=axis))
 
 
 @pytest.mark.task("m13.1")
@@ -130,7 +130,7 @@ def test_integers_scales_and_zero_points_are_exact(student, draw):
         low = -2 * draw.random.randrange(15, 50) - 1  # odd: so halves rounded before and after the zero point differ
         x, of = oracle.grid(draw, shape, axis, low, low + 255), f" for shape {list(shape)} and axis={axis}"
         misses = oracle.zero_point_misses(x, axis)
-        expect_parts(student.quantize_zero_point(x, axis), oracle.zero_point(x, axis), misses, of)
+        expect_parts(student.quantize_zero_point(x, axis), oracle.zero_point(x, along=axis), misses, of)
 
 
 @pytest.mark.task("m13.2")
@@ -139,7 +139,7 @@ def test_zero_is_always_in_reach(student, draw):
     x = oracle.grid(draw, (3, 50), 0, 51, 255)
     for given in (x, -x):
         expect_parts(
-            student.quantize_zero_point(given, 0), oracle.zero_point(given, 0), oracle.zero_point_misses(given, 0)
+            student.quantize_zero_point(given, 0), oracle.zero_point(given, along=0), oracle.zero_point_misses(given, 0)
         )
 
 
@@ -148,7 +148,7 @@ def test_the_largest_value_does_not_come_round(student, draw):
     """Where both roundings go up, 128 is cut off at 127 before it is cast."""
     low = -2 * draw.random.randrange(15, 50) - 1.5
     x = oracle.grid(draw, (4, 40), 0, low, low + 255)
-    expect_parts(student.quantize_zero_point(x, 0), oracle.zero_point(x, 0), oracle.zero_point_misses(x, 0))
+    expect_parts(student.quantize_zero_point(x, 0), oracle.zero_point(x, along=0), oracle.zero_point_misses(x, 0))
 
 
 @pytest.mark.task("m13.2")
@@ -271,7 +271,7 @@ def test_sums_of_products_are_integers_of_32_bits(student, draw):
     for given in (x, x.reshape(5, 1, 128), x[3]):
         misses = oracle.product_misses(given, weight, scale)
         actual = student.int8_linear(given, weight, scale)
-        expect_close(actual, oracle.product(given, weight, scale), atol=0.0, rtol=1e-5, misses=misses)
+        expect_close(actual, oracle.product(given, (weight, scale)), atol=0.0, rtol=1e-5, misses=misses)
 
 
 @pytest.mark.task("m13.4")
@@ -279,7 +279,7 @@ def test_each_vector_of_x_has_a_scale(student, draw):
     """Vectors that differ a thousandfold are each as exact as alone, and a vector of zeros gives zeros."""
     x = oracle.grid(draw, (4, 30), 0, -127, 127) * torch.tensor([[1.0], [1024.0], [0.0], [2.0**-10]])
     weight, scale = draw.integers(-127, 128, 3, 30).to(torch.int8), draw.normal(3, 1).abs() + 0.1
-    expected, misses = oracle.product(x, weight, scale), oracle.product_misses(x, weight, scale)
+    expected, misses = oracle.product(x, (weight, scale)), oracle.product_misses(x, weight, scale)
     actual = student.int8_linear(x, weight, scale)
     for row in range(4):
         own = oracle.parts(misses, row)
@@ -292,7 +292,7 @@ def test_a_layer_keeps_one_byte_a_weight(student, draw, bias):
     """from_linear keeps int8 weights, a scale for each output and the bias, as buffers, and leaves the layer alone."""
     linear, layer, state = quantized_layer(student, draw, bias=bias)
     planted = student.plant(probes)
-    found, (q, scale) = planted.state(layer), oracle.absmax(state["weight"], 0)
+    found, (q, scale) = planted.state(layer), oracle.absmax(state["weight"], along=0)
     kept = {"bias", "scale", "weight"} if bias else {"scale", "weight"}
     extra = "the float weights are kept beside the integers" if len(found) > len(kept) else None
     expect(
@@ -322,7 +322,7 @@ def test_a_layer_keeps_one_byte_a_weight(student, draw, bias):
 def test_a_layer_computes_with_what_it_keeps(student, draw, dtype, bias):
     """The result is x times the dequantized weights plus the bias, in x's dtype, for any leading axes."""
     _, layer, state = quantized_layer(student, draw, bias=bias)
-    x, (q, scale) = draw.normal(2, 5, 24, dtype=dtype), oracle.absmax(state["weight"], 0)
+    x, (q, scale) = draw.normal(2, 5, 24, dtype=dtype), oracle.absmax(state["weight"], along=0)
     shift, exact = state["bias"].to(dtype) if bias else 0.0, (q * scale).to(dtype)
     misses = {
         oracle.NOT_QUANTIZED: lambda: x @ state["weight"].to(dtype).T + shift,
@@ -330,7 +330,7 @@ def test_a_layer_computes_with_what_it_keeps(student, draw, dtype, bias):
         "the scale is not applied": lambda: x @ q.to(dtype).T + shift,
         "the scale falls on the bias too": lambda: (x @ q.to(dtype).T + shift) * scale.to(dtype).T,
         "x is quantized too: that is int8_linear; here only the weight is": lambda: (
-            oracle.product(x, q, scale).to(dtype) + shift
+            oracle.product(x, (q, scale)).to(dtype) + shift
         ),
     }
     atol = FLOAT32_LAYER if dtype == torch.float32 else FLOAT64
@@ -341,7 +341,7 @@ def test_a_layer_computes_with_what_it_keeps(student, draw, dtype, bias):
 def test_gradients_flow_through_a_layer(student, draw):
     """The gradient of x is the one that the dequantized weights give."""
     _, layer, state = quantized_layer(student, draw)
-    q, scale = oracle.absmax(state["weight"], 0)
+    q, scale = oracle.absmax(state["weight"], along=0)
     x, weights = draw.normal(3, 24), draw.normal(3, 7)
     gradient = student.probe.gradients(layer, [x], weights)["args"][0]
     expect(gradient is not None, "No gradient reaches x.", mistake="no_grad or detach() stands on the way")
@@ -365,7 +365,7 @@ def expect_quantized(before, after, names):
         misses = oracle.parts(oracle.absmax_misses(weight, 0), 1)
         expect_close(
             after.get(f"{name}.scale"),
-            oracle.absmax(weight, 0)[1],
+            oracle.absmax(weight, along=0)[1],
             atol=0.0,
             rtol=1e-6,
             misses=misses,

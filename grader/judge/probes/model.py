@@ -48,8 +48,9 @@ class Layer(nn.Module):
 
     def forward(self, x):
         """(batch, seq, d_model) in and out."""
-        x = x + self.attn(self.ln_1(x))
-        return x + self.mlp(self.ln_2(x))
+        for norm, part in ((self.ln_1, self.attn), (self.ln_2, self.mlp)):
+            x = x + part(norm(x))
+        return x
 
 
 class LanguageModel(nn.Module):

@@ -1,0 +1,110 @@
+"""The syllabus and the pages as a course's students get them: only what was chosen, in the words that stand already."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+from grader.course import Course
+from grader.syllabus import Milestone, Syllabus
+
+BLOCK = re.compile(r"(?m)^(?=\[\[milestone\]\])")
+TASK = re.compile(r"(?m)^(?=\[\[milestone\.task\]\])")
+ID = re.compile(r'(?m)^id = "([^"]+)"')
+POINTS = re.compile(r"(?m)^points = .*$")
+NAME = re.compile(r"(?m)^name = .*$")
+ROW = re.compile(r"\| \[(m\d\d)\]")
+
+
+def syllabus_text(text: str, chosen: Syllabus, withheld: dict[str, int]) -> str:
+    """Return the manifest with the milestones, points and name of `chosen`, and how many checks each task withholds."""
+    head, *blocks = BLOCK.split(text)
+    name = _toml(chosen.name)
+    kept = [NAME.sub(lambda _: f"name = {name}", head, count=1)]
+    wanted = {milestone.id: milestone for milestone in chosen.milestones}
+    for block in blocks:
+        milestone = wanted.get(_id(block))
+        if milestone is not None:
+            kept.append(_milestone(block, milestone, withheld))
+    return "".join(kept).rstrip("\n") + "\n"
+
+
+def _milestone(block: str, milestone: Milestone, withheld: dict[str, int]) -> str:
+    head, *tasks = TASK.split(block)
+    points = {task.id: task.points for task in milestone.tasks}
+    written = [head]
+    for task in tasks:
+        name = _id(task)
+        line = f"points = {points[name]:.12g}" if points[name] == float(f"{points[name]:.12g}") else ""
+        line = line or f"points = {points[name]!r}"
+        if name in withheld:
+            line += f"\nwithheld = {withheld[name]}  # checks that run on the course's own server"
+        written.append(POINTS.sub(lambda _, line=line: line, task, count=1))  # type: ignore[misc]
+    return "".join(written)
+
+
+def _id(block: str) -> str:
+    found = ID.search(block)
+    if found is None:
+        raise ValueError("a block of the syllabus has no id")
+    return found.group(1)
+
+
+def _toml(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def table(chosen: Syllabus, course: Course | None) -> str:
+    """Return the milestones as a Markdown table, with due dates where the course has any."""
+    due = {m.id: course.due(m.id) for m in chosen.milestones} if course else {}
+    dated = any(due.values())
+    rows = ["| | you build | points |" + (" due |" if dated else ""), "|---|---|---:|" + ("---|" if dated else "")]
+    for milestone in chosen.milestones:
+        link = f"[{milestone.number}](exercises/{milestone.id}.md)"
+        row = f"| {link} | **{milestone.title}.** {milestone.summary} | {round(milestone.points, 2):g} |"
+        if dated:
+            when = due[milestone.id]
+            row += f" {when:%Y-%m-%d %H:%M} {_offset(when.utcoffset())} |" if when else " – |"
+        rows.append(row)
+    return "\n".join(rows) + "\n"
+
+
+def lateness(chosen: Syllabus, course: Course | None) -> str:
+    """Return what lateness costs, in a sentence for each price there is."""
+    if course is None:
+        return ""
+    prices: dict[str, list[str]] = {}
+    for milestone in chosen.milestones:
+        part = course.part(milestone.id)
+        if part.due is not None and part.late.per_day:
+            minutes = part.late.grace / timedelta(minutes=1)
+            grace = f"; up to {minutes:g} minutes cost nothing" if minutes else ""
+            price = (
+                f"late work loses {part.late.per_day:.4g} of the points it earned for each day that has begun, "
+                f"{part.late.cap:.4g} of them at most{grace}."
+            )
+            prices.setdefault(price, []).append(milestone.number)
+    sentences = [f"{', '.join(names)}: {price}" for price, names in prices.items()]
+    return "\n" + "\n".join(sentences) + "\n" if sentences else ""
+
+
+def _offset(offset: timedelta | None) -> str:
+    minutes = int((offset or timedelta(0)).total_seconds() // 60)
+    sign = "-" if minutes < 0 else "+"
+    return f"UTC{sign}{abs(minutes) // 60:02}:{abs(minutes) % 60:02}"
+
+
+def only_chosen_rows(page: str, chosen: Syllabus) -> str:
+    """Return a page without the table rows of milestones that were not chosen."""
+    numbers = {milestone.number for milestone in chosen.milestones}
+    kept = []
+    for line in page.splitlines(keepends=True):
+        row = ROW.match(line)
+        if row is None or row.group(1) in numbers:
+            kept.append(line)
+    return "".join(kept)
+
+
+def filled(template: str, **words: str) -> str:
+    """Return a template with its <<names>> replaced. Raises KeyError for a name that nobody gave."""
+    return re.sub(r"<<(\w+)>>", lambda found: words[found.group(1)], template)

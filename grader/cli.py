@@ -30,6 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         hint,
         listing,
         pull_request,
+        replay,
         similarity,
         verify,
         watch,
@@ -44,6 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "list": listing,
             "hint": hint,
             "verify": verify,
+            "replay": replay,
             "pull-request": pull_request,
             "gradescope": gradescope,
             "classroom": classroom,
@@ -81,6 +83,7 @@ def parser() -> Parser:
     verify.add_argument("milestones", nargs="*", metavar="MILESTONE")
     verify.add_argument("--reference", default="solutions", metavar="DIR", help="the folder with the reference modules")
     verify.add_argument("--isolation", choices=ISOLATION, default="auto")
+    _replay(commands.add_parser("replay", help="grade again from a result record, and compare the outcomes"))
     _pull_request(commands.add_parser("pull-request", help="grade what a pull request changes, nothing checked out"))
     _gradescope(commands.add_parser("gradescope", help="write the autograder's zip for Gradescope"))
     _classroom(commands.add_parser("classroom", help="grade a whole class into a gradebook"))
@@ -91,6 +94,13 @@ def parser() -> Parser:
     hint.add_argument("name", metavar="MILESTONE[.TASK]", help="m04, or one task of it: m04.2")
     _submission(hint)
     return top
+
+
+def _replay(command: argparse.ArgumentParser) -> None:
+    command.add_argument("record", metavar="RECORD.json", help="what `grade --json` wrote")
+    command.add_argument("--submission", metavar="DIR", help="where the sources lie now (default: as in the record)")
+    command.add_argument("--isolation", choices=ISOLATION[:-1], default="auto", help="auto: the record's own level")
+    command.add_argument("--json", metavar="FILE", help="write the new result record")
 
 
 def _submission(command: argparse.ArgumentParser) -> None:

@@ -135,7 +135,7 @@ class ForkServer:
             order.remove_folder()
             return code
 
-        warden = Warden(root, order.output, limits, hang_up)
+        warden = Warden(root, order.output, limits, hang_up, own_network=self.level == "bubblewrap")
         worker = Worker(Channel(fd := order.channel.detach(), fd, MAX_ANSWER), warden, finish)
         worker.mounts = bubblewrap.mounts(self.checkpoint, inside=self.level == "bubblewrap")
         warden.rebase()

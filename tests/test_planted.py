@@ -66,7 +66,7 @@ def test_a_planted_model_runs_in_the_worker_and_is_watched(student):
 
 
 def test_a_fault_of_planted_code_is_blamed_on_nobody(student):
-    """What the judge's own function raises in the worker, no line of the student's running, fails and accuses nobody."""
+    """What the judge's own function raises in the worker, without a line of the student's, fails and accuses nobody."""
     with pytest.raises(StudentError) as raised:
         student.plant(model).build({}, {})
 

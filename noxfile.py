@@ -125,6 +125,13 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none", requires=["env"], default=False)
+def attacks(session: nox.Session) -> None:
+    """Run every attack at every isolation level that works here, the user level included (as root): half an hour."""
+    os.environ["SCRATCHWORK_EVERY_ATTACK"] = "1"
+    run(session, "-m", "pytest", "-rs", "tests/test_attacks.py", "tests/test_sandbox.py", *session.posargs)
+
+
+@nox.session(venv_backend="none", requires=["env"], default=False)
 def lint(session: nox.Session) -> None:
     """Check style, format and types (ruff, mypy)."""
     run(session, "-m", "ruff", "check")

@@ -114,7 +114,7 @@ class Run:
                     milestone,
                     self.syllabus,
                     self.submission,
-                    lambda: self._worker(milestone, milestone.limits),
+                    lambda warm: self._fresh(milestone, warm),
                     self.load_request(milestone),
                 )
             except SandboxError as error:
@@ -197,7 +197,7 @@ class Run:
     @contextlib.contextmanager
     def student(self, check: Planned) -> Iterator[Student]:
         """Give a check the submission's module in a worker, and take back what happened there."""
-        worker = self._worker(check.milestone, check.limits, check.warm)
+        worker = self._worker(check.milestone, check.limits, check.warm + self._preflights[check.milestone.id].warm)
         worker.set_deadline(check.limits.seconds)
         conversation = worker.conversation
         printed = len(worker.output)
@@ -236,6 +236,11 @@ class Run:
         worker = self.workers.worker(limits, warm)
         self._kept = (milestone.id, worker)
         return worker
+
+    def _fresh(self, milestone: Milestone, warm: tuple[str, ...]) -> Any:
+        """Return a worker in which nothing of the submission has run."""
+        self._release(failed=True)
+        return self._worker(milestone, milestone.limits, warm)
 
     def _release(self, failed: bool) -> None:
         """End the worker, or keep it for the milestone's next check where starting one is dear."""

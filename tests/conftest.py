@@ -18,8 +18,7 @@ from grader.sandbox import levels
 @pytest.fixture(scope="module", autouse=True)
 def _open_folders() -> Iterator[None]:
     """Open again what the user level closes to others: tests run as other users, too."""
-    folders = [path for name in levels.PRIVATE if (path := support.REPOSITORY / name).is_dir()]
-    modes = {path: path.stat().st_mode for path in folders}
+    modes = {path: path.stat().st_mode for path in levels.private_folders() if path.is_dir()}
     yield
     for path, mode in modes.items():
         if path.is_dir() and path.stat().st_mode != mode:

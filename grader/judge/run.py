@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from grader import record
 from grader.sandbox.errors import SandboxError, StudentError, WorkerLost
 from grader.sandbox.limits import Limits
+from grader.sandbox.packages import REFUSED
 from grader.submission import Submission
 from grader.syllabus import Milestone, Syllabus, Task
 
@@ -307,7 +308,7 @@ def load_request(milestone: Milestone, syllabus: Syllabus, submission: Submissio
         "sources": {f"{name}.py": submission.sources[name] for name in names if name in submission.sources},
         "module": milestone.id,
         "trace": list(milestone.shortcuts),
-        "blocked": ["transformers", "tiktoken", "tokenizers", "safetensors", "huggingface_hub", "grader", "solutions"],
+        "blocked": [*REFUSED, "grader", "solutions"],
     }
 
 

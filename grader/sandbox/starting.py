@@ -14,7 +14,7 @@ import psutil
 
 from . import bubblewrap, packages, users
 from .errors import SandboxError, WorkerLost
-from .forking import outer_path, private_folder, remove_tree
+from .forking import outer_path, private_folder
 from .inside.wire import MAX_ANSWER, Channel
 from .limits import Limits
 from .warden import Warden, kill_below
@@ -91,7 +91,10 @@ class FreshWorkers:
             kill_tree(process.pid, uid)
             code = process.wait()
             if not inner:
-                remove_tree(folder)
+                users.remove(folder)
+            if uid is not None:
+                users.remove_all(uid)
+                users.release(uid)
             return 128 - code if code < 0 else code
 
         worker = Worker(channel, watched, finish)

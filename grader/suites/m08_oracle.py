@@ -341,7 +341,7 @@ def ten_steps(start: dict[str, Tensor], batches: Sequence[Batch], lr: float) -> 
     own = model.build(SIZES, start).train()
     parts = {axes: [value for value in own.parameters() if (value.dim() > 1) is axes] for axes in (True, False)}
     groups = [{"params": parts[True], "weight_decay": 0.1}, {"params": parts[False], "weight_decay": 0.0}]
-    optimizer = torch.optim.AdamW(groups, lr=lr, betas=DEFAULTS["betas"], eps=DEFAULTS["eps"])
+    optimizer = torch.optim.AdamW(groups, lr=lr, betas=(0.9, 0.95), eps=1e-8)
     for inputs, targets in batches:
         optimizer.zero_grad()
         F.cross_entropy(own(inputs).flatten(0, 1), targets.flatten()).backward()

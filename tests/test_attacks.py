@@ -325,6 +325,8 @@ def test_every_entry_of_the_list_is_accounted_for():
     numbers |= {int(found[1]) for name in names if (found := re.match(r"a(\d+)", name))}
 
     assert sorted(set(range(1, 118)) - numbers) == []
+    named = set(re.findall(r"tests/test_\w+\.py", page))
+    assert named and sorted(name for name in named if not (support.REPOSITORY / name).is_file()) == []
 
 
 def test_no_right_submission_is_taken_for_a_shortcut():

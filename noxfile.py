@@ -131,6 +131,13 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none", requires=["env"], default=False)
+def attacks(session: nox.Session) -> None:
+    """Run every attack at every isolation level that works here, the user level included (as root): half an hour."""
+    os.environ["SCRATCHWORK_EVERY_ATTACK"] = "1"
+    run(session, "-m", "pytest", "-rs", "tests/test_attacks.py", "tests/test_sandbox.py", *session.posargs)
+
+
+@nox.session(venv_backend="none", requires=["env"], default=False)
 def lint(session: nox.Session) -> None:
     """Check style, format and types (ruff, mypy)."""
     run(session, "-m", "ruff", "check")
@@ -154,3 +161,11 @@ def bench(session: nox.Session) -> None:
 def strength(session: nox.Session) -> None:
     """Measure how many mistakes each suite catches, and write docs/strength.md."""
     run(session, "-m", "benchmarks.strength", *session.posargs)
+
+
+@nox.session(venv_backend="none", requires=["env"], default=False)
+def fuzz(session: nox.Session) -> None:
+    """Send random bytes, guided by coverage, to all that reads what others wrote: nox -s fuzz -- --minutes 5."""
+    needed = nox.project.dependency_groups(nox.project.load_toml(ROOT / "pyproject.toml"), "fuzz")
+    run(session, "-m", "pip", "install", "--quiet", "--constraint", str(ROOT / "constraints.txt"), *needed)
+    run(session, "-m", "benchmarks.fuzz", *session.posargs)

@@ -24,6 +24,7 @@ COMMANDS = {
     "hint": "show the next hint for a task (three for each, none of them the code)",
     "capstone": "train a GPT out of your own parts and let it write a story",
     "verify": "check that solutions earn full marks and stubs nothing",
+    "replay": "grade again from a result record, and compare the outcomes",
     "classroom": "grade a whole class into a gradebook",
     "export": "write a class's marks for an LMS, a spreadsheet or a page",
     "similarity": "report submissions that are suspiciously alike",

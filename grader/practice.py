@@ -10,7 +10,7 @@ from typing import Any
 
 from grader import record, syllabus
 from grader.judge.errors import UsageProblem
-from grader.judge.fingerprint import grader_version
+from grader.judge.fingerprint import environment, grader_version
 from grader.judge.oracles import Weights
 from grader.progress import Progress, key
 from grader.sandbox import levels, users
@@ -101,9 +101,9 @@ class Practice(Station):
         reused = {} if again or options.all or options.debug or self.secret else self._passed_before(keys)
         todo = [milestone.id for milestone in self.chosen if milestone.id not in reused]
         result = record.Record(
-            grader=grader_version(), submission=submission.folder, seed=self.seed, secret_seed=self.secret,
-            device=options.device, isolation=self.workers.level, weights=options.weights,
-            prerequisites=options.prerequisites, official=self.official,
+            grader=grader_version(), environment=environment(), submission=submission.folder,
+            seed=self.seed, secret_seed=self.secret, device=options.device, isolation=self.workers.level,
+            weights=options.weights, prerequisites=options.prerequisites, official=self.official,
         )  # fmt: skip
         if todo:
             from grader.judge.grading import grade

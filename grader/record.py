@@ -1,13 +1,17 @@
 """The result record: what one graded run says, and the only thing that reports read.
 
-JSON with a version. It holds everything that the instructor may see; `grader.reports` decides who sees what.
+JSON with a version, as record.schema.json describes it. It holds everything that the instructor may see;
+`grader.reports` decides who sees what.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass, field
 from typing import Any
+
+from . import schema
 
 SCHEMA = "scratchwork-record/1"
 
@@ -126,6 +130,7 @@ class Record:
     seed: str  # recorded for the instructor; a secret one is never shown to students
     device: str
     isolation: str  # bubblewrap | user | process | inline
+    environment: str = ""  # Python, torch and system that the judge ran on
     weights: str = "gpt2-nano"
     official: bool = False
     secret_seed: bool = False
@@ -179,39 +184,64 @@ def to_json(record: Record) -> dict[str, Any]:
     return plain
 
 
-def milestone_from_json(plain: dict[str, Any]) -> Milestone:
+def validate(plain: Any) -> None:
+    """Raise ValueError, with what is wrong and where, unless this is a record of our schema whose sums are right."""
+    if not isinstance(plain, dict) or plain.get("schema") != SCHEMA:
+        raise ValueError(f"not a result record of schema {SCHEMA}")
+    schema.check(plain, schema.load(schema.RECORD))
+    for number, milestone in enumerate(plain["milestones"]):
+        _validate_sums(milestone, f"milestones[{number}]")
+    _validate_total(plain, plain["milestones"], "it")
+
+
+def milestone_from_json(plain: Any) -> Milestone:
     """Read one milestone back; ValueError if it isn't one."""
-    try:
-        tasks = [
-            Task(
-                id=task["id"],
-                title=task["title"],
-                points=task["points"],
-                earned=task["earned"],
-                withheld=task.get("withheld", 0),
-                checks=[
-                    Check(**{**check, "traceback": [Frame(**frame) for frame in check["traceback"]]})
-                    for check in task["checks"]
-                ],
-            )
-            for task in plain["tasks"]
-        ]
-        kept = {name: plain[name] for name in ("id", "title", "problem", "notes", "reused", "sources")}
-    except (KeyError, TypeError) as error:
-        raise ValueError(f"not a milestone of a result record: {error}") from error
-    unknown = {check.outcome for task in tasks for check in task.checks} - set(OUTCOMES)
-    if unknown:
-        raise ValueError(f"unknown outcomes in a result record: {', '.join(sorted(unknown))}")
+    whole = schema.load(schema.RECORD)
+    schema.check(plain, {"$ref": "#/$defs/milestone"}, "the milestone", whole)
+    _validate_sums(plain, "the milestone")
+    return _milestone(plain)
+
+
+def from_json(plain: Any) -> Record:
+    """Read a record back; ValueError if it is no record, of another version, or contradicts itself."""
+    validate(plain)
+    kept = {part.name: plain[part.name] for part in dataclasses.fields(Record)}
+    return Record(**{**kept, "milestones": [_milestone(part) for part in plain["milestones"]]})
+
+
+def _milestone(plain: dict[str, Any]) -> Milestone:
+    tasks = [
+        Task(
+            id=task["id"],
+            title=task["title"],
+            points=task["points"],
+            earned=task["earned"],
+            checks=[_check(check) for check in task["checks"]],
+            withheld=task.get("withheld", 0),
+        )
+        for task in plain["tasks"]
+    ]
+    kept = {name: plain[name] for name in ("id", "title", "problem", "notes", "reused", "sources")}
     return Milestone(tasks=tasks, **kept)
 
 
-def from_json(plain: dict[str, Any]) -> Record:
-    """Read a record back; ValueError if it is no record or of another version."""
-    if not isinstance(plain, dict) or plain.get("schema") != SCHEMA:
-        raise ValueError(f"not a result record of schema {SCHEMA}")
-    names = {part.name for part in dataclasses.fields(Record)} - {"milestones"}
-    try:
-        kept = {name: plain[name] for name in names}
-        return Record(milestones=[milestone_from_json(part) for part in plain["milestones"]], **kept)
-    except (KeyError, TypeError) as error:
-        raise ValueError(f"not a result record: {error}") from error
+def _check(plain: dict[str, Any]) -> Check:
+    return Check(**{**plain, "traceback": [Frame(**frame) for frame in plain["traceback"]]})
+
+
+def _validate_sums(milestone: dict[str, Any], place: str) -> None:
+    for number, task in enumerate(milestone["tasks"]):
+        where = f"{place}.tasks[{number}]"
+        outcomes = Task("", "", 0, checks=[_check(check) for check in task["checks"]]).outcome
+        if task["outcome"] != outcomes:
+            raise ValueError(f"{where} is called {task['outcome']}, which its checks are not")
+        if task["earned"] not in (0, task["points"]) or (task["earned"] and outcomes != PASSED):
+            raise ValueError(f"{where} has {task['earned']:g} points, which its checks do not earn")
+    _validate_total(milestone, milestone["tasks"], place)
+
+
+def _validate_total(whole: dict[str, Any], parts: list[dict[str, Any]], place: str) -> None:
+    for name in ("earned", "possible"):
+        total = sum(part["points" if name == "possible" and "points" in part else name] for part in parts)
+        if not math.isclose(whole[name], total, abs_tol=1e-6):
+            raise ValueError(f"{place} has {whole[name]:g} points {name}, and its parts have {total:g}")

@@ -327,7 +327,7 @@ def _suspicious(entry: os.DirEntry[str]) -> bool:
         owner = entry.stat(follow_symlinks=False).st_uid
     except OSError:
         return False
-    return users.FIRST <= owner < users.FIRST + users.COUNT
+    return owner in users.WORKERS
 
 
 def clear_up() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
+import os
 import re
 import subprocess
 import sys
@@ -31,6 +32,15 @@ pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="th
 ATTACKS = [attack for attack in arena.attacks() if not attack.gap]
 GAPS = [attack for attack in arena.attacks() if attack.gap]
 FOLDERS = [attack for attack in ATTACKS if attack.path.is_dir()]
+# At the user level a sample, unless all is asked for: one attack for each thing that this level does in its own way.
+# a57 is not among them, since it also finds other copies of the course on a developer's machine.
+USER_SAMPLE = (
+    "a01_equals_everything", "a18_forged_replies_on_every_descriptor", "a59i_tiktoken",
+    "a61_caches_between_checks", "a74_fork_bomb", "a75_daemon", "a76a_list_bomb", "a81_ignores_signals",
+    "a95_signals_and_tracing", "b11_out_of_its_namespaces", "b12_writes_to_the_sandbox", "b21_swapped_folder",
+    "b22_bottomless_folder", "b23_slow_to_die",
+)  # fmt: skip
+EVERY_ATTACK = os.environ.get("SCRATCHWORK_EVERY_ATTACK") == "1"
 JUDGE_MB = 500  # what the judge may grow by while it grades one attack; torch and the suites are loaded before
 GRACE = 2.0  # seconds that a check may take beyond its limit, for killing and clearing up
 TASKS = {task.id for milestone in support.COURSE.milestones for task in milestone.tasks}
@@ -47,6 +57,8 @@ def at_its_levels(attacks):
         for level in attack.levels:
             reason = levels.unavailable(level)
             marks = [pytest.mark.skip(reason=f"the level {level} does not work here: {reason}")] if reason else []
+            if level == "user" and attack.name not in USER_SAMPLE and not EVERY_ATTACK:
+                marks = [pytest.mark.skip(reason="nox -s attacks runs all of them at the user level")]
             pairs.append(pytest.param(attack, level, id=f"{attack.name}-{level}", marks=marks))
     return pairs
 
@@ -169,6 +181,13 @@ def test_an_attack_leaves_nothing_behind(attack, level):
 def test_a_right_submission_passes_after_an_attack(attack, level):
     """What is graded next, in the same sandbox, is graded as if nothing had been."""
     assert arena.fight(attack, level).complaints_afterwards == []
+
+
+def test_the_sample_of_the_user_level_is_of_attacks_that_there_are():
+    """Every attack that stands for the user level exists, and is stopped there."""
+    names = {attack.name for attack in ATTACKS if "user" in attack.levels}
+
+    assert sorted(set(USER_SAMPLE) - names) == []
 
 
 def test_every_known_gap_is_written_down():
@@ -295,6 +314,19 @@ def test_the_security_page_is_in_step_with_the_attacks():
     ways = [attack for attack in arena.attacks() if attack.name.startswith("a59")]
     found = [attack for attack in ways if not attack.gap]
     assert f"{len(found)} of {len(ways)} ways" in page
+
+
+def test_every_entry_of_the_list_is_accounted_for():
+    """Each of the list's 117 attacks is a submission here, is built on disk, or has a row that says what stops it."""
+    page = (support.REPOSITORY / "docs" / "security.md").read_text(encoding="utf-8").partition("## The rest of")[2]
+    rows = re.findall(r"^\| ([\d, ]+) \|", page, re.MULTILINE)
+    numbers = {int(number) for row in rows for number in row.split(",")}
+    names = [*(attack.name for attack in arena.attacks()), *(build.__name__ for build in on_disk.ALL)]
+    numbers |= {int(found[1]) for name in names if (found := re.match(r"a(\d+)", name))}
+
+    assert sorted(set(range(1, 118)) - numbers) == []
+    named = set(re.findall(r"tests/test_\w+\.py", page))
+    assert named and sorted(name for name in named if not (support.REPOSITORY / name).is_file()) == []
 
 
 def test_no_right_submission_is_taken_for_a_shortcut():

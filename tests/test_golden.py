@@ -55,7 +55,7 @@ def graded(name, folder):
 def plain(result):
     """Return a record as JSON data without what is empty, and without what differs from run to run."""
     data = record.to_json(result)
-    for name in ("grader", "isolation", "seconds"):
+    for name in ("grader", "environment", "isolation", "seconds"):
         del data[name]
     for milestone in data["milestones"]:
         del milestone["sources"]

@@ -396,6 +396,7 @@ LIMITS = Limits(seconds=2.5, memory_mb=300, processes=8, output_kb=16)
         (CheckFailed("it is off by one"), record.FAILED, "it is off by one"),
         (AssertionError(""), record.FAILED, "The check failed."),
         (StudentError("ValueError", ["ValueError"], "no"), record.FAILED, "Your code raised ValueError: no"),
+        (StudentError("KeyError", [], "'wte'", [("m06_gpt.py", 3, "get")], "state"), record.FAILED, "Your code raised"),
         (StudentError("NotImplementedError", [], "m04.2"), record.NOT_STARTED, "Not implemented yet."),
         (StudentError("NotImplementedError", [], ""), record.NOT_STARTED, "Not implemented yet."),
         (StudentError("NotImplementedError", [], "m04.1"), record.BLOCKED, "m04.1 is not implemented yet."),

@@ -9,7 +9,9 @@ import support
 import torch
 
 import fixtures
+from grader import record
 from grader.judge.oracles import Weights
+from grader.judge.outcomes import verdict
 from grader.judge.probes import checkpoint, model
 from grader.judge.student import Student
 from grader.sandbox import levels
@@ -61,6 +63,16 @@ def test_a_planted_model_runs_in_the_worker_and_is_watched(student):
     with torch.no_grad():
         assert torch.allclose(there(ids), model.build(sizes, state)(ids), atol=1e-6)
     assert seen == [[2, 3]]
+
+
+def test_a_fault_of_planted_code_is_blamed_on_nobody(student):
+    """What the judge's own function raises in the worker, without a line of the student's, fails and accuses nobody."""
+    with pytest.raises(StudentError) as raised:
+        student.plant(model).build({}, {})
+
+    given = verdict(raised.value, "m08.5", Limits(), answered=True)
+    assert given.outcome == record.FAILED
+    assert "Your code raised" not in given.message and "the check's own helper (build)" in given.message
 
 
 def test_planted_code_is_gone_with_its_worker(student):

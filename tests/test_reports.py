@@ -180,6 +180,7 @@ def hostile() -> Record:
     attention = record.milestones[1]
     attention.notes = [HOSTILE]
     for task in attention.tasks:
+        task.earned = 0
         for check in task.checks:
             check.outcome, check.message, check.output = FAILED, HOSTILE, HOSTILE
             check.traceback = [Frame(HOSTILE, 3, HOSTILE, HOSTILE)] * 10
@@ -670,7 +671,7 @@ def test_markdown_stays_below_its_limit():
 
     assert len(text.encode()) <= 9_000
     assert "explanations are left out" in text
-    assert text.startswith("## Scratchwork: 28 of 41 points")
+    assert text.startswith("## Scratchwork: 25 of 41 points")
     assert "**Next:**" in text
 
 

@@ -552,6 +552,52 @@ def test_the_user_level_kills_what_is_left(tmp_path):
     assert done.stdout.splitlines() == ["[]"], done.stderr[-2000:]
 
 
+@as_root
+def test_two_judges_take_different_users():
+    """A user id that one judge has is passed over by the others until it is released: who has it is killed by it."""
+
+    def taken_elsewhere(number):
+        code = f"from grader.sandbox import users; print(users._claim(users.WORKERS, {number}), flush=True); input()"
+        return subprocess.Popen(
+            [sys.executable, "-c", code],
+            cwd=support.REPOSITORY,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    with taken_elsewhere(7) as one, taken_elsewhere(7) as other:
+        assert {int(one.stdout.readline()), int(other.stdout.readline())} == {users.WORKERS[7], users.WORKERS[8]}
+        one.communicate("")
+        other.communicate("")
+    mine = users._claim(users.WORKERS, 7)
+    users.release(mine)
+    assert mine == users.WORKERS[7]
+
+
+@linux
+@here
+def test_namespaces_are_refused(level):
+    """No new namespace can be made or entered, by unshare, setns or clone; ordinary processes and threads can."""
+    code = """
+        import ctypes, errno, os, subprocess, threading
+        libc = ctypes.CDLL(None, use_errno=True)
+        def refused(number, *args):
+            ctypes.set_errno(0)
+            return libc.syscall(number, *args), ctypes.get_errno()
+        def go(unshare, setns, clone):
+            threading.Thread(target=int).start()
+            kept = os.open("/", os.O_RDONLY)
+            return [refused(unshare, 0x10000000), refused(setns, kept, 0), refused(clone, 0x10000011, 0, 0, 0, 0),
+                    refused(435, 0, 0)]
+    """
+    if not linux_calls.can_refuse_calls():
+        pytest.skip("this machine has no system-call filters")
+    numbers = (272, 308, 56) if os.uname().machine == "x86_64" else (97, 268, 220)
+    with Opened(code, level) as opened:
+        assert opened.call("go", *numbers) == [*[(-1, errno.EPERM)] * 3, (-1, errno.ENOSYS)]
+
+
 def test_a_missing_bubblewrap_is_one_clear_line(monkeypatch):
     """Without bubblewrap, auto falls to the next level and says so in one line that names the package."""
     monkeypatch.setattr(bubblewrap.shutil, "which", lambda name: None)
@@ -664,6 +710,8 @@ def test_an_ordinary_user_has_bubblewrap_too(tmp_path):
             from test_sandbox import SPY, Opened
             with Opened(SPY, "bubblewrap") as opened:
                 print(os.getuid(), opened.call("identity")[0], opened.call("new_user_namespace"))
+                for folder in ("/dev", "/usr/lib/python3", "/site", "/tmp"):
+                    print(opened.call("write", folder + "/x"))
             support.close_all()
         """)
     )
@@ -674,4 +722,6 @@ def test_an_ordinary_user_has_bubblewrap_too(tmp_path):
         tmp_path, "setpriv", "--reuid", "61199", "--regid", "61199", "--clear-groups", sys.executable, str(script)
     )
 
-    assert done.stdout.split() == ["61199", "1", "-1"], done.stderr[-2000:]
+    assert done.stdout.split()[:3] == ["61199", "1", "-1"], done.stderr[-2000:]
+    *nowhere, tmp = done.stdout.split()[3:]
+    assert set(nowhere) <= {"OSError", "PermissionError", "FileNotFoundError"} and tmp == "written", done.stdout

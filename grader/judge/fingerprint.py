@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import platform
+from importlib import metadata
 from pathlib import Path
 
 import fixtures
@@ -27,3 +29,12 @@ def grader_hash() -> str:
 def grader_version() -> str:
     """Return the version and the beginning of the hash, as records carry it."""
     return f"{VERSION}+{grader_hash()[:12]}"
+
+
+def environment() -> str:
+    """Return on what the judge runs, as records carry it: "Python 3.11.7, torch 2.13.0, Linux x86_64"."""
+    try:
+        torch = metadata.version("torch").partition("+")[0]
+    except metadata.PackageNotFoundError:
+        torch = "of its own"
+    return f"Python {platform.python_version()}, torch {torch}, {platform.system()} {platform.machine()}"

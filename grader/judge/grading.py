@@ -16,7 +16,7 @@ from grader import record
 from grader.submission import Submission
 from grader.syllabus import Syllabus
 
-from .fingerprint import grader_version
+from .fingerprint import environment, grader_version
 from .oracles import Weights
 from .plugin import Judge
 from .run import Listener, Options, Run
@@ -63,6 +63,7 @@ def grade(
         raise GradingError(f"pytest ended with {pytest.ExitCode(code).name} instead of running the suites{reason}")
     return record.Record(
         grader=grader_version(),
+        environment=environment(),
         submission=submission.folder,
         seed=options.seed,
         secret_seed=options.secret_seed,

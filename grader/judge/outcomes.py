@@ -72,6 +72,14 @@ def _student_error(error: StudentError, task: str) -> Verdict:
         return Verdict(record.OUT_OF_MEMORY, "Your code asked for more memory than it may use.", frames=error.frames)
     if error.kind == "SystemExit":
         return Verdict(record.CRASHED, "Your code ended the process (sys.exit).", frames=error.frames)
+    if error.helper and not error.frames:
+        # Whose fault it is, only the worker could say. So nobody is blamed, and nobody excused.
+        return Verdict(
+            record.FAILED,
+            f"This check could not use what your code gave it: {error}\n"
+            f"That came out of the check's own helper ({error.helper}), and not out of a line of yours. "
+            "If you think that your code is right, please report it.",
+        )
     if error.kind == "TypeError" and not error.frames and "argument" in error.text:
         return Verdict(
             record.FAILED, f"Your code does not take the arguments that the stub's signature has: {error.text}"

@@ -15,6 +15,9 @@ from grader.syllabus import Milestone, Syllabus, Task
 
 from .outcomes import Verdict, lost, verdict
 
+# torch.compile imports for seconds when it is first used; each check has a worker of its own, and would wait anew.
+COMPILER = ("torch._dynamo", "torch._dynamo.backends.debugging", "functorch.compile")
+
 
 @dataclass
 class Preflight:
@@ -24,6 +27,7 @@ class Preflight:
     untouched: bool = False  # no function is written yet, so every check would end as not started
     notes: list[str] = field(default_factory=list)
     shortcuts: dict[str, str] = field(default_factory=dict)  # top-level definition -> "name (line n)"
+    warm: tuple[str, ...] = ()  # what its workers had better have imported, since importing it takes long
 
     def shortcut(self, task: Task) -> str | None:
         """Return the library shortcut used inside what a task implements, or None."""
@@ -37,7 +41,7 @@ def inspect(
     milestone: Milestone,
     syllabus: Syllabus,
     submission: Submission,
-    make_worker: Callable[[], Any],
+    make_worker: Callable[[tuple[str, ...]], Any],
     load: dict[str, Any],
 ) -> Preflight:
     """Read, then import, a milestone's module in a worker, and say in one sentence what is in the way."""
@@ -45,7 +49,7 @@ def inspect(
     for module in modules:
         if module in submission.problems:
             return Preflight(_blocked_or(record.FAILED, submission.problems[module], module, milestone))
-    worker = make_worker()
+    worker = make_worker(())
     worker.set_deadline(milestone.limits.seconds)
     result = Preflight()
     try:
@@ -60,6 +64,14 @@ def inspect(
             result.untouched = True
             return result
         _find_shortcuts(facts[milestone.id], milestone, result)
+        if any(name == "torch.compile" for module in modules for name, _, _ in facts[module]["uses"]):
+            result.warm = COMPILER
+            result.notes.append(
+                f"{milestone.id}.py uses torch.compile. The sandbox has no C++ compiler, so it works there with "
+                'backend="eager" alone, and makes every check take seconds longer.'
+            )
+            worker = make_worker(COMPILER)
+            worker.set_deadline(milestone.limits.seconds)
         worker.conversation.request("load", **load)
         worker.loaded = True
     except StudentError as error:

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from grader import record
 from grader.sandbox.errors import SandboxError, StudentError, WorkerLost
 from grader.sandbox.limits import Limits
+from grader.sandbox.packages import REFUSED
 from grader.submission import Submission
 from grader.syllabus import Milestone, Syllabus, Task
 
@@ -114,7 +115,7 @@ class Run:
                     milestone,
                     self.syllabus,
                     self.submission,
-                    lambda: self._worker(milestone, milestone.limits),
+                    lambda warm: self._fresh(milestone, warm),
                     self.load_request(milestone),
                 )
             except SandboxError as error:
@@ -197,7 +198,7 @@ class Run:
     @contextlib.contextmanager
     def student(self, check: Planned) -> Iterator[Student]:
         """Give a check the submission's module in a worker, and take back what happened there."""
-        worker = self._worker(check.milestone, check.limits, check.warm)
+        worker = self._worker(check.milestone, check.limits, check.warm + self._preflights[check.milestone.id].warm)
         worker.set_deadline(check.limits.seconds)
         conversation = worker.conversation
         printed = len(worker.output)
@@ -236,6 +237,11 @@ class Run:
         worker = self.workers.worker(limits, warm)
         self._kept = (milestone.id, worker)
         return worker
+
+    def _fresh(self, milestone: Milestone, warm: tuple[str, ...]) -> Any:
+        """Return a worker in which nothing of the submission has run."""
+        self._release(failed=True)
+        return self._worker(milestone, milestone.limits, warm)
 
     def _release(self, failed: bool) -> None:
         """End the worker, or keep it for the milestone's next check where starting one is dear."""
@@ -302,7 +308,7 @@ def load_request(milestone: Milestone, syllabus: Syllabus, submission: Submissio
         "sources": {f"{name}.py": submission.sources[name] for name in names if name in submission.sources},
         "module": milestone.id,
         "trace": list(milestone.shortcuts),
-        "blocked": ["transformers", "tiktoken", "tokenizers", "safetensors", "huggingface_hub", "grader", "solutions"],
+        "blocked": [*REFUSED, "grader", "solutions"],
     }
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -39,7 +40,8 @@ class Student:
 
     def plant(self, module: ModuleType) -> Probes:
         """Send a module of the judge's into the worker and return its functions, which run there like probes."""
-        self._conversation.request("plant", name=module.__name__, source=_source(module))
+        with _helping(module.__name__.rpartition(".")[2]):
+            self._conversation.request("plant", name=module.__name__, source=_source(module))
         return Probes(self._conversation, planted=module.__name__)
 
     def file(self, name: str, data: bytes) -> str:
@@ -76,9 +78,21 @@ class Probes:
     def __getattr__(self, name: str) -> Callable[..., Any]:
         def run(*args: Any, **kwargs: Any) -> Any:
             compare.evidence.add(CLAIM)
-            return self._conversation.request("probe", name=name, args=list(args), kwargs=kwargs, planted=self._planted)
+            fields = {"name": name, "args": list(args), "kwargs": kwargs, "planted": self._planted}
+            with _helping(name):
+                return self._conversation.request("probe", **fields)
 
         return run
+
+
+@contextlib.contextmanager
+def _helping(name: str) -> Iterator[None]:
+    """Note of what the student's worker raises that the judge's own code was running there."""
+    try:
+        yield
+    except StudentError as error:
+        error.helper = name
+        raise
 
 
 @functools.cache

@@ -6,10 +6,11 @@ import json
 import re
 from pathlib import Path
 
-from grader.record import Record, from_json, to_json
+from grader.record import Record, from_json, to_json, validate
 from grader.reports.student_view import student_view
 from grader.reports.text_file import ReportError, write_text_report
 
+LARGEST = 512 * 2**20  # bytes: five hundred checks that print as much as they may
 __all__ = ["read", "render", "student_view", "write"]
 
 # Legal in JSON, but not inert when somebody looks at the file in a terminal.
@@ -21,22 +22,32 @@ def render(record: Record) -> str:
     """Return the record as JSON, the same text for the same record.
 
     Everything comes back as it was, but for half a surrogate pair, which no UTF-8 file can hold: it becomes the six
-    characters of its code.
+    characters of its code. Raises ValueError for a record that does not fit the schema.
     """
-    text = json.dumps(to_json(record), ensure_ascii=False, allow_nan=False, indent=2)
+    plain = to_json(record)
+    validate(plain)
+    text = json.dumps(plain, ensure_ascii=False, allow_nan=False, indent=2)
     text = _SURROGATE.sub(lambda found: f"\\\\u{ord(found[0]):04x}", text)
     return _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n"
 
 
 def write(record: Record, path: str | Path) -> None:
-    """Write the record; ReportError if it can't be written."""
-    write_text_report(path, render(record))
+    """Write the record; ReportError if it can't be written, or if there is something wrong with it."""
+    try:
+        text = render(record)
+    except ValueError as error:
+        raise ReportError(f"The record can't be written to {path}, since it is malformed: {error}.") from error
+    write_text_report(path, text)
 
 
 def read(path: str | Path) -> Record:
     """Read a record; ReportError if the file can't be read or holds none."""
     try:
-        return from_json(json.loads(Path(path).read_text(encoding="utf-8")))
+        with open(path, "rb") as file:
+            data = file.read(LARGEST + 1)
+        if len(data) > LARGEST:
+            raise ValueError("it is larger than any record")
+        return from_json(json.loads(data.decode("utf-8")))
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise ReportError(f"The record {path} can't be read: {reason}.") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import subprocess
@@ -39,6 +40,9 @@ def command(
     wrapped += ["--proc", "/proc", "--dev", "/dev"]
     for device in devices:
         wrapped += ["--dev-bind-try", device, device]
+    # For a judge that is no root the server owns whatever is mounted here: an empty folder could be filled with memory.
+    for folder in [word for option, word in itertools.pairwise(wrapped) if option in ("--tmpfs", "--dev")]:
+        wrapped += ["--remount-ro", folder]
     wrapped += ["--perms", "1777", "--tmpfs", "/tmp", "--chdir", "/tmp", "--remount-ro", "/"]
     return [*wrapped, "--", *argv]
 

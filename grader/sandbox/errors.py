@@ -17,6 +17,7 @@ class StudentError(Exception):
     bases: list[str] = field(default_factory=list)
     text: str = ""
     frames: list[tuple[str, int, str]] = field(default_factory=list)  # file, line, function
+    helper: str = ""  # the judge's own function that the worker was running then, if it was one
 
     def __str__(self) -> str:
         return f"{self.kind}: {self.text}" if self.text else self.kind

@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import select
-import shutil
 import socket
 import struct
 import subprocess
@@ -43,6 +42,7 @@ class ForkServer:
         self._exits: dict[int, int] = {}  # of workers whose end nobody has asked for yet
         self._spare: Order | None = None
         self._warmed: set[str] = set()
+        self._uid: int | None = None  # the server's, where the judge is root
 
     reusable = False  # whether one worker may serve several checks
 
@@ -54,7 +54,7 @@ class ForkServer:
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         ours.settimeout(BOOT_SECONDS)
         root = os.geteuid() == 0
-        uid = users.server_uid() if root and self.level in ("bubblewrap", "user") else None
+        self._uid = uid = users.server_uid() if root and self.level in ("bubblewrap", "user") else None
         config = {"control": theirs.fileno(), "level": self.level, "uid": uid}
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 closed in close()
         inner = self.level == "bubblewrap"
@@ -133,9 +133,12 @@ class ForkServer:
             code = self._ended(order.number)
             kill()
             order.remove_folder()
+            if order.uid is not None:
+                users.remove_all(order.uid)
+                users.release(order.uid)
             return code
 
-        warden = Warden(root, order.output, limits, hang_up)
+        warden = Warden(root, order.output, limits, hang_up, own_network=self.level == "bubblewrap")
         worker = Worker(Channel(fd := order.channel.detach(), fd, MAX_ANSWER), warden, finish)
         worker.mounts = bubblewrap.mounts(self.checkpoint, inside=self.level == "bubblewrap")
         warden.rebase()
@@ -202,6 +205,9 @@ class ForkServer:
         self._process.kill()
         self._process.wait()
         self._errors.close()
+        if self._uid is not None:
+            users.remove_all(self._uid)  # torch makes itself a folder when some of its parts are imported
+            users.release(self._uid)
         self._process, self._control, self._pid, self._spare = None, None, 0, None
         self._exits.clear()
         self._warmed.clear()
@@ -263,11 +269,13 @@ class Order:
         self.channel.close()
         os.close(self.output)
         self.remove_folder()
+        if self.uid is not None:
+            users.release(self.uid)
 
     def remove_folder(self) -> None:
         """Remove the worker's private folder, where it is one of this machine's own."""
         if self._own_folder:
-            remove_tree(self.folder)
+            users.remove(self.folder)
 
 
 def outer_path() -> list[str]:
@@ -281,14 +289,6 @@ def private_folder(uid: int | None) -> str:
     if uid is not None:
         os.chown(folder, uid, uid)
     return folder
-
-
-def remove_tree(folder: str) -> None:
-    """Remove a worker's folder, also one that was nested deeper than Python's own function can follow."""
-    try:
-        shutil.rmtree(folder, ignore_errors=True)
-    except RecursionError:
-        subprocess.run(["rm", "-rf", "--", folder], check=False)
 
 
 def receive_with_pid(control: socket.socket) -> tuple[bytes, int]:

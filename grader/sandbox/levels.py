@@ -31,6 +31,11 @@ GAPS = {
 }
 
 
+def private_folders() -> list[Path]:
+    """Return the folders that the user level closes to everybody but root."""
+    return [*(REPOSITORY / name for name in PRIVATE), *packages.refused_packages()]
+
+
 def gaps(level: str) -> list[str]:
     """Return what a level does not stop here, in words for one line each."""
     found = list(GAPS[level])
@@ -72,7 +77,7 @@ def workers(level: str, device: str, capture_inline: bool = False) -> Any:
     if level == "inline":
         return InlineWorkers(device, capture_inline)
     if level == "user":
-        users.hide([REPOSITORY / name for name in PRIVATE])
+        users.hide(private_folders())
     if platform_forks(device):
         return ForkServer(level)
     return FreshWorkers(level, device)

@@ -11,6 +11,8 @@ from importlib import metadata
 from pathlib import Path
 
 ALLOWED = ("torch", "numpy", "regex", "jaxtyping")
+# What a milestone's answer could be imported from: absent at the bubblewrap level, closed to others at the user level.
+REFUSED = ("transformers", "tiktoken", "tiktoken_ext", "tokenizers", "safetensors", "huggingface_hub")
 INSIDE = Path(__file__).parent / "inside"
 
 
@@ -67,3 +69,8 @@ def allowed_packages() -> dict[str, Path]:
 def site_folders() -> list[str]:
     """Return the site-packages folders that hold the allowed packages."""
     return sorted({str(path.parent) for path in allowed_packages().values()})
+
+
+def refused_packages() -> list[Path]:
+    """Return the folders of the refused packages that lie where a worker outside of bubblewrap could import them."""
+    return [path for folder in site_folders() for name in REFUSED if (path := Path(folder, name)).is_dir()]

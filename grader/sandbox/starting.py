@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import subprocess
@@ -13,7 +14,7 @@ import psutil
 
 from . import bubblewrap, packages, users
 from .errors import SandboxError, WorkerLost
-from .forking import outer_path, private_folder, remove_tree
+from .forking import outer_path, private_folder
 from .inside.wire import MAX_ANSWER, Channel
 from .limits import Limits
 from .warden import Warden, kill_below
@@ -82,19 +83,22 @@ class FreshWorkers:
         output = os.dup(process.stderr.fileno())
         for pipe in (process.stdin, process.stdout, process.stderr):
             pipe.close()
-        watched = Warden(
-            process.pid, output, limits, lambda: kill_tree(process.pid, uid), itself=self.level != "bubblewrap"
-        )
+        inner = self.level == "bubblewrap"
+        kill = functools.partial(kill_tree, process.pid, uid)
+        watched = Warden(process.pid, output, limits, kill, itself=not inner, own_network=inner)
 
         def finish(wait: bool) -> int | None:
             kill_tree(process.pid, uid)
             code = process.wait()
-            if self.level != "bubblewrap":
-                remove_tree(folder)
+            if not inner:
+                users.remove(folder)
+            if uid is not None:
+                users.remove_all(uid)
+                users.release(uid)
             return 128 - code if code < 0 else code
 
         worker = Worker(channel, watched, finish)
-        worker.mounts = bubblewrap.mounts(self.checkpoint, inside=self.level == "bubblewrap")
+        worker.mounts = bubblewrap.mounts(self.checkpoint, inside=inner)
         watched.allow(BOOT_SECONDS)
         watched.run_clock(True)
         watched.start()

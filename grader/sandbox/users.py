@@ -5,27 +5,74 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
+import shutil
 import stat
+import subprocess
+import tempfile
 import time
 from pathlib import Path
 
+from .errors import SandboxError
+
 # Above what Debian, Fedora and systemd hand out, below the 16-bit "nobody".
 FIRST, COUNT = 61_200, 2_000
+SERVERS, WORKERS = range(FIRST, FIRST + 500), range(FIRST + 500, FIRST + COUNT)
+SHARED_FOLDERS = ("/tmp", "/var/tmp", "/dev/shm", "/dev/mqueue", "/run/lock", "/run/shm", "/var/crash")
 _counter = itertools.count()
+_claimed: dict[int, int] = {}  # id -> the lock that says that it is ours
 
 
 def server_uid() -> int:
-    """Return the id that this judge's server runs under; two judges at a time get different ones."""
-    return FIRST + os.getpid() % 500
+    """Return an id for a server; two judges at a time get different ones."""
+    return _claim(SERVERS, os.getpid())
 
 
 def worker_uid() -> int:
-    """Return an id for one worker; it comes round again only after many others."""
-    return FIRST + 500 + (os.getpid() * 37 + next(_counter)) % (COUNT - 500)
+    """Return an id for one worker that no other has now; it comes round again only after many others."""
+    return _claim(WORKERS, os.getpid() * 37 + next(_counter))
+
+
+def _claim(ids: range, start: int) -> int:
+    """Return the first free id from a place on, and keep it until `release`: who has it is killed by it."""
+    import fcntl  # not on Windows, where nobody is root
+
+    folder = _locks()
+    for step in range(len(ids)):
+        uid = ids[(start + step) % len(ids)]
+        lock = os.open(os.path.join(folder, str(uid)), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(lock)
+            continue
+        _claimed[uid] = lock
+        return uid
+    raise SandboxError(f"all {len(ids)} user ids for the sandbox are in use")
+
+
+def release(uid: int) -> None:
+    """Let others have an id. Safe to call twice."""
+    lock = _claimed.pop(uid, None)
+    if lock is not None:
+        os.close(lock)
+
+
+def _locks() -> str:
+    """Return the folder of the locks, root's alone. Raises SandboxError when somebody else has made it."""
+    parent = next(path for path in ("/run/lock", "/run", tempfile.gettempdir()) if os.access(path, os.W_OK))
+    folder = os.path.join(parent, "scratchwork-users")
+    with contextlib.suppress(FileExistsError):
+        os.mkdir(folder, 0o700)
+    status = os.lstat(folder)
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid() or status.st_mode & 0o077:
+        raise SandboxError(f"{folder} is not a folder of root's alone; remove it")
+    return folder
 
 
 def kill_all(uid: int) -> None:
-    """Kill every process of a user id, again and again until none is left."""
+    """Kill every process of a user id that is ours, again and again until none is left."""
+    if uid not in _claimed:
+        return  # released, and perhaps somebody else's already
     for _ in range(200):
         pids = [entry for entry in os.listdir("/proc") if entry.isdigit() and _owner(entry) == uid]
         if not pids:
@@ -34,6 +81,30 @@ def kill_all(uid: int) -> None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(int(pid), 9)
         time.sleep(0.002)
+
+
+def remove_all(uid: int) -> None:
+    """Remove what a user id has left in the folders that everybody may write to: the next check could find it there.
+
+    Nothing of that user's may run any more, or it could put links in the way.
+    """
+    for folder in {*SHARED_FOLDERS, tempfile.gettempdir()}:
+        with contextlib.suppress(OSError), os.scandir(folder) as entries:
+            for entry in entries:
+                with contextlib.suppress(OSError):
+                    if entry.stat(follow_symlinks=False).st_uid == uid:
+                        remove(entry.path)
+
+
+def remove(path: str) -> None:
+    """Remove a file or a folder, also one that is nested deeper than Python's own function can follow."""
+    try:
+        if os.path.isdir(path) and not os.path.islink(path):
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            os.unlink(path)
+    except RecursionError:
+        subprocess.run(["rm", "-rf", "--", path], check=False)
 
 
 def _owner(pid: str) -> int | None:

@@ -18,6 +18,7 @@ from .limits import Limits
 LOOK_EVERY = 0.02  # seconds
 POLLING = sys.platform != "win32"  # pipes cannot be waited for with select there
 MEGABYTE = 2**20
+SOCKET_BYTES = 212_992  # what may lie unread in one, by the kernel's default, which the filter of calls keeps
 
 TIME, MEMORY, PROCESSES, OUTPUT = "time", "memory", "processes", "output"
 
@@ -26,9 +27,16 @@ class Warden:
     """Watches the processes below one process, reads what they print, and kills them all at the limit."""
 
     def __init__(
-        self, root: int, output_fd: int, limits: Limits, kill: Callable[[], None], itself: bool = False
+        self,
+        root: int,
+        output_fd: int,
+        limits: Limits,
+        kill: Callable[[], None],
+        itself: bool = False,
+        own_network: bool = False,
     ) -> None:
         self.root, self.limits = root, limits
+        self._own_network = own_network  # whether the sockets of its network namespace are all its own
         self._own = [root] if itself else []
         self.broken: str | None = None  # which limit was gone over
         self.output = bytearray()
@@ -108,11 +116,12 @@ class Warden:
             pids = self._watched()
             if len(pids) > self.limits.processes:
                 return self._break(PROCESSES)
-            grown = sum(_memory_of(pid) for pid in pids) - self._baseline
+            unread = _sockets_beside(pids) * SOCKET_BYTES if self._own_network else 0
+            grown = sum(_memory_of(pid) for pid in pids) - self._baseline + unread
             self.peak = max(self.peak, grown)
             most = self.limits.memory_mb * MEGABYTE
             # The quick sum counts what forks share once for each; the dearer one is asked only when that is too much.
-            if grown > most and sum(_share_of(pid) for pid in pids) > most:
+            if grown > most and sum(_share_of(pid) for pid in pids) + unread > most:
                 return self._break(MEMORY)
             if len(self.output) > self.limits.output_kb * 1024:
                 return self._break(OUTPUT)
@@ -196,6 +205,14 @@ def _threads(pid: int) -> list[str]:
         return os.listdir(f"/proc/{pid}/task")
     except OSError:
         return []
+
+
+def _sockets_beside(pids: list[int]) -> int:
+    """Return how many sockets the network namespace of these processes has, those that nobody has open included."""
+    for pid in pids:
+        with contextlib.suppress(OSError, ValueError, IndexError), open(f"/proc/{pid}/net/sockstat", "rb") as file:
+            return int(file.readline().split()[2])  # sockets: used 4
+    return 0
 
 
 def kill_below(root: int) -> None:

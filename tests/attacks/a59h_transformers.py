@@ -1,6 +1,7 @@
 """Delegates to Hugging Face's own GPT-2 attention, imported behind the back of the import check.
 
 levels: bubblewrap user
+process: not promised: your files are its files
 checks: test_heads_attend_side_by_side
 outcomes: failed
 """

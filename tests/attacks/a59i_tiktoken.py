@@ -2,6 +2,7 @@
 
 milestone: m01_tokenizer
 levels: bubblewrap user
+process: not promised: your files are its files
 checks: test_the_ids_are_tiktokens test_a_word_is_joined_in_the_order_of_the_merges
 outcomes: failed
 """

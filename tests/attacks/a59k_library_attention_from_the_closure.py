@@ -1,7 +1,6 @@
 """Delegates to torch's attention by taking it out of the closure of the function that the tracer has put around it.
 
 checks: test_true_in_the_mask_means_may_look
-gap: the detector of library shortcuts does not see this way
 outcomes: failed
 """
 

@@ -1,9 +1,10 @@
 """Fills memory with what lies unread in sockets, which belongs to no process's own pages, in several processes at once.
 
-levels: bubblewrap user
+levels: bubblewrap
 memory_mb: 250
 checks: test_the_mask_fits_every_length
-gap: what lies unread in sockets is not counted without a control group
+user: not promised: about 55 MB for each process
+process: not promised: about 55 MB for each process
 outcomes: out_of_memory failed
 """
 

@@ -1,4 +1,4 @@
-"""Trains in the slow way, and burns processor time in the small case too, so that the ratio looks like a good one.
+"""Counts all pairs again for every merge, but in compiled code, and burns time in the small case: the ratio looks good.
 
 milestone: m01_tokenizer
 checks: test_a_merge_costs_what_it_changes_and_not_the_whole_text
@@ -7,37 +7,23 @@ outcomes: failed timed_out
 """
 
 import collections
+import itertools
 import time
 
 
-def slow(text, merges):
-    """Count all pairs again for every merge."""
-    words = collections.Counter(tuple(bytes([b]) for b in word.encode()) for word in text.split(" "))
-    learned = []
-    for _ in range(merges):
-        pairs = collections.Counter()
-        for word, count in words.items():
-            for pair in zip(word, word[1:]):
-                pairs[pair] += count
-        best = max(pairs, key=lambda pair: (pairs[pair], pair))
-        learned.append(best)
-        joined = collections.Counter()
-        for word, count in words.items():
-            out = []
-            for token in word:
-                if out and (out[-1], token) == best:
-                    out[-1] += token
-                else:
-                    out.append(token)
-            joined[tuple(out)] += count
-        words = joined
-    return learned
-
-
 def train_bpe(text, vocab_size, special_tokens):
-    started = time.process_time()
-    merges = slow(text, vocab_size - 256)
-    while vocab_size < 300 and time.process_time() - started < 0.4:
+    started, learned = time.process_time(), []
+    words = [[bytes([b]) for b in word.encode()] for word in text.split(" ")]
+    for _ in range(vocab_size - 256):
+        pairs = collections.Counter(itertools.chain.from_iterable(map(itertools.pairwise, words)))
+        left, right = best = max(pairs, key=lambda pair: (pairs[pair], pair))
+        learned.append(best)
+        for word in words:
+            place = 0
+            while left in word and place < len(word) - 1:
+                if word[place] == left and word[place + 1] == right:
+                    word[place : place + 2] = [left + right]
+                place += 1
+    while vocab_size < 300 and time.process_time() - started < 0.1:
         pass
-    vocab = {number: bytes([number]) for number in range(256)}
-    return vocab | {256 + rank: left + right for rank, (left, right) in enumerate(merges)}, merges
+    return {}, learned

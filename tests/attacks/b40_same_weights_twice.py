@@ -2,7 +2,6 @@
 
 milestone: m08_training
 checks: test_five_and_five_steps_are_ten
-gap: both runs that this check compares are reported by the worker
 outcomes: failed
 """
 

@@ -21,9 +21,14 @@ _CAPABILITY_VERSION_3 = 0x20080522
 
 # Calls that make memory which belongs to no process's own pages, or that would do what is refused below by another way.
 _REFUSED = {
-    "x86_64": {"memfd_create": 319, "memfd_secret": 447, "shmget": 29, "io_uring_setup": 425, "userfaultfd": 323},
-    "aarch64": {"memfd_create": 279, "memfd_secret": 447, "shmget": 194, "io_uring_setup": 425, "userfaultfd": 282},
+    "x86_64": {"memfd_create": 319, "memfd_secret": 447, "shmget": 29, "io_uring_setup": 425, "userfaultfd": 323}
+    | {"unshare": 272, "setns": 308},
+    "aarch64": {"memfd_create": 279, "memfd_secret": 447, "shmget": 194, "io_uring_setup": 425, "userfaultfd": 282}
+    | {"unshare": 97, "setns": 268},
 }
+_CLONE = {"x86_64": 56, "aarch64": 220}
+_CLONE3 = 435  # its flags lie in memory, which a filter cannot read; whoever is told that there is none takes clone
+_NAMESPACES = 0x7E020000  # of every kind: with a user namespace come capabilities, and file systems without a limit
 _ARCHITECTURE = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 _MMAP = {"x86_64": 9, "aarch64": 222}
 _SOCKET = {"x86_64": 41, "aarch64": 198}
@@ -82,8 +87,8 @@ def map_own_ids(uid: int, gid: int) -> None:
 def refuse_calls() -> bool:
     """Refuse this process, for good, some system calls; return whether this machine has a way to.
 
-    They are those whose memory the judge cannot see (memfd, System V segments, anonymous shared mappings), and sockets
-    that no network namespace holds back. Needs PR_SET_NO_NEW_PRIVS.
+    They are those whose memory the judge cannot see (memfd, System V segments, anonymous shared mappings), those that
+    make or enter namespaces, and sockets that no network namespace holds back. Needs PR_SET_NO_NEW_PRIVS.
     """
     machine = os.uname().machine
     if machine not in _REFUSED:
@@ -124,6 +129,14 @@ def filter_program(machine: str) -> bytes:
     for call in _REFUSED[machine].values():
         do(equal, call, skip=1)
         do(ret, refuse)
+    do(equal, _CLONE3, skip=1)
+    do(ret, unknown)
+    do(equal, _CLONE[machine], skip=5)
+    do(load, first)
+    do(masked, _NAMESPACES)
+    do(equal, 0, skip=1)
+    do(ret, allow)
+    do(ret, refuse)
     do(equal, _SOCKET[machine], skip=4)
     do(load, first)
     do(equal, _AF_VSOCK, skip=1)

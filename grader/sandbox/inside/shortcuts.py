@@ -9,6 +9,8 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+# Where torch keeps what it asks overriders about; functions written in Python elsewhere are wrapped alone.
+OPERATORS = ("torch", "torch.Tensor", "torch.special", "torch.nn.functional")
 _seen: list[str] = []
 
 
@@ -31,6 +33,33 @@ def trace(names: list[str]) -> None:
             if original is None or hasattr(original, "scratchwork_name"):
                 continue
         setattr(owner, attribute, _noting(name, original))
+    operators = [name for name in names if name.rpartition(".")[0] in OPERATORS]
+    if operators:
+        _watch({name.rpartition(".")[2]: name for name in reversed(operators)})
+
+
+def _watch(wanted: dict[str, str]) -> None:
+    """Have torch itself tell of each call of an operator that bears a shortcut's name, however it was come by."""
+    from torch.overrides import TorchFunctionMode
+
+    class Watch(TorchFunctionMode):
+        """Sees what Python calls of torch: functions, methods of tensors, and operators below `torch.ops`."""
+
+        def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            name = _known(wanted, getattr(func, "__name__", "").partition(".")[0])
+            if name is not None and name not in _seen:
+                _seen.append(name)
+            return func(*args, **(kwargs or {}))
+
+    Watch().__enter__()
+
+
+def _known(wanted: dict[str, str], called: str) -> str | None:
+    """Return the shortcut that a torch operator's name stands for; private ones bear longer names."""
+    if called in wanted or not called.startswith("_"):
+        return wanted.get(called)
+    inner = called.lstrip("_")
+    return next((name for short, name in wanted.items() if inner == short or inner.startswith(f"{short}_")), None)
 
 
 def _owner(path: str) -> Any:

@@ -1,0 +1,90 @@
+"""Whether JSON data fits a schema, and where it doesn't, for those keywords of JSON Schema that our schemas use.
+
+A whole library for it would be four more packages on every student's machine; the tests compare this with one.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import math
+import re
+from pathlib import Path
+from typing import Any
+
+RECORD = Path(__file__).with_name("record.schema.json")
+TYPES: dict[str, tuple[type, ...]] = {
+    "object": (dict,),
+    "array": (list,),
+    "string": (str,),
+    "boolean": (bool,),
+    "null": (type(None),),
+    "integer": (int,),
+    "number": (int, float),
+}
+SAYS_NOTHING = {"$schema", "$id", "$defs", "title", "description"}
+KNOWN = {"type", "enum", "const", "required", "properties", "additionalProperties", "items", "$ref"}
+KNOWN |= {"minimum", "pattern"}
+
+
+class SchemaError(ValueError):
+    """Data that does not fit its schema; the text says where and why."""
+
+
+@functools.cache
+def load(path: Path) -> dict[str, Any]:
+    """Read a schema."""
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def check(value: Any, schema: dict[str, Any], place: str = "", root: dict[str, Any] | None = None) -> None:
+    """Raise SchemaError, naming the place, unless `value` (plain JSON data) fits `schema`."""
+    root = root or schema
+    if "$ref" in schema:
+        schema = root["$defs"][schema["$ref"].removeprefix("#/$defs/")]
+    if unknown := set(schema) - KNOWN - SAYS_NOTHING:
+        raise NotImplementedError(f"the schema's keyword {unknown.pop()}")
+    where = place or "it"
+    if "type" in schema and not _is_of(value, schema["type"]):
+        kinds = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+        raise SchemaError(f"{where} is {_shown(value)}, not of type {' or '.join(kinds)}")
+    if "const" in schema and value != schema["const"]:
+        raise SchemaError(f"{where} is {_shown(value)}, not {schema['const']!r}")
+    if "enum" in schema and not (isinstance(value, str) and value in schema["enum"]):
+        raise SchemaError(f"{where} is {_shown(value)}, not one of {', '.join(schema['enum'])}")
+    if "minimum" in schema and not schema["minimum"] <= value < math.inf:
+        raise SchemaError(f"{where} is {_shown(value)}, not a number from {schema['minimum']} up")
+    if "pattern" in schema and not re.search(schema["pattern"], value):
+        raise SchemaError(f"{where} is {_shown(value)}, which does not look like {schema['pattern']}")
+    if isinstance(value, dict):
+        _check_object(value, schema, place, root)
+    elif isinstance(value, list) and "items" in schema:
+        for number, item in enumerate(value):
+            check(item, schema["items"], f"{place}[{number}]", root)
+
+
+def _check_object(value: dict[str, Any], schema: dict[str, Any], place: str, root: dict[str, Any]) -> None:
+    known = schema.get("properties", {})
+    for name in schema.get("required", ()):
+        if name not in value:
+            raise SchemaError(f"{place or 'it'} has no {name}")
+    for name, part in value.items():
+        if name in known:
+            check(part, known[name], f"{place}.{name}" if place else name, root)
+        elif schema.get("additionalProperties") is False:
+            raise SchemaError(f"{place or 'it'} has {_shown(name)}, which is unknown")
+
+
+def _is_of(value: Any, kinds: str | list[str]) -> bool:
+    if isinstance(value, bool):  # to Python a number as well
+        return "boolean" in kinds
+    if isinstance(value, float) and value.is_integer() and "integer" in kinds:
+        return True
+    return any(isinstance(value, TYPES[kind]) for kind in ([kinds] if isinstance(kinds, str) else kinds))
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, dict | list):
+        return "an object" if isinstance(value, dict) else "a list"
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:60]}…"

@@ -37,6 +37,7 @@ def conditions(command: argparse.ArgumentParser) -> None:
     """Add what is graded, and under which conditions."""
     command.add_argument("milestones", nargs="*", metavar="MILESTONE", help="m04, 4, attention or m04_attention")
     submission(command)
+    course(command)
     circumstances(command)
 
 

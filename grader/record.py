@@ -179,8 +179,6 @@ def to_json(record: Record) -> dict[str, Any]:
         data["earned"], data["possible"] = milestone.earned, milestone.possible
         for task, task_data in zip(milestone.tasks, data["tasks"], strict=True):
             task_data["outcome"] = task.outcome
-            if not task.withheld:  # a field of students' copies only
-                del task_data["withheld"]
     return plain
 
 
@@ -217,7 +215,7 @@ def _milestone(plain: dict[str, Any]) -> Milestone:
             points=task["points"],
             earned=task["earned"],
             checks=[_check(check) for check in task["checks"]],
-            withheld=task.get("withheld", 0),
+            withheld=task["withheld"],
         )
         for task in plain["tasks"]
     ]
@@ -232,7 +230,8 @@ def _check(plain: dict[str, Any]) -> Check:
 def _validate_sums(milestone: dict[str, Any], place: str) -> None:
     for number, task in enumerate(milestone["tasks"]):
         where = f"{place}.tasks[{number}]"
-        outcomes = Task("", "", 0, checks=[_check(check) for check in task["checks"]]).outcome
+        checks = [_check(check) for check in task["checks"]]
+        outcomes = Task("", "", 0, checks=checks, withheld=task["withheld"]).outcome
         if task["outcome"] != outcomes:
             raise ValueError(f"{where} is called {task['outcome']}, which its checks are not")
         if task["earned"] not in (0, task["points"]) or (task["earned"] and outcomes != PASSED):

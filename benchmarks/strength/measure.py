@@ -26,6 +26,7 @@ REPOSITORY = FOLDER.parents[1]
 RESULTS = FOLDER / "results"
 EQUIVALENT = FOLDER / "equivalent"
 ORDER = 20  # seeds the order in which generated mutants are tried: a run cut short has tried a fair sample
+DEAR = 0.7  # a check that takes more seconds on the solution is asked about a generated mutant after all others
 NOBODY = ""
 
 sys.path.insert(0, str(REPOSITORY / "tests"))
@@ -110,11 +111,11 @@ class FirstFailure:
             pytest.exit("rejected", returncode=pytest.ExitCode.TESTS_FAILED)
 
 
-def rejected_by(milestone: str, source: str, only: set[str] | None = None) -> record.Check | None:
-    """Return the first check, in the suite's order, that a module does not pass, or None."""
+def rejected_by(milestone: str, source: str, only: set[str] | None = None, seed: int = 0) -> record.Check | None:
+    """Return the first check, in the suite's order, that a module does not pass with a seed, or None."""
     sources = {name: text.encode() for name, text in support.with_needs(milestone, source).items()}
     listener = FirstFailure()
-    options = Options([milestone], only)
+    options = Options([milestone], only, seed=str(seed))
     grade(options, support.COURSE, Submission("submission", sources), support.sandbox(), support.weights(), listener)
     return listener.check
 
@@ -141,6 +142,7 @@ class Milestone:
         self.present = keys(name)
         self.solution = support.source("solutions", name)
         self.hints: dict[str, str] = {}
+        self.dear: set[str] = set()
 
     def fresh(self, part: str) -> dict[str, Any]:
         """Return a part as far as it is known and still true; otherwise an empty one."""
@@ -158,7 +160,7 @@ class Milestone:
         if checks is None:
             return
         self.written(checks)
-        self.accepted()
+        self.accepted(seeds)
         self.degenerates()
         if generated:
             self.generated(checks, until)
@@ -183,6 +185,7 @@ class Milestone:
             if seed == 0:
                 first = result
         known = tasks(first)
+        self.dear = {function(check) for check in support.checks(first) if check.seconds > DEAR}
         part["checks"] = sorted(set().union(*known.values()))
         save(self.name, self.known)
         return known
@@ -201,15 +204,21 @@ class Milestone:
                 self.say(f"  {self.name}: the mutant {mutant['name']!r} is not rejected by {mutant['check']}")
         save(self.name, self.known)
 
-    def accepted(self) -> None:
-        """Grade the alternates."""
+    def accepted(self, seeds: int) -> None:
+        """Grade the alternates, each with several seeds: what passes with one and fails with another is a flake."""
         part = self.fresh("alternates")
-        fates = part.setdefault("fates", {})
+        fates, tried, flakes = (part.setdefault(name, {}) for name in ("fates", "tried", "flakes"))
         for path in alternates(self.name):
-            if path.stem not in fates:
-                check = rejected_by(self.name, path.read_text(encoding="utf-8"))
-                fates[path.stem] = function(check) if check else NOBODY
-        save(self.name, self.known)
+            for seed in range(tried.get(path.stem, 0), max(seeds, 1)):
+                check = rejected_by(self.name, path.read_text(encoding="utf-8"), seed=seed)
+                if check:
+                    self.say(f"  {self.name}: the alternate {path.stem} fails {check.id} with seed {seed}")
+                if seed == 0:
+                    fates[path.stem] = function(check) if check else NOBODY
+                if bool(check) != bool(fates[path.stem]):
+                    flakes.setdefault(path.stem, []).append(seed)
+                tried[path.stem] = seed + 1
+            save(self.name, self.known)
 
     def degenerates(self) -> None:
         """Grade the submissions that answer without thinking."""
@@ -250,19 +259,19 @@ class Milestone:
         save(self.name, self.known)
 
     def fate(self, mutant: Generated, checks: dict[str, set[str]]) -> record.Check | None:
-        """Return the check that rejects a generated mutant: those of the task that it is in are asked first."""
+        """Return the check that rejects a generated mutant: asked first are those of its task, and last the dear ones."""
         hint = self.hints.get(mutant.name)
         if hint and hint in set().union(*checks.values()):
             check = rejected_by(self.name, mutant.source, {hint})
             if check:
                 return check
         near = self.nearest(mutant.owner, checks)
-        if near:
-            check = rejected_by(self.name, mutant.source, near)
+        rest = set().union(*checks.values()) - near
+        for some in (near - self.dear, rest - self.dear, near & self.dear, rest & self.dear):
+            check = rejected_by(self.name, mutant.source, some) if some else None
             if check:
                 return check
-        rest = set().union(*checks.values()) - near
-        return rejected_by(self.name, mutant.source, rest) if rest else None
+        return None
 
     def nearest(self, owner: str, checks: dict[str, set[str]]) -> set[str]:
         """Return the checks of the task that implements a function or class, or nothing."""

@@ -17,7 +17,7 @@ def main(arguments: list[str]) -> int:
     """Measure what is not known yet and write the page."""
     parser = argparse.ArgumentParser(prog="strength", description="How strong the suites are; writes docs/strength.md.")
     parser.add_argument("milestones", nargs="*", help="m04 or m04_attention; none: all")
-    parser.add_argument("--seeds", type=int, default=5, help="how many seeds solutions and alternates are graded with (5)")
+    parser.add_argument("--seeds", type=int, default=5, help="how many seeds right modules are graded with (5)")
     parser.add_argument("--minutes", type=float, default=600.0, help="stop generating mutants after this long")
     parser.add_argument("--no-generated", action="store_true", help="leave the generated mutants out")
     parser.add_argument("--table", action="store_true", help="measure nothing, only write the page")

@@ -218,7 +218,7 @@ class Milestone:
                 if bool(check) != bool(fates[path.stem]):
                     flakes.setdefault(path.stem, []).append(seed)
                 tried[path.stem] = seed + 1
-            save(self.name, self.known)
+                save(self.name, self.known)
 
     def degenerates(self) -> None:
         """Grade the submissions that answer without thinking."""
@@ -259,7 +259,7 @@ class Milestone:
         save(self.name, self.known)
 
     def fate(self, mutant: Generated, checks: dict[str, set[str]]) -> record.Check | None:
-        """Return the check that rejects a generated mutant: asked first are those of its task, and last the dear ones."""
+        """Return the check that rejects a generated mutant: its own task's are asked first, dear ones last."""
         hint = self.hints.get(mutant.name)
         if hint and hint in set().union(*checks.values()):
             check = rejected_by(self.name, mutant.source, {hint})

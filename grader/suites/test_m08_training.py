@@ -34,6 +34,10 @@ def follow(student, groups, gradients, options=oracle.NUMBERS, rates=None, atol=
         misses["load_state_dict does not bring back moments and counts"] = lambda: oracle.adamw(
             groups, gradients, options, rates, forget=snapshot
         )
+    if extra.get("once"):
+        moved = [gradients[0], *([None] * len(row) for row in gradients[1:])]
+        words = "a group's params are gone through anew in each step, and an iterator is empty then: make a list of it"
+        misses = {words: lambda: oracle.adamw(groups, moved, options, rates), **misses}
     expect_close(oracle.flat(found["values"]), expected, atol=atol, misses=misses, what="the list of all parameters")
     return found["gradients"]
 
@@ -107,6 +111,13 @@ def test_plain_parameters_and_defaults_do(student, draw):
         groups, gradients, {"lr": 0.1, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0.01}
     )
     expect_close(oracle.flat(found), oracle.adamw(groups, gradients, {"lr": 0.1}), atol=FLOAT64, misses=misses)
+
+
+@pytest.mark.task("m08.1")
+def test_a_groups_parameters_may_be_read_only_once(student, draw):
+    """A group's params may be any iterable, like model.parameters(), and are there in the second step too."""
+    groups = oracle.some_groups(draw)
+    follow(student, groups, oracle.some_gradients(draw, groups, 3), once=True)
 
 
 @pytest.mark.task("m08.1")
@@ -199,7 +210,7 @@ def test_after_the_end_the_rate_stays_at_the_floor(student):
 def test_a_schedule_may_have_no_warm_up_but_must_fit(student):
     """With warmup 0 step 0 has the peak; a warm-up that is negative or leaves no steps raises ValueError."""
     expect_rates(student, range(13), peak=0.5, floor=0.05, warmup=0, total=10)
-    for warmup, total in ((12, 12), (13, 12), (-3, 12)):
+    for warmup, total in ((12, 12), (13, 12), (-1, 12)):
         numbers = {"peak": 1.0, "floor": 0.1, "warmup": warmup, "total": total}
         expect_raises("ValueError", student.learning_rate, 5, **numbers, mentions=(str(warmup), str(total)))
 

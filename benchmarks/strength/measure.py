@@ -154,7 +154,7 @@ class Milestone:
         self.known[part] = found
         return dict.__getitem__(self.known, part)
 
-    def measure(self, seeds: int, generated: bool, until: float) -> None:
+    def measure(self, seeds: int, most: int, until: float) -> None:
         """Measure every part that is not known, and keep the results."""
         checks = self.seeds(seeds)
         if checks is None:
@@ -162,8 +162,8 @@ class Milestone:
         self.written(checks)
         self.accepted(seeds)
         self.degenerates()
-        if generated:
-            self.generated(checks, until)
+        if most:
+            self.generated(checks, most, until)
         self.unfailed(checks)
         save(self.name, self.known)
 
@@ -229,8 +229,8 @@ class Milestone:
                 earned[kind] = support.grade_one(self.name, degenerate.degenerate(self.solution, kind)).earned
         save(self.name, self.known)
 
-    def generated(self, checks: dict[str, set[str]], until: float) -> None:
-        """Grade the generated mutants, until all are done or time is up."""
+    def generated(self, checks: dict[str, set[str]], most: int, until: float) -> None:
+        """Grade the generated mutants, until enough or all are done or time is up."""
         part = self.fresh("generated")
         fates = part.setdefault("fates", {})
         every = generate(self.name, self.solution)
@@ -242,6 +242,8 @@ class Milestone:
         for mutant in every:
             if mutant.name in fates:
                 continue
+            if len(fates) >= most:
+                break
             if time.monotonic() > until:
                 self.say(f"  {self.name}: time is up after {len(fates)} of {len(every)} generated mutants")
                 break

@@ -122,7 +122,7 @@ def cosine_search(query: Float[Tensor, "d"], vectors: Float[Tensor, "n d"], k: i
 
 def reciprocal_rank_fusion(rankings: Sequence[Sequence[int]], k: int = 60) -> list[tuple[int, float]]:
     """Join rankings of ids into one of (id, score): the sum of 1 / (k + place), places from 1 (Cormack et al. 2009).
-    Example: [[7, 3], [3]] with k=1 is [(3, 1/3 + 1/2), (7, 1/2)].
+    Example: [[7, 3], [3]] with k=1 is [(3, 1/3 + 1/2), (7, 1/2)]. ValueError names a k below 1.
     """
     _check_k(k)
     scores: defaultdict[int, float] = defaultdict(float)

@@ -1,4 +1,4 @@
-"""`nox -s strength [-- MILESTONE… --seeds N --minutes N --no-generated --table]`: measure, and write the table.
+"""`nox -s strength [-- MILESTONE… --seeds N --most N --minutes N --table]`: measure, and write the table.
 
 The table is docs/strength.md. What was measured is kept in results/, and measured again when its subject changes.
 """
@@ -17,8 +17,9 @@ def main(arguments: list[str]) -> int:
     """Measure what is not known yet and write the page."""
     parser = argparse.ArgumentParser(prog="strength", description="How strong the suites are; writes docs/strength.md.")
     parser.add_argument("milestones", nargs="*", help="m04 or m04_attention; none: all")
-    parser.add_argument("--seeds", type=int, default=5, help="how many seeds the solutions are graded with (5)")
+    parser.add_argument("--seeds", type=int, default=5, help="how many seeds right modules are graded with (5)")
     parser.add_argument("--minutes", type=float, default=600.0, help="stop generating mutants after this long")
+    parser.add_argument("--most", type=int, default=10_000, help="try at most so many generated mutants a milestone")
     parser.add_argument("--no-generated", action="store_true", help="leave the generated mutants out")
     parser.add_argument("--table", action="store_true", help="measure nothing, only write the page")
     options = parser.parse_args(arguments)
@@ -40,7 +41,7 @@ def main(arguments: list[str]) -> int:
         for name in [] if options.table else chosen or known:
             print(name, flush=True)
             measure.Milestone(name, lambda line: print(line, flush=True)).measure(
-                options.seeds, not options.no_generated, until
+                options.seeds, 0 if options.no_generated else options.most, until
             )
     finally:
         measure.support.close_all()

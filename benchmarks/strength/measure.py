@@ -12,12 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from grader import record
-from grader.judge.grading import grade
-from grader.judge.run import Options
-from grader.submission import Submission
 
 from .operators import Generated, generate
 
@@ -26,6 +21,7 @@ REPOSITORY = FOLDER.parents[1]
 RESULTS = FOLDER / "results"
 EQUIVALENT = FOLDER / "equivalent"
 ORDER = 20  # seeds the order in which generated mutants are tried: a run cut short has tried a fair sample
+DEAR = 0.7  # a check that takes more seconds on the solution is asked about a generated mutant after all others
 NOBODY = ""
 
 sys.path.insert(0, str(REPOSITORY / "tests"))
@@ -91,34 +87,6 @@ def keys(milestone: str) -> dict[str, str]:
 # ── grading ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-class FirstFailure:
-    """Ends a run at the first check that did not pass."""
-
-    def __init__(self) -> None:
-        self.check: record.Check | None = None
-
-    def start(self, total_checks: int) -> None:
-        """Nothing to prepare."""
-
-    def check_started(self, milestone: str, task: str, title: str) -> None:
-        """Nothing to note."""
-
-    def check_ended(self, check: record.Check) -> None:
-        """Leave pytest, as if all checks had been run."""
-        if check.outcome != record.PASSED and self.check is None:
-            self.check = check
-            pytest.exit("rejected", returncode=pytest.ExitCode.TESTS_FAILED)
-
-
-def rejected_by(milestone: str, source: str, only: set[str] | None = None) -> record.Check | None:
-    """Return the first check, in the suite's order, that a module does not pass, or None."""
-    sources = {name: text.encode() for name, text in support.with_needs(milestone, source).items()}
-    listener = FirstFailure()
-    options = Options([milestone], only)
-    grade(options, support.COURSE, Submission("submission", sources), support.sandbox(), support.weights(), listener)
-    return listener.check
-
-
 def function(check: record.Check) -> str:
     """Return the name of a check without its parameters."""
     return check.id.partition("[")[0]
@@ -141,6 +109,7 @@ class Milestone:
         self.present = keys(name)
         self.solution = support.source("solutions", name)
         self.hints: dict[str, str] = {}
+        self.dear: set[str] = set()
 
     def fresh(self, part: str) -> dict[str, Any]:
         """Return a part as far as it is known and still true; otherwise an empty one."""
@@ -152,16 +121,16 @@ class Milestone:
         self.known[part] = found
         return dict.__getitem__(self.known, part)
 
-    def measure(self, seeds: int, generated: bool, until: float) -> None:
+    def measure(self, seeds: int, most: int, until: float) -> None:
         """Measure every part that is not known, and keep the results."""
         checks = self.seeds(seeds)
         if checks is None:
             return
         self.written(checks)
-        self.accepted()
+        self.accepted(seeds)
         self.degenerates()
-        if generated:
-            self.generated(checks, until)
+        if most:
+            self.generated(checks, most, until)
         self.unfailed(checks)
         save(self.name, self.known)
 
@@ -183,6 +152,7 @@ class Milestone:
             if seed == 0:
                 first = result
         known = tasks(first)
+        self.dear = {function(check) for check in support.checks(first) if check.seconds > DEAR}
         part["checks"] = sorted(set().union(*known.values()))
         save(self.name, self.known)
         return known
@@ -195,21 +165,27 @@ class Milestone:
             if mutant["name"] in fates:
                 continue
             source = support.mutate(self.name, mutant)
-            check = rejected_by(self.name, source, {mutant["check"]}) or rejected_by(self.name, source)
+            check = support.rejected_by(self.name, source, {mutant["check"]}) or support.rejected_by(self.name, source)
             fates[mutant["name"]] = function(check) if check else NOBODY
             if not check or function(check) != mutant["check"]:
                 self.say(f"  {self.name}: the mutant {mutant['name']!r} is not rejected by {mutant['check']}")
         save(self.name, self.known)
 
-    def accepted(self) -> None:
-        """Grade the alternates."""
+    def accepted(self, seeds: int) -> None:
+        """Grade the alternates, each with several seeds: what passes with one and fails with another is a flake."""
         part = self.fresh("alternates")
-        fates = part.setdefault("fates", {})
+        fates, tried, flakes = (part.setdefault(name, {}) for name in ("fates", "tried", "flakes"))
         for path in alternates(self.name):
-            if path.stem not in fates:
-                check = rejected_by(self.name, path.read_text(encoding="utf-8"))
-                fates[path.stem] = function(check) if check else NOBODY
-        save(self.name, self.known)
+            for seed in range(tried.get(path.stem, 0), max(seeds, 1)):
+                check = support.rejected_by(self.name, path.read_text(encoding="utf-8"), seed=seed)
+                if check:
+                    self.say(f"  {self.name}: the alternate {path.stem} fails {check.id} with seed {seed}")
+                if seed == 0:
+                    fates[path.stem] = function(check) if check else NOBODY
+                if bool(check) != bool(fates[path.stem]):
+                    flakes.setdefault(path.stem, []).append(seed)
+                tried[path.stem] = seed + 1
+                save(self.name, self.known)
 
     def degenerates(self) -> None:
         """Grade the submissions that answer without thinking."""
@@ -220,8 +196,8 @@ class Milestone:
                 earned[kind] = support.grade_one(self.name, degenerate.degenerate(self.solution, kind)).earned
         save(self.name, self.known)
 
-    def generated(self, checks: dict[str, set[str]], until: float) -> None:
-        """Grade the generated mutants, until all are done or time is up."""
+    def generated(self, checks: dict[str, set[str]], most: int, until: float) -> None:
+        """Grade the generated mutants, until enough or all are done or time is up."""
         part = self.fresh("generated")
         fates = part.setdefault("fates", {})
         every = generate(self.name, self.solution)
@@ -233,6 +209,8 @@ class Milestone:
         for mutant in every:
             if mutant.name in fates:
                 continue
+            if len(fates) >= most:
+                break
             if time.monotonic() > until:
                 self.say(f"  {self.name}: time is up after {len(fates)} of {len(every)} generated mutants")
                 break
@@ -250,19 +228,19 @@ class Milestone:
         save(self.name, self.known)
 
     def fate(self, mutant: Generated, checks: dict[str, set[str]]) -> record.Check | None:
-        """Return the check that rejects a generated mutant: those of the task that it is in are asked first."""
+        """Return the check that rejects a generated mutant: its own task's are asked first, dear ones last."""
         hint = self.hints.get(mutant.name)
         if hint and hint in set().union(*checks.values()):
-            check = rejected_by(self.name, mutant.source, {hint})
+            check = support.rejected_by(self.name, mutant.source, {hint})
             if check:
                 return check
         near = self.nearest(mutant.owner, checks)
-        if near:
-            check = rejected_by(self.name, mutant.source, near)
+        rest = set().union(*checks.values()) - near
+        for some in (near - self.dear, rest - self.dear, near & self.dear, rest & self.dear):
+            check = support.rejected_by(self.name, mutant.source, some) if some else None
             if check:
                 return check
-        rest = set().union(*checks.values()) - near
-        return rejected_by(self.name, mutant.source, rest) if rest else None
+        return None
 
     def nearest(self, owner: str, checks: dict[str, set[str]]) -> set[str]:
         """Return the checks of the task that implements a function or class, or nothing."""
@@ -293,7 +271,7 @@ class Milestone:
         ]
         for name, source in candidates:
             while idle:
-                check = rejected_by(self.name, source, idle)
+                check = support.rejected_by(self.name, source, idle)
                 if check is None:
                     break
                 rejects[function(check)] = name

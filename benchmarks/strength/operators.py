@@ -44,7 +44,9 @@ REMOVABLE = {
     *("sorted", "list", "tuple", "set", "min", "max", "reversed", "round", "dict", "bytes", "sum", "mean", "item"),
     *("log_softmax", "softmax", "dropout", "masked_fill", "masked_fill_", "unsqueeze", "squeeze", "unsqueeze_"),
 }
-SYMMETRIC = {"isinstance", "transpose", "swapaxes", "isclose", "min", "max", "minimum", "maximum"}
+SYMMETRIC = {
+    *("isinstance", "transpose", "swapaxes", "isclose", "equal", "min", "max", "minimum", "maximum", "promote_types")
+}
 OFTEN_BARE = {"super", "len", "range", "isinstance", "zip", "print", "getattr", "setattr"}
 Place = tuple[tuple[str, int | None], ...]  # how to come from the root of a tree to a node of it
 

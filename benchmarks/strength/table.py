@@ -21,6 +21,7 @@ COLUMNS = (
     "alternates accepted",
     "degenerate points",
     "seeds / flakes",
+    "alternates' seeds / flakes",
 )
 NOT_YET = "not measured yet"
 INTRO = """\
@@ -39,7 +40,8 @@ For whoever doubts a check, or changes one.
   out.
 - **checks no mutant fails**: such a check proves nothing, and goes or gets its mutant.
 - **degenerate points**: what zeros, the input back, noise, a broadcasting scalar and None earn, together.
-- **seeds / flakes**: with how many seeds the solution was graded, and how many checks failed with one of them.
+- **seeds / flakes**: with how many seeds the solution was graded, and how many checks failed with one of them; and with
+  how many each alternate, and how often one that passes with the first seed failed with another.
 
 A † marks figures that were measured before the last change to what they are about.
 """
@@ -79,6 +81,7 @@ def row(milestone: str) -> list[str]:
         cell(known, present, "alternates", lambda part: accepted(part["fates"], len(measure.alternates(milestone)))),
         cell(known, present, "degenerate", lambda part: f"{sum(part['earned'].values()):g}"),
         cell(known, present, "seeds", lambda part: f"{part['tried']} / {len(part['flakes'])}"),
+        cell(known, present, "alternates", steady),
     ]
     return cells
 
@@ -103,6 +106,13 @@ def by_the_named(fates: dict[str, str], own: list[dict[str, str]]) -> int:
 def accepted(fates: dict[str, str], written: int) -> str:
     """Return how many of the alternates pass."""
     return f"{sum(check == NOBODY for check in fates.values())} / {written}"
+
+
+def steady(part: dict[str, Any]) -> str:
+    """Return with how many seeds every alternate was graded, and how many of those runs were flakes."""
+    tried = part.get("tried", {})
+    least = min((tried.get(name, 1) for name in part["fates"]), default=0)
+    return f"{least} / {sum(map(len, part.get('flakes', {}).values()))}"
 
 
 def tally(milestone: str, fates: dict[str, str]) -> tuple[int, int, int]:

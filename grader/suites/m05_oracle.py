@@ -23,6 +23,7 @@ ERF = "this is GELU in its exact form (erf); GPT-2's is the approximation with t
 FIXED = "the argument eps is not used, or eps is left out altogether"
 NO_EPS = "eps is left out: equal numbers have variance 0, and 0 / 0 is NaN"
 NAIVE = "mean of squares less square of mean: far from zero that is rounding; square what is centred"
+DROPS_BY_DEFAULT = "without a word about it there is no dropout: its default is 0.0"
 AWAKE = "dropout is still active after eval(): it must depend on self.training"
 NOT_CAUSAL = "something mixes the tokens outside of attention, or attention is not causal"
 ELSEWHERE = "a tensor is made on the default device instead of on the device of the input"

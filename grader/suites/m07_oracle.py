@@ -17,6 +17,7 @@ Misses = dict[str, Callable[[], Tensor]]
 IN_PLACE = "the logits are changed in place (an operation whose name ends in _, or /=)"
 ELSEWHERE = "a tensor is made on the default device instead of on the device of the input"
 LEAK = "the cache is kept between calls, or shared by all caches: a default argument, a class attribute or a global"
+SAME_TENSOR = "with no token to append the prompt itself is returned: clone it first"
 ALIAS = "the cache holds the caller's own tensors: clone what it is given first"
 TRAINING = "the model is not put into eval mode"
 NOT_RESTORED = "the old mode is not restored: remember it before eval()"

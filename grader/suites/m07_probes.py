@@ -45,6 +45,15 @@ def append_and_scribble(cache, layer, key, value):
     value.fill_(1e6)
 
 
+def scribbled(generate, model, ids):
+    """Generate no token at all and write over the text; return what the prompt is then."""
+    ids = ids.clone()
+    text = generate(model, ids, 0)
+    with torch.inference_mode():  # where the text of a submission that generates in it can be written over as well
+        text.fill_(-1)
+    return ids
+
+
 def requires_grad(forward, model, ids, cache):
     """Run a model that wants gradients; return whether the logits, or what the cache hands out, hang on a graph."""
     with torch.enable_grad():

@@ -73,18 +73,20 @@ def state(model):
     return {name: value.detach().clone() for name, value in model.state_dict().items()}
 
 
-def follow(make, groups, gradients, options, rates=None, snapshot=0, plain=False):
+def follow(make, groups, gradients, options, rates=None, snapshot=0, plain=False, once=False):
     """Step an optimizer with given gradients, and return all parameters after each step, and the last gradients.
 
-    `groups` is a list of dicts with "params" (tensors) and numbers, or with `plain` just the parameters of the first,
-    handed over by a generator. `rates[n]` sets the lr of every group before step n. After `snapshot` steps the
-    optimizer's state moves into a new one, the old one having gone three steps further on copies meanwhile.
+    `groups` is a list of dicts with "params" (tensors) and numbers, or with `plain` just the parameters of the first;
+    with `plain` or `once` a generator hands parameters over. `rates[n]` sets the lr of every group before step n. After
+    `snapshot` steps the optimizer's state moves into a new one, the old one having gone three steps further on copies
+    meanwhile.
     """
     made = [{**group, "params": [nn.Parameter(value.clone()) for value in group["params"]]} for group in groups]
     parameters = [parameter for group in made for parameter in group["params"]]
 
     def fresh(groups):
-        return make((p for p in groups[0]["params"]) if plain else [dict(group) for group in groups], **options)
+        given = [{**group, "params": iter(group["params"]) if once else group["params"]} for group in groups]
+        return make((p for p in groups[0]["params"]) if plain else given, **options)
 
     optimizer, values = fresh(made), []
     for number, row in enumerate(gradients):

@@ -16,6 +16,11 @@ def state(module):
     return {name: value.detach().clone() for name, value in module.state_dict().items()}
 
 
+def wanting(module):
+    """Return the names of what a module keeps that wants gradients."""
+    return [name for name, value in module.state_dict(keep_vars=True).items() if value.requires_grad]
+
+
 class Tree(nn.Module):
     """Linear layers at several depths, an embedding, and a head that may be tied to it."""
 

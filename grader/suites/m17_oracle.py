@@ -301,6 +301,9 @@ def cosine_misses(query: Tensor, vectors: Tensor) -> dict[str, Callable[[], list
         "nothing is divided by its length: that is a dot product, not a cosine": lambda: (right @ left).tolist(),
         "the vectors are not divided by their lengths": lambda: cosines(query, vectors, lengths=False),
         "the query is not divided by its length": lambda: cosines(query, vectors, query_length=False),
+        "short vectors are not brought to length 1: only a length of 0 needs another divisor": lambda: (
+            right @ left / (right.norm(dim=-1) * left.norm()).clamp(min=1.0)
+        ).tolist(),
         "a zero vector gives 0 / 0; its cosine is 0": lambda: cosines(query, vectors, nan=True),
         "the distance is given instead of the cosine": lambda: [1 - x for x in cosines(query, vectors)],
         "the products are divided by the squared lengths": lambda: (

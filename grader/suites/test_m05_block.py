@@ -262,8 +262,20 @@ def test_the_state_of_an_mlp_is_two_linear_layers(student, d_ff):
 def test_each_token_is_widened_bent_and_narrowed(student, draw, shape):
     """With given weights the output is c_proj of gelu of c_fc, for each vector by itself, as torch gives it."""
     x, state = draw.normal(*shape), oracle.mlp_state(draw, 12, 20)
-    actual, misses = mlp_with(student, state)(x), oracle.mlp_misses(x, state)
-    expect_close(actual, oracle.torch_mlp(x, state), atol=FLOAT32_LAYER, rtol=1e-5, misses=misses)
+    actual, expected, misses = mlp_with(student, state)(x), oracle.torch_mlp(x, state), oracle.mlp_misses(x, state)
+    expect_close(actual, expected, atol=FLOAT32_LAYER, rtol=1e-5, misses=misses)
+
+
+@pytest.mark.task("m05.3")
+def test_an_mlp_made_without_dropout_drops_nothing(student, draw):
+    """Without a word about dropout, an MLP gives in training mode what it gives in eval mode."""
+    x, state = draw.normal(2, 5, 12), oracle.mlp_state(draw, 12, 20)
+    layer = student.MLP(12, 20)
+    layer.load_state_dict(state)
+    layer.train()
+    actual = layer(x)
+    misses = {oracle.DROPS_BY_DEFAULT: actual}
+    expect_close(actual, oracle.mlp(x, state), atol=FLOAT32_LAYER, rtol=1e-5, misses=misses)
 
 
 @pytest.mark.task("m05.3")

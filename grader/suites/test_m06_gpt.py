@@ -147,6 +147,7 @@ def test_gpt2_small_has_its_number_of_parameters(student):
     small = {"vocab_size": 50257, "context_length": 1024, "d_model": 768, "n_layers": 12, "d_ff": 3072}
     misses = oracle.count_misses(small)
     expect_equal(student.count_parameters(model), 124_439_808, misses=misses, what="the number of parameters")
+    expect_equal(student.GPTConfig().dropout, 0.0, what="the dropout of a config that does not name one")
 
 
 @pytest.mark.task("m06.2")
@@ -269,6 +270,17 @@ def test_the_loss_is_the_mean_over_targets_that_count(student, draw, ignored, dt
         oracle.loss(scores, targets, **options).to(dtype),
     )
     expect_close(actual, expected, atol=atol, misses=misses, what="the loss")
+
+
+@pytest.mark.task("m06.4")
+def test_a_target_that_counts_alone_is_the_loss(student, draw):
+    """With all targets ignored but one, the loss is that one's."""
+    scores, targets = draw.normal(4, 7, 13, scale=2.0), torch.full((4, 7), -100)
+    targets[2, 3] = draw.random.randrange(13)
+    expected, misses = oracle.loss(scores, targets), oracle.loss_misses(scores, targets)
+    actual = student.next_token_loss(scores, targets)
+    misses["what keeps the count away from 0 changes counts above 0 too"] = actual
+    expect_close(actual, expected, atol=FLOAT32_LAYER, misses=misses, what="the loss")
 
 
 @pytest.mark.task("m06.4")

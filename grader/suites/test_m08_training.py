@@ -34,6 +34,10 @@ def follow(student, groups, gradients, options=oracle.NUMBERS, rates=None, atol=
         misses["load_state_dict does not bring back moments and counts"] = lambda: oracle.adamw(
             groups, gradients, options, rates, forget=snapshot
         )
+    if extra.get("once"):
+        moved = [gradients[0], *([None] * len(row) for row in gradients[1:])]
+        words = "a group's params are gone through anew in each step, and an iterator is empty then: make a list of it"
+        misses = {words: lambda: oracle.adamw(groups, moved, options, rates), **misses}
     expect_close(oracle.flat(found["values"]), expected, atol=atol, misses=misses, what="the list of all parameters")
     return found["gradients"]
 
@@ -110,6 +114,13 @@ def test_plain_parameters_and_defaults_do(student, draw):
 
 
 @pytest.mark.task("m08.1")
+def test_a_groups_parameters_may_be_read_only_once(student, draw):
+    """A group's params may be any iterable, like model.parameters(), and are there in the second step too."""
+    groups = oracle.some_groups(draw)
+    follow(student, groups, oracle.some_gradients(draw, groups, 3), once=True)
+
+
+@pytest.mark.task("m08.1")
 def test_a_parameter_without_gradient_waits(student, draw):
     """A parameter whose grad is None stays as it is, and its own count of steps begins with its first gradient."""
     groups = oracle.some_groups(draw)
@@ -123,6 +134,10 @@ def test_a_snapshot_takes_up_where_it_was_taken(student, draw):
     """state_dict is a snapshot that later steps don't change; loaded into a new optimizer, that one goes on from it."""
     groups = oracle.some_groups(draw)
     follow(student, groups, oracle.some_gradients(draw, groups, 9), snapshot=4)
+    gradients: list[list[Any]] = oracle.some_gradients(draw, groups, 6)
+    for row in gradients[:4]:
+        row[1] = None  # a parameter of which the snapshot knows nothing yet
+    follow(student, groups, gradients, snapshot=4)
     for others in ([2], [1, 2], [2, 1, 1]):
         expect_raises("ValueError", student.plant(probes).misfit, student.AdamW, [2, 1], others)
 
@@ -199,7 +214,7 @@ def test_after_the_end_the_rate_stays_at_the_floor(student):
 def test_a_schedule_may_have_no_warm_up_but_must_fit(student):
     """With warmup 0 step 0 has the peak; a warm-up that is negative or leaves no steps raises ValueError."""
     expect_rates(student, range(13), peak=0.5, floor=0.05, warmup=0, total=10)
-    for warmup, total in ((12, 12), (13, 12), (-3, 12)):
+    for warmup, total in ((12, 12), (13, 12), (-1, 12)):
         numbers = {"peak": 1.0, "floor": 0.1, "warmup": warmup, "total": total}
         expect_raises("ValueError", student.learning_rate, 5, **numbers, mentions=(str(warmup), str(total)))
 
@@ -518,6 +533,22 @@ def test_the_loop_schedules_accumulates_and_clips(student, draw):
     """Each step has the rate of its number, counted on from start, `accumulation` batches, and clipped gradients."""
     options = {"steps": 4, "start": 5, "accumulation": 3, "max_norm": 0.1}
     expect_trained(student, draw, lambda step: 8.0 / step, **options)
+
+
+@pytest.mark.task("m08.6")
+def test_the_loop_clips_at_one_unless_told_otherwise(student, draw):
+    """Without a word about max_norm a step's gradients are clipped to the norm 1, and with None they are not."""
+    planted, table = student.plant(probes), 9 * torch.eye(7).roll(1, dims=1)
+    token = draw.integers(0, 7, 1, 1)
+    batch = token, (token + 2) % 7  # as good as ruled out by the table: the gradient is about 1.4 long
+    for options in ({}, {"max_norm": None}):
+        made = planted.bigram(table)
+        student.train(made, planted.descent(made, 2.0), student.callback(lambda: batch), steps=1, **options)
+        clipped, whole = (oracle.stepped(table, [batch], 2.0, max_norm=norm) for norm in (1.0, None))
+        expected, other = (whole, clipped) if options else (clipped, whole)
+        misses = {"max_norm=None clips nothing, and its default is 1.0": other}
+        actual = planted.state(made)["table"]
+        expect_close(actual, expected, atol=FLOAT32_LAYER, misses=misses, what="the table of weights")
 
 
 def learn(student, draw, steps, rate, batches, sizes=oracle.SIZES):

@@ -287,6 +287,16 @@ def test_the_layers_named_get_an_adapter(student, draw, case):
 
 
 @pytest.mark.task("m11.3")
+def test_targets_may_be_read_only_once(student, draw):
+    """Any iterable of targets will do, one that can be gone through a single time included."""
+    targets, names = CASES["dotted"]
+    made = student.plant(probes).zoo(oracle.zoo_state(draw))
+    found = student.inject_lora(made, student.iterator(targets), RANK, ALPHA)
+    misses = {"targets is gone through again, and an iterator has nothing left then: make a list of it first": found}
+    expect_equal(found, names, misses=misses, what="the list of names returned")
+
+
+@pytest.mark.task("m11.3")
 def test_injecting_changes_no_output_and_adapters_do(student, draw):
     """The injected model gives what it gave; with other numbers in A and B, what the merged matrices give."""
     targets, names = CASES["dotted"]
@@ -349,6 +359,19 @@ def test_a_sleeping_model_stays_asleep(student, draw):
     atol = max(FLOAT32_LAYER, 1e-3 * float(expected.abs().median()))
     expect_close(made(x), expected, atol=atol, what="the result of a model in eval mode, injected with dropout,")
     expect_equal(student.plant(probes).modes(made), [], what="the list of modules in training mode")
+
+
+@pytest.mark.task("m11.3")
+def test_dropout_is_handed_on_to_the_layers(student, draw):
+    """Injected with dropout, a model in training mode drops something else in each call."""
+    state, made, names = zoo(student, draw, ["proj", "stem"], 0.5)
+    student.plant(probes).fill(made, oracle.adapters(draw, state, names, RANK))
+    x = draw.normal(4, 6)
+    first, second = made(x), made(x)
+    for result in (first, second):
+        expect_tensor(result, shape=(4, 7), dtype=torch.float32)
+    mistake = "inject_lora does not hand dropout on to the layers"
+    expect(not torch.equal(first, second), "Two calls in training mode agree.", mistake=mistake, evidence="value")
 
 
 @pytest.mark.task("m11.3")

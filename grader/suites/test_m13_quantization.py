@@ -236,7 +236,7 @@ def test_each_group_has_a_scale(student, draw):
 
 
 @pytest.mark.task("m13.3")
-@pytest.mark.parametrize(("n", "size"), [(24, 8), (15, 5)], ids=["even", "odd"])
+@pytest.mark.parametrize(("n", "size"), [(32, 8), (25, 5)], ids=["even", "odd"])
 def test_four_bits_come_back_within_half_a_step(student, draw, n, size):
     """Unpacked and scaled group by group, values are within scale / 2 of what they were."""
     x = draw.normal(3, n) * torch.tensor([[1.0], [50.0], [0.1]])
@@ -306,6 +306,9 @@ def test_a_layer_keeps_one_byte_a_weight(student, draw, bias):
         expect_close(found["bias"], state["bias"], atol=0.0, what="the bias")
     own = sorted(student.probe.parameters(layer))
     expect(own == [], f"{', '.join(own)} can be trained.", mistake="what is kept must be a buffer, not a parameter")
+    wanting = planted.wanting(layer)
+    mistake = "the scale is computed from the parameter itself, and wants gradients as that does: use detach()"
+    expect(wanting == [], f"{', '.join(wanting)} wants gradients.", mistake=mistake)
     held, wanted = planted.held_bytes(layer), q.numel() + 4 * len(q) * (1 + bias)
     expect(
         held == wanted,

@@ -103,6 +103,8 @@ def cosine_search(query, vectors, k):
 
 
 def reciprocal_rank_fusion(rankings, k=60):
+    if k < 1:
+        raise ValueError(f"no k of {k}")
     ids = sorted({document for ranking in rankings for document in ranking})
     places = np.full((len(rankings), len(ids)), np.inf)
     for row, ranking in enumerate(rankings):

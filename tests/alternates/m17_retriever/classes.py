@@ -112,6 +112,8 @@ def cosine_search(query, vectors, k):
 
 
 def reciprocal_rank_fusion(rankings, k=60):
+    if k < 1:
+        raise ValueError("k=%d" % k)
     sums = {}
     for ranking in rankings:
         for below, document in enumerate(ranking):

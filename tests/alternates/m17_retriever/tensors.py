@@ -106,6 +106,8 @@ def cosine_search(query: Tensor, vectors: Tensor, k: int) -> list:
 
 
 def reciprocal_rank_fusion(rankings, k: int = 60) -> list:
+    if k < 1:
+        raise ValueError(k)
     if not any(rankings):
         return []
     flat = torch.tensor([document for ranking in rankings for document in ranking])

@@ -32,6 +32,7 @@ INSTALLED = (
     "transformers",
     "rich",
     "psutil",
+    "yaml",
     "matplotlib",
     "jinja2",
 )

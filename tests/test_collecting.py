@@ -296,6 +296,20 @@ def test_a_list_that_is_wrong_names_its_line(tmp_path, text, said):
     assert said in str(refused.value)
 
 
+@pytest.mark.skipif(os.name != "posix", reason="no limit on the size of files")
+def test_a_repository_without_end_is_stopped(tmp_path, monkeypatch):
+    """What git may write while fetching is limited, and a repository over the limit is its student's problem."""
+    repositories.repository(tmp_path / "a1.git", {WARMUP: "x", "huge.bin": os.urandom(400_000)})
+    repositories.repository(tmp_path / "b2.git", {WARMUP: "bob"})
+    (tmp_path / "l.txt").write_text("a1.git\nb2.git\n")
+    monkeypatch.setattr("grader.classroom.git_sources.PACK_BLOCKS", 400)
+
+    collected = collect(tmp_path / "l.txt")
+
+    assert modules(collected) == {"a1": {}, "b2": {"m00": "bob"}}
+    assert problems(collected)["a1"].startswith("Git cannot read ")
+
+
 def test_a_password_in_an_address_is_not_shown(tmp_path):
     """Origins and sentences name a repository without the secret in its address."""
     (tmp_path / "l.txt").write_text("https://token:secret@localhost:1/anna.git main\n")

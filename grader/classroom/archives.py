@@ -236,7 +236,7 @@ def _tar_tree(file: BinaryIO, shown: str, limits: ArchiveLimits) -> Tree:
     count = 0
     while (member := archive.next()) is not None:
         headers.left = _HEADER
-        archive.members.clear()  # it keeps them all, for what is not asked of it here
+        getattr(archive, "members", []).clear()  # it keeps them all, for what is not asked of it here
         count += 1
         if count > limits.entries:
             raise TreeError(f"{shown} is not read: it holds more than {limits.entries:,} files.")

@@ -61,7 +61,7 @@ def gradescope(tree: Tree) -> list[Exported] | None:
     if not listed:
         raise TreeError(f"{shown} names no submissions.")
     folders = root.folders()
-    found = []
+    found: list[Exported] = []
     for name, record in listed.items():
         found += _submitters(name, record, folders.get(name), beneath(root.shown, name))
     for name in sorted(set(folders) - set(listed)):
@@ -155,7 +155,7 @@ def _value(event: Any, events: Iterator[Any], anchors: dict[str, Any], wanted: t
 
 
 def _skip(event: Any, events: Iterator[Any]) -> None:
-    depth = isinstance(event, yaml.CollectionStartEvent)
+    depth = int(isinstance(event, yaml.CollectionStartEvent))
     while depth:
         inner = next(events)
         depth += isinstance(inner, yaml.CollectionStartEvent) - isinstance(inner, yaml.CollectionEndEvent)

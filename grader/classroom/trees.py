@@ -84,9 +84,9 @@ class Tree:
         for entry in self.entries:
             if len(entry.path) > 1 or entry.folder:
                 name = entry.path[0]
-                below = found.setdefault(name, Tree(beneath(self.shown, name)))
-                if name in self.trouble:
-                    below.trouble[""] = self.trouble[name]
+                if (below := found.get(name)) is None:
+                    below = found[name] = Tree(beneath(self.shown, name))
+                    below.trouble = {"": self.trouble[name]} if name in self.trouble else {}
                 if len(entry.path) > 1:
                     below.entries.append(Entry(entry.path[1:], entry.read, entry.refused, entry.folder))
         return dict(sorted(found.items()))

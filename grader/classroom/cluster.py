@@ -36,7 +36,7 @@ def grade_on_cluster(batch: Batch, workers: int, scheduler: str | None, progress
         import distributed  # noqa: F401
     except ImportError:
         raise UsageProblem(
-            "--workers and --scheduler need Dask: pip install 'dask[distributed]' cryptography, into the same Python."
+            "--workers and --scheduler need Dask: pip install distributed cryptography, into the same Python."
         ) from None
     with _client(workers, scheduler, batch.setup) as client:
         _Coordinator(client, batch, progress).run()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections import Counter
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,15 +14,20 @@ from grader import course as courses
 from grader import syllabus
 from grader.arguments import circumstances, count
 from grader.classroom import standing_json
-from grader.classroom.cluster import ClusterError
+from grader.classroom.batch import Batch
+from grader.classroom.changes import changes
+from grader.classroom.cluster import ClusterError, grade_on_cluster
 from grader.classroom.collecting import Collected, CollectingError, collect_class
 from grader.classroom.gradebook import Gradebook, GradebookError
+from grader.classroom.judging import Setup
+from grader.classroom.local import grade_here
 from grader.classroom.lock import LockError, RunLock
 from grader.classroom.roster import Roster, RosterError, load_roster
 from grader.cli import FAULT, INTERRUPTED, NOT_PASSED, PASSED, USAGE
 from grader.commands import report_paths
 from grader.commands.grade import select
 from grader.judge.errors import UsageProblem
+from grader.judge.fingerprint import grader_version
 from grader.practice import Station, check_device
 
 
@@ -83,13 +89,12 @@ def run(options: argparse.Namespace) -> int:
     except (CollectingError, GradebookError, LockError, RosterError) as error:
         raise UsageProblem(str(error)) from None
     except ClusterError as error:
-        print(f"scratchwork: {error}", file=sys.stderr)
+        print(f"scratchwork: {error} What was graded before is in the gradebook.", file=sys.stderr)
         return FAULT
 
 
 def show_changes(options: argparse.Namespace, console: Any) -> int:
     """Show whose points the last change of the grader changed; nothing is graded."""
-    from grader.classroom.changes import changes
     from grader.reports import class_table
 
     with Gradebook.open(options.gradebook) as book:
@@ -142,69 +147,69 @@ class _Run:
             station.close()
 
     def _graded(self, station: Station) -> int:
-        from grader.classroom.batch import Batch
-        from grader.classroom.judging import Setup
-        from grader.judge.fingerprint import grader_version
         from grader.reports.class_live import ClassProgress
 
         options = self.options
-        here = options.workers == 1 and options.scheduler is None
+        self._refuse_practice(station.official)
         if station.workers is not None:
             station.boot()  # in the background, while submissions are read
+        progress = ClassProgress(self.console)
         students = set(options.student) or None
-        collected = collect_class(options.submissions, self.whole, self.roster, since=options.since, students=students)
-        station.prepare()
-        if station.workers is not None:
-            station.start()
-        level = self._level(station)
-        if not here:
-            station.close()  # each worker has its own
-        setup = Setup(
-            grader_version(), level, options.device, options.weights, options.prerequisites,
-            station.official, station.seed, station.secret,
-        )  # fmt: skip
-        self._refuse_practice(station.official)
+        collected = collect_class(
+            options.submissions, self.whole, self.roster, since=options.since, students=students, tell=progress.note
+        )
         if self.roster is not None:
             self.book.enrol(self.roster.students)
-        run = self.book.begin_run(
-            setup.grader, setup.conditions(), official=station.official, isolation=setup.isolation
-        )
-        batch = Batch(self.book, run, setup, self.whole, self.chosen, regrade=options.regrade)
-        for handed in collected.handed_in:
-            batch.add(handed)
-        progress = ClassProgress(self.console)
+        batch = self._plan(station, collected)
+        if batch.left:
+            station.prepare()
+            if station.workers is not None:
+                station.start()
+            if batch.setup.isolation != self._level(station):  # it fell: what counts at another level is another thing
+                batch = self._plan(station, collected)
         for note in station.notes:
             progress.note(note)
         try:
-            self._work(batch, station, progress, here)
+            self._work(batch, station, progress)
         except KeyboardInterrupt:
             progress.stop()
             self.console.print(
                 "scratchwork: interrupted; what was graded so far is in the gradebook, and the same command goes on.",
-                highlight=False, markup=False,
+                highlight=False, markup=False, soft_wrap=True,
             )  # fmt: skip
             return INTERRUPTED
         finally:
             progress.stop()
-        self.book.end_run(run)
+        self.book.end_run(batch.run)
         return self._report(batch, collected)
 
-    def _work(self, batch: Any, station: Station, progress: Any, here: bool) -> None:
-        from collections import Counter
+    def _plan(self, station: Station, collected: Collected) -> Batch:
+        """Enter what was handed in, and find what of it is due."""
+        options = self.options
+        setup = Setup(
+            grader_version(), self._level(station), options.device, options.weights, options.prerequisites,
+            station.official, station.seed, station.secret,
+        )  # fmt: skip
+        run = self.book.begin_run(
+            setup.grader, setup.conditions(), official=station.official, isolation=setup.isolation
+        )
+        batch = Batch(self.book, run, setup, self.whole, self.chosen, regrade=options.regrade)
+        with self.book.transaction():
+            for handed in collected.handed_in:
+                batch.add(handed)
+        return batch
 
+    def _work(self, batch: Batch, station: Station, progress: Any) -> None:
         left = Counter(due.key.milestone for due in batch.left)
         batch.entered = lambda milestones: progress.job_ended(milestones, 0.0)
         progress.start(left, batch.tally.kept, self.book.mean_seconds())
         if not left:
             return
-        if here:
-            from grader.classroom.local import grade_here
-
+        if self.options.workers == 1 and self.options.scheduler is None:
             grade_here(batch, station, progress)
-        else:
-            from grader.classroom.cluster import grade_on_cluster
-
-            grade_on_cluster(batch, self.options.workers, self.options.scheduler, progress)
+            return
+        station.close()  # each worker has its own sandbox
+        grade_on_cluster(batch, self.options.workers, self.options.scheduler, progress)
 
     def _level(self, station: Station) -> str:
         """Return the isolation level of the whole batch: on a cluster `auto` is the strongest, and no worker falls."""
@@ -222,8 +227,7 @@ class _Run:
                 "grade with --official, or into another --gradebook."
             )
 
-    def _report(self, batch: Any, collected: Collected) -> int:
-        from grader.classroom.changes import changes
+    def _report(self, batch: Batch, collected: Collected) -> int:
         from grader.reports import class_table
         from grader.reports.class_live import duration
         from grader.reports.text_file import ReportError, write_text_report

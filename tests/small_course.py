@@ -1,0 +1,166 @@
+"""A copy of the whole grader with a course of two small milestones: real processes and sandboxes, checks of a moment.
+
+A class can so be graded again and again, and a suite mended in between, without any change to this repository.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+SEED = "a-seed-that-nobody-knows"
+
+SYLLABUS = """
+[course]
+name = "Small"
+allowed_imports = ["torch", "numpy"]
+max_source_bytes = 65536
+
+[course.limits]
+seconds = 60
+memory_mb = 1024
+processes = 64
+file_mb = 64
+output_kb = 1024
+threads = 1
+
+[[milestone]]
+id = "m00_warmup"
+title = "Numbers"
+summary = "Two functions."
+
+[[milestone.task]]
+id = "m00.1"
+title = "Twice"
+points = 2
+implements = ["twice"]
+hints = ["a", "b", "c"]
+
+[[milestone.task]]
+id = "m00.2"
+title = "Half"
+points = 4
+implements = ["half"]
+hints = ["a", "b", "c"]
+
+[[milestone]]
+id = "m01_tokenizer"
+title = "Words"
+summary = "Made of the first."
+needs = ["m00_warmup"]
+
+[[milestone.task]]
+id = "m01.1"
+title = "Double word"
+points = 4
+implements = ["stutter"]
+hints = ["a", "b", "c"]
+"""
+
+SUITE_M00 = '''
+import pytest
+
+from grader.judge import expect_equal
+
+
+@pytest.mark.task("m00.1")
+def test_twice(student):
+    """Twice a number is the number added to itself."""
+    expect_equal(student.twice(21), 42)
+
+
+@pytest.mark.task("m00.2")
+def test_half(student):
+    """Half of a number, twice, is the number."""
+    expect_equal(student.half(42), 21.0)
+'''
+
+SUITE_M01 = '''
+import pytest
+
+from grader.judge import expect_equal
+
+
+@pytest.mark.task("m01.1")
+def test_stutter(student):
+    """A word stands twice."""
+    expect_equal(student.stutter("ab"), "abab")
+'''
+
+STUBS = {
+    "m00_warmup": 'def twice(x):\n    raise NotImplementedError("m00.1")\n\n\n'
+    'def half(x):\n    raise NotImplementedError("m00.2")\n',
+    "m01_tokenizer": 'from .m00_warmup import twice\n\n\ndef stutter(word):\n    raise NotImplementedError("m01.1")\n',
+}
+TWICE = "def twice(x):\n    return x + x\n\n\n"
+SOLUTIONS = {
+    "m00_warmup": TWICE + "def half(x):\n    return x / 2\n",
+    "m01_tokenizer": "from .m00_warmup import twice\n\n\ndef stutter(word):\n    return twice(word)\n",
+}
+WHOLE_HALF = {**SOLUTIONS, "m00_warmup": TWICE + "def half(x):\n    return x // 2\n"}  # an int where a float is due
+HALF_DONE = {**STUBS, "m00_warmup": TWICE + 'def half(x):\n    raise NotImplementedError("m00.2")\n'}
+SLOW = {**SOLUTIONS, "m00_warmup": "import time\n\n\n" + TWICE + "def half(x):\n    time.sleep(4)\n    return x / 2\n"}
+
+
+class SmallCourse:
+    """The copy, and a class's submissions beside it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.submissions = folder / "handed-in"
+        self.book = folder / "marks.sqlite"
+        for name in ("grader", "fixtures"):
+            shutil.copytree(REPOSITORY / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        suites = folder / "grader" / "suites"
+        for path in suites.glob("*m[0-9][0-9]_*.py"):
+            path.unlink()
+        (folder / "grader" / "syllabus.toml").write_text(SYLLABUS, encoding="utf-8")
+        self.suite("m00_warmup", SUITE_M00)
+        self.suite("m01_tokenizer", SUITE_M01)
+        _write(folder / "exercises", STUBS)
+        _write(folder / "solutions", SOLUTIONS)
+
+    def suite(self, milestone: str, text: str) -> None:
+        """Write a milestone's suite."""
+        (self.folder / "grader" / "suites" / f"test_{milestone}.py").write_text(text, encoding="utf-8")
+
+    def hand_in(self, student: str, modules: dict[str, str]) -> None:
+        """Put a student's modules where the class's submissions are."""
+        _write(self.submissions / student, modules)
+
+    def environment(self, official: bool = False) -> dict[str, str]:
+        """Return the environment of a command."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("SCRATCHWORK")}
+        kept |= {"PYTHONDONTWRITEBYTECODE": "1", "COLUMNS": "100", "OMP_NUM_THREADS": "1"}
+        return kept | ({"SCRATCHWORK_SECRET_SEED": SEED} if official else {})
+
+    def command(self, *arguments: str) -> list[str]:
+        """Return the command line that grades the class into the book."""
+        return [
+            sys.executable, "-m", "grader", "classroom", str(self.submissions), "--gradebook", str(self.book),
+            *arguments,
+        ]  # fmt: skip
+
+    def grade(self, *arguments: str, official: bool = False) -> subprocess.CompletedProcess[str]:
+        """Grade the class, and wait until it is done."""
+        return subprocess.run(
+            self.command(*arguments), cwd=self.folder, env=self.environment(official), capture_output=True, text=True,
+            timeout=240, check=False,
+        )  # fmt: skip
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start to grade the class."""
+        return subprocess.Popen(
+            self.command(*arguments), cwd=self.folder, env=self.environment(), stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True,
+        )  # fmt: skip
+
+
+def _write(folder: Path, modules: dict[str, str]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in modules.items():
+        (folder / f"{name}.py").write_text(text, encoding="utf-8")

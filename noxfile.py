@@ -124,7 +124,7 @@ def tests(session: nox.Session) -> None:
     if session.posargs:
         run(session, "-m", "pytest", *session.posargs)
         return
-    # A file of tests stays in one process, where its sandbox is kept warm; as many files run at a time as there are cores.
+    # A file of tests stays in one process, where its sandbox is kept warm; as many run at a time as there are cores.
     run(session, "-m", "pytest", "-n", "logical", "--dist", "loadfile")
 
 

@@ -103,7 +103,7 @@ SOLUTIONS = {
 }
 WHOLE_HALF = {**SOLUTIONS, "m00_warmup": TWICE + "def half(x):\n    return x // 2\n"}  # an int where a float is due
 HALF_DONE = {**STUBS, "m00_warmup": TWICE + 'def half(x):\n    raise NotImplementedError("m00.2")\n'}
-SLOW = {**SOLUTIONS, "m00_warmup": "import time\n\n\n" + TWICE + "def half(x):\n    time.sleep(4)\n    return x / 2\n"}
+SLOW = {**SOLUTIONS, "m00_warmup": "import time\n\n\n" + TWICE + "def half(x):\n    time.sleep(2)\n    return x / 2\n"}
 
 
 class SmallCourse:
@@ -135,7 +135,7 @@ class SmallCourse:
     def environment(self, official: bool = False) -> dict[str, str]:
         """Return the environment of a command."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("SCRATCHWORK")}
-        kept |= {"PYTHONDONTWRITEBYTECODE": "1", "COLUMNS": "100", "OMP_NUM_THREADS": "1"}
+        kept |= {"COLUMNS": "100", "OMP_NUM_THREADS": "1"}
         return kept | ({"SCRATCHWORK_SECRET_SEED": SEED} if official else {})
 
     def command(self, *arguments: str) -> list[str]:

@@ -246,7 +246,7 @@ class _Run:
         spent = duration(time.perf_counter() - self.started)
         kept = f", {tally.kept} had their result already" if tally.kept else ""
         self.console.print(
-            f"{tally.graded} milestones graded in {spent}{kept}; the results are in {self.book.path}.",
+            f"{_milestones(tally.graded)} graded in {spent}{kept}; the results are in {self.book.path}.",
             highlight=False, markup=False, soft_wrap=True,
         )  # fmt: skip
         code = FAULT if tally.faults else NOT_PASSED if tally.problems or tally.ungraded else PASSED
@@ -257,6 +257,10 @@ class _Run:
                 self.console.print(f"scratchwork: {error}", highlight=False, markup=False)
                 code = max(code, USAGE)
         return code
+
+
+def _milestones(count: int) -> str:
+    return "1 milestone" if count == 1 else f"{count} milestones"
 
 
 def _named(student: Any) -> str:

@@ -70,7 +70,7 @@ class ClassProgress:
 
     def _start(self) -> None:
         kept = f" ({self._kept} have their result in the gradebook)" if self._kept else ""
-        self._say(f"{self._total} milestones to grade{kept}.")
+        self._say(f"{self._total} milestone{'' if self._total == 1 else 's'} to grade{kept}.")
         if self._total and self._console.is_terminal and not self._console.is_dumb_terminal:
             self._live = Live(
                 console=self._console,

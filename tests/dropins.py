@@ -249,21 +249,29 @@ def _witness(solution, sources, candidates, is_class, public):
 
 def agreeing(place: Place, found: list[Candidate], modules: dict[str, Source], checks: list[str]) -> list[Candidate]:
     """Return those of the candidates that answer as the solution does in a task's checks: the others fail one."""
-    public = [name for name in _methods(place) if not name.startswith("_") or name in ("__call__", "__len__")]
     for check in checks:
-        if not found:
-            break
-        texts = {name: module.text for name, module in modules.items()}
-        named = [(candidate.module, candidate.name) for candidate in found]
-        call = f"_witness({place.name}, {texts!r}, {named!r}, {place.is_class}, {public!r})"
-        solution = support.source("solutions", place.milestone)
-        text = f"{solution}\n\n{COPIER}\n\n{WITNESS}\n\n{place.name} = {call}\n"
-        result = support.grade_one(place.milestone, text, only={check})
-        lines = [line for ended in support.checks(result) for line in ended.output.splitlines()]
-        told = [set(map(int, line.split()[1:])) for line in lines if line.startswith("STILL")]
-        if told:  # a check that changes torch's or Python's own state may have nothing to say
-            found = [found[number] for number in sorted(set.intersection(*told))]
+        found = _agreeing(place, found, modules, check)
     return found
+
+
+def _agreeing(place: Place, found: list[Candidate], modules: dict[str, Source], check: str) -> list[Candidate]:
+    if not found:
+        return []
+    public = [name for name in _methods(place) if not name.startswith("_") or name in ("__call__", "__len__")]
+    texts = {name: module.text for name, module in modules.items()}
+    named = [(candidate.module, candidate.name) for candidate in found]
+    call = f"_witness({place.name}, {texts!r}, {named!r}, {place.is_class}, {public!r})"
+    solution = support.source("solutions", place.milestone)
+    text = f"{solution}\n\n{COPIER}\n\n{WITNESS}\n\n{place.name} = {call}\n"
+    result = support.grade_one(place.milestone, text, only={check})
+    lines = [line for ended in support.checks(result) for line in ended.output.splitlines()]
+    told = [set(map(int, line.split()[1:])) for line in lines if line.startswith("STILL")]
+    if told and result.passed:
+        return [found[number] for number in sorted(set.intersection(*told))]
+    if len(found) == 1:
+        return found  # it disturbs the check; grading it for real says the rest
+    half = len(found) // 2
+    return _agreeing(place, found[:half], modules, check) + _agreeing(place, found[half:], modules, check)
 
 
 def checks_by_task(milestone: str) -> dict[str, list[str]]:

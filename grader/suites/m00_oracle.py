@@ -223,11 +223,11 @@ def share_misses(ids: Tensor, vocab_size: int) -> Misses:
     }
 
 
-def train(ids: Tensor, vocab_size: int, steps: int, learning_rate: float, *, mean: bool = True) -> Tensor:
+def train(counts: Tensor, steps: int, learning_rate: float, *, mean: bool = True) -> Tensor:
     """Descend from zero logits in float64, by the counts: the gradient of row i is its count times (p - share)."""
-    counts = count(ids, vocab_size).double()
+    counts = counts.double()
     totals = counts.sum(1, keepdim=True)
-    logits = torch.zeros(vocab_size, vocab_size, dtype=torch.float64)
+    logits = torch.zeros_like(counts)
     for _ in range(steps):
         gradient = totals * softmax(logits) - counts
         logits -= learning_rate * gradient / (counts.sum() if mean else 1)
@@ -239,7 +239,7 @@ def train_misses(ids: Tensor, vocab_size: int, steps: int, learning_rate: float)
     tiny = 1e-8
 
     def wrong(steps: int = steps, rate: float = learning_rate, **options: bool) -> Callable[[], Tensor]:
-        return lambda: train(ids, vocab_size, steps, rate, **options)
+        return lambda: train(count(ids, vocab_size), steps, rate, **options)
 
     return {
         "the table is transposed: row i holds what follows token i": lambda: wrong()().T,

@@ -311,7 +311,7 @@ def test_training_is_plain_descent_from_zero(student, draw):
     """After 0, 1, 3 and 10 steps the logits are those of gradient descent on all pairs, begun at zero."""
     small, ids = (torch.tensor([0, 1, 0]), 2), (oracle.text(draw, 5, 60, 4), 5)
     for given, steps, rate in ((small, 1, 4.0), (ids, 1, 2.0), (ids, 3, 2.0), (ids, 10, 1.5), (ids, 0, 2.0)):
-        expected, misses = oracle.train(*given, steps, rate), oracle.train_misses(*given, steps, rate)
+        expected, misses = oracle.train(oracle.count(*given), steps, rate), oracle.train_misses(*given, steps, rate)
         actual = student.bigram_by_training(*given, steps, rate)
         expect_close(actual, expected, atol=FLOAT32_LAYER, misses=misses, what=f"the table after {steps} steps")
 
@@ -322,7 +322,7 @@ def test_training_happens_where_the_ids_are(student, draw):
     """With the ids on another device, the table is made and trained there."""
     ids = oracle.text(draw, 5, 60, 4)
     actual = student.bigram_by_training(ids, 5, 1, 2.0)
-    expect_close(actual, oracle.train(ids, 5, 1, 2.0), atol=FLOAT32_LAYER, what="the table after 1 step")
+    expect_close(actual, oracle.train(oracle.count(ids, 5), 1, 2.0), atol=FLOAT32_LAYER, what="the table after 1 step")
     report = student.probe.fake_device(student.bigram_by_training, [ids, 5, 1, 2.0])
     mistake = "a tensor is made on the CPU, whatever device the ids are on"
     expect(report["verdict"] != "mismatch", f"On another device: {report['message']}", mistake=mistake)
@@ -336,7 +336,7 @@ def test_counting_and_training_reach_the_same_distribution(student, draw):
     expect_shares(student, ids, 4)
     logits = student.bigram_by_training(ids, 4, 300, 8.0)
     expect_tensor(logits, shape=(4, 4), dtype=torch.float32, what="the logits")
-    swapped = oracle.softmax(oracle.train(ids, 4, 300, 8.0).T)
+    swapped = oracle.softmax(oracle.train(oracle.count(ids, 4), 300, 8.0).T)
     misses = {"the table is transposed: row i holds what follows token i": swapped}
     expect_close(oracle.softmax(logits), expected, atol=FLOAT32_MODEL, misses=misses, what="the trained table")
 

@@ -22,7 +22,7 @@ AHEAD = 2  # jobs for each worker that are under way, so that none waits for the
 LOOK_EVERY = 0.5  # seconds between two looks at who is there
 REFUSED_SECONDS = 5  # to wait for another worker when all that are there were refused
 LONELY_SECONDS = 120  # to wait for a worker when there is none
-CONNECT_SECONDS = 15
+CONNECT_SECONDS = 6
 TRIES = 3  # of a job whose worker lost its sandbox
 
 

@@ -1,0 +1,176 @@
+"""A class on Dask, with real scheduler and worker processes of this machine: who may work, and who dies at it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import support
+from small_course import HALF_DONE, SLOW, SOLUTIONS, SUITE_M01, WHOLE_HALF, SmallCourse
+
+from grader.classroom.cluster import check_scheduler
+from grader.classroom.gradebook import Gradebook
+from grader.classroom.judging import Setup
+from grader.judge.errors import UsageProblem
+
+pytestmark = pytest.mark.skipif(not support.on_linux(), reason="workers are killed as Linux does it")
+Client = pytest.importorskip("distributed").Client
+
+
+class Cluster:
+    """A Dask scheduler and workers, each a process of its own."""
+
+    def __init__(self, course: SmallCourse, **environment: str) -> None:
+        self.course = course
+        self.environment = course.environment() | environment
+        self.file = course.folder / "scheduler.json"
+        self.processes: list[subprocess.Popen[bytes]] = []
+        self._start(course.folder, "dask_scheduler", "--port", "0", "--no-dashboard", "--no-show")
+        wait_until(self.file.exists)
+        self.address = json.loads(self.file.read_text())["address"]
+
+    def worker(self, name: str, folder: Path | None = None, **environment: str) -> subprocess.Popen[bytes]:
+        """Start a worker with the grader of a folder."""
+        return self._start(
+            folder or self.course.folder, "dask_worker", "--nthreads", "1", "--no-nanny", "--no-dashboard",
+            "--name", name, "--local-directory", str(self.course.folder / name), **environment,
+        )  # fmt: skip
+
+    def close(self) -> None:
+        """End what is left."""
+        for process in self.processes:
+            process.kill()
+            process.wait()
+
+    def _start(self, folder: Path, module: str, *arguments: str, **environment: str) -> subprocess.Popen[bytes]:
+        log = (self.course.folder / f"{module}-{len(self.processes)}.log").open("wb")
+        process = subprocess.Popen(
+            [sys.executable, "-m", f"distributed.cli.{module}", "--scheduler-file", str(self.file), *arguments],
+            cwd=folder, env=self.environment | environment, stdout=log, stderr=log,
+        )  # fmt: skip
+        self.processes.append(process)
+        return process
+
+
+@pytest.fixture
+def course(tmp_path):
+    """A small course of its own."""
+    return SmallCourse(tmp_path / "course")
+
+
+def wait_until(there: Callable[[], object], seconds: float = 90) -> None:
+    """Wait for something to be so."""
+    deadline = time.monotonic() + seconds
+    while not there():
+        assert time.monotonic() < deadline, "it did not come to be"
+        time.sleep(0.05)
+
+
+def results(course: SmallCourse) -> dict[str, float]:
+    """Return the points of every result in the book, which are one for each milestone."""
+    if not course.book.exists():
+        return {}
+    with Gradebook.open(course.book) as book:
+        found = book.rows("SELECT student, milestone, earned FROM result")
+    points = {f"{student} {milestone[:3]}": earned for student, milestone, earned in found}
+    assert len(points) == len(found), "something was graded twice"
+    return points
+
+
+def without_bubblewrap(folder: Path) -> str:
+    """Return a PATH with everything but bubblewrap on it."""
+    folder.mkdir()
+    for place in os.environ["PATH"].split(os.pathsep):
+        for path in sorted(Path(place).glob("*")) if place else []:
+            if path.name != "bwrap" and not (folder / path.name).exists():
+                (folder / path.name).symlink_to(path)
+    return str(folder)
+
+
+def test_workers_prove_themselves_and_one_that_is_killed_costs_a_retry(course, tmp_path):
+    """Workers with another grader or no sandbox are refused; the death of one that grades costs no result."""
+    for number in range(3):
+        course.hand_in(f"s{number}", SLOW)
+    shutil.copytree(course.folder, tmp_path / "other")
+    (tmp_path / "other" / "grader" / "suites" / "test_m01_tokenizer.py").write_text(SUITE_M01 + "\n# mended\n")
+    cluster = Cluster(course)
+    try:
+        cluster.worker("other", tmp_path / "other")
+        cluster.worker("bare", PATH=without_bubblewrap(tmp_path / "bin"))
+        nobody = course.grade("--scheduler", cluster.address)
+        assert nobody.returncode == 3, nobody.stdout + nobody.stderr
+        assert "No worker is left to grade with: " in nobody.stderr
+        assert "has another grader (0.1.0+" in nobody.stderr
+        assert "cannot grade at the level bubblewrap: " in nobody.stderr
+        assert results(course) == {}
+
+        first, _ = cluster.worker("first"), cluster.worker("second")
+        process = course.start("--scheduler", cluster.address)
+        wait_until(lambda: results(course))
+        first.send_signal(signal.SIGKILL)
+        said, _ = process.communicate(timeout=240)
+
+        assert process.returncode == 0, said
+        assert said.count("it is given no work.") == 2  # those two again
+        assert results(course) == {f"s{n} {m}": p for n in range(3) for m, p in (("m00", 6.0), ("m01", 4.0))}
+    finally:
+        cluster.close()
+
+
+def test_a_submission_whose_workers_die_too_often_is_named(course):
+    """When Dask gives a job up the milestone is named as not graded, and has no result."""
+    course.hand_in("slow", SLOW)
+    cluster = Cluster(course, DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES="0")
+    try:
+        first = cluster.worker("first")
+        process = course.start("--scheduler", cluster.address, "--milestone", "m00")
+        with Client(cluster.address) as client:
+            wait_until(lambda: any(key.startswith("job-") for keys in client.processing().values() for key in keys))
+            first.send_signal(signal.SIGKILL)
+        said, _ = process.communicate(timeout=240)
+        assert process.returncode == 1, said
+        assert "slow: m00 was not graded: its worker died" in said
+        assert results(course) == {}
+    finally:
+        cluster.close()
+
+
+def test_processes_of_this_machine_earn_the_same(course):
+    """With --workers 2 every result is what it would be in one process, and nothing stays behind."""
+    course.hand_in("anna", SOLUTIONS)
+    course.hand_in("cem", HALF_DONE)
+    course.hand_in("dora", WHOLE_HALF)
+    process = course.start("--workers", "2")
+    said, _ = process.communicate(timeout=240)
+
+    assert process.returncode == 0, said
+    assert results(course) == {
+        "anna m00": 6.0, "anna m01": 4.0, "cem m00": 2.0, "cem m01": 0.0, "dora m00": 2.0, "dora m01": 4.0,
+    }  # fmt: skip
+
+
+def test_a_scheduler_that_does_not_answer_is_one_sentence(course):
+    """An address where nobody listens is named, with exit code 2."""
+    course.hand_in("anna", SOLUTIONS)
+    done = course.grade("--scheduler", "tcp://127.0.0.1:1")
+
+    assert done.returncode == 2
+    assert "No Dask scheduler answers at tcp://127.0.0.1:1" in done.stderr and done.stderr.count("\n") == 1
+
+
+def test_students_code_that_could_reach_the_cluster_needs_keys_there():
+    """An official run at the user level takes no scheduler without TLS; bubblewrap and practice do."""
+    setup = Setup("g", "user", "cpu", "gpt2-nano", "submission", True, "x" * 20, True)
+    with pytest.raises(UsageProblem, match="needs tls://"):
+        check_scheduler("tcp://host:8786", setup)
+
+    check_scheduler("tls://host:8786", setup)
+    check_scheduler("tcp://host:8786", Setup("g", "bubblewrap", "cpu", "gpt2-nano", "submission", True, "x", True))

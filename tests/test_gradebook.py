@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import random
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -359,3 +360,24 @@ def test_the_book_is_plain_json_and_sql(book):
         text = plain.execute("SELECT record FROM result").fetchone()[0]
 
     assert json.loads(text) == ALL
+
+
+def test_a_class_is_graded_anew_when_what_judges_changes_and_not_for_a_report(tmp_path, monkeypatch):
+    """The version that keys results covers suites, judge and sandbox, and not what only shows results."""
+    from grader.judge import fingerprint
+
+    shutil.copytree(fingerprint.GRADER, tmp_path / "grader", ignore=shutil.ignore_patterns("__pycache__"))
+    before = fingerprint.judging_hash.__wrapped__()
+    monkeypatch.setattr(fingerprint, "GRADER", tmp_path / "grader")
+    assert fingerprint.judging_hash.__wrapped__() == before
+
+    (tmp_path / "grader" / "reports" / "words.py").write_text("")
+    (tmp_path / "grader" / "classroom" / "batch.py").unlink()
+    assert fingerprint.judging_hash.__wrapped__() == before
+
+    for name in ("suites/test_m04_attention.py", "judge/compare.py", "sandbox/inside/session.py", "syllabus.toml"):
+        path = tmp_path / "grader" / name
+        path.write_text(path.read_text(encoding="utf-8") + "\n", encoding="utf-8")
+        changed = fingerprint.judging_hash.__wrapped__()
+        assert changed != before
+        before = changed

@@ -10,7 +10,7 @@ from typing import Any
 
 from grader import record
 from grader.judge.errors import UsageProblem
-from grader.judge.fingerprint import grader_version
+from grader.judge.fingerprint import judging_version
 from grader.submission import Submission, SubmissionError, collect
 from grader.syllabus import Milestone, Syllabus
 
@@ -61,7 +61,7 @@ class Batch:
         self.tally = Tally()
         self.entered: Callable[[tuple[str, ...]], None] = lambda milestones: None  # told of results without a job
         self._regrade = regrade
-        self._conditions, self._grader = setup.conditions(), grader_version()
+        self._conditions, self._grader = setup.conditions(), judging_version()
         self._solutions = _solutions(course) if setup.prerequisites == "solutions" else None
         self._stubs = _stubs(course)
         self._jobs: dict[int, list[Due]] = {}
@@ -135,7 +135,7 @@ class Batch:
         due = {one.key.milestone: one for one in self._jobs.pop(graded.number)}
         for plain in graded.milestones:
             one = due.pop(plain["id"])
-            if plain["sources"] != one.key.sources or graded.grader != self._grader:
+            if plain["sources"] != one.key.sources or graded.grader != self.setup.grader:
                 self._fail(one, f"{plain['id'][:3]} was not graded: a worker graded something else than it was given.")
                 continue
             if _is_untouched(plain):

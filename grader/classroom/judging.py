@@ -132,7 +132,7 @@ class WarmJudge:
 def fault_of(milestone: record.Milestone) -> str:
     """Return why a milestone's result is none, in one sentence: the grader was at fault in it. Empty: it is one."""
     for task in milestone.tasks:
-        if not task.checks:
+        if not task.checks and task.outcome == record.GRADER_ERROR:
             return f"{task.id} was not graded: its suite has no check for it, which is a fault of the grader."
         for check in task.checks:
             if check.outcome == record.GRADER_ERROR:

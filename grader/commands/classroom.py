@@ -27,7 +27,7 @@ from grader.cli import FAULT, INTERRUPTED, NOT_PASSED, PASSED, USAGE
 from grader.commands import report_paths
 from grader.commands.grade import select
 from grader.judge.errors import UsageProblem
-from grader.judge.fingerprint import grader_version
+from grader.judge.fingerprint import grader_version, judging_version
 from grader.practice import Station, check_device
 
 
@@ -191,7 +191,7 @@ class _Run:
             station.official, station.seed, station.secret,
         )  # fmt: skip
         run = self.book.begin_run(
-            setup.grader, setup.conditions(), official=station.official, isolation=setup.isolation
+            judging_version(), setup.conditions(), official=station.official, isolation=setup.isolation
         )
         batch = Batch(self.book, run, setup, self.whole, self.chosen, regrade=options.regrade)
         with self.book.transaction():

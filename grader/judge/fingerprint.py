@@ -12,16 +12,30 @@ import fixtures
 
 GRADER = Path(__file__).resolve().parents[1]
 VERSION = "0.1.0"
+# What decides an outcome. The rest of the grader takes submissions in, hands jobs out, and shows results.
+JUDGING = ("judge", "sandbox", "suites", "record.py", "submission.py", "syllabus.py", "syllabus.toml")
 
 
 @functools.cache
 def grader_hash() -> str:
     """Return the SHA-256 over the grader's own files and the fixtures' manifest."""
+    return _hash(("",))
+
+
+@functools.cache
+def judging_hash() -> str:
+    """Return the SHA-256 over those of the grader's files that decide outcomes, and the fixtures' manifest."""
+    return _hash(JUDGING)
+
+
+def _hash(parts: tuple[str, ...]) -> str:
     digest = hashlib.sha256()
     files = [path for kind in ("*.py", "*.toml", "*.ini") for path in GRADER.rglob(kind)]
-    for path in sorted(files, key=lambda path: path.relative_to(GRADER).as_posix()):
-        digest.update(path.relative_to(GRADER).as_posix().encode() + b"\0")
-        digest.update(path.read_bytes() + b"\0")
+    named = sorted((path.relative_to(GRADER).as_posix(), path) for path in files)
+    for name, path in named:
+        if any(name == part or name.startswith(part and f"{part}/") for part in parts):
+            digest.update(name.encode() + b"\0")
+            digest.update(path.read_bytes() + b"\0")
     digest.update((fixtures.FOLDER / "manifest.toml").read_bytes())
     return digest.hexdigest()
 
@@ -29,6 +43,11 @@ def grader_hash() -> str:
 def grader_version() -> str:
     """Return the version and the beginning of the hash, as records carry it."""
     return f"{VERSION}+{grader_hash()[:12]}"
+
+
+def judging_version() -> str:
+    """Return the same for what decides outcomes alone: a class is graded anew when this changes, and not before."""
+    return f"{VERSION}+{judging_hash()[:12]}"
 
 
 def environment() -> str:

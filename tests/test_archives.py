@@ -249,9 +249,22 @@ GOOD_ZIP, GOOD_TAR = zipped({WARMUP: "anna"}), tarred({WARMUP: "anna" * 1000, AT
         (b"\xfd7zXZ\0" + os.urandom(50), "tar.xz"),
     ],
     ids=[
-        "empty", "only an ending", "no zip", "cut short", "trailing", "sizes out of range", "no directory",
-        "empty tar", "zeros", "tar cut short", "wrong sum", "member cut short", "name that is no text", "bz2", "xz",
-    ],  # fmt: skip
+        "empty",
+        "only an ending",
+        "no zip",
+        "cut short",
+        "trailing",
+        "sizes out of range",
+        "no directory",
+        "empty tar",
+        "zeros",
+        "tar cut short",
+        "wrong sum",
+        "member cut short",
+        "name that is no text",
+        "bz2",
+        "xz",
+    ],
 )
 def test_a_damaged_archive_is_one_students_problem(tmp_path, archive, ending):
     """Cut off, overwritten, empty, or something else under that name: one sentence, and the others are taken."""

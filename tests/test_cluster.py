@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -174,3 +175,18 @@ def test_students_code_that_could_reach_the_cluster_needs_keys_there():
 
     check_scheduler("tls://host:8786", setup)
     check_scheduler("tcp://host:8786", Setup("g", "bubblewrap", "cpu", "gpt2-nano", "submission", True, "x", True))
+
+
+def test_what_the_page_on_clusters_shows_can_be_read():
+    """The page's Python compiles, and its YAML is one DaskCluster whose service finds the scheduler."""
+    yaml = pytest.importorskip("yaml")
+    text = (support.REPOSITORY / "docs" / "cluster.md").read_text(encoding="utf-8")
+    blocks = dict(re.findall(r"```(python|yaml)\n(.*?)```", text, re.DOTALL))
+    compile(blocks["python"], "docs/cluster.md", "exec")
+    cluster = yaml.safe_load(blocks["yaml"])
+    service = cluster["spec"]["scheduler"]["service"]
+
+    assert cluster["kind"] == "DaskCluster"
+    assert service["selector"]["dask.org/cluster-name"] == cluster["metadata"]["name"]
+    assert f"svc/{cluster['metadata']['name']}-scheduler" in text
+    assert {port["targetPort"] for port in service["ports"]} == {"tcp-comm", "http-dashboard"}

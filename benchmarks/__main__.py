@@ -1,4 +1,7 @@
-"""`nox -s bench [-- PART…]`: run the measurements and print one table each. Parts: sandbox, start, tokenizer, watch."""
+"""`nox -s bench [-- PART…]`: run the measurements and print one table each.
+
+Parts: sandbox, start, tokenizer, watch, classroom, others (otter-grader and nbgrader, where they are installed).
+"""
 
 from __future__ import annotations
 
@@ -14,9 +17,11 @@ os.environ["TOKENIZERS_PARALLELISM"] = "false"
 
 def main(names: list[str]) -> int:
     """Run the parts named, or all of them."""
-    from benchmarks import sandbox, start, tokenizer, watch
+    from benchmarks import classroom, other_graders, sandbox, start, tokenizer, watch
 
-    parts = {"sandbox": sandbox.run, "start": start.run, "tokenizer": tokenizer.run, "watch": watch.run}
+    modules = {"sandbox": sandbox, "start": start, "tokenizer": tokenizer, "watch": watch}
+    modules |= {"classroom": classroom, "others": other_graders}
+    parts = {name: module.run for name, module in modules.items()}
     if unknown := [name for name in names if name not in parts]:
         print(f"bench: there is no part {unknown[0]!r}; there are {', '.join(parts)}.", file=sys.stderr)
         return 2

@@ -63,7 +63,7 @@ def test_what_was_rejected_still_is(milestone):
 
     for name, check in random.Random(milestone).sample(fates, SAMPLE):
         assert name in generated(milestone), f"{name} can no longer be made: {AGAIN}"
-        assert measure.rejected_by(milestone, generated(milestone)[name].source, {check}), f"{check} accepts {name}"
+        assert support.rejected_by(milestone, generated(milestone)[name].source, {check}), f"{check} accepts {name}"
 
 
 def test_what_survived_still_does():
@@ -79,7 +79,7 @@ def test_what_survived_still_does():
         pytest.skip("no survivor is stored that is about the present files")
     milestone, name = random.Random(3).choice(survivors)
 
-    assert measure.rejected_by(milestone, generated(milestone)[name].source) is None, f"{milestone}: {name}"
+    assert support.rejected_by(milestone, generated(milestone)[name].source) is None, f"{milestone}: {name}"
 
 
 @pytest.mark.parametrize("milestone", support.MILESTONES)

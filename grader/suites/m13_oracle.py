@@ -110,14 +110,14 @@ def axis_misses(quantize: Callable[..., Any], x: Tensor, axis: int | None) -> di
     """Compute what other channels than the ones asked for give."""
     if axis is None:
         words = "there is a scale for each index along axis {} though no axis is given"
-        return {words.format(other): partial(quantize, x, other) for other in range(x.ndim)}
+        return {words.format(other): partial(quantize, x, along=other) for other in range(x.ndim)}
     misses: dict[str, Callable[[], Any]] = {
-        "one scale serves all channels: the axis is not used": partial(quantize, x, None)
+        "one scale serves all channels: the axis is not used": partial(quantize, x, along=None)
     }
     for other in range(x.ndim):
         if other != axis % x.ndim:
             words = f"the scales run along axis {other} instead of axis {axis}: reduce over all the other axes"
-            misses[words] = partial(quantize, x, other)
+            misses[words] = partial(quantize, x, along=other)
     return misses
 
 

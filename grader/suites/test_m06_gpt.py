@@ -277,7 +277,7 @@ def test_a_target_that_counts_alone_is_the_loss(student, draw):
     """With all targets ignored but one, the loss is that one's."""
     scores, targets = draw.normal(4, 7, 13, scale=2.0), torch.full((4, 7), -100)
     targets[2, 3] = draw.random.randrange(13)
-    expected, misses = oracle.loss(scores, targets), oracle.loss_misses(scores, targets)
+    expected, misses = oracle.loss(scores, targets).float(), oracle.loss_misses(scores, targets)
     actual = student.next_token_loss(scores, targets)
     misses["what keeps the count away from 0 changes counts above 0 too"] = actual
     expect_close(actual, expected, atol=FLOAT32_LAYER, misses=misses, what="the loss")

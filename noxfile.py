@@ -124,8 +124,11 @@ def tests(session: nox.Session) -> None:
     if session.posargs:
         run(session, "-m", "pytest", *session.posargs)
         return
-    # A file of tests stays in one process, where its sandbox is kept warm; as many run at a time as there are cores.
-    run(session, "-m", "pytest", "-n", "logical", "--dist", "loadfile")
+    # Attacks are held to time limits, so nothing runs beside them. Of the rest a file of tests stays in one process,
+    # where its sandbox is kept warm, and several files run at a time.
+    alone = ["tests/test_attacks.py", "tests/test_sandbox.py"]
+    run(session, "-m", "pytest", *alone)
+    run(session, "-m", "pytest", "-n", "logical", "--dist", "loadfile", *(f"--ignore={name}" for name in alone))
 
 
 @nox.session(venv_backend="none", requires=["env"], default=False)

@@ -133,7 +133,7 @@ def test_an_attack_finds_nothing(attack, level):
 def test_an_attack_takes_no_longer_than_its_limits(attack, level):
     """Every check ends within its limit, but for a moment to kill and clear up.
 
-    Other tests run beside this one: an attack that was late is graded once more before it is called so.
+    Whatever else this machine does can make one late: it is graded once more before it is called so.
     """
     found = late(arena.fight(attack, level), level)
     if found:

@@ -64,13 +64,13 @@ def _otter(folder: Path, python: Path) -> float:
     }  # fmt: skip
     text = f"OK_FORMAT = True\ntest = {{'name': 'q1', 'points': 2, 'suites': [{suite!r}]}}\n"
     (folder / "tests" / "q1.py").write_text(text)
-    _call([python, "-m", "otter", "generate", "-t", "tests", "-o", "."], folder)
-    autograder = next(folder.glob("*autograder*.zip"))
+    _call([python, "-m", "otter", "generate", "-t", "tests", "-o", "autograder.zip"], folder)
     for copy in range(COPIES):
         (folder / f"s{copy}.ipynb").write_text(json.dumps(_notebook(_cell(ANSWER, f"c{copy}"))))
+        (folder / f"out{copy}").mkdir()
     start = time.perf_counter()
     for copy in range(COPIES):
-        _call([python, "-m", "otter", "run", "-a", autograder.name, "-o", f"out{copy}", f"s{copy}.ipynb"], folder)
+        _call([python, "-m", "otter", "run", "-a", "autograder.zip", "-o", f"out{copy}", f"s{copy}.ipynb"], folder)
         results = json.loads((folder / f"out{copy}" / "results.json").read_text())
         if sum(test.get("score", 0) for test in results["tests"]) != 2:
             raise SystemExit(f"otter: {results}")

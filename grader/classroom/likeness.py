@@ -15,7 +15,7 @@ import keyword
 import re
 import token as kinds
 import tokenize
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Set
 from dataclasses import dataclass, field
 
 RUN = 16  # tokens that have to agree in a row
@@ -26,7 +26,7 @@ _KEPT_NAMES = frozenset(keyword.kwlist) | frozenset(dir(builtins)) | {"torch", "
 _FENCE = re.compile(r"^```(?:python|py)\n(.*?)^```", re.M | re.S)
 _FSTRING = (getattr(kinds, "FSTRING_START", -1), getattr(kinds, "FSTRING_END", -1))
 
-Runs = frozenset[tuple[str, ...]]
+Runs = frozenset[str]  # each the texts of its tokens, joined: a text remembers its hash, which a tuple does not
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Module:
     source: str
     tokens: list[Token]
     handed_out: list[bool]  # for each token: whether it stands in a run that was handed out
-    positions: dict[tuple[str, ...], list[int]] = field(default_factory=dict)  # of runs with something of one's own
+    positions: dict[str, list[int]] = field(default_factory=dict)  # of runs with something of one's own
 
     @functools.cached_property
     def own(self) -> int:
@@ -92,7 +92,7 @@ def prepare(source: bytes, boilerplate: Runs = frozenset(), contract: frozenset[
         for at, run in enumerate(_runs(texts, length)):
             if run in boilerplate:
                 handed_out[at : at + length] = [True] * length
-    positions: dict[tuple[str, ...], list[int]] = {}
+    positions: dict[str, list[int]] = {}
     for at, run in enumerate(_runs(texts, RUN)):
         if not all(handed_out[at : at + RUN]):
             positions.setdefault(run, []).append(at)
@@ -117,36 +117,38 @@ def names(stub: bytes) -> frozenset[str]:
 def score(left: Module, right: Module) -> float:
     """Return how alike two modules are: shared tokens of both, of all tokens of both, from 0 to 1."""
     both = left.own + right.own
-    shared = _covered(left, right.positions) + _covered(right, left.positions)
+    common = left.positions.keys() & right.positions.keys()
+    shared = _covered(left, common) + _covered(right, common)
     return shared / both if both else 0.0
 
 
 def compare(left: Module, right: Module) -> Likeness:
     """Return how alike two modules are, and their shared passages in the order of the left one."""
-    covered_left, covered_right = _covered(left, right.positions), _covered(right, left.positions)
+    common = left.positions.keys() & right.positions.keys()
+    covered_left, covered_right = _covered(left, common), _covered(right, common)
     return Likeness(
         score=score(left, right),
         left=covered_left / left.own if left.own else 0.0,
         right=covered_right / right.own if right.own else 0.0,
-        passages=tuple(_passages(left, right)),
+        passages=tuple(_passages(left, right, common)),
     )
 
 
-def _covered(module: Module, others: Mapping[tuple[str, ...], list[int]]) -> int:
+def _covered(module: Module, common: Set[str]) -> int:
+    """Return how many of a module's own tokens stand in these runs."""
     marks = [False] * len(module.tokens)
-    for run, places in module.positions.items():
-        if run in others:
-            for at in places:
-                marks[at : at + RUN] = [True] * RUN
+    for run in common:
+        for at in module.positions[run]:
+            marks[at : at + RUN] = [True] * RUN
     return sum(mark and not handed_out for mark, handed_out in zip(marks, module.handed_out, strict=True))
 
 
-def _runs(texts: list[str], length: int) -> list[tuple[str, ...]]:
-    return [tuple(texts[at : at + length]) for at in range(len(texts) - length + 1)]
+def _runs(texts: list[str], length: int) -> list[str]:
+    return ["\n".join(texts[at : at + length]) for at in range(len(texts) - length + 1)]
 
 
-def _passages(left: Module, right: Module) -> Iterable[Passage]:
-    starts = {at: run for run, places in left.positions.items() if run in right.positions for at in places}
+def _passages(left: Module, right: Module, common: Set[str]) -> Iterable[Passage]:
+    starts = {at: run for run in common for at in left.positions[run]}
     at = 0
     while at < len(left.tokens):
         run = starts.get(at)

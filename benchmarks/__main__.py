@@ -25,9 +25,12 @@ def main(names: list[str]) -> int:
     if unknown := [name for name in names if name not in parts]:
         print(f"bench: there is no part {unknown[0]!r}; there are {', '.join(parts)}.", file=sys.stderr)
         return 2
-    print(f"Python {platform.python_version()}, {platform.system()}, {os.cpu_count()} processors, one thread each side")
+    print(
+        f"Python {platform.python_version()}, {platform.system()}, {os.cpu_count()} processors, one thread each side",
+        flush=True,
+    )
     for name in names or parts:
-        print(f"\n{name}")
+        print(f"\n{name}", flush=True)
         for label, figure in parts[name]():
             print(f"  {label:<66} {figure}", flush=True)
     return 0

@@ -23,7 +23,8 @@ import psutil
 from grader import syllabus
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-COPIES = int(os.environ.get("SCRATCHWORK_BENCH_COPIES", "1"))  # of each kind, of which a quarter is solutions
+COPIES = int(os.environ.get("SCRATCHWORK_BENCH_COPIES", "1"))  # of each of the four kinds
+PARTS = os.environ.get("SCRATCHWORK_BENCH_PARTS", "fresh,workers,many")
 MANY = int(os.environ.get("SCRATCHWORK_BENCH_MANY", "500"))
 FRESH = ("m00_warmup", "m03_embedding")  # milestones of the comparison with a fresh pytest
 HOSTILE = {
@@ -37,9 +38,8 @@ def run() -> Iterator[tuple[str, str]]:
     """Yield the figures as they are known."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        yield from _one_and_two(folder)
-        yield from _fresh(folder)
-        yield from _many(folder)
+        for part in PARTS.split(","):
+            yield from {"fresh": _fresh, "many": _many, "workers": _one_and_two}[part](folder)
 
 
 def _one_and_two(folder: Path) -> Iterator[tuple[str, str]]:

@@ -348,6 +348,29 @@ def test_gradescope_refuses_a_visibility_it_does_not_know():
         gradescope.render(test_reports.near_miss(), visibility="never")
 
 
+def test_what_is_judged_elsewhere_neither_passes_nor_fails():
+    """A task whose checks are withheld is no test and no remark anywhere, and no mark is written without it."""
+    record = test_reports.make_record(PASSED, PASSED)
+    last = record.milestones[1].tasks[-1]
+    last.checks, last.withheld, last.earned = [], 9, 0
+    read = lms_readers.classroom(github_classroom.render(record))
+
+    assert not read["failed"] and read["notice"] == {"totalPoints": 39, "maxPoints": 39}
+    plain = json.loads(gradescope.render(record))
+    assert "m04.4" not in [test["number"] for test in plain["tests"]]
+    assert "9 checks for 2 points are still to come (m04.4)" in plain["output"]
+    assert "9 checks for 2 points are still to come" in record_page.render(record)
+    assert annotations.render(record) == ""
+    record.milestones[1].tasks[0].checks[0].outcome = FAILED
+    record.milestones[1].tasks.reverse()
+    assert "m04.1" in annotations.render(record), "a withheld task hides no failure behind it"
+
+    result = CLASS()
+    result.standings[6].milestones["m04_attention"].tasks[2].checks = []
+    result.standings[6].milestones["m04_attention"].tasks[2].withheld = 9
+    assert "Eve,,s007,s007@uni.example,,10,\n" in canvas.render(result).text
+
+
 RENDERERS = {
     "gradescope": gradescope.render,
     "github-classroom": lambda record: json.dumps(github_classroom.payload(record)),

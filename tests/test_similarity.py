@@ -9,12 +9,14 @@ import re
 import statistics
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import disguises
 import pytest
 import support
 
+from grader import cli
 from grader.classroom import likeness, similarity
 from grader.classroom.likeness import Module
 from grader.classroom.standing import Student
@@ -205,17 +207,43 @@ def test_marked_passages_are_the_shared_tokens():
         ][:10]
 
 
-def test_the_command_writes_the_report(tmp_path):
-    """The command line takes folders, writes the page and says how many pairs there are."""
+def test_the_command_takes_a_class_in_and_writes_the_report(tmp_path):
+    """The command takes folders and archives, names people by the roster, writes the page and counts the pairs."""
     fused = independent(ATTENTION)["fused"]
-    for name, text in (("ada", fused), ("eve", disguised(ATTENTION, fused)), ("bob", independent(ATTENTION)["einsum"])):
+    for name, text in (("ada", fused), ("bob", independent(ATTENTION)["einsum"])):
         (tmp_path / "class" / name).mkdir(parents=True)
         (tmp_path / "class" / name / f"{ATTENTION}.py").write_text(text, encoding="utf-8")
+    with zipfile.ZipFile(tmp_path / "eve.zip", "w") as archive:
+        archive.writestr(f"work/exercises/{ATTENTION}.py", disguised(ATTENTION, fused))
+    (tmp_path / "class.csv").write_text("id,name,email\nada,Ada Lovelace,\neve,Eve,\nbob,Bob,\n")
     out = tmp_path / "report.html"
-    command = [sys.executable, "-m", "grader", "similarity", tmp_path / "class", "--out", out, "--milestone", "m04"]
+    command = [sys.executable, "-m", "grader", "similarity", tmp_path / "class", tmp_path / "eve.zip", "--out", out]
+    command += ["--milestone", "m04", "--roster", tmp_path / "class.csv"]
 
     done = subprocess.run(command, cwd=support.REPOSITORY, capture_output=True, encoding="utf-8", check=False)
 
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("3 submissions compared: 1 pairs are alike, 0 modules are like the solution.")
-    assert "ada" in out.read_text(encoding="utf-8")
+    assert "<bdi>Ada Lovelace</bdi>" in out.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["{tmp}/none"], "There is no folder, archive or list"),
+        (["{tmp}/one"], "fewer than two submissions"),
+        (["{tmp}/one", "--roster", "{tmp}/none.csv"], "none.csv"),
+        (["{tmp}/one", "--out", "{tmp}/none/report.html"], "there is no folder"),
+    ],
+)
+def test_what_cannot_be_compared_is_said_in_one_sentence(tmp_path, capsys, arguments, sentence):
+    """Wrong input ends with exit code 2 and one sentence."""
+    (tmp_path / "one").mkdir()
+    (tmp_path / "one" / f"{ATTENTION}.py").write_text(independent(ATTENTION)["fused"], encoding="utf-8")
+    out = [] if "--out" in arguments else ["--out", str(tmp_path / "report.html")]
+
+    code = cli.main(["similarity", *(argument.format(tmp=tmp_path) for argument in arguments), *out])
+
+    said = capsys.readouterr().err
+    assert code == 2
+    assert len(said.splitlines()) == 1 and sentence in said

@@ -54,6 +54,19 @@ class Module:
         """Tokens that were not handed out."""
         return self.handed_out.count(False)
 
+    @functools.cached_property
+    def own_mask(self) -> int:
+        """The same tokens as bits, the first one lowest."""
+        return sum(1 << at for at, handed_out in enumerate(self.handed_out) if not handed_out)
+
+    @functools.cached_property
+    def masks(self) -> dict[str, int]:
+        """For each run the tokens that stand in it, wherever it occurs, as bits: a class is many pairs."""
+        whole = (1 << RUN) - 1
+        return {
+            run: functools.reduce(int.__or__, (whole << at for at in places)) for run, places in self.positions.items()
+        }
+
     @property
     def long_enough(self) -> bool:
         """Say whether there is enough of one's own for a likeness to say anything."""
@@ -136,11 +149,10 @@ def compare(left: Module, right: Module) -> Likeness:
 
 def _covered(module: Module, common: Set[str]) -> int:
     """Return how many of a module's own tokens stand in these runs."""
-    marks = [False] * len(module.tokens)
+    marks = 0
     for run in common:
-        for at in module.positions[run]:
-            marks[at : at + RUN] = [True] * RUN
-    return sum(mark and not handed_out for mark, handed_out in zip(marks, module.handed_out, strict=True))
+        marks |= module.masks[run]
+    return (marks & module.own_mask).bit_count()
 
 
 def _runs(texts: list[str], length: int) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import statistics
 from collections.abc import Sequence
@@ -23,13 +24,18 @@ THRESHOLD = 0.4
 class Pair:
     """Two modules that are alike."""
 
+    score: float
     left: Student
     right: Student
-    likeness: Likeness
     left_module: Module
     right_module: Module
     same_bytes: bool
     like_reference: bool  # both are like the reference solution as well: they may have one source
+
+    @functools.cached_property
+    def likeness(self) -> Likeness:
+        """What they share, looked for when somebody wants to see it."""
+        return likeness.compare(self.left_module, self.right_module)
 
 
 @dataclass(frozen=True)
@@ -120,11 +126,9 @@ def _compare_all(findings: Findings, modules: list[tuple[Student, bytes, Module]
         scores.append(score)
         if score >= threshold:
             both = left.id in suspects and right.id in suspects
-            found = likeness.compare(left_module, right_module)
-            findings.pairs.append(
-                Pair(left, right, found, left_module, right_module, left_source == right_source, both)
-            )
-    findings.pairs.sort(key=lambda pair: (-pair.likeness.score, pair.left.id, pair.right.id))
+            same = left_source == right_source
+            findings.pairs.append(Pair(score, left, right, left_module, right_module, same, both))
+    findings.pairs.sort(key=lambda pair: (-pair.score, pair.left.id, pair.right.id))
     findings.median = statistics.median(scores) if scores else None
 
 

@@ -12,7 +12,7 @@ from grader.commands import report_paths
 from grader.commands.grade import select
 from grader.judge.errors import UsageProblem
 from grader.practice import REPOSITORY
-from grader.submission import Submission, SubmissionError, collect
+from grader.submission import Submission
 
 
 def arguments(command: argparse.ArgumentParser) -> None:
@@ -72,13 +72,15 @@ def run(options: argparse.Namespace) -> int:
 def take_in(
     options: argparse.Namespace, course: syllabus.Syllabus
 ) -> tuple[list[tuple[Student, Submission]], list[str]]:
-    """Return the submissions and what there is to say about taking them in."""
-    found: list[tuple[Student, Submission]] = []
-    notes: list[str] = []
-    for source in options.submissions:
-        for folder in sorted(path for path in Path(source).iterdir() if path.is_dir()):
-            try:
-                found.append((Student(folder.name), collect(folder, course)))
-            except SubmissionError as error:
-                notes.append(str(error))
-    return found, notes
+    """Return the submissions and what there is to say about taking them in; a class is taken in as for grading."""
+    from grader.classroom.collecting import CollectingError, collect_class
+    from grader.classroom.roster import RosterError, load_roster
+
+    try:
+        roster = load_roster(Path(options.roster)) if options.roster else None
+        collected = collect_class(options.submissions, course, roster)
+    except (CollectingError, RosterError) as error:
+        raise UsageProblem(str(error)) from error
+    notes = list(collected.notes)
+    notes += [f"{each.origin}: {each.problem}" for each in collected.handed_in if each.problem]
+    return [(each.student, each.submission) for each in collected.handed_in if not each.problem], notes

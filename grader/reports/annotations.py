@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from grader.record import BLOCKED, GRADER_ERROR, NOT_STARTED, PASSED, Check, Milestone, Record, Task
+from grader.record import BLOCKED, GRADER_ERROR, NOT_STARTED, PASSED, WITHHELD, Check, Milestone, Record, Task
 from grader.reports import words
 from grader.reports.findings import telling_check
 from grader.reports.safe_text import one_line
@@ -86,7 +86,7 @@ def _annotation(milestone: Milestone, prefix: str, places: Places) -> Annotation
 
 def _first_failure(milestone: Milestone) -> Task | None:
     """Return the first task that shows a failure; one that is untouched, or waits for another, is none."""
-    quiet = (PASSED, NOT_STARTED, BLOCKED)
+    quiet = (PASSED, NOT_STARTED, BLOCKED, WITHHELD)
     return next((task for task in milestone.tasks if task.outcome not in quiet), None)
 
 

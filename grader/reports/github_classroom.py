@@ -11,7 +11,7 @@ import base64
 import json
 from typing import Any
 
-from grader.record import GRADER_ERROR, PASSED, Milestone, Record, Task
+from grader.record import GRADER_ERROR, PASSED, WITHHELD, Milestone, Record, Task
 from grader.reports import words
 from grader.reports.annotations import Places
 from grader.reports.findings import passed_checks, telling_check
@@ -40,12 +40,21 @@ def render(record: Record, *, prefix: str = "exercises/", places: Places | None 
 def payload(
     record: Record, prefix: str = "exercises/", places: Places | None = None, message: int = _MESSAGES[0]
 ) -> dict[str, Any]:
-    """Return the payload as plain data; `message` is the longest message of a test in characters."""
+    """Return the payload as plain data; `message` is the longest message of a test in characters.
+
+    Tasks whose checks run elsewhere are left out, points and all: they neither passed nor failed.
+    """
     record = student_view(record)
-    tests = [_test(m, task, prefix, places or {}, message) for m in record.milestones for task in m.tasks]
+    judged = [(m, task) for m in record.milestones for task in m.tasks if task.outcome != WITHHELD]
+    tests = [_test(milestone, task, prefix, places or {}, message) for milestone, task in judged]
     statuses = {test["status"] for test in tests}
     status = "error" if "error" in statuses or not tests else "fail" if "fail" in statuses else "pass"
-    return {"version": 1, "status": status, "max_score": _points(record.possible), "tests": tests}
+    return {
+        "version": 1,
+        "status": status,
+        "max_score": _points(sum(task.points for _, task in judged)),
+        "tests": tests,
+    }
 
 
 def _test(milestone: Milestone, task: Task, prefix: str, places: Places, limit: int) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from grader.record import GRADER_ERROR, PASSED, Check, Milestone, Record, Task
+from grader.record import GRADER_ERROR, PASSED, WITHHELD, Check, Milestone, Record, Task
 from grader.reports import words
 from grader.reports.findings import passed_checks, telling_check
 from grader.reports.safe_text import clean, excerpt, one_line
@@ -33,7 +33,12 @@ def results(record: Record, visibility: str = "visible") -> dict[str, Any]:
     if visibility not in VISIBILITIES:
         raise ValueError(f"Gradescope knows no visibility {visibility!r}; it has {', '.join(VISIBILITIES)}")
     record = student_view(record)
-    tests = [_test(milestone, task) for milestone in record.milestones for task in milestone.tasks]
+    tests = [
+        _test(milestone, task)
+        for milestone in record.milestones
+        for task in milestone.tasks
+        if task.outcome != WITHHELD  # it is judged elsewhere, so it neither passed nor failed
+    ]
     plain: dict[str, Any] = {
         "score": _points(record.earned),  # stated, so that rounded scores of the tests can't change the sum
         "output": _head(record),
@@ -69,6 +74,8 @@ def _test(milestone: Milestone, task: Task) -> dict[str, Any]:
 def _head(record: Record) -> str:
     lines = [f"{words.kind(record).capitalize()}: {words.score(record.earned, record.possible)} points."]
     lines += [one_line(note, 600) for note in record.notes]
+    if record.withheld:
+        lines.append(words.to_come(record))
     for milestone in record.milestones:
         if milestone.problem is not None:
             lines.append(f"{one_line(milestone.id)}.py could not be graded: {one_line(milestone.problem, 600)}")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from grader.classroom.standing import ClassResult, Column, Standing
-from grader.record import GRADER_ERROR
+from grader.record import GRADER_ERROR, WITHHELD
 from grader.reports import words
 from grader.reports.sheets import SheetError, listed, read_sheet
 
@@ -53,8 +53,8 @@ def default_title(column: Column) -> str:
 def mark(standing: Standing, target: Target, missing: str = "blank") -> float | None:
     """Return the points after penalties; None where no mark can be stated.
 
-    That is so when nothing was handed in (`missing="zero"` makes it 0), when it has not been graded, and when the
-    grader itself failed: whatever stands in the LMS must not be overwritten by a guess.
+    That is so when nothing was handed in (`missing="zero"` makes it 0), when not all of it has been graded, and when
+    the grader itself failed: whatever stands in the LMS must not be overwritten by a guess.
     """
     if not standing.origin and not standing.milestones:
         return 0.0 if missing == "zero" else None
@@ -66,7 +66,7 @@ def mark(standing: Standing, target: Target, missing: str = "blank") -> float | 
 def decided(standing: Standing, column: Column) -> bool:
     """Say whether a milestone has a result that the grader stands behind."""
     found = standing.milestones.get(column.milestone)
-    return found is not None and all(task.outcome != GRADER_ERROR for task in found.tasks)
+    return found is not None and all(task.outcome not in (GRADER_ERROR, WITHHELD) for task in found.tasks)
 
 
 def undecided(result: ClassResult, targets: list[Target], missing: str) -> list[str]:

@@ -45,6 +45,7 @@ def _environment() -> Environment:
         "percent": percent,
         "short": words.short,
         "outcome": words.outcome,
+        "unchanged": words.unchanged,
         "excerpt": excerpt,
         "message": lambda check: excerpt(check.message.strip() or words.SENTENCE[check.outcome], 2000, 24),
         "passed_checks": findings.passed_checks,

@@ -17,13 +17,18 @@ def render(record: Record) -> str:
         kind=words.kind(record).capitalize(),
         seed=words.seed(record),
         step=_step(record),
+        to_come=words.to_come(record),
     )
 
 
 def _step(record: Record) -> str:
     step = next_step(record)
     if step is None:
-        return "everything that was graded passes." if record.passed else ""
+        return (
+            f"everything {'that is checked here' if record.withheld else 'that was graded'} passes."
+            if record.passed
+            else ""
+        )
     if step.task is None:
         return f"mend {step.milestone.id}.py, which could not be graded."
     return f"{step.task.id} {step.task.title}, in {step.milestone.id}.py."

@@ -146,7 +146,6 @@ def course(limits: dict[str, float]) -> Syllabus:
 class Battle:
     """What became of an attack, and what it has left behind."""
 
-    name: str
     record: record.Record | None  # None: there is none, since the judge had to be interrupted
     limit: float  # seconds of one check
     interrupted: list[str]  # where the judge was when it had to be interrupted
@@ -168,7 +167,6 @@ def fight(attack: Attack, level: str) -> Battle:
             suspects = living_below(_server(level))
             complaints = support.complaints(_grade_right(level))
             return Battle(
-                name=attack.name,
                 record=result,
                 limit=limits.milestone(attack.milestone).limits.seconds,
                 interrupted=interrupted,

@@ -131,29 +131,15 @@ def test_an_attack_finds_nothing(attack, level):
 
 @every_attack
 def test_an_attack_takes_no_longer_than_its_limits(attack, level):
-    """Every check ends within its limit, but for a moment to kill and clear up.
+    """Every check ends within its limit, but for a moment to kill and clear up."""
+    checks = support.checks(fought(attack, level))
+    limit = arena.fight(attack, level).limit
 
-    Whatever else this machine does can make one late: it is graded once more before it is called so.
-    """
-    found = late(arena.fight(attack, level), level)
-    if found:
-        found = late(arena.fight.__wrapped__(attack, level), level)
-
-    assert found == {}
-
-
-def late(battle, level):
-    """Return the checks that took longer than they may, with their seconds."""
-    assert not battle.interrupted, f"the judge hung at {battle.interrupted[0]}"
     # The first check's time holds that of importing the module once before it.
     # At the process level an attack can kill the server, and booting another takes seconds.
-    grace = GRACE + (30 if level == "process" and "server" in battle.name else 0)
-    checks = support.checks(battle.record)
-    return {
-        check.id: check.seconds
-        for place, check in enumerate(checks)
-        if check.seconds > (1 if place else 2) * battle.limit + grace
-    }
+    grace = GRACE + (30 if level == "process" and "server" in attack.name else 0)
+    late = [check.id for place, check in enumerate(checks) if check.seconds > (1 if place else 2) * limit + grace]
+    assert late == [], [(check.id, check.seconds) for check in checks]
 
 
 @every_attack

@@ -146,15 +146,21 @@ def fits(candidate: Candidate, place: Place) -> bool:
     return candidate.least <= place.most and candidate.most >= place.least
 
 
+def needed(found: list[Candidate], modules: dict[str, Source]) -> dict[str, str]:
+    """Return the modules that candidates are made of, each without what none of them needs."""
+    pieces = reached(modules, [(candidate.module, candidate.name) for candidate in found])
+    copied = {}
+    for name in {module for module, _ in pieces}:
+        own = modules[name].pieces
+        kept = {index for module, index in pieces if module == name}
+        kept |= {i for i, piece in enumerate(own) if isinstance(piece.node, ast.Import | ast.ImportFrom)}
+        copied[name] = modules[name].without(set(range(len(own))) - kept)
+    return copied
+
+
 def submission(candidate: Candidate, place: Place, modules: dict[str, Source]) -> str:
     """Return the solution of a milestone with the candidate in the place of one name."""
-    needed = reached(modules, [(candidate.module, candidate.name)])
-    copied = {}
-    for name in {module for module, _ in needed}:
-        pieces = modules[name].pieces
-        kept = {index for module, index in needed if module == name}
-        kept |= {i for i, piece in enumerate(pieces) if isinstance(piece.node, ast.Import | ast.ImportFrom)}
-        copied[name] = modules[name].without(set(range(len(pieces))) - kept)
+    copied = needed([candidate], modules)
     solution = support.source("solutions", place.milestone)
     call = f"_copied({copied!r}, {candidate.module!r}, {candidate.name!r})"
     return f"{solution}\n\n{COPIER}\n\n{place.name} = {call}\n"
@@ -258,7 +264,7 @@ def _agreeing(place: Place, found: list[Candidate], modules: dict[str, Source], 
     if not found:
         return []
     public = [name for name in _methods(place) if not name.startswith("_") or name in ("__call__", "__len__")]
-    texts = {name: module.text for name, module in modules.items()}
+    texts = needed(found, modules)
     named = [(candidate.module, candidate.name) for candidate in found]
     call = f"_witness({place.name}, {texts!r}, {named!r}, {place.is_class}, {public!r})"
     solution = support.source("solutions", place.milestone)
@@ -283,10 +289,9 @@ def checks_by_task(milestone: str) -> dict[str, list[str]]:
     }
 
 
-def earns(candidate: Candidate, place: Place, modules: dict[str, Source]) -> bool:
-    """Return whether the candidate earns the task."""
-    result = support.grade_one(place.milestone, submission(candidate, place, modules))
-    return next(task for task in result.milestones[0].tasks if task.id == place.task).earned > 0
+def earns(candidate: Candidate, place: Place, modules: dict[str, Source], checks: list[str]) -> bool:
+    """Return whether the candidate passes all checks of the task."""
+    return support.rejected_by(place.milestone, submission(candidate, place, modules), set(checks)) is None
 
 
 def answers(milestone: str, modules: dict[str, Source], tried: Callable[[Candidate], bool]) -> list[str]:
@@ -297,7 +302,7 @@ def answers(milestone: str, modules: dict[str, Source], tried: Callable[[Candida
     for place in places(milestone):
         fitting = [candidate for candidate in found if fits(candidate, place)]
         for candidate in agreeing(place, fitting, modules, checks[place.task]):
-            if earns(candidate, place, modules):
+            if earns(candidate, place, modules, checks[place.task]):
                 lines.append(f"{candidate} earns {place.task} as {place.name}")
     return lines
 

@@ -56,7 +56,7 @@ def grade(
         with _only_our_pytest():
             code = pytest.main([*arguments, "-p", "pytest_timeout"], plugins=[_Named(Judge(run))])
     run.close()
-    if code == pytest.ExitCode.INTERRUPTED:
+    if code == pytest.ExitCode.INTERRUPTED and not run.fault:
         raise KeyboardInterrupt
     if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED):
         reason = f" ({run.fault})" if run.fault else ""

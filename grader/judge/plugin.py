@@ -121,6 +121,11 @@ class Judge:
                 check.error = GraderError("a check must not be skipped")
         return report
 
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Keep why a suite could not be read: pytest itself only says that it was interrupted."""
+        if report.failed:
+            self.run.fault = f"{report.nodeid}: {str(report.longrepr).strip().splitlines()[-1]}"
+
     def pytest_internalerror(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         """Keep what went wrong in the grader itself, so that it can be said."""
         self.run.fault = f"{excinfo.typename}: {excinfo.value}"

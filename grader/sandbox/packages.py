@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import functools
 import os
 import re
@@ -55,15 +56,27 @@ def allowed_packages() -> dict[str, Path]:
             if name in ALLOWED:
                 raise RuntimeError(f"the package {name} is not installed in this environment") from None
             continue  # a dependency for another platform
-        for file in distribution.files or ():
-            top = file.parts[0]
-            if top in ("..", "bin", "__pycache__") or (len(file.parts) == 1 and not top.endswith((".py", ".so"))):
-                continue
+        for top in _top_level(distribution):
             found[top] = Path(str(distribution.locate_file(top)))
         for requirement in distribution.requires or ():
             if "extra ==" not in requirement:
                 waiting.append(re.split(r"[ ;<>=!~\[(]", requirement, maxsplit=1)[0])
     return {name: path for name, path in found.items() if path.exists()}
+
+
+def _top_level(distribution: metadata.Distribution) -> set[str]:
+    """Return the packages and modules of a distribution, as names in site-packages."""
+    # torch's record has over ten thousand lines, and `Distribution.files` would make a path out of each.
+    record = distribution.read_text("RECORD")
+    paths = (
+        (line[0] for line in csv.reader(record.splitlines()) if line) if record else map(str, distribution.files or ())
+    )
+    found = set()
+    for path in paths:
+        top, below, _ = path.partition("/")
+        if top not in ("..", "bin", "__pycache__") and (below or top.endswith((".py", ".so"))):
+            found.add(top)
+    return found
 
 
 def site_folders() -> list[str]:

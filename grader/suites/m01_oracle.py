@@ -8,7 +8,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
+from functools import cache, partial
 from itertools import pairwise
 from random import Random
 from typing import Any
@@ -397,14 +397,18 @@ FRAGMENTS = (
     " 2nd",
     "世界",
 )
-# Only characters that Unicode 3.2 knew: a newer one may be a letter for one library and nothing for another.
-KNOWN = [chr(code) for code in range(0x30000) if unicodedata.ucd_3_2_0.category(chr(code)) not in ("Cn", "Cs")]
+
+
+@cache
+def known() -> list[str]:
+    """Return the characters of Unicode 3.2: a newer one may be a letter for one library and nothing for another."""
+    return [chr(code) for code in range(0x30000) if unicodedata.ucd_3_2_0.category(chr(code)) not in ("Cn", "Cs")]
 
 
 def random_text(random: Random, length: int, extra: Sequence[str] = ()) -> str:
     """Draw a text of many short fragments, `extra` ones often, with characters from anywhere in between."""
     return "".join(
-        random.choice(KNOWN) if random.random() < 0.1 else random.choice([*FRAGMENTS, *extra, *extra])
+        random.choice(known()) if random.random() < 0.1 else random.choice([*FRAGMENTS, *extra, *extra])
         for _ in range(length)
     )
 

@@ -36,6 +36,7 @@ _SETSOCKOPT = {"x86_64": 54, "aarch64": 208}
 _SOL_SOCKET, _BUFFER_SIZES = 1, (7, 8)  # SO_SNDBUF, SO_RCVBUF
 _SHARED_ANONYMOUS = 0x21
 _AF_VSOCK = 40
+_MADV_COLLAPSE = 25
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -60,6 +61,23 @@ def mount(source: str, target: str, kind: str | None, flags: int, options: str =
 def prctl(option: int, value: int) -> None:
     """Set one of this process's controls."""
     _check(_libc.prctl(option, value, 0, 0, 0), f"prctl {option}")
+
+
+def gather_pages() -> None:
+    """Gather this process's memory in huge pages: a fork then copies a few hundred entries instead of tens of thousands.
+
+    Needs Linux 6.1; where the kernel refuses, all stays as it is. Pages that are asked for later are of the usual size.
+    """
+    size = 2 * 2**20
+    with open("/proc/self/maps") as file:
+        mappings = [line.split() for line in file]
+    for extent, rights, _, _, inode, *name in mappings:
+        if rights != "rw-p" or inode != "0" or name not in ([], ["[heap]"]):
+            continue
+        start, end = (int(address, 16) for address in extent.split("-"))
+        start, end = -(-start // size) * size, end // size * size
+        if start < end:
+            _libc.madvise(ctypes.c_void_p(start), ctypes.c_size_t(end - start), _MADV_COLLAPSE)
 
 
 def set_capabilities(keep: tuple[int, ...] = ()) -> None:

@@ -40,6 +40,7 @@ def main(config: dict[str, Any]) -> None:
     gc.collect()
     gc.freeze()
     control.send(json.dumps({"ready": os.getuid()}).encode())
+    linux.gather_pages()  # after the greeting: the judge has its own imports to do meanwhile
     serve(control, config)
 
 

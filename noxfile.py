@@ -128,6 +128,7 @@ def tests(session: nox.Session) -> None:
     # where its sandbox is kept warm, and several files run at a time.
     alone = ["tests/test_attacks.py", "tests/test_sandbox.py"]
     run(session, "-m", "pytest", *alone)
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # each process has a core; threads would wait for each other
     run(session, "-m", "pytest", "-n", "logical", "--dist", "loadfile", *(f"--ignore={name}" for name in alone))
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import support
 
+from grader import record
 from grader.handout.pieces import Source, reached
 
 # Runs the copied modules as they were, each importing the others, without the judge's package being there.
@@ -255,29 +256,26 @@ def _witness(solution, sources, candidates, is_class, public):
 
 def agreeing(place: Place, found: list[Candidate], modules: dict[str, Source], checks: list[str]) -> list[Candidate]:
     """Return those of the candidates that answer as the solution does in a task's checks: the others fail one."""
-    for check in checks:
-        found = _agreeing(place, found, modules, check)
-    return found
-
-
-def _agreeing(place: Place, found: list[Candidate], modules: dict[str, Source], check: str) -> list[Candidate]:
     if not found:
         return []
     public = [name for name in _methods(place) if not name.startswith("_") or name in ("__call__", "__len__")]
-    texts = needed(found, modules)
     named = [(candidate.module, candidate.name) for candidate in found]
-    call = f"_witness({place.name}, {texts!r}, {named!r}, {place.is_class}, {public!r})"
+    call = f"_witness({place.name}, {needed(found, modules)!r}, {named!r}, {place.is_class}, {public!r})"
     solution = support.source("solutions", place.milestone)
     text = f"{solution}\n\n{COPIER}\n\n{WITNESS}\n\n{place.name} = {call}\n"
-    result = support.grade_one(place.milestone, text, only={check})
-    lines = [line for ended in support.checks(result) for line in ended.output.splitlines()]
-    told = [set(map(int, line.split()[1:])) for line in lines if line.startswith("STILL")]
-    if told and result.passed:
-        return [found[number] for number in sorted(set.intersection(*told))]
-    if len(found) == 1:
-        return found  # it disturbs the check; grading it for real says the rest
+    result = support.grade_one(place.milestone, text, only=set(checks))
+    left, disturbed = set(range(len(found))), []
+    for check in support.checks(result):
+        told = [set(map(int, line.split()[1:])) for line in check.output.splitlines() if line.startswith("STILL")]
+        if told and check.outcome == record.PASSED:
+            left &= set.intersection(*told)
+        else:
+            disturbed.append(check.id.partition("[")[0])
+    found = [found[number] for number in sorted(left)]
+    if not disturbed or len(named) == 1:
+        return found  # what disturbs a check is graded for real, which says the rest
     half = len(found) // 2
-    return _agreeing(place, found[:half], modules, check) + _agreeing(place, found[half:], modules, check)
+    return agreeing(place, found[:half], modules, disturbed) + agreeing(place, found[half:], modules, disturbed)
 
 
 def checks_by_task(milestone: str) -> dict[str, list[str]]:

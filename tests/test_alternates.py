@@ -10,8 +10,11 @@ ALTERNATES = sorted((support.TESTS / "alternates").glob("m*/*.py"))
 
 @pytest.mark.parametrize("path", ALTERNATES, ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_an_alternate_passes(path):
-    """An unusual but right implementation earns all points."""
-    result = support.grade_one(path.parent.name, path.read_text(encoding="utf-8"))
+    """An unusual but right implementation earns all points.
+
+    Here it runs inside the judge, which takes half as long; `nox -s strength` grades it in the sandbox.
+    """
+    result = support.grade_one(path.parent.name, path.read_text(encoding="utf-8"), level="inline")
 
     assert support.complaints(result) == []
     assert result.earned == result.possible

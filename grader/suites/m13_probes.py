@@ -78,8 +78,8 @@ def mixed(sizes):
     return Mixed(sizes)
 
 
-def held_bytes(module):
-    """Return how many bytes of tensors a module and its parts hold, hidden attributes too; each tensor once."""
+def held(module):
+    """Return the bytes of each tensor that a module and its parts hold, hidden attributes too; each tensor once."""
     found, seen = {}, set()
 
     def look(value):
@@ -98,4 +98,4 @@ def held_bytes(module):
                 look(part)
 
     look(module)
-    return sum(found.values())
+    return list(found.values())

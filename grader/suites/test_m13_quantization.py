@@ -309,7 +309,7 @@ def test_a_layer_keeps_one_byte_a_weight(student, draw, bias):
     wanting = planted.wanting(layer)
     mistake = "the scale is computed from the parameter itself, and wants gradients as that does: use detach()"
     expect(wanting == [], f"{', '.join(wanting)} wants gradients.", mistake=mistake)
-    held, wanted = planted.held_bytes(layer), q.numel() + 4 * len(q) * (1 + bias)
+    held, wanted = sum(planted.held(layer)), q.numel() + 4 * len(q) * (1 + bias)
     expect(
         held == wanted,
         f"The layer holds {held} bytes of tensors, expected {wanted}.",
@@ -498,7 +498,7 @@ def test_a_gpt_in_int8_hardly_loses_anything(student, draw, data, weights):
     student.quantize_model(gpt, skip=("lm_head",))
     after = gpt(windows[:, :-1])
     expect_equal(student.stored_bytes(gpt), oracle.bytes_after(state), what="the bytes after")
-    held = student.plant(probes).held_bytes(gpt)
+    held = sum(student.plant(probes).held(gpt))
     expect(
         held <= oracle.bytes_after(state), f"{held} bytes of tensors are held.", mistake="the float weights are kept"
     )

@@ -256,26 +256,35 @@ def _witness(solution, sources, candidates, is_class, public):
 
 def agreeing(place: Place, found: list[Candidate], modules: dict[str, Source], checks: list[str]) -> list[Candidate]:
     """Return those of the candidates that answer as the solution does in a task's checks: the others fail one."""
-    if not found:
-        return []
+    found, disturbed = _witnessed(place, found, modules, checks)
+    if disturbed:  # by the witness itself, perhaps: then grading for real says the rest
+        disturbed = [name for name in disturbed if name not in _witnessed(place, [], modules, disturbed)[1]]
+    if not disturbed or len(found) < 2:
+        return found
+    half = len(found) // 2
+    return [
+        candidate for part in (found[:half], found[half:]) for candidate in agreeing(place, part, modules, disturbed)
+    ]
+
+
+def _witnessed(
+    place: Place, found: list[Candidate], modules: dict[str, Source], checks: list[str]
+) -> tuple[list[Candidate], list[str]]:
+    """Return the candidates that agree with the solution, and the checks that did not pass while they were asked."""
     public = [name for name in _methods(place) if not name.startswith("_") or name in ("__call__", "__len__")]
     named = [(candidate.module, candidate.name) for candidate in found]
     call = f"_witness({place.name}, {needed(found, modules)!r}, {named!r}, {place.is_class}, {public!r})"
     solution = support.source("solutions", place.milestone)
     text = f"{solution}\n\n{COPIER}\n\n{WITNESS}\n\n{place.name} = {call}\n"
     result = support.grade_one(place.milestone, text, only=set(checks))
-    left, disturbed = set(range(len(found))), []
+    left, disturbed = set(range(len(found))), set()
     for check in support.checks(result):
         told = [set(map(int, line.split()[1:])) for line in check.output.splitlines() if line.startswith("STILL")]
         if told and check.outcome == record.PASSED:
             left &= set.intersection(*told)
         else:
-            disturbed.append(check.id.partition("[")[0])
-    found = [found[number] for number in sorted(left)]
-    if not disturbed or len(named) == 1:
-        return found  # what disturbs a check is graded for real, which says the rest
-    half = len(found) // 2
-    return agreeing(place, found[:half], modules, disturbed) + agreeing(place, found[half:], modules, disturbed)
+            disturbed.add(check.id.partition("[")[0])
+    return [found[number] for number in sorted(left)], sorted(disturbed)
 
 
 def checks_by_task(milestone: str) -> dict[str, list[str]]:
@@ -299,7 +308,7 @@ def answers(milestone: str, modules: dict[str, Source], tried: Callable[[Candida
     lines = []
     for place in places(milestone):
         fitting = [candidate for candidate in found if fits(candidate, place)]
-        for candidate in agreeing(place, fitting, modules, checks[place.task]):
+        for candidate in fitting and agreeing(place, fitting, modules, checks[place.task]):
             if earns(candidate, place, modules, checks[place.task]):
                 lines.append(f"{candidate} earns {place.task} as {place.name}")
     return lines

@@ -64,7 +64,7 @@ def prctl(option: int, value: int) -> None:
 
 
 def gather_pages() -> None:
-    """Gather this process's memory in huge pages: a fork then copies a few hundred entries instead of tens of thousands.
+    """Gather this process's memory in huge pages: a fork then copies hundreds of entries, not tens of thousands.
 
     Needs Linux 6.1; where the kernel refuses, all stays as it is. Pages that are asked for later are of the usual size.
     """

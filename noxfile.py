@@ -124,12 +124,9 @@ def tests(session: nox.Session) -> None:
     if session.posargs:
         run(session, "-m", "pytest", *session.posargs)
         return
-    # Attacks are held to time limits, so nothing runs beside them. Of the rest a file of tests stays in one process,
-    # where its sandbox is kept warm, and several files run at a time.
-    alone = ["tests/test_attacks.py", "tests/test_sandbox.py"]
-    run(session, "-m", "pytest", *alone)
+    # Each file of tests stays in one process, where its sandbox is kept warm; several files run at a time.
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # each process has a core; threads would wait for each other
-    run(session, "-m", "pytest", "-n", "logical", "--dist", "loadfile", *(f"--ignore={name}" for name in alone))
+    run(session, "-m", "pytest", "-n", "logical", "--dist", "loadfile")
 
 
 @nox.session(venv_backend="none", requires=["env"], default=False)

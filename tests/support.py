@@ -40,6 +40,27 @@ def sandbox(level: str = "auto", start: str = "fork") -> Any:
     return _workers[level, start]
 
 
+class Borrowed:
+    """A warm sandbox, lent to one command: it stays open when the command closes it."""
+
+    def __init__(self, workers: Any) -> None:
+        self._workers = workers
+
+    def __getattr__(self, name: str) -> Any:
+        """Everything else is the sandbox's own."""
+        return getattr(self._workers, name)
+
+    def close(self) -> None:
+        """Stay open for the next command."""
+
+
+def lend_sandbox(monkeypatch: pytest.MonkeyPatch) -> Borrowed:
+    """Have whatever a command line would boot be the warm sandbox."""
+    lent = Borrowed(sandbox())
+    monkeypatch.setattr(levels, "choose", lambda _wanted, _device, _note: lent)
+    return lent
+
+
 def close_all() -> None:
     """End every sandbox."""
     for workers in _workers.values():

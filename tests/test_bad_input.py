@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
 import shutil
@@ -68,6 +70,24 @@ def grade(folder, *arguments):
     )
     assert "Traceback (most recent" not in done.stdout + done.stderr
     return done
+
+
+@pytest.fixture
+def grade_here(monkeypatch):
+    """Run a command line as `grade` does, but in this process and its warm sandbox, where torch is imported already."""
+
+    def run(folder, *arguments):
+        monkeypatch.setenv("SCRATCHWORK_STATE", str(folder))
+        monkeypatch.setenv("COLUMNS", "100")
+        monkeypatch.chdir(REPOSITORY)
+        support.lend_sandbox(monkeypatch)
+        out, err = io.StringIO(), io.StringIO()
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            code = cli.main(["grade", *map(str, arguments)])
+        assert "Traceback (most recent" not in out.getvalue() + err.getvalue()
+        return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
+
+    return run
 
 
 def times(sentence, text):
@@ -146,11 +166,11 @@ def assert_only_m04_failed(done, folder):
 
 
 @pytest.mark.parametrize(("spoil", "sentence"), UNUSABLE, ids=[spoil.__name__ for spoil, _ in UNUSABLE])
-def test_a_module_that_cannot_be_used_fails_alone(folder, spoil, sentence):
+def test_a_module_that_cannot_be_used_fails_alone(folder, grade_here, spoil, sentence):
     """The report says once, in one sentence, why m04 could not be graded; m01 is graded as if nothing were wrong."""
     spoil(folder / "m04_attention.py")
 
-    done = grade(folder, "m01", "m04", "--submission", folder, "--json", folder / "record.json")
+    done = grade_here(folder, "m01", "m04", "--submission", folder, "--json", folder / "record.json")
 
     attention = assert_only_m04_failed(done, folder)
     assert sentence in attention.problem
@@ -160,12 +180,12 @@ def test_a_module_that_cannot_be_used_fails_alone(folder, spoil, sentence):
     assert all(check.outcome == "failed" for task in attention.tasks for check in task.checks)
 
 
-def test_a_module_that_runs_for_ever_at_import_is_ended(folder):
+def test_a_module_that_runs_for_ever_at_import_is_ended(folder, grade_here):
     """An endless loop at import costs its limit once, and not once for every check."""
     (folder / "m04_attention.py").write_text(f"{STUB}\nwhile True:\n    pass\n")
     limit = COURSE.milestone("m04").limits.seconds
 
-    done = grade(folder, "m01", "m04", "--submission", folder, "--json", folder / "record.json")
+    done = grade_here(folder, "m01", "m04", "--submission", folder, "--json", folder / "record.json")
 
     attention = assert_only_m04_failed(done, folder)
     seconds = sum(check.seconds for task in attention.tasks for check in task.checks)
@@ -190,12 +210,12 @@ USELESS = [
 @pytest.mark.parametrize(
     ("definition", "sentence"), USELESS, ids=["missing name", "not callable", "wrong signature", "prints megabytes"]
 )
-def test_a_name_that_cannot_be_used_fails_its_task_alone(folder, definition, sentence):
+def test_a_name_that_cannot_be_used_fails_its_task_alone(folder, grade_here, definition, sentence):
     """The first check of m04.1 says in one sentence what is wrong; the other tasks are not started, as they are."""
     (folder / "m04_attention.py").write_text(STUB.replace(MASK, definition))
     assert definition in (folder / "m04_attention.py").read_text()
 
-    done = grade(folder, "m01", "m04", "--submission", folder, "--json", folder / "record.json")
+    done = grade_here(folder, "m01", "m04", "--submission", folder, "--json", folder / "record.json")
 
     attention = assert_only_m04_failed(done, folder)
     assert attention.problem is None

@@ -56,26 +56,10 @@ class MultiHeadAttention(nn.Module):
 """
 
 
-class Borrowed:
-    """The tests' warm sandbox, lent to one command: it stays open when the command closes it."""
-
-    def __init__(self, workers):
-        self._workers = workers
-
-    def __getattr__(self, name):
-        """Everything else is the sandbox's own."""
-        return getattr(self._workers, name)
-
-    def close(self):
-        """Stay open for the next test."""
-
-
 @pytest.fixture
 def sandbox(monkeypatch):
     """Lend the warm sandbox to whatever the command line would boot."""
-    lent = Borrowed(support.sandbox())
-    monkeypatch.setattr(levels, "choose", lambda _wanted, _device, _note: lent)
-    return lent
+    return support.lend_sandbox(monkeypatch)
 
 
 @pytest.fixture(autouse=True)

@@ -41,20 +41,6 @@ def softmax(x, dim=-1):
 """
 
 
-class Borrowed:
-    """The tests' warm sandbox, lent to one command: it stays open when the command closes it."""
-
-    def __init__(self, workers):
-        self._workers = workers
-
-    def __getattr__(self, name):
-        """Everything else is the sandbox's own."""
-        return getattr(self._workers, name)
-
-    def close(self):
-        """Stay open for the next test."""
-
-
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
     """A repository whose branch main is the course, checked out as a workflow would have it."""
@@ -85,7 +71,7 @@ def run(store, capsys, monkeypatch, tmp_path):
     monkeypatch.delenv(practice.SECRET_SEED, raising=False)
     monkeypatch.delenv(practice.SECRET_SEED_FILE, raising=False)
     monkeypatch.setenv("SCRATCHWORK_STATE", str(tmp_path / "state"))
-    monkeypatch.setattr(levels, "choose", lambda _wanted, _device, _note: Borrowed(support.sandbox()))
+    support.lend_sandbox(monkeypatch)
 
     def call(head, *more, base=None, repository=None):
         reports = [tmp_path / "record.json", tmp_path / "summary.md"]

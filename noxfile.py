@@ -124,9 +124,9 @@ def tests(session: nox.Session) -> None:
     if session.posargs:
         run(session, "-m", "pytest", *session.posargs)
         return
-    # Each file of tests stays in one process, where its sandbox is kept warm; several files run at a time.
+    # Several files run at a time, in the order that tests/conftest.py gives them.
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # each process has a core; threads would wait for each other
-    run(session, "-m", "pytest", "-n", "logical", "--dist", "loadfile")
+    run(session, "-m", "pytest", "-n", "logical", "--dist", "loadgroup", "--no-loadscope-reorder")
 
 
 @nox.session(venv_backend="none", requires=["env"], default=False)

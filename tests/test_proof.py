@@ -30,7 +30,7 @@ def test_a_stub_is_not_started_and_earns_nothing(milestone, touched):
 def solution_alone(milestone):
     """Grade a milestone's solution once for all tests that ask about it.
 
-    Inside the judge, which takes half as long; as a whole they are graded in the sandbox, and `nox -s verify` does both.
+    Inside the judge, which takes half as long; the whole is graded in the sandbox, and `nox -s verify` does both there.
     """
     return support.grade_one(milestone, support.source("solutions", milestone), level="inline")
 

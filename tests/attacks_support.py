@@ -8,6 +8,7 @@ import dataclasses
 import functools
 import hashlib
 import os
+import re
 import signal
 import subprocess
 import tempfile
@@ -34,6 +35,7 @@ PLANTED = ".planted"  # what stands behind the name of a file that no tool of th
 LOOT = "LOOT"  # what an attack prints when it got somewhere
 WRITTEN_MARK = "sw-attack"  # what the processes and files of an attack are called where it is written
 MARK = f"sw{os.getpid() % 1_000_000:06}x"  # and where it is graded, so that two runs at a time don't take each other's
+ANY_MARK = re.compile(r"sw\d{6}x")
 PATIENCE = 25.0  # seconds after which a judge that is still busy counts as hung; the longest attack takes ten
 GROUND = "battle-ground-"
 SHARED = ("/tmp", "/var/tmp", "/dev/shm", "/run")
@@ -321,7 +323,7 @@ def _torchs_own(name: str) -> bool:
 
 
 def _suspicious(entry: os.DirEntry[str]) -> bool:
-    if entry.name.startswith((MARK, GROUND, "scratchwork-")):
+    if entry.name.startswith((GROUND, "scratchwork-")) or ANY_MARK.match(entry.name):
         return entry.name.startswith(MARK)  # the others are judges' own folders, and of other runs
     try:
         owner = entry.stat(follow_symlinks=False).st_uid

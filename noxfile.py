@@ -124,9 +124,13 @@ def tests(session: nox.Session) -> None:
     if session.posargs:
         run(session, "-m", "pytest", *session.posargs)
         return
-    # Several files run at a time, in the order that tests/conftest.py gives them.
+    # Attacks are held to time limits, so nothing runs beside them. The other files run side by side, ordered by
+    # tests/conftest.py.
+    alone = ["tests/test_attacks.py", "tests/test_sandbox.py"]
+    run(session, "-m", "pytest", *alone)
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # each process has a core; threads would wait for each other
-    run(session, "-m", "pytest", "-n", "logical", "--dist", "loadgroup", "--no-loadscope-reorder")
+    shared_out = ["-n", "logical", "--dist", "loadgroup", "--no-loadscope-reorder"]
+    run(session, "-m", "pytest", *shared_out, *(f"--ignore={name}" for name in alone))
 
 
 @nox.session(venv_backend="none", requires=["env"], default=False)

@@ -15,8 +15,7 @@ import support
 from grader.sandbox import levels
 
 # The files that take longest come first, and what can be divided comes last, so that all processes end together.
-LONGEST = ("test_attacks", "test_sandbox", "test_handout", "test_proof", "test_cluster", "test_classroom", "test_cli")
-TOGETHER = {"test_sandbox": "test_attacks"}  # one closes to other users what the other has a user read
+LONGEST = ("test_handout", "test_proof", "test_cluster", "test_classroom", "test_cli")
 DIVISIBLE = ("test_mutants", "test_degenerate", "test_alternates")  # each test grades something of its own
 
 
@@ -26,7 +25,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return
     for item in items:
         if item.path.stem not in DIVISIBLE:
-            item.add_marker(pytest.mark.xdist_group(TOGETHER.get(item.path.stem, item.path.stem)))
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
     order = [*LONGEST, "", *DIVISIBLE]
     items.sort(key=lambda item: order.index(item.path.stem if item.path.stem in order else ""))
 

@@ -42,8 +42,7 @@ SAMPLE = (
 )  # fmt: skip
 EVERY_ATTACK = os.environ.get("SCRATCHWORK_EVERY_ATTACK") == "1"
 JUDGE_MB = 500  # what the judge may grow by while it grades one attack; torch and the suites are loaded before
-# Seconds that a check may take beyond its limit, for killing and clearing up. Other tests side by side slow that down.
-GRACE = 4.0 if "PYTEST_XDIST_WORKER" in os.environ else 2.0
+GRACE = 2.0  # seconds that a check may take beyond its limit, for killing and clearing up
 TASKS = {task.id for milestone in support.COURSE.milestones for task in milestone.tasks}
 WIDTHS = (40, 60, 80, 100)
 NARROWEST = 48  # a command to copy is not broken

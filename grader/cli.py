@@ -38,7 +38,7 @@ COMMANDS = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     options = parser().parse_args(arguments)
-    from .judge.errors import UsageProblem
+    from .judge.errors import GradingError, UsageProblem
 
     try:
         code: int = importlib.import_module(module_of(options.command)).run(options)
@@ -46,6 +46,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (syllabus.SyllabusError, SubmissionError, SandboxError, UsageProblem) as error:
         print(f"scratchwork: {error}", file=sys.stderr)
         return FAULT if isinstance(error, SandboxError) and options.isolation == "auto" else USAGE
+    except GradingError as error:
+        from .reports.safe_text import one_line, without_ci_commands
+
+        reason = without_ci_commands(one_line(str(error)))  # it may quote a submission
+        print(f"scratchwork: {reason}; this is a fault of the grader.", file=sys.stderr)
+        return FAULT
     except KeyboardInterrupt:
         print("\nscratchwork: interrupted; nothing was saved.", file=sys.stderr)
         return INTERRUPTED

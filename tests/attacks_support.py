@@ -22,7 +22,7 @@ import support
 from attacks import on_disk
 
 from grader import record
-from grader.judge.grading import GradingError
+from grader.judge.errors import GradingError
 from grader.judge.grading import grade as grade_run
 from grader.judge.run import Options
 from grader.sandbox import packages, users

@@ -195,6 +195,19 @@ def test_exit_code_3_means_that_the_grader_is_at_fault(run, sandbox, submission,
     assert "no room left" in shown
 
 
+def test_a_suite_that_cannot_be_read_is_named(run, sandbox, submission, monkeypatch, tmp_path):
+    """A fault in a suite itself ends with exit code 3 and one sentence that names the file and the error."""
+    (tmp_path / "pytest.ini").write_bytes((grading.SUITES / "pytest.ini").read_bytes())
+    (tmp_path / "test_m04_attention.py").write_text("import a_module_that_nobody_has\n")
+    monkeypatch.setattr(grading, "SUITES", tmp_path)
+
+    code, _, said = run("grade", "m04", "--submission", submission)
+
+    assert code == 3
+    assert said.startswith("scratchwork: ") and said.count("\n") == 1
+    assert "test_m04_attention.py" in said and "a_module_that_nobody_has" in said
+
+
 @pytest.mark.parametrize(("level", "code"), [("auto", 3), ("bubblewrap", 2)])
 def test_a_missing_isolation_level_is_the_callers_only_if_asked_for(run, submission, monkeypatch, level, code):
     """No level at all is the grader's fault, a level named and not there is wrong usage; either is one sentence."""

@@ -19,6 +19,7 @@ from grader import cli, practice, record
 from grader.classroom import pull_request
 from grader.classroom.git_objects import GitError
 from grader.judge import grading
+from grader.judge.errors import GradingError
 from grader.judge.fingerprint import grader_version
 from grader.reports import json_report
 from grader.sandbox import levels
@@ -457,14 +458,14 @@ def test_a_fault_of_the_grader_is_not_the_students(store, run, monkeypatch):
     """When the suites cannot be run: one sentence that is no command, no report, exit code 3."""
 
     def fail(*_):
-        raise grading.GradingError("pytest ended\n::error::oddly")
+        raise GradingError("pytest ended\n::error::oddly")
 
     monkeypatch.setattr(grading, "grade", fail)
 
-    code, out, _, result, _ = run(store.commit({**store.tree, WARMUP: RIGHT}, store.base), "--annotations")
+    code, out, err, result, _ = run(store.commit({**store.tree, WARMUP: RIGHT}, store.base), "--annotations")
 
     assert code == 3 and result is None
-    assert "this is a fault of the grader" in out and "::error" not in out
+    assert "this is a fault of the grader" in err and "::error" not in out + err
 
 
 def test_a_report_that_cannot_be_written_is_known_before_grading(store, run, tmp_path):

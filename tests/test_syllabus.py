@@ -444,3 +444,28 @@ def test_the_numbers_of_the_milestones_rise():
     assert numbers == sorted(set(numbers))
     assert all(task.points * 2 == int(task.points * 2) for m in COURSE.milestones for task in m.tasks)
     assert MANIFEST.is_file()
+
+
+# ── the syllabus's names ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["m04", "4", "04", "attention", "m04_attention", "M04", " m04 ", "m04_attention.py", "exercises/m04_attention.py"],
+)
+def test_a_milestone_answers_to_its_short_names(name):
+    """Number, word, full id and file name all mean the same milestone."""
+    assert support.COURSE.milestone(name).id == "m04_attention"
+
+
+@pytest.mark.parametrize("name", ["m04.2", "04.2", "4.2", "attention.2", "m04_attention.2"])
+def test_a_task_answers_to_its_short_names(name):
+    """A task is its milestone's name and its number."""
+    assert support.COURSE.task(name)[1].id == "m04.2"
+
+
+@pytest.mark.parametrize(("name", "meant"), [("m04_atention", "m04_attention"), ("tokeniser", "tokenizer")])
+def test_a_typo_is_guessed(name, meant):
+    """A misspelt milestone gets the likeliest one named, and no traceback."""
+    with pytest.raises(syllabus.SyllabusError, match=f"did you mean {meant}"):
+        support.COURSE.milestone(name)

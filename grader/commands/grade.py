@@ -52,7 +52,6 @@ def run(options: argparse.Namespace) -> int:
 def _graded(practice: Practice, options: argparse.Namespace, submission: Submission, started: float) -> int:
     from rich.console import Console
 
-    from grader.judge.grading import GradingError
     from grader.reports.live import Progress as Live
 
     console = Console()
@@ -60,9 +59,6 @@ def _graded(practice: Practice, options: argparse.Namespace, submission: Submiss
     practice.prepare()
     try:
         result = practice.grade(submission, None if options.debug or options.official else live)
-    except GradingError as error:
-        console.print(f"scratchwork: {error}; this is a fault of the grader.", highlight=False, markup=False)
-        return FAULT
     finally:
         live.stop()
     result.seconds = round(time.perf_counter() - started, 2)

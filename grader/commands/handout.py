@@ -33,7 +33,6 @@ def run(options: argparse.Namespace) -> int:
 
     from grader.handout import folder, leaks, withholding
     from grader.handout.contents import HandoutError, build
-    from grader.judge.grading import GradingError
 
     console = Console(highlight=False, markup=False, soft_wrap=True)
     whole = syllabus.load()
@@ -56,9 +55,6 @@ def run(options: argparse.Namespace) -> int:
         result = folder.update(handout, place) if options.update else folder.write(handout, place)
     except HandoutError as error:
         raise UsageProblem(str(error)) from None
-    except GradingError as error:
-        console.print(f"scratchwork: {error}; this is a fault of the grader.")
-        return FAULT
     _tell(console, handout, result, options)
     console.print(scan.said())
     return PASSED

@@ -108,7 +108,7 @@ class Watch:
             self._console.print(f"{what} changed; it is not among what is watched here.", style="dim")
 
     def _grade(self, milestones: list[syllabus.Milestone], again: bool = False) -> None:
-        from grader.judge.grading import GradingError
+        from grader.judge.errors import GradingError
         from grader.reports.live import Progress as Live
 
         live = Live(self._console)

@@ -2,7 +2,7 @@
 
 from grader.sandbox.errors import StudentError
 
-from .compare import expect, expect_close, expect_equal, expect_raises, expect_tensor
+from .compare import expect, expect_close, expect_equal, expect_raises, expect_ratio, expect_tensor
 from .tolerances import BFLOAT16, FLOAT16, FLOAT32_LAYER, FLOAT32_MODEL, FLOAT32_OP, FLOAT64
 
 __all__ = [
@@ -17,5 +17,6 @@ __all__ = [
     "expect_close",
     "expect_equal",
     "expect_raises",
+    "expect_ratio",
     "expect_tensor",
 ]

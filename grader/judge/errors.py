@@ -1,5 +1,9 @@
-"""What a person asked for cannot be done; the text is the one sentence to show."""
+"""What ends a command; the text is the one sentence to show."""
 
 
 class UsageProblem(Exception):
     """Wrong usage: exit code 2."""
+
+
+class GradingError(Exception):
+    """pytest could not run the suites, a fault of the grader: exit code 3."""

@@ -16,6 +16,7 @@ from grader import record
 from grader.submission import Submission
 from grader.syllabus import Syllabus
 
+from .errors import GradingError
 from .fingerprint import environment, grader_version
 from .oracles import Weights
 from .plugin import Judge
@@ -28,10 +29,6 @@ UNUSED = (
     "terminal", "cacheprovider", "faulthandler", "doctest", "unittest", "junitxml", "pastebin", "stepwise", "logging",
     "unraisableexception", "threadexception", "recwarn", "setuponly", "setupplan",
 )  # fmt: skip
-
-
-class GradingError(Exception):
-    """pytest could not run the suites: a fault of the grader; the text is one sentence."""
 
 
 def grade(
@@ -59,8 +56,7 @@ def grade(
     if code == pytest.ExitCode.INTERRUPTED and not run.fault:
         raise KeyboardInterrupt
     if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED):
-        reason = f" ({run.fault})" if run.fault else ""
-        raise GradingError(f"pytest ended with {pytest.ExitCode(code).name} instead of running the suites{reason}")
+        raise _no_run(run, code, "running the suites")
     return record.Record(
         grader=grader_version(),
         environment=environment(),
@@ -85,8 +81,13 @@ def count_checks(syllabus: Syllabus, milestones: list[str]) -> dict[str, int]:
     with _only_our_pytest():
         code = pytest.main([*arguments, "-p", "pytest_timeout"], plugins=[_Named(Judge(run))])
     if code != pytest.ExitCode.OK:
-        raise GradingError(f"pytest ended with {pytest.ExitCode(code).name} instead of listing the checks")
+        raise _no_run(run, code, "listing the checks")
     return dict(Counter(check.task.id for check in run.planned))
+
+
+def _no_run(run: Run, code: int, instead_of: str) -> GradingError:
+    reason = f" ({run.fault})" if run.fault else ""
+    return GradingError(f"pytest ended with {pytest.ExitCode(code).name} instead of {instead_of}{reason}")
 
 
 def _files(run: Run) -> list[str]:

@@ -124,7 +124,8 @@ class Judge:
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Keep why a suite could not be read: pytest itself only says that it was interrupted."""
         if report.failed:
-            self.run.fault = f"{report.nodeid}: {str(report.longrepr).strip().splitlines()[-1]}"
+            last = str(report.longrepr).strip().splitlines()[-1]
+            self.run.fault = f"{report.nodeid}: {last.removeprefix('E   ')}"
 
     def pytest_internalerror(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         """Keep what went wrong in the grader itself, so that it can be said."""

@@ -129,7 +129,7 @@ def tests(session: nox.Session) -> None:
     alone = ["tests/test_attacks.py", "tests/test_sandbox.py"]
     run(session, "-m", "pytest", *alone)
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # each process has a core; threads would wait for each other
-    shared_out = ["-n", "logical", "--dist", "loadgroup", "--no-loadscope-reorder"]
+    shared_out = ["-n", "logical", "--dist", "loadfile", "--no-loadscope-reorder"]
     run(session, "-m", "pytest", *shared_out, *(f"--ignore={name}" for name in alone))
 
 

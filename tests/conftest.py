@@ -5,8 +5,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -19,15 +21,25 @@ LONGEST = ("test_handout", "test_proof", "test_cluster", "test_classroom", "test
 DIVISIBLE = ("test_mutants", "test_degenerate", "test_alternates")  # each test grades something of its own
 
 
+class ByFile(LoadScopeScheduling):
+    """A file is done by one process, which keeps its sandbox and fixtures warm; a divisible one by whoever is free."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return nodeid if Path(file).stem in DIVISIBLE else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile | None:
+    """Share the tests out by file."""
+    return ByFile(config, log) if config.getoption("dist") == "loadfile" else None
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Where several processes share the tests, keep a file in one of them: it keeps its sandbox and fixtures warm."""
-    if not hasattr(config, "workerinput"):
-        return
-    for item in items:
-        if item.path.stem not in DIVISIBLE:
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
-    order = [*LONGEST, "", *DIVISIBLE]
-    items.sort(key=lambda item: order.index(item.path.stem if item.path.stem in order else ""))
+    """Where several processes share the tests, have them begin with what takes longest."""
+    if hasattr(config, "workerinput"):
+        order = [*LONGEST, "", *DIVISIBLE]
+        items.sort(key=lambda item: order.index(item.path.stem if item.path.stem in order else ""))
 
 
 @pytest.fixture(scope="module", autouse=True)

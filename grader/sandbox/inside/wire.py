@@ -7,6 +7,7 @@ Every limit is checked before memory is taken, because the other end may be host
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import struct
@@ -32,6 +33,9 @@ INTEGERS = ["int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uin
 TORCH_DTYPES = [*FLOATS, *INTEGERS, "bfloat16"]
 NUMPY_DTYPES = [*FLOATS, *INTEGERS]
 
+SCALARS = frozenset({type(None), bool, int, float, str})  # of what JSON gives, those that stand for themselves
+INTEGER = {int}
+CONTAINERS = ("tuple", "dict", "set", "frozenset")
 
 GREETING = HEAD.pack(MAGIC, 14, 0) + b'{"ready":true}'  # a worker's first message, before it reads the submission
 
@@ -133,31 +137,34 @@ def _encode_numpy(value: Any, buffers: list[Any]) -> dict[str, Any] | None:
 def decode(
     node: Any, buffers: list[bytearray], other: Callable[[str, Any], Any], device: str = "cpu", depth: int = 0
 ) -> Any:
-    """Return the value that `node` stands for; `other(kind, content)` makes what crossed by reference."""
+    """Return the value that `node` stands for; `other(kind, content)` makes what crossed by reference.
+
+    The other end decides how many nodes there are, so each must be cheap: no closures, no abstract types.
+    """
+    if type(node) in SCALARS:
+        return node
     if depth > MAX_DEPTH + 1:
         raise WireError("a message nested too deep")
-    if node is None or isinstance(node, bool | int | float | str):
-        return node
-
-    def inner(part: Any) -> Any:
-        return decode(part, buffers, other, device, depth + 1)
-
-    if isinstance(node, list):
-        if all(type(item) is int for item in node):
+    below = depth + 1
+    if type(node) is list:
+        if set(map(type, node)) <= INTEGER:
             return node
-        return [inner(item) for item in node]
+        return [decode(item, buffers, other, device, below) for item in node]
     if len(node) != 1:
         raise WireError("a node that is not of one kind")
     ((kind, content),) = node.items()
     try:
-        if kind == "tuple":
-            return tuple(inner(item) for item in _list(content))
-        if kind == "dict":
-            return {_key(inner(key), len(content)): inner(item) for key, item in _list(content)}
-        if kind == "set":
-            return {_key(inner(item), len(content)) for item in _list(content)}
-        if kind == "frozenset":
-            return frozenset(_key(inner(item), len(content)) for item in _list(content))
+        if kind in CONTAINERS:
+            if type(content) is not list:
+                raise WireError("a container without a list of items")
+            if kind == "tuple":
+                return tuple([decode(item, buffers, other, device, below) for item in content])
+            keys = [key for key, _ in content] if kind == "dict" else content
+            decoded = [_key(decode(key, buffers, other, device, below), len(content)) for key in keys]
+            if kind == "dict":
+                values = [decode(value, buffers, other, device, below) for _, value in content]
+                return dict(zip(decoded, values, strict=True))
+            return set(decoded) if kind == "set" else frozenset(decoded)
         if kind == "bytes":
             return content.encode("latin-1")
         if kind == "buffer":
@@ -175,12 +182,6 @@ def decode(
     except (TypeError, ValueError, AttributeError, RuntimeError, OverflowError) as error:
         raise WireError(f"a malformed {kind}: {error}") from None
     return other(kind, content)
-
-
-def _list(content: Any) -> list[Any]:
-    if not isinstance(content, list):
-        raise WireError("a container without a list of items")
-    return content
 
 
 def _key(value: Any, count: int) -> Any:
@@ -312,7 +313,12 @@ def parse(text: bytes) -> Any:
     """Parse the JSON of a message; WireError if it is none, or has too many parts or too deep a nesting."""
     if text.count(b",") + text.count(b"[") + text.count(b"{") > MAX_NODES:
         raise WireError("a message with too many parts")
+    collecting = gc.isenabled()
+    gc.disable()  # JSON has no cycles, and looking for them takes longer than the parsing
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
         raise WireError(f"a message that is not JSON: {error}") from None
+    finally:
+        if collecting:
+            gc.enable()

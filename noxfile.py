@@ -124,13 +124,9 @@ def tests(session: nox.Session) -> None:
     if session.posargs:
         run(session, "-m", "pytest", *session.posargs)
         return
-    # Attacks are held to time limits, so nothing runs beside them. The other files run side by side, ordered by
-    # tests/conftest.py.
-    alone = ["tests/test_attacks.py", "tests/test_sandbox.py"]
-    run(session, "-m", "pytest", *alone)
+    # Several processes share the files, in the order and with the precedence that tests/conftest.py gives.
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # each process has a core; threads would wait for each other
-    shared_out = ["-n", "logical", "--dist", "loadfile", "--no-loadscope-reorder"]
-    run(session, "-m", "pytest", *shared_out, *(f"--ignore={name}" for name in alone))
+    run(session, "-m", "pytest", "-n", "logical", "--dist", "loadfile", "--no-loadscope-reorder")
 
 
 @nox.session(venv_backend="none", requires=["env"], default=False)

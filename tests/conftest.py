@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ import support
 from grader.sandbox import levels
 
 # The files that take longest come first, and what can be divided comes last, so that all processes end together.
+URGENT = ("test_attacks", "test_sandbox")  # attacks are held to time limits: one process has them, and precedence
 LONGEST = ("test_handout", "test_proof", "test_cluster", "test_classroom", "test_cli")
 DIVISIBLE = ("test_mutants", "test_degenerate", "test_alternates")  # each test grades something of its own
 
@@ -25,8 +27,10 @@ class ByFile(LoadScopeScheduling):
     """A file is done by one process, which keeps its sandbox and fixtures warm; a divisible one by whoever is free."""
 
     def _split_scope(self, nodeid: str) -> str:
-        file = nodeid.partition("::")[0]
-        return nodeid if Path(file).stem in DIVISIBLE else file
+        name = Path(nodeid.partition("::")[0]).stem
+        if name in URGENT:
+            return "urgent"
+        return nodeid if name in DIVISIBLE else name
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -38,7 +42,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile | Non
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Where several processes share the tests, have them begin with what takes longest."""
     if hasattr(config, "workerinput"):
-        order = [*LONGEST, "", *DIVISIBLE]
+        order = [*URGENT, *LONGEST, "", *DIVISIBLE]
         items.sort(key=lambda item: order.index(item.path.stem if item.path.stem in order else ""))
 
 
@@ -50,6 +54,13 @@ def _open_folders() -> Iterator[None]:
     for path, mode in modes.items():
         if path.is_dir() and path.stat().st_mode != mode:
             path.chmod(mode & 0o7777)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _precedence(request: pytest.FixtureRequest) -> None:
+    """Where several processes share the tests, let what is held to time limits go first."""
+    if hasattr(request.config, "workerinput") and request.path.stem not in URGENT:
+        os.nice(19 - os.nice(0))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -683,14 +683,15 @@ def test_colours_are_for_terminals_that_want_them(variables, submission):
 # ── by other doors ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_pytest_grades_a_solution(tmp_path):
+def test_pytest_grades_a_solution():
     """`pytest grader/suites --submission DIR` passes for solutions, and says their score."""
     done = in_process_of_its_own(
-        "grader/suites/test_m04_attention.py", "--submission", REPOSITORY / "solutions", "-q", module="pytest"
+        "grader/suites/test_m03_embedding.py", "--submission", REPOSITORY / "solutions", "-q", module="pytest"
     )
 
     assert done.returncode == 0, done.stdout
-    assert f"{ATTENTION.points:g} of " in done.stdout
+    points = COURSE.milestone("m03").points
+    assert f"{points:g} of {points:g} points" in done.stdout
 
 
 def test_pytest_fails_for_a_stub():

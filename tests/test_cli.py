@@ -690,8 +690,7 @@ def test_pytest_grades_a_solution():
     )
 
     assert done.returncode == 0, done.stdout
-    points = COURSE.milestone("m03").points
-    assert f"{points:g} of {points:g} points" in done.stdout
+    assert f"{COURSE.milestone('m03').points:g} of " in done.stdout
 
 
 def test_pytest_fails_for_a_stub():

@@ -19,9 +19,9 @@ from pathlib import Path
 
 import lms_readers
 import made_class
+import made_record
 import pytest
 import support
-import test_reports
 
 from grader import cli
 from grader.classroom import standing_json
@@ -89,7 +89,7 @@ def golden(name: str, text: str) -> None:
 
 def record_with(**facts: object):
     """Return the official near miss, with a hostile submission's words wherever they can stand."""
-    record = dataclasses.replace(test_reports.hostile(), official=True, seed="8f3a-very-secret", secret_seed=True)
+    record = dataclasses.replace(made_record.hostile(), official=True, seed="8f3a-very-secret", secret_seed=True)
     return dataclasses.replace(record, **facts)
 
 
@@ -326,31 +326,31 @@ def test_a_class_comes_back_from_json_as_it_was():
 
 def test_gradescopes_results_are_as_specified():
     """results.json has Gradescope's fields and values and no others, its scores add up, and a task is a test."""
-    plain = json.loads(gradescope.render(test_reports.near_miss(), visibility="after_due_date"))
+    plain = json.loads(gradescope.render(made_record.near_miss(), visibility="after_due_date"))
 
     assert set(plain) == {
         *("score", "output", "output_format", "test_output_format", "test_name_format", "visibility"),
         *("stdout_visibility", "tests", "extra_data", "execution_time"),
     }
     assert plain["visibility"] == "after_due_date" and plain["stdout_visibility"] == "hidden"
-    assert plain["score"] == sum(test["score"] for test in plain["tests"]) == test_reports.near_miss().earned
+    assert plain["score"] == sum(test["score"] for test in plain["tests"]) == made_record.near_miss().earned
     for test in plain["tests"]:
         assert set(test) == {"score", "max_score", "status", "number", "name", "output", "tags"}
         assert test["status"] in ("passed", "failed") and 0 <= test["score"] <= test["max_score"]
     failed = next(test for test in plain["tests"] if test["number"] == "m04.2")
     assert "Likely mistake: the scores are not divided by sqrt(d_head)." in failed["output"]
-    golden("gradescope.json", gradescope.render(test_reports.near_miss()))
+    golden("gradescope.json", gradescope.render(made_record.near_miss()))
 
 
 def test_gradescope_refuses_a_visibility_it_does_not_know():
     """A visibility that Gradescope does not have is an error before anything is written."""
     with pytest.raises(ValueError, match="knows no visibility 'never'"):
-        gradescope.render(test_reports.near_miss(), visibility="never")
+        gradescope.render(made_record.near_miss(), visibility="never")
 
 
 def test_what_is_judged_elsewhere_neither_passes_nor_fails():
     """A task whose checks are withheld is no test and no remark anywhere, and no mark is written without it."""
-    record = test_reports.make_record(PASSED, PASSED)
+    record = made_record.make_record(PASSED, PASSED)
     last = record.milestones[1].tasks[-1]
     last.checks, last.withheld, last.earned = [], 9, 0
     read = lms_readers.classroom(github_classroom.render(record))
@@ -382,26 +382,26 @@ RENDERERS = {
 @pytest.mark.parametrize("name", RENDERERS)
 def test_an_official_run_shows_the_students_view_and_nothing_else(name):
     """Seed, values, output, traceback and times of an official run are in no format that a student sees."""
-    text = RENDERERS[name](test_reports.official())
+    text = RENDERERS[name](made_record.official())
 
     for hidden in ("8f3a", "0.812", "torch.Size", "Half but found", "84 of 90", "execution_time", '"duration": 1'):
         assert hidden not in text
     assert "not divided by sqrt" in text or name == "github-classroom"
-    assert RENDERERS[name](student_view(test_reports.official())) == text, "the view may be taken twice"
+    assert RENDERERS[name](student_view(made_record.official())) == text, "the view may be taken twice"
 
 
 def test_github_classroom_reads_the_points_of_the_record():
     """Notice and table of the reporter say what the record says, and the job fails when not everything passed."""
-    read = lms_readers.classroom(github_classroom.render(test_reports.near_miss()))
+    read = lms_readers.classroom(github_classroom.render(made_record.near_miss()))
 
     assert read["notice"] == {"totalPoints": 28, "maxPoints": 41} and read["table"] == 28 and read["failed"]
     test = next(test for test in read["results"]["tests"] if test["name"].startswith("m04.2"))
     assert (test["status"], test["score"]) == ("fail", 0)
     assert set(test) == {"name", "status", "score", "message", "test_code", "filename", "line_no", "duration"}
     assert test["filename"] == "exercises/m04_attention.py"
-    passed = test_reports.make_record(PASSED, PASSED)
+    passed = made_record.make_record(PASSED, PASSED)
     assert not lms_readers.classroom(github_classroom.render(passed))["failed"]
-    faulty = test_reports.make_record(PASSED, GRADER_ERROR)
+    faulty = made_record.make_record(PASSED, GRADER_ERROR)
     assert lms_readers.classroom(github_classroom.render(faulty))["results"]["status"] == "error"
 
 
@@ -418,7 +418,7 @@ def test_a_classroom_payload_fits_into_an_environment_variable():
 
 def test_annotations_stand_at_the_students_lines():
     """A failure is remarked at the line of the traceback, else at the definition, else at the file."""
-    record = test_reports.near_miss()
+    record = made_record.near_miss()
     record.milestones[1].tasks[1].checks[1].traceback = []
     places = definitions(
         {"m04_attention": b"import torch\n\n\ndef scaled_dot_product_attention(q):\n    pass\n"}, support.COURSE
@@ -442,21 +442,21 @@ def test_annotations_stand_at_the_students_lines():
 
 def test_annotations_keep_to_githubs_limits():
     """Ten of a kind and no more, the first failure of each milestone, and the last one says how many are left out."""
-    record = test_reports.make_record(PASSED, FAILED)
+    record = made_record.make_record(PASSED, FAILED)
     record.milestones = [dataclasses.replace(record.milestones[1], id=f"m{n:02}_attention") for n in range(34)]
 
     remarks = lms_readers.workflow_commands(annotations.render(record))
 
     assert [r["command"] for r in remarks] == ["error"] * 10 + ["warning"] * 10 + ["notice"] * 10
     assert remarks[-1]["message"] == "5 more milestones are in the summary."
-    assert annotations.render(test_reports.make_record(PASSED, PASSED)) == ""
-    assert annotations.render(test_reports.fresh_stubs()) == ""
+    assert annotations.render(made_record.make_record(PASSED, PASSED)) == ""
+    assert annotations.render(made_record.fresh_stubs()) == ""
 
 
 def test_a_hostile_record_gives_one_command_a_line_and_no_other():
     """Nothing that a submission says becomes a command, a property or another line of the log."""
     record = dataclasses.replace(record_with(), official=False)
-    record.milestones[1].tasks[1].checks[1].mistake = test_reports.HOSTILE
+    record.milestones[1].tasks[1].checks[1].mistake = made_record.HOSTILE
 
     remarks = lms_readers.workflow_commands(annotations.render(record))
 
@@ -470,7 +470,7 @@ def test_a_hostile_record_is_inert_everywhere(name):
     """No format keeps an escape sequence, an unseen character or live markup of a submission's."""
     text = RENDERERS[name](dataclasses.replace(record_with(), official=False))
 
-    test_reports.assert_inert(text)
+    made_record.assert_inert(text)
     if name == "html":
         assert "<script" not in text.lower() and 'src="' not in text and "evil.example/i.png)" in text
 
@@ -489,7 +489,7 @@ def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 def test_a_saved_record_is_converted_on_the_command_line(tmp_path):
     """`convert` writes a saved official record in a student's format, and never the instructor's JSON of it."""
     saved, out = tmp_path / "record.json", tmp_path / "results.json"
-    json_report.write(test_reports.official(), saved)
+    json_report.write(made_record.official(), saved)
 
     written = run("convert", saved, out, "--to", "gradescope", "--visibility", "after_published")
     shown = run("convert", saved, "--to", "json")

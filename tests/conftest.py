@@ -18,7 +18,7 @@ import support
 from grader.sandbox import levels
 
 # The files that take longest come first, and what can be divided comes last, so that all processes end together.
-URGENT = ("test_attacks", "test_sandbox")  # attacks are held to time limits: one process has them, and precedence
+URGENT = ("test_attacks", "test_limits", "test_sandbox")  # held to time limits: one process has them, and precedence
 LONGEST = ("test_handout", "test_proof", "test_cluster", "test_classroom", "test_cli")
 DIVISIBLE = ("test_mutants", "test_degenerate", "test_alternates")  # each test grades something of its own
 

@@ -1,0 +1,131 @@
+"""Limits: time, memory, processes, output and files are contained, and nothing outlives a worker."""
+
+from __future__ import annotations
+
+import pytest
+from opened import LIMITS, Opened, here, linux, loses, nothing_left
+
+from grader.sandbox import warden
+from grader.sandbox.errors import StudentError, WorkerLost
+
+
+@here
+@pytest.mark.parametrize(
+    "body",
+    [
+        "while True: pass",
+        "import signal\n    signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 32))\n    while True: pass",
+    ],
+    ids=["loop", "deaf"],
+)
+def test_time_is_limited(level, body):
+    """A worker over its wall time is killed, whatever signals it ignores."""
+    assert loses(level, f"def go():\n    {body}", seconds=1).limit == "time"
+
+
+@here
+@pytest.mark.parametrize(
+    "body",
+    [
+        "x = []\n    while True: x.append(bytearray(10_000_000))",
+        "import torch\n    x = []\n    while True: x.append(torch.ones(2_000_000))",
+        "import mmap\n    x = []\n    while True:\n"
+        "        x.append(mmap.mmap(-1, 10_000_000, flags=mmap.MAP_PRIVATE)); x[-1].write(b'1' * 10_000_000)",
+    ],
+    ids=["lists", "tensors", "mappings"],
+)
+def test_memory_is_limited(level, body):
+    """A worker that grows past its limit is killed, or refused the memory, and the judge sees which."""
+    with Opened(f"def go():\n    {body}", level) as opened, pytest.raises((WorkerLost, StudentError)) as ended:
+        opened.call("go")
+    if isinstance(ended.value, WorkerLost):
+        assert ended.value.limit == "memory"
+    else:
+        assert ended.value.kind in ("MemoryError", "RuntimeError", "OSError")
+
+
+@linux
+def test_processes_are_limited():
+    """A fork bomb meets a limit of its own namespace, and the machine does not notice."""
+    code = """
+        import os
+        def go():
+            count = 0
+            while True:
+                try:
+                    if os.fork() == 0:
+                        while True: pass
+                    count += 1
+                except OSError as error:
+                    return [count, type(error).__name__]
+    """
+    with Opened(code, "bubblewrap", LIMITS.changed(processes=10)) as opened:
+        try:
+            seen = opened.call("go")
+        except WorkerLost as lost:
+            seen = [0, lost.limit]
+    assert seen[0] < 10 and seen[1] in ("BlockingIOError", "processes")
+
+
+@here
+def test_output_is_limited(level):
+    """A worker that prints without end is killed; the beginning is kept."""
+    code = "def go():\n    while True: print('x' * 1000)"
+    with Opened(code, level) as opened:
+        with pytest.raises(WorkerLost) as lost:
+            opened.call("go")
+        assert lost.value.limit == "output"
+        assert 64 * 1024 < len(opened.worker.output) <= 64 * 1024 + 1
+
+
+@here
+def test_a_file_is_limited(level):
+    """A file that grows past its limit gives an OSError in the student's code."""
+    code = "def go():\n    with open('big', 'wb') as file:\n        while True: file.write(bytes(1_000_000))"
+    with Opened(code, level) as opened, pytest.raises(StudentError) as error:
+        opened.call("go")
+    assert error.value.kind == "OSError"
+
+
+@here
+def test_a_crash_is_seen_as_one(level):
+    """A hard crash in C is attributed to its signal, and the next worker is unharmed."""
+    lost = loses(level, "def go():\n    import ctypes\n    ctypes.string_at(0)")
+
+    assert lost.limit is None and lost.exit_code == 128 + 11
+
+
+@here
+def test_an_exit_is_seen_as_one(level):
+    """os._exit ends the worker and nothing else."""
+    assert loses(level, "def go():\n    import os\n    os._exit(0)").exit_code == 0
+
+
+@here
+def test_a_daemon_does_not_survive(level):
+    """A process that the worker detached is gone when the worker is ended."""
+    code = """
+        import os, time
+        def go():
+            if os.fork() == 0:
+                os.setsid()
+                if os.fork() == 0:
+                    while True: time.sleep(1)
+                os._exit(0)
+            time.sleep(0.2)
+            return 1
+    """
+    with Opened(code, level) as opened:
+        assert opened.call("go") == 1
+        assert len(warden.below(opened.worker.warden.root)) >= 2
+    assert nothing_left(level)
+
+
+@here
+def test_what_it_prints_is_kept_up_to_its_death(level):
+    """Output printed before a worker is killed is kept."""
+    code = "def go():\n    print('so far')\n    while True: pass"
+    with Opened(code, level, LIMITS.changed(seconds=1)) as opened:
+        with pytest.raises(WorkerLost):
+            opened.call("go")
+        assert opened.worker.output == "so far\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import contextlib
 import os
 import select
@@ -49,12 +50,12 @@ class Warden:
         self._baseline = 0
         self._done = threading.Event()
         self._reading = threading.Lock()
-        self._reader = threading.Thread(target=self._read, name="warden-output", daemon=True)
+        self._ended = threading.Event()  # nothing more is to be read
 
     def start(self) -> None:
         """Begin to watch."""
-        threading.Thread(target=self._watch, name="warden", daemon=True).start()
-        self._reader.start()
+        for work in (self._watch, self._read):
+            _thread.start_new_thread(work, ())  # a threading.Thread would make every check wait until it runs
 
     def rebase(self) -> None:
         """Count memory from here: what a fork shares with its server is not the submission's."""
@@ -81,7 +82,7 @@ class Warden:
                     pass
                 os.close(self._output_fd)
         else:
-            self._reader.join(timeout=2)
+            self._ended.wait(timeout=2)
 
     def memory(self) -> int:
         """Return by how many bytes the worker and what it started have grown."""
@@ -142,6 +143,7 @@ class Warden:
             with self._reading:
                 if (POLLING and self._done.is_set()) or not self._take():
                     break
+        self._ended.set()
 
     def _take(self) -> bool:
         """Take one piece of output; return whether there may be more."""

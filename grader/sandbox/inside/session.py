@@ -83,7 +83,7 @@ class Session:
     ) -> None:
         """Write the sources as a package in the private folder, seed all dice, and import one module of it."""
         if dice is not None:
-            roll(dice)
+            roll(dice, self.device)
         root = os.path.join(self.folder, PACKAGE)
         os.makedirs(root, exist_ok=True)
         for name, data in sources.items():
@@ -91,10 +91,11 @@ class Session:
                 file.write(data)
         sys.path.insert(0, self.folder)
         sys.dont_write_bytecode = True
-        for name in [name for name in sys.modules if name.split(".")[0] == PACKAGE]:
-            del sys.modules[name]
-        importlib.invalidate_caches()
-        linecache.checkcache()
+        if PACKAGE in sys.modules:  # never in a fork: looking through all modules there copies much of its memory
+            for name in [name for name in sys.modules if name.split(".")[0] == PACKAGE]:
+                del sys.modules[name]
+            importlib.invalidate_caches()
+            linecache.checkcache()
         shortcuts.refuse_imports(blocked, root)
         shortcuts.trace(trace)
         self.module = importlib.import_module(f"{PACKAGE}.{module}")
@@ -216,7 +217,7 @@ class Session:
         return {"error": {"kind": type(error).__name__, "bases": bases, "text": text, "frames": frames[-20:]}}, []
 
 
-def roll(seed: int) -> None:
+def roll(seed: int, device: str) -> None:
     """Seed Python's, NumPy's and torch's own random numbers, so that a run can be repeated exactly."""
     import random
 
@@ -225,7 +226,10 @@ def roll(seed: int) -> None:
 
     random.seed(seed)
     numpy.random.seed(seed)
-    torch.manual_seed(seed)
+    if device == "cpu":
+        torch.default_generator.manual_seed(seed)
+    else:
+        torch.manual_seed(seed)  # takes milliseconds: it prepares every kind of device, also those that are not there
 
 
 class HandleTo:

@@ -33,23 +33,30 @@ def trace(names: list[str]) -> None:
             if original is None or hasattr(original, "scratchwork_name"):
                 continue
         setattr(owner, attribute, _noting(name, original))
-    operators = [name for name in names if name.rpartition(".")[0] in OPERATORS]
-    if operators:
-        _watch({name.rpartition(".")[2]: name for name in reversed(operators)})
+    listed = [name for name in names if name.rpartition(".")[0] in OPERATORS]
+    operators = {name.rpartition(".")[2]: name for name in reversed(listed)}
+    # Watching slows down every call of torch; nobody comes upon a private operator alone without meaning to.
+    if not all(operator.startswith("_") for operator in operators):
+        _watch(operators)
 
 
 def _watch(wanted: dict[str, str]) -> None:
     """Have torch itself tell of each call of an operator that bears a shortcut's name, however it was come by."""
     from torch.overrides import TorchFunctionMode
 
+    harmless: set[Any] = set()
+
     class Watch(TorchFunctionMode):
         """Sees what Python calls of torch: functions, methods of tensors, and operators below `torch.ops`."""
 
         def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-            name = _known(wanted, getattr(func, "__name__", "").partition(".")[0])
-            if name is not None and name not in _seen:
-                _seen.append(name)
-            return func(*args, **(kwargs or {}))
+            if func not in harmless:
+                name = _known(wanted, getattr(func, "__name__", "").partition(".")[0])
+                if name is None:
+                    harmless.add(func)
+                elif name not in _seen:
+                    _seen.append(name)
+            return func(*args, **kwargs) if kwargs else func(*args)
 
     Watch().__enter__()
 

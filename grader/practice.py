@@ -106,6 +106,8 @@ class Practice(Station):
             weights=options.weights, prerequisites=options.prerequisites, official=self.official,
         )  # fmt: skip
         if todo:
+            import torch  # noqa: F401  the suites need it; the sandbox's server imports its own at this time
+
             from grader.judge.grading import grade
             from grader.judge.run import Options
 

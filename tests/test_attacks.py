@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import itertools
 import json
 import os
 import re
 import subprocess
 import sys
+import threading
 import xml.etree.ElementTree as ET
 
 import attacks_support as arena
@@ -40,6 +42,7 @@ SAMPLE = (
     "a95_signals_and_tracing", "b11_out_of_its_namespaces", "b12_writes_to_the_sandbox", "b21_swapped_folder",
     "b22_bottomless_folder", "b23_slow_to_die",
 )  # fmt: skip
+SMALL = arena.DEFAULT_CHECKS["m04_attention"]
 EVERY_ATTACK = os.environ.get("SCRATCHWORK_EVERY_ATTACK") == "1"
 JUDGE_MB = 500  # what the judge may grow by while it grades one attack; torch and the suites are loaded before
 GRACE = 2.0  # seconds that a check may take beyond its limit, for killing and clearing up
@@ -244,6 +247,52 @@ def test_only_a_regular_file_of_the_right_name_is_taken(build, tmp_path):
     assert "m04_attention" in submission.problems or submission.sources["m04_attention"] == on_disk.HOSTILE.encode()
     assert "root:" not in json_report.render(result)
     expect_readable(result)
+
+
+def test_a_file_that_never_keeps_still_is_graded_as_it_was_read(tmp_path):
+    """A module swapped all the while, for a right one and for links to it, is judged by what was read of it."""
+    folder, right = tmp_path / "handed_in", tmp_path / "right.py"
+    folder.mkdir()
+    right.write_text(support.source("solutions", "m04_attention"))
+    versions = {support.source("exercises", "m04_attention"): record.NOT_STARTED, right.read_text(): record.PASSED}
+    stop = threading.Event()
+
+    def swap():
+        file, new = folder / "m04_attention.py", folder / "new"
+        for number in itertools.cycle(range(3)):
+            if number == 2:
+                new.symlink_to(right)
+            else:
+                new.write_text(list(versions)[number])
+            new.replace(file)
+            if stop.wait(0.0003):
+                return
+
+    swapping = threading.Thread(target=swap)
+    swapping.start()
+    taken = []
+    try:
+        while not (folder / "m04_attention.py").exists():
+            pass
+        for _ in range(60):
+            taken.append(collect(folder, support.COURSE))
+        graded = [
+            (submission, support.grade_submission(submission, ["m04_attention"], set(SMALL), "auto", "fork", "0"))
+            for submission in taken[-6:]
+        ]
+    finally:
+        stop.set()
+        swapping.join()
+
+    read = [submission.sources.get("m04_attention", b"").decode() for submission in taken]
+    assert {text for text in read if text} <= set(versions)
+    assert all(
+        "symbolic link" in str(submission.problems) for submission, text in zip(taken, read, strict=True) if not text
+    )
+    for submission, result in graded:
+        text = submission.sources.get("m04_attention", b"").decode()
+        assert set(support.outcomes(result).values()) == {versions.get(text, record.FAILED)}
+        assert result.milestones[0].sources == submission.digest(["m04_attention"])
 
 
 def grade_by_command(folder, tmp_path):

@@ -10,7 +10,7 @@ import re
 import pytest
 import support
 
-from benchmarks.strength import measure, operators, table
+from benchmarks.strength import measure, operators, table, tables
 
 AGAIN = "run `nox -s strength` (with `-- --table` to measure nothing and only write the page)"
 SAMPLE = 2  # stored rejections a milestone that are tried again; each takes a fraction of a second
@@ -98,6 +98,22 @@ def test_written_mutants_and_alternates_had_their_due(milestone):
     assert measure.NOBODY not in measured(milestone, "written")["fates"].values()
     assert set(measured(milestone, "alternates")["fates"].values()) == {measure.NOBODY}
     assert set(measured(milestone, "degenerate")["earned"].values()) == {0}
+
+
+@pytest.mark.parametrize("milestone", support.MILESTONES)
+def test_a_table_of_answers_earns_no_task(milestone):
+    """Each task asks something with a new seed that it asked with none of the seeds that a table was made of."""
+    assert measured(milestone, "tables")["answerable"] == []
+
+
+def test_what_a_table_answers_is_found():
+    """Checks that ask the same with every seed are answered by a table, those that draw are not."""
+    known, new = tables.questions("m03_embedding", 0), tables.questions("m03_embedding", 1)
+    fixed = tables.questions("m03_embedding", 0)
+
+    assert known == fixed
+    assert [task for task, asked in new.items() if asked <= known[task]] == []
+    assert all(asked & known[task] for task, asked in new.items())
 
 
 @pytest.mark.parametrize("milestone", support.MILESTONES)

@@ -22,6 +22,7 @@ RESULTS = FOLDER / "results"
 EQUIVALENT = FOLDER / "equivalent"
 ORDER = 20  # seeds the order in which generated mutants are tried: a run cut short has tried a fair sample
 DEAR = 0.7  # a check that takes more seconds on the solution is asked about a generated mutant after all others
+KNOWN_SEEDS = 3  # whose questions and answers a table is made of
 NOBODY = ""
 
 sys.path.insert(0, str(REPOSITORY / "tests"))
@@ -81,6 +82,7 @@ def keys(milestone: str) -> dict[str, str]:
         "alternates": key(milestone, *alternates(milestone)),
         "degenerate": key(milestone, support.TESTS / "degenerate.py"),
         "seeds": key(milestone),
+        "tables": key(milestone),
     }
 
 
@@ -129,6 +131,7 @@ class Milestone:
         self.written(checks)
         self.accepted(seeds)
         self.degenerates()
+        self.tables()
         if most:
             self.generated(checks, most, until)
         self.unfailed(checks)
@@ -194,6 +197,18 @@ class Milestone:
         for kind in degenerate.KINDS:
             if kind not in earned:
                 earned[kind] = support.grade_one(self.name, degenerate.degenerate(self.solution, kind)).earned
+        save(self.name, self.known)
+
+    def tables(self) -> None:
+        """Find the tasks that a table of answers to known seeds would earn with another one."""
+        from .tables import answerable
+
+        part = self.fresh("tables")
+        if "answerable" not in part:
+            found = answerable(self.name, KNOWN_SEEDS)
+            part |= {"tasks": len(found), "answerable": sorted(task for task, whole in found.items() if whole)}
+            for task in part["answerable"]:
+                self.say(f"  {self.name}: a table answers all that {task} asks")
         save(self.name, self.known)
 
     def generated(self, checks: dict[str, set[str]], most: int, until: float) -> None:

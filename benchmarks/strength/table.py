@@ -20,6 +20,7 @@ COLUMNS = (
     "checks no mutant fails",
     "alternates accepted",
     "degenerate points",
+    "tasks a table answers",
     "seeds / flakes",
     "alternates' seeds / flakes",
 )
@@ -40,6 +41,8 @@ For whoever doubts a check, or changes one.
   out.
 - **checks no mutant fails**: such a check proves nothing, and goes or gets its mutant.
 - **degenerate points**: what zeros, the input back, noise, a broadcasting scalar and None earn, together.
+- **tasks a table answers**: those of whose checks everything that is asked with a new seed was asked with one of three
+  known seeds before, so that a table of answers would earn them (`benchmarks/strength/tables.py`).
 - **seeds / flakes**: with how many seeds the solution was graded, and how many checks failed with one of them; and with
   how many each alternate, and how often one that passes with the first seed failed with another.
 
@@ -80,6 +83,7 @@ def row(milestone: str) -> list[str]:
     cells += [
         cell(known, present, "alternates", lambda part: accepted(part["fates"], len(measure.alternates(milestone)))),
         cell(known, present, "degenerate", lambda part: f"{sum(part['earned'].values()):g}"),
+        cell(known, present, "tables", lambda part: f"{len(part['answerable'])} of {part['tasks']}"),
         cell(known, present, "seeds", lambda part: f"{part['tried']} / {len(part['flakes'])}"),
         cell(known, present, "alternates", steady),
     ]

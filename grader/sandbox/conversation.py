@@ -82,6 +82,13 @@ class Handle:
         return f"<{self._type} in the worker>"
 
 
+def everything(iterable: Any) -> list[Any]:
+    """Return all items of something in the worker by a single request, where it does not matter when each one comes."""
+    if not isinstance(iterable, Handle):
+        return list(iterable)
+    return iterable._conversation.request("everything", target=iterable._number)  # type: ignore[no-any-return]
+
+
 class Conversation:
     """Everything said between the judge and one worker."""
 

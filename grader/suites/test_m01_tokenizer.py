@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from grader.judge import expect, expect_equal, expect_raises, expect_ratio
+from grader.judge import everything, expect, expect_equal, expect_raises, expect_ratio
 from grader.suites import m01_oracle as oracle
 from grader.suites.m01_oracle import BYTES
 
@@ -54,7 +54,7 @@ def expect_ids(student, text, special_tokens=(), vocab=VOCAB, merges=MERGES):
 def expect_stream(student, chunks, special_tokens=()):
     """Compare the ids of a text in chunks with those of the whole text."""
     known = (VOCAB, MERGES, list(special_tokens))
-    actual = list(make(student, *known).encode_iterable(student.iterator(chunks)))
+    actual = everything(make(student, *known).encode_iterable(student.iterator(chunks)))
     misses = oracle.streaming_mistakes(chunks, *known)
     expect_equal(actual, oracle.encode("".join(chunks), *known), misses=misses, what=f"the ids of {chunks!r:.99}")
 

@@ -231,14 +231,16 @@ def test_far_positions_are_right_too(student):
 
 
 @pytest.mark.task("m03.3")
-def test_nearness_depends_on_distance_alone(student):
+def test_nearness_depends_on_distance_alone(student, draw):
     """The dot product of two positions depends on their distance alone: shifting both changes nothing."""
-    table = student.sinusoidal_positions(30, 14)
-    expect_tensor(table, shape=(30, 14), dtype=torch.float32)
-    speeds = 10_000 ** (-torch.arange(0, 14, 2).double() / 14)
-    distance = torch.arange(30.0)[:, None] - torch.arange(30.0)
+    context_length, d_model = draw.random.randint(20, 50), 2 * draw.random.randint(5, 15)
+    table = student.sinusoidal_positions(context_length, d_model)
+    expect_tensor(table, shape=(context_length, d_model), dtype=torch.float32)
+    speeds = 10_000 ** (-torch.arange(0, d_model, 2).double() / d_model)
+    distance = torch.arange(float(context_length))[:, None] - torch.arange(float(context_length))
     expected = (distance.double()[..., None] * speeds).cos().sum(-1).float()
-    misses = {words: wrong() @ wrong().T for words, wrong in oracle.wave_misses(30, 14).items()}
+    wrong = oracle.wave_misses(context_length, d_model)
+    misses = {words: make() @ make().T for words, make in wrong.items()}
     expect_close(table @ table.T, expected, atol=1e-3, misses=misses, what="the table of dot products")
 
 

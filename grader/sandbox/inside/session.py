@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import builtins
 import importlib
+import importlib.machinery
+import importlib.util
 import linecache
 import os
 import re
@@ -98,6 +100,7 @@ class Session:
             linecache.checkcache()
         shortcuts.refuse_imports(blocked, root)
         shortcuts.trace(trace)
+        sys.modules[PACKAGE] = package(root)
         self.module = importlib.import_module(f"{PACKAGE}.{module}")
 
     def do_get(self, target: int | None, name: str) -> Any:
@@ -120,6 +123,10 @@ class Session:
     def do_iterate(self, target: int) -> Any:
         """Return a handle to an iterator over a held object."""
         return HandleTo(iter(self._object(target)))
+
+    def do_everything(self, target: int) -> list[Any]:
+        """Return all items of a held object."""
+        return list(self._object(target))
 
     def do_next(self, target: int) -> Any:
         """Return the next item of a held iterator."""
@@ -215,6 +222,13 @@ class Session:
             text = str(error.msg)
         text = re.sub(re.escape(root) + "?", "", text)
         return {"error": {"kind": type(error).__name__, "bases": bases, "text": text, "frames": frames[-20:]}}, []
+
+
+def package(folder: str) -> Any:
+    """Return a package of the modules in a folder; the import system would look for parts of it all over sys.path."""
+    spec = importlib.machinery.ModuleSpec(PACKAGE, None, is_package=True)
+    spec.submodule_search_locations = [folder]
+    return importlib.util.module_from_spec(spec)
 
 
 def roll(seed: int, device: str) -> None:

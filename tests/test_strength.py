@@ -106,6 +106,14 @@ def test_a_table_of_answers_earns_no_task(milestone):
     assert measured(milestone, "tables")["answerable"] == []
 
 
+def test_the_security_page_counts_the_tasks_that_a_table_was_tried_on():
+    """docs/security.md says for how many tasks a table of answers was tried: all of them."""
+    page = (support.REPOSITORY / "docs" / "security.md").read_text(encoding="utf-8")
+    tried = sum(measure.load(milestone).get("tables", {}).get("tasks", 0) for milestone in support.MILESTONES)
+
+    assert f"of the course's {tried} tasks" in page, AGAIN
+
+
 def test_what_a_table_answers_is_found():
     """Checks that ask the same with every seed are answered by a table, those that draw are not."""
     known, new = tables.questions("m03_embedding", 0), tables.questions("m03_embedding", 1)

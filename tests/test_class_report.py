@@ -12,8 +12,8 @@ from pathlib import Path
 
 import made_class
 import pytest
+from made_record import every_outcome
 from PIL import Image
-from test_reports import every_outcome
 
 from grader.record import CRASHED, FAILED, PASSED
 from grader.reports import class_report, page, record_page

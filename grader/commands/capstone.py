@@ -179,10 +179,9 @@ class Capstone:
 
         paper = Paper(self._console)
         step, loss = self._run.losses[-1]
-        full = 24 * step // max(1, steps)
-        bar = paper.ours("━" * full, "green") + paper.ours("─" * (24 - full), "dim")
         losses = [value for _, value in self._run.losses]
-        return Text("  ") + bar + paper.ours(f"  {step}/{steps}  loss {loss:.3f}  {sparkline(losses)}")
+        numbers = f"  {step}/{steps}  loss {loss:.3f}  {sparkline(losses)}"
+        return Text("  ") + paper.bar(step / max(1, steps)) + paper.ours(numbers)
 
     def _step(self, what: str, act: Any, *args: Any) -> Any:
         started = time.perf_counter()

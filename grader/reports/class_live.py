@@ -13,7 +13,6 @@ from rich.text import Text
 from grader.reports.paper import Paper
 from grader.reports.safe_text import one_line
 
-_BAR = 24
 _QUIET = 15.0  # seconds between two lines where there is no terminal
 
 
@@ -102,9 +101,7 @@ class ClassProgress:
     def _picture(self) -> Text:
         paper = Paper(self._console)
         width = max(10, min(self._console.width, 100) - 1)
-        full = _BAR * min(self._done, self._total) // max(1, self._total)
-        line = paper.ours("━" * full, "green") + paper.ours("─" * (_BAR - full), "dim")
-        line += paper.ours(f"  {self._counts()}")
+        line = paper.bar(self._done / max(1, self._total)) + paper.ours(f"  {self._counts()}")
         return paper.fit(line, width) + Text("\n") + paper.fit(paper.theirs(self._now, "dim"), width)
 
     def _say(self, text: str) -> None:

@@ -14,8 +14,6 @@ from grader.reports import words
 from grader.reports.paper import STYLE, Paper
 from grader.reports.safe_text import one_line
 
-_BAR = 24
-
 
 class Progress:
     """The progress of one run. No method raises: a strange console must never end a grading."""
@@ -87,8 +85,7 @@ class Progress:
     def _picture(self) -> Text:
         paper = Paper(self._console)
         width = max(10, min(self._console.width, 100) - 1)
-        full = _BAR * min(self._done, self._total) // max(1, self._total)
-        bar = paper.ours("━" * full, "green") + paper.ours("─" * (_BAR - full), "dim")
+        bar = paper.bar(self._done / max(1, self._total))
         counts = f"  {self._done}/{self._total}  {self._passed} passed"
         line = bar + paper.ours(counts)
         if self._done > self._passed:

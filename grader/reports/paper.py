@@ -42,6 +42,7 @@ _ASCII = str.maketrans(
     {"✓": "+", "✗": "x", "○": "-", "·": "-", "│": "|", "━": "=", "─": "-", "–": "-", "—": "-", "…": "..."}
     | {"×": "x", "→": "->", "≤": "<=", "≥": ">=", "‘": "'", "’": "'", "“": '"', "”": '"', "\xa0": " "}
 )
+_BAR = 24  # columns
 
 
 class Paper:
@@ -68,6 +69,11 @@ class Paper:
     def symbol(self, outcome: str) -> Text:
         """Return the sign before a task; the word for the outcome always stands beside it."""
         return self.ours(_SYMBOL.get(outcome, "✗"), STYLE[outcome])
+
+    def bar(self, share: float) -> Text:
+        """Return a bar that is full as far as `share`, from 0 to 1, says."""
+        full = int(_BAR * min(1.0, max(0.0, share)))
+        return self.ours("━" * full, "green") + self.ours("─" * (_BAR - full), "dim")
 
     def line(self, *parts: Text) -> None:
         """Print one line as it is."""

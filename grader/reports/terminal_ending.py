@@ -10,8 +10,6 @@ from grader.reports.findings import blocker, next_step, nothing_started, passed_
 from grader.reports.paper import LABEL, Paper
 from grader.reports.terminal_failure import Place
 
-_BAR = 24
-
 
 def print_ending(paper: Paper, record: Record, place: Place) -> None:
     """Print the score and what to do next."""
@@ -44,11 +42,9 @@ def print_ending(paper: Paper, record: Record, place: Place) -> None:
 
 
 def _print_score(paper: Paper, record: Record) -> None:
-    share = min(1.0, max(0.0, record.earned / record.possible)) if record.possible else 0.0
-    full = int(share * _BAR)
     checks = sum(len(task.checks) for milestone in record.milestones for task in milestone.tasks)
     text = paper.ours(f"{words.number(record.earned)} of {words.number(record.possible)} points", "bold")
-    bar = Text.assemble("  ", paper.ours("━" * full, "green"), paper.ours("─" * (_BAR - full), "dim"))
+    bar = Text("  ") + paper.bar(record.earned / record.possible if record.possible else 0.0)
     took = f" in {record.seconds:.1f} s" if record.seconds else ""
     for more in (bar, paper.ours(f"  {checks} checks{took}", "dim")):
         if 2 + LABEL + text.cell_len + more.cell_len <= paper.width:

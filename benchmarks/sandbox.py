@@ -99,7 +99,7 @@ def checks_of(milestone: record.Milestone) -> list[record.Check]:
 
 
 class Peak:
-    """The largest memory of this process and everything below it, looked at every 50 ms."""
+    """The largest memory of this process and everything below it, looked at twice a second."""
 
     def __init__(self) -> None:
         self.highest: dict[str, int] = {}

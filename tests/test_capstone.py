@@ -69,6 +69,18 @@ def test_stubs_are_told_what_is_missing(run):
     assert not list(out.glob("*"))
 
 
+def test_a_tokenizer_without_special_tokens_is_told_so(run, submission):
+    """Special tokens are written inside other tasks' functions; that they are missing is seen by what comes back."""
+    source = support.source("solutions", "m01_tokenizer")
+    assert "finditer(text) if allow_special else ()" in source
+    (submission / "m01_tokenizer.py").write_text(source.replace("finditer(text) if allow_special else ()", "finditer('')"))
+
+    code, shown, _ = run(submission)
+
+    assert code == 1
+    assert "The capstone stops here: m01.4 is not written yet." in shown
+
+
 def test_a_missing_module_is_named(run, submission):
     """A module that is not there is named with the sentence that grading has for it."""
     (submission / "m06_gpt.py").unlink()

@@ -159,7 +159,12 @@ def test_a_level_asked_for_by_name_is_not_replaced(monkeypatch):
 
 def test_accelerators_are_not_forked_for():
     """Where a device other than the CPU is asked for, workers are started instead of forked."""
-    assert type(levels.workers("process", "cuda")).__name__ == "FreshWorkers"
+    notes = []
+
+    assert type(levels.choose("process", "cuda", notes.append)).__name__ == "FreshWorkers"
+    assert [note for note in notes if "--device cuda" in note and "share one process" in note] == notes != []
+    levels.choose("process", "cpu", notes.append)
+    assert len(notes) == 1 or not support.on_linux()
 
 
 @as_root

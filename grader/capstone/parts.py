@@ -9,12 +9,12 @@ from grader.syllabus import Syllabus
 
 # Milestone -> the numbers of the tasks that the capstone calls, directly or through a later milestone.
 NEEDED = {
-    "m01_tokenizer": (1, 2, 3),
+    "m01_tokenizer": (1, 2, 3),  # and 4, which has no function of its own: the driver looks for what it does
     "m02_data": (5,),
     "m03_embedding": (1, 2, 4),
     "m04_attention": (1, 2, 3, 4),
     "m05_block": (1, 2, 3, 4),
-    "m06_gpt": (1, 2, 3, 4),
+    "m06_gpt": (1, 2, 3),
     "m07_generation": (1, 2, 3),
     "m08_training": (1, 2, 3, 4, 6),
 }

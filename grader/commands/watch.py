@@ -101,8 +101,12 @@ class Watch:
             wanted += [m for m in affected(self._course, touched.modules, passed) if m.id in names and m not in wanted]
         if wanted:
             self._grade(wanted)
-        elif touched.guides and self._last is not None:
-            self._show(self._last, f"The guide {', '.join(sorted(touched.guides))} changed.")
+        elif touched.guides:
+            said = f"The guide {', '.join(sorted(touched.guides))} changed."
+            if self._last is not None:
+                self._show(self._last, said)
+            else:
+                self._console.print(said, style="dim")
         else:
             what = ", ".join(sorted(touched.modules | touched.guides))
             self._console.print(f"{what} changed; it is not among what is watched here.", style="dim")

@@ -22,10 +22,14 @@ PRIVATE = ("grader/suites", "grader/judge", "solutions", "fixtures", "tests", "s
 
 GAPS = {
     "bubblewrap": [],
-    "user": ["the user level does not stop network access, and does not limit the disk space that many files take"],
+    "user": [
+        "the user level does not stop network access, limits neither the number of files nor the disk space that they "
+        "take together, and does not count what lies in sockets or in shared pages of /dev/zero"
+    ],
     "process": [
         "the process level hides nothing on this machine from the submission: it is for practice, "
-        "on code that you would run yourself"
+        "on code that you would run yourself",
+        "the process level counts processes every 20 ms, and neither threads nor files",
     ],
     "inline": ["the inline level has no sandbox and no limits: it is for debugging your own code"],
 }
@@ -39,7 +43,9 @@ def private_folders() -> list[Path]:
 def gaps(level: str) -> list[str]:
     """Return what a level does not stop here, in words for one line each."""
     found = list(GAPS[level])
-    if level in OFFICIAL and sys.platform.startswith("linux"):
+    if level == "process" and not sys.platform.startswith("linux"):
+        found.append("on this system memory is limited by the grader's watch alone, and the size of files may not be")
+    if level != "inline" and sys.platform.startswith("linux"):
         from .inside import linux
 
         if not linux.can_refuse_calls():
@@ -84,10 +90,18 @@ def workers(level: str, device: str, capture_inline: bool = False) -> Any:
 
 
 def choose(wanted: str, device: str, note: Callable[[str], None]) -> Any:
-    """Return workers at the level wanted; `auto` takes the strongest that works and notes each fall in one line.
+    """Return workers at the level wanted; `auto` takes the strongest that works. Each fall is noted in one line.
 
     Raises SandboxError when a level asked for by name does not work here.
     """
+    found = _choose(wanted, device, note)
+    if found.level != "inline" and not platform_forks(device):
+        where = f"with --device {device}" if sys.platform.startswith("linux") else "on this system"
+        note(f"Forking is not safe {where}: the checks of a milestone share one process, until one of them fails.")
+    return found
+
+
+def _choose(wanted: str, device: str, note: Callable[[str], None]) -> Any:
     if wanted != "auto":
         reason = unavailable(wanted)
         if reason is None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
+import runpy
 import subprocess
 import sys
 
+import pytest
 import support
 
 README = (support.REPOSITORY / "README.md").read_text(encoding="utf-8")
@@ -55,6 +58,36 @@ def test_the_milestone_table_is_the_syllabus():
         assert re.search(
             rf"\| \[{milestone.number}\]\(exercises/{milestone.id}\.md\) .*\| {milestone.points:g} \|", README
         )
+
+
+def test_the_students_table_is_the_syllabus():
+    """exercises/README.md says of every milestone what it is made of, how many hours to plan, and its points."""
+    page = (support.REPOSITORY / "exercises" / "README.md").read_text(encoding="utf-8")
+
+    for milestone in support.COURSE.milestones:
+        needs = ", ".join(need.partition("_")[0] for need in milestone.needs) or "–"
+        row = (
+            rf"\| \[{milestone.number}\]\({milestone.id}\.md\) \| .* \| {needs} \| .* \| \d+ \| {milestone.points:g} \|"
+        )
+        assert re.search(row, page), milestone.id
+
+
+def test_the_repository_stays_small():
+    """All files that git keeps come to less than 25 MB."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=support.REPOSITORY, capture_output=True, check=True).stdout
+    sizes = [(support.REPOSITORY / os.fsdecode(name)).lstat().st_size for name in listed.split(b"\0") if name]
+
+    assert 0 < sum(sizes) < 25_000_000
+
+
+def test_another_python_gets_one_sentence(monkeypatch):
+    """Under a Python that is too old or too new, nox and the grader say so in a sentence and end."""
+    for version in ((3, 10, 4), (3, 15, 0)):
+        monkeypatch.setattr(sys, "version_info", version)
+        for file in ("noxfile.py", "grader/__main__.py"):
+            with pytest.raises(SystemExit) as end:
+                runpy.run_path(str(support.REPOSITORY / file), run_name="__main__")
+            assert re.fullmatch(r"(?i)scratchwork:? needs Python 3\.11 to 3\.14, and this is .*", str(end.value.code))
 
 
 def test_every_link_of_the_pages_leads_somewhere():

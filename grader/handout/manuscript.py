@@ -14,6 +14,7 @@ ID = re.compile(r'(?m)^id = "([^"]+)"')
 POINTS = re.compile(r"(?m)^points = .*$")
 NAME = re.compile(r"(?m)^name = .*$")
 ROW = re.compile(r"\| \[(m\d\d)\]")
+POINTS = re.compile(r"\| [\d.]+ \|$", re.MULTILINE)  # the last cell of a row
 
 
 def syllabus_text(text: str, chosen: Syllabus, withheld: dict[str, int]) -> str:
@@ -95,13 +96,15 @@ def _offset(offset: timedelta | None) -> str:
 
 
 def only_chosen_rows(page: str, chosen: Syllabus) -> str:
-    """Return a page without the table rows of milestones that were not chosen."""
-    numbers = {milestone.number for milestone in chosen.milestones}
+    """Return a page without the table rows of milestones that were not chosen, and with the course's own points."""
+    points = {milestone.number: milestone.points for milestone in chosen.milestones}
     kept = []
     for line in page.splitlines(keepends=True):
         row = ROW.match(line)
-        if row is None or row.group(1) in numbers:
+        if row is None:
             kept.append(line)
+        elif row.group(1) in points:
+            kept.append(POINTS.sub(f"| {points[row.group(1)]:g} |", line))
     return "".join(kept)
 
 

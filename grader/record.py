@@ -14,6 +14,7 @@ from typing import Any
 from . import schema
 
 SCHEMA = "scratchwork-record/1"
+OFFICIAL_LEVELS = ("bubblewrap", "user")  # at which a run may count
 
 PASSED = "passed"
 FAILED = "failed"
@@ -187,6 +188,10 @@ def validate(plain: Any) -> None:
     if not isinstance(plain, dict) or plain.get("schema") != SCHEMA:
         raise ValueError(f"not a result record of schema {SCHEMA}")
     schema.check(plain, schema.load(schema.RECORD))
+    if plain["official"] and not (plain["secret_seed"] and plain["isolation"] in OFFICIAL_LEVELS):
+        raise ValueError(
+            f"it is called official, which takes a secret seed and the level {' or '.join(OFFICIAL_LEVELS)}"
+        )
     for number, milestone in enumerate(plain["milestones"]):
         _validate_sums(milestone, f"milestones[{number}]")
     _validate_total(plain, plain["milestones"], "it")

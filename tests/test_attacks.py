@@ -160,7 +160,9 @@ def test_an_attack_leaves_the_report_readable(attack, level):
 @every_attack
 def test_a_student_sees_nothing_hidden_of_an_official_run(attack, level):
     """What an attack's author is shown of an official run are the suite's own words: no input, no seed, no path."""
-    official = dataclasses.replace(fought(attack, level), official=True, secret_seed=True, seed="a-seed-to-keep")
+    official = dataclasses.replace(
+        fought(attack, level), official=True, secret_seed=True, seed="a-seed-to-keep", isolation="bubblewrap"
+    )
     shown = texts(student_view(official))
     for name, text in shown.items():
         for hidden in (official.seed, arena.LOOT, "/tmp/", "/worker/", "/site/", str(support.REPOSITORY)):

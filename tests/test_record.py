@@ -126,6 +126,10 @@ def changed(*way, to):
         (changed("schema", to="scratchwork-record/2"), "not a result record of schema scratchwork-record/1"),
         (changed("seconds", to=-1), "seconds is -1"),
         (changed("official", to="no"), "official is 'no', not of type boolean"),
+        (
+            changed("official", to=True),
+            "it is called official, which takes a secret seed and the level bubblewrap or user",
+        ),
         (changed("milestones", 0, "id", to="../../etc"), "milestones[0].id is '../../etc'"),
         (changed("milestones", 0, "tasks", 1, "checks", 1, "outcome", to="won"), "checks[1].outcome is 'won'"),
         (changed("milestones", 0, "tasks", 1, "checks", 1, "traceback", 0, "line", to="3"), "traceback[0].line"),
@@ -218,7 +222,7 @@ def test_what_cannot_be_replayed_is_said_in_one_sentence(graded, capsys, tmp_pat
     other = tmp_path / "other"
     other.mkdir()
     (other / "m00_warmup.py").write_text(support.source("exercises", "m00_warmup"))
-    shown = student_view(dataclasses.replace(old, official=True, secret_seed=True))
+    shown = student_view(dataclasses.replace(old, official=True, secret_seed=True, isolation="bubblewrap"))
     renamed = copy.deepcopy(old)
     renamed.milestones[0].id = "m99_elsewhere"
 

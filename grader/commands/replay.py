@@ -103,7 +103,7 @@ def _graded(
     names = [milestone.id for milestone in chosen]
     settings = Options(names, None, old.prerequisites, old.device, old.seed, old.secret_seed)
     new = grade(settings, course, submission, workers, weights)
-    new.official = old.official
+    new.official = old.official and workers.level in levels.OFFICIAL  # at another level it is practice
     return new
 
 

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from grader.record import OFFICIAL_LEVELS
+
 from . import bubblewrap, packages, users
 from .errors import SandboxError
 from .forking import ForkServer
@@ -15,7 +17,7 @@ from .inline import InlineWorkers
 from .starting import FreshWorkers
 
 LEVELS = ("bubblewrap", "user", "process", "inline")
-OFFICIAL = ("bubblewrap", "user")
+OFFICIAL = OFFICIAL_LEVELS
 REPOSITORY = Path(__file__).resolve().parents[2]
 # What a worker has no business to read: absent at the bubblewrap level, made unreadable at the user level.
 PRIVATE = ("grader/suites", "grader/judge", "solutions", "fixtures", "tests", "submissions", ".git", ".scratchwork")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import tempfile
 from pathlib import Path
@@ -89,10 +90,30 @@ def test_planted_code_is_gone_with_its_worker(student):
         other.end()
 
 
-@pytest.mark.parametrize("level", LEVELS)
-def test_a_large_checkpoint_is_read_by_the_worker_itself(level, tmp_path):
-    """A checkpoint that is not the course's own is mounted, and its tensors are those of the file."""
-    folder = tmp_path / "own"
+SPOIL = b"""
+import os
+
+def spoil(path):
+    acts = {
+        "opened": lambda: open(path, "r+b").close(),
+        "made writable": lambda: os.chmod(path, 0o666),
+        "renamed": lambda: os.replace(path, path + ".old"),
+        "removed": lambda: os.unlink(path),
+    }
+    done = []
+    for name, act in acts.items():
+        try:
+            act()
+            done.append(name)
+        except OSError:
+            pass
+    return done
+"""
+
+
+@contextlib.contextmanager
+def mounted(level, folder):
+    """A worker that may read a copy of the course's checkpoint: the worker, and the file."""
     shutil.copytree(fixtures.GPT2_NANO, folder)
     workers = levels.workers(level, "cpu")
     workers.checkpoint = folder / "model.safetensors"
@@ -103,12 +124,30 @@ def test_a_large_checkpoint_is_read_by_the_worker_itself(level, tmp_path):
         workers.wait()
         worker = workers.worker(Limits())
         worker.set_deadline(60)
-        student = Student(worker, "nothing")
-        path = student.large_file(workers.checkpoint)
-        state = student.plant(checkpoint).read(path)
-
-        assert torch.equal(state["transformer.wpe.weight"], Weights(str(folder)).state["wpe.weight"])
-        assert len(state) == 52
+        yield worker, workers.checkpoint
         worker.end()
     finally:
         workers.close()
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_a_large_checkpoint_is_read_by_the_worker_itself(level, tmp_path):
+    """A checkpoint that is not the course's own is mounted, and its tensors are those of the file."""
+    with mounted(level, tmp_path / "own") as (worker, file):
+        student = Student(worker, "nothing")
+        state = student.plant(checkpoint).read(student.large_file(file))
+
+        assert torch.equal(state["transformer.wpe.weight"], Weights(str(file.parent)).state["wpe.weight"])
+        assert len(state) == 52
+
+
+@pytest.mark.parametrize("level", [level for level in LEVELS if level in levels.OFFICIAL])
+def test_a_mounted_checkpoint_cannot_be_changed(level, tmp_path):
+    """A submission can neither write to the file that all workers read, nor rename or remove it."""
+    with mounted(level, tmp_path / "own") as (worker, file):
+        before = file.read_bytes()
+        worker.conversation.request("load", sources={"m99.py": SPOIL}, module="m99", trace=[], blocked=[])
+        path = Student(worker, "m99").large_file(file)
+
+        assert worker.conversation.get(None, "spoil")(path) == []
+        assert file.read_bytes() == before

@@ -3,6 +3,7 @@
 levels: bubblewrap user
 checks: test_the_mask_fits_every_length
 seconds: 3
+process: not promised: threads are not counted
 outcomes: failed crashed timed_out
 """
 

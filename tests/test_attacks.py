@@ -102,6 +102,8 @@ def expect_readable(result):
 
 
 every_attack = pytest.mark.parametrize(("attack", "level"), at_its_levels(ATTACKS))
+# What is not stopped yet may earn something, and nothing else.
+every_attack_and_gap = pytest.mark.parametrize(("attack", "level"), at_its_levels([*ATTACKS, *GAPS]))
 
 
 def fought(attack, level):
@@ -124,7 +126,7 @@ def test_an_attack_earns_nothing(attack, level):
     assert result.earned == 0 and not result.passed and not result.milestones[0].passed
 
 
-@every_attack
+@every_attack_and_gap
 def test_an_attack_finds_nothing(attack, level):
     """Nothing that the attack looks for is there to be found, read, written or signalled."""
     printed = [line for check in support.checks(fought(attack, level)) for line in check.output.splitlines()]
@@ -132,7 +134,7 @@ def test_an_attack_finds_nothing(attack, level):
     assert [line for line in printed if line.startswith(arena.LOOT)] == []
 
 
-@every_attack
+@every_attack_and_gap
 def test_an_attack_takes_no_longer_than_its_limits(attack, level):
     """Every check ends within its limit, but for a moment to kill and clear up."""
     checks = support.checks(fought(attack, level))
@@ -145,19 +147,19 @@ def test_an_attack_takes_no_longer_than_its_limits(attack, level):
     assert late == [], [(check.id, check.seconds) for check in checks]
 
 
-@every_attack
+@every_attack_and_gap
 def test_an_attack_does_not_swell_the_judge(attack, level):
     """Whatever a submission sends, the judge keeps within a few hundred megabytes of its own."""
     assert arena.fight(attack, level).judge_mb <= JUDGE_MB
 
 
-@every_attack
+@every_attack_and_gap
 def test_an_attack_leaves_the_report_readable(attack, level):
     """Every form of the report can be made, says the same, and holds nothing that a screen or a CI log would obey."""
     expect_readable(fought(attack, level))
 
 
-@every_attack
+@every_attack_and_gap
 def test_a_student_sees_nothing_hidden_of_an_official_run(attack, level):
     """What an attack's author is shown of an official run are the suite's own words: no input, no seed, no path."""
     official = dataclasses.replace(
@@ -172,7 +174,7 @@ def test_a_student_sees_nothing_hidden_of_an_official_run(attack, level):
         assert check.blocked_by in (None, "", *TASKS) and len(check.mistake or "") < 1000
 
 
-@every_attack
+@every_attack_and_gap
 def test_an_attack_leaves_nothing_behind(attack, level):
     """No process and no file outlives the attack, and the machine's own files are as they were."""
     battle = arena.fight(attack, level)
@@ -182,7 +184,7 @@ def test_an_attack_leaves_nothing_behind(attack, level):
     assert not battle.machine_changed
 
 
-@every_attack
+@every_attack_and_gap
 def test_a_right_submission_passes_after_an_attack(attack, level):
     """What is graded next, in the same sandbox, is graded as if nothing had been."""
     assert arena.fight(attack, level).complaints_afterwards == []

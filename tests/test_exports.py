@@ -26,6 +26,8 @@ from grader.reports import (
     canvas,
     github_classroom,
     gradescope,
+    junit,
+    markdown,
     moodle,
     moodle_worksheet,
     nbgrader_csv,
@@ -102,6 +104,20 @@ def test_an_export_is_the_file_that_was_approved(name):
 
     golden(name, export.text)
     golden(name.replace(".csv", ".warnings.txt"), "".join(f"{warning}\n" for warning in export.warnings))
+
+
+RENDERED = {
+    "junit.xml": junit.render,
+    "summary.md": markdown.render,
+    "annotations.txt": annotations.render,
+    "github_classroom.json": lambda record: json.dumps(github_classroom.payload(record), indent=1) + "\n",
+}
+
+
+@pytest.mark.parametrize("name", RENDERED)
+def test_a_rendered_record_is_the_file_that_was_approved(name):
+    """JUnit, step summary, annotations and GitHub Classroom's payload are, byte for byte, as they were approved."""
+    golden(name, RENDERED[name](made_record.near_miss()))
 
 
 @pytest.mark.parametrize("name", EXPORTS)

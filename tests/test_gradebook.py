@@ -247,6 +247,14 @@ def test_history_is_never_overwritten(book):
     assert book.class_result(COURSE).standings[0].score(WARMUP.id) == WARMUP.points
 
 
+def test_a_result_that_is_none_is_named(book):
+    """A row that is no result of our schema is one sentence that says whose, instead of marks or a traceback."""
+    book.store(1, hand_in(book), key(), {**ALL, "earned": 99.0}, 0.1)
+
+    with pytest.raises(GradebookError, match=rf"{WARMUP.id} for anna cannot be read \(.*\); grade it anew"):
+        book.class_result(COURSE)
+
+
 def test_handing_in_an_earlier_version_again_brings_its_result_back(book):
     """What counts is the result of what was handed in last, not the result that was graded last."""
     handin = hand_in(book)

@@ -134,7 +134,10 @@ class Batch:
         """Enter what became of a job, each milestone in a transaction of its own."""
         due = {one.key.milestone: one for one in self._jobs.pop(graded.number)}
         for plain in graded.milestones:
-            one = due.pop(plain["id"])
+            try:
+                one = due.pop(record.milestone_from_json(plain).id)
+            except (ValueError, KeyError):
+                continue  # it is none of ours, and the milestone that it should have been has no result
             if plain["sources"] != one.key.sources or graded.grader != self.setup.grader:
                 self._fail(one, f"{plain['id'][:3]} was not graded: a worker graded something else than it was given.")
                 continue

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from grader import record
 
+from .results import read
 from .standing import Student
 
 # The result that counts, and the last one of exactly the same sources that another grader gave.
@@ -64,7 +64,7 @@ def changes(book: Rows) -> list[Change]:
     for student, name, email, milestone, old, new, graded_by, now_by, run in book.rows(PAIRS):
         if old == new:
             continue
-        before, now = (record.milestone_from_json(json.loads(text)) for text in (old, new))
+        before, now = (read(text, student, milestone) for text in (old, new))
         if before.earned == now.earned and before.possible == now.possible:
             continue
         found.append(

@@ -18,15 +18,11 @@ from typing import Any
 from grader.course import Course
 from grader.syllabus import Syllabus
 
-from .results import class_result
+from .results import GradebookError, class_result
 from .schema import APPLICATION, SCRIPTS, VERSION
 from .standing import ClassResult, Student
 
 BUSY_SECONDS = 30  # that a reader waits while a result is written, and the other way round
-
-
-class GradebookError(Exception):
-    """The file cannot be used as a gradebook; the text is one sentence."""
 
 
 @dataclass(frozen=True)

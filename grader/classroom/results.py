@@ -32,11 +32,24 @@ STUDENTS = """
 LAST_RUN = "SELECT grader, conditions, isolation FROM run ORDER BY id DESC LIMIT 1"
 
 
+class GradebookError(Exception):
+    """The file cannot be used as a gradebook; the text is one sentence."""
+
+
 class Rows(Protocol):
     """What can be asked for rows: a gradebook."""
 
     def rows(self, query: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
         """Return all rows of a query."""
+
+
+def read(text: str, student: str, milestone: str) -> record.Milestone:
+    """Read a result that the gradebook holds. Raises GradebookError when it is none."""
+    try:
+        return record.milestone_from_json(json.loads(text))
+    except ValueError as error:
+        said = f"The gradebook's result of {milestone} for {student} cannot be read ({error})"
+        raise GradebookError(f"{said}; grade it anew with --regrade.") from None
 
 
 def class_result(book: Rows, whole: Syllabus, course: Course | None = None) -> ClassResult:
@@ -51,7 +64,7 @@ def class_result(book: Rows, whole: Syllabus, course: Course | None = None) -> C
     for student, name, handed_in, text, graded_by, under, counts in book.rows(CURRENT):
         if name not in milestones or student not in standings:
             continue
-        found = priced(record.milestone_from_json(json.loads(text)), milestones[name])
+        found = priced(read(text, student, name), milestones[name])
         standings[student].milestones[name] = found
         official = official and bool(counts)
         if (graded_by, under) != (grader, conditions):

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import struct
 
 import numpy
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks import fuzz
 from grader.sandbox.inside import wire
 
 
@@ -64,6 +67,52 @@ def test_a_value_arrives_as_it_was_sent(value):
     assert type(arrived) is type(value)
     if not isinstance(value, frozenset | list | tuple | dict):
         assert repr(arrived) == repr(value)
+
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=6) | st.sampled_from(wire.TORCH_DTYPES),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.sampled_from([*fuzz.KINDS, "stop", "kind", "number", "args", "kwargs"]), inner, max_size=4)
+        | st.lists(st.tuples(inner, inner).map(list), max_size=3).map(lambda pairs: {"dict": pairs})
+        | st.tuples(
+            st.integers(-1, 3), st.sampled_from(wire.TORCH_DTYPES), st.lists(st.integers(-1, 2**40), max_size=4)
+        )
+        .map(list)
+        .flatmap(lambda content: st.sampled_from(["tensor", "array", "scalar"]).map(lambda kind: {kind: content}))
+    ),
+    max_leaves=25,
+)
+
+
+@given(anything, st.lists(st.binary(max_size=40).map(bytearray), max_size=3))
+@settings(max_examples=400, deadline=None)
+def test_no_message_does_more_than_be_refused(node, buffers):
+    """Whatever tree of nodes is sent as reply, question or error report: only the wire's own errors come of it."""
+    before = fuzz.peak_megabytes()
+
+    for sent in (node, {"ok": node}, {"ask": node}, {"error": node}):
+        fuzz.message(b"\0\0" + json.dumps(sent).encode())
+        with contextlib.suppress(wire.WireError):
+            fuzz.content(wire.parse(json.dumps(sent).encode()), [bytearray(buffer) for buffer in buffers])
+
+    assert fuzz.peak_megabytes() - before < fuzz.MEGABYTES
+
+
+@given(
+    st.sampled_from([wire.MAGIC, b"SCR2"]),
+    st.integers(0, 2**32 - 1) | st.integers(0, 60),
+    st.integers(0, 2**32 - 1) | st.integers(0, 3),
+    st.binary(max_size=200),
+)
+@settings(max_examples=400, deadline=None)
+def test_no_frame_does_more_than_be_refused(magic, json_size, count, rest):
+    """Whatever a frame's head promises, and whatever follows it, is refused before memory is set aside for it."""
+    before = fuzz.peak_megabytes()
+
+    fuzz.frame(wire.HEAD.pack(magic, json_size, count) + rest)
+
+    assert fuzz.peak_megabytes() - before < fuzz.MEGABYTES
 
 
 @pytest.mark.parametrize("dtype", [getattr(torch, name) for name in wire.TORCH_DTYPES], ids=str)

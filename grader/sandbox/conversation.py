@@ -145,8 +145,9 @@ class Conversation:
         """Run one of the judge's functions for the student's code. The question may be forged."""
         try:
             question = decode(node, buffers, self._refer_in)
-            served = self._served[question["number"]]
-            args, kwargs = question["args"], question["kwargs"]
+            if type(question) is not dict or type(number := question["number"]) is not int:
+                raise TypeError
+            served, args, kwargs = self._served[number], question["args"], question["kwargs"]
         except (WireError, TypeError, KeyError, IndexError):
             raise WorkerLost(nonsense="a question that is none") from None
         out: list[Any] = []

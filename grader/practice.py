@@ -152,6 +152,8 @@ def checkpoint(weights: Weights, level: str) -> Path | None:
             f"At the user level students' code runs as a user who cannot read {path}; "
             "copy the checkpoint to where everybody can read it, and name that folder with --weights."
         )
+    if level == "bubblewrap" and os.geteuid() == 0 and not path.stat().st_mode & 0o004:
+        raise UsageProblem(f"Students' code runs as a user who cannot read {path}; give everybody the right (chmod o+r).")
     return path
 
 

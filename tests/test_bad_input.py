@@ -268,6 +268,15 @@ def test_weights_cut_in_half_are_refused(tmp_path):
     assert_one_sentence(done, f"{tmp_path}/weights/model.safetensors cannot be read as safetensors")
 
 
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="other people's files are a root's problem")
+def test_weights_that_the_worker_could_not_read_are_refused(tmp_path):
+    """A judge that is root says which file its unprivileged workers cannot read, and the command that mends it."""
+    folder = checkpoint(tmp_path / "weights")
+    (folder / "model.safetensors").chmod(0o600)
+
+    assert_one_sentence(grade(tmp_path, "m04", "--weights", folder), "cannot read")
+
+
 def test_weights_of_another_model_are_refused(tmp_path):
     """A config.json that is not GPT-2's is named, with what it lacks."""
     done = grade(tmp_path, "m04", "--weights", checkpoint(tmp_path / "weights", config=json.dumps({"d": 3}).encode()))

@@ -13,13 +13,16 @@ import torch
 
 import fixtures
 from grader import record
+from grader.judge.grading import grade
 from grader.judge.oracles import Weights
 from grader.judge.outcomes import verdict
 from grader.judge.probes import checkpoint, model
+from grader.judge.run import Options
 from grader.judge.student import Student
 from grader.sandbox import levels
 from grader.sandbox.errors import StudentError
 from grader.sandbox.limits import Limits
+from grader.submission import Submission
 
 LEVELS = [level for level in ("bubblewrap", "user", "process", "inline") if levels.unavailable(level) is None]
 
@@ -113,7 +116,7 @@ def spoil(path):
 
 @contextlib.contextmanager
 def mounted(level, folder):
-    """A worker that may read a copy of the course's checkpoint: the worker, and the file."""
+    """Workers that may read a copy of the course's checkpoint."""
     shutil.copytree(fixtures.GPT2_NANO, folder)
     workers = levels.workers(level, "cpu")
     workers.checkpoint = folder / "model.safetensors"
@@ -122,10 +125,7 @@ def mounted(level, folder):
         path.chmod(path.stat().st_mode | 0o055)  # the user level's workers pass through
     try:
         workers.wait()
-        worker = workers.worker(Limits())
-        worker.set_deadline(60)
-        yield worker, workers.checkpoint
-        worker.end()
+        yield workers
     finally:
         workers.close()
 
@@ -133,21 +133,40 @@ def mounted(level, folder):
 @pytest.mark.parametrize("level", LEVELS)
 def test_a_large_checkpoint_is_read_by_the_worker_itself(level, tmp_path):
     """A checkpoint that is not the course's own is mounted, and its tensors are those of the file."""
-    with mounted(level, tmp_path / "own") as (worker, file):
+    with mounted(level, tmp_path / "own") as workers:
+        worker = workers.worker(Limits())
+        worker.set_deadline(60)
         student = Student(worker, "nothing")
-        state = student.plant(checkpoint).read(student.large_file(file))
+        state = student.plant(checkpoint).read(student.large_file(workers.checkpoint))
 
-        assert torch.equal(state["transformer.wpe.weight"], Weights(str(file.parent)).state["wpe.weight"])
+        assert torch.equal(state["transformer.wpe.weight"], Weights(str(tmp_path / "own")).state["wpe.weight"])
         assert len(state) == 52
+        worker.end()
+
+
+def test_the_solution_loads_a_checkpoint_of_ones_own(tmp_path):
+    """With --weights the checks of m06 read the mounted file, and the solution passes them."""
+    names = {"test_gpt2s_weights_in_place_give_its_logits", "test_a_loaded_checkpoint_gives_hugging_faces_logits"}
+    sources = support.with_needs("m06_gpt", support.source("solutions", "m06_gpt"))
+    submission = Submission("solutions", {name: text.encode() for name, text in sources.items()})
+    with mounted(LEVELS[0], tmp_path / "own") as workers:
+        weights = Weights(str(tmp_path / "own"))
+        result = grade(Options(["m06_gpt"], names), support.COURSE, submission, workers, weights)
+
+    assert len(support.checks(result)) == len(names)
+    assert support.complaints(result) == []
 
 
 @pytest.mark.parametrize("level", [level for level in LEVELS if level in levels.OFFICIAL])
 def test_a_mounted_checkpoint_cannot_be_changed(level, tmp_path):
     """A submission can neither write to the file that all workers read, nor rename or remove it."""
-    with mounted(level, tmp_path / "own") as (worker, file):
-        before = file.read_bytes()
+    with mounted(level, tmp_path / "own") as workers:
+        before = workers.checkpoint.read_bytes()
+        worker = workers.worker(Limits())
+        worker.set_deadline(60)
         worker.conversation.request("load", sources={"m99.py": SPOIL}, module="m99", trace=[], blocked=[])
-        path = Student(worker, "m99").large_file(file)
+        path = Student(worker, "m99").large_file(workers.checkpoint)
 
         assert worker.conversation.get(None, "spoil")(path) == []
-        assert file.read_bytes() == before
+        assert workers.checkpoint.read_bytes() == before
+        worker.end()

@@ -10,6 +10,7 @@ from grader.judge.probes import model
 from grader.suites import m13_oracle as oracle
 from grader.suites import m13_probes as probes
 
+LARGE = pytest.mark.limits(memory_mb=4096, seconds=120)  # GPT-2 small fits; gpt2-nano needs a second
 PARTS = ("the integers", "the scale", "the zero point")
 AXES = [(None, (4, 30)), (0, (3, 40)), (1, (40, 3)), (-1, (5, 9, 4)), (1, (6, 3, 7))]
 DTYPES = (torch.float16, torch.bfloat16, torch.float64)
@@ -467,6 +468,7 @@ def test_every_tensor_is_counted_once_in_bytes(student, draw):
 
 
 @pytest.mark.task("m13.5")
+@LARGE
 def test_a_gpt_computes_with_its_integers(student, draw, data, weights):
     """gpt2-nano's logits for held-out text are those of its weights quantized row by row, and of nothing else."""
     tokens, windows = oracle.stories(data, draw, windows=4)
@@ -486,6 +488,7 @@ def test_a_gpt_computes_with_its_integers(student, draw, data, weights):
 
 
 @pytest.mark.task("m13.5")
+@LARGE
 def test_a_gpt_in_int8_hardly_loses_anything(student, draw, data, weights):
     """Quantized, gpt2-nano takes the bytes expected, and its loss on held-out text rises by at most 0.01."""
     tokens, windows = oracle.stories(data, draw)

@@ -153,7 +153,7 @@ def checkpoint(weights: Weights, level: str) -> Path | None:
             "copy the checkpoint to where everybody can read it, and name that folder with --weights."
         )
     if level == "bubblewrap" and os.geteuid() == 0 and not path.stat().st_mode & 0o004:
-        raise UsageProblem(f"Students' code runs as a user who cannot read {path}; give everybody the right (chmod o+r).")
+        raise UsageProblem(f"Students' code runs as a user who cannot read {path}; let everybody read it (chmod o+r).")
     return path
 
 

@@ -211,9 +211,15 @@ def test_the_same_outcomes_are_said_to_be_the_same(capsys, tmp_path):
     (folder / "m04_attention.py").write_text("def causal_mask(:\n")
     path = tmp_path / "record.json"
     assert cli.main(["grade", "m04", "--submission", str(folder), "--json", str(path)]) == 1
-    code, said = replay(capsys, tmp_path, json_report.read(path))
+    made = json_report.read(path)
+    code, said = replay(capsys, tmp_path, made)
 
     assert (code, "ended as in the record" in said, "is another" in said) == (0, True, False), said
+    assert "the same 0 of 15 points" in said
+
+    for task in made.milestones[0].tasks:
+        task.points *= 2
+    assert "0 of 15 points; in the record it was 0 of 30 points" in replay(capsys, tmp_path, made)[1]
 
 
 def test_what_cannot_be_replayed_is_said_in_one_sentence(graded, capsys, tmp_path):

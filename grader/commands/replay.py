@@ -68,7 +68,7 @@ def run(options: argparse.Namespace) -> int:
     console.print(
         f"The outcomes differ from the record's in {len(found)} of {checks} checks."
         if found
-        else f"All {checks} checks ended as in the record, and earn the same {old.earned:g} of {old.possible:g} points."
+        else f"All {checks} checks ended as in the record, and earn {_points(old, new)}."
     )
     if options.json:
         try:
@@ -77,6 +77,12 @@ def run(options: argparse.Namespace) -> int:
             console.print(f"scratchwork: {error}")
             return USAGE
     return FAULT if new.grader_at_fault and not old.grader_at_fault else NOT_PASSED if found else PASSED
+
+
+def _points(old: record.Record, new: record.Record) -> str:
+    """Say the points: the syllabus may give others today."""
+    now, then = (f"{one.earned:g} of {one.possible:g} points" for one in (new, old))
+    return f"the same {now}" if now == then else f"{now}; in the record it was {then}"
 
 
 def _workers(wanted: str, old: record.Record, note: Any) -> Any:

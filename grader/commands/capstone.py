@@ -35,7 +35,7 @@ def arguments(command: argparse.ArgumentParser) -> None:
     """Add what the command takes."""
     submission(command)
     command.add_argument("--device", choices=("cpu", "cuda", "mps"), default="cpu", help="where it is trained")
-    command.add_argument("--steps", type=count, default=600, metavar="N", help="training steps (default: 600)")
+    command.add_argument("--steps", type=count, default=500, metavar="N", help="training steps (default: 500)")
     command.add_argument(
         "--minutes", type=count, default=15, metavar="N", help="when training stops at the latest (default: 15)"
     )

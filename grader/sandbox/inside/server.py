@@ -20,8 +20,8 @@ from typing import Any
 
 from . import linux
 from .confine import become_keeper, confine, settings
-from .session import Session, roll
-from .wire import Channel, WireError, decode, encode, parse
+from .session import Session
+from .wire import Channel, WireError
 
 MAX_REQUEST = 65536
 
@@ -153,7 +153,6 @@ def serve_judge(channel: Channel, session: Session, threads: int) -> None:
     import torch
 
     torch.set_num_threads(threads)
-    warm_up()
 
     def ask(node: Any, buffers: list[Any]) -> tuple[Any, list[bytearray]]:
         channel.send(node, buffers)
@@ -175,39 +174,6 @@ def serve_judge(channel: Channel, session: Session, threads: int) -> None:
         os._exit(0)
     except BaseException:
         os._exit(72)
-
-
-LIKE_A_SUBMISSION = """
-import math
-import torch
-import torch.nn.functional as F
-from jaxtyping import Float
-from torch import Tensor, nn
-
-class Layer(nn.Module):
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.inner = nn.Linear(width, width)
-
-    def forward(self, x: Float[Tensor, "batch width"]) -> Float[Tensor, "batch width"]:
-        return F.relu(self.inner(x)) / math.sqrt(2)
-
-Layer(2)(torch.zeros(1, 2)).sum().backward()
-"""
-
-
-def warm_up() -> None:
-    """Do once what the first requests will do, so that the memory it takes is copied while nobody waits for it.
-
-    A fork shares its memory with the server until it writes there, and to look at a Python object is to write.
-    """
-    import torch
-
-    roll(0, "cpu")
-    exec(compile(LIKE_A_SUBMISSION, "<warm-up>", "exec"), {"__name__": "warm_up"})
-    buffers: list[Any] = []
-    node = encode({"op": "call", "args": [torch.zeros(2), [1, 2], "text", (1.5, None)]}, buffers, lambda _: {})
-    decode(parse(json.dumps(node).encode()), [bytearray(buffer) for buffer in buffers], lambda _kind, content: content)
 
 
 if __name__ == "__main__":

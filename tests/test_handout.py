@@ -180,6 +180,9 @@ def test_its_syllabus_is_the_courses(tmp_path):
         for task, of_course in zip(mine.tasks, own.tasks, strict=True):
             assert (task.points, task.hints) == (of_course.points, of_course.hints)
             assert task.withheld == handout.withheld.get(task.id, 0)
+    page = handout.files["exercises/README.md"].decode()
+    for own in read.milestones:
+        assert re.search(rf"(?m)^\| \[{own.number}\].* \| {own.points:g} \|$", page)
     readme = handout.files["README.md"].decode()
     assert "2026-10-12 23:59 UTC+02:00" in readme and "loses 0.1 of the points" in readme
 

@@ -14,7 +14,7 @@ ID = re.compile(r'(?m)^id = "([^"]+)"')
 POINTS = re.compile(r"(?m)^points = .*$")
 NAME = re.compile(r"(?m)^name = .*$")
 ROW = re.compile(r"\| \[(m\d\d)\]")
-POINTS = re.compile(r"\| [\d.]+ \|$", re.MULTILINE)  # the last cell of a row
+LAST_CELL = re.compile(r"\| [\d.]+ \|$", re.MULTILINE)  # the last cell of a row
 
 
 def syllabus_text(text: str, chosen: Syllabus, withheld: dict[str, int]) -> str:
@@ -104,7 +104,7 @@ def only_chosen_rows(page: str, chosen: Syllabus) -> str:
         if row is None:
             kept.append(line)
         elif row.group(1) in points:
-            kept.append(POINTS.sub(f"| {points[row.group(1)]:g} |", line))
+            kept.append(LAST_CELL.sub(f"| {points[row.group(1)]:g} |", line))
     return "".join(kept)
 
 

@@ -18,7 +18,9 @@ import support
 from grader.sandbox import levels
 
 # The files that take longest come first, and what can be divided comes last, so that all processes end together.
-URGENT = ("test_attacks", "test_limits", "test_sandbox")  # held to time limits: one process has them, and precedence
+# One process has these, and precedence: they are held to time limits, or close folders to other users and look through
+# other users' eyes, which two processes would do to each other.
+URGENT = ("test_attacks", "test_limits", "test_sandbox", "test_levels", "test_planted")
 LONGEST = ("test_handout", "test_proof", "test_cluster", "test_classroom", "test_cli")
 DIVISIBLE = ("test_mutants", "test_degenerate", "test_alternates")  # each test grades something of its own
 
@@ -47,8 +49,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _open_folders() -> Iterator[None]:
+def _open_folders(request: pytest.FixtureRequest) -> Iterator[None]:
     """Open again what the user level closes to others: tests run as other users, too."""
+    if request.path.stem not in URGENT:
+        yield  # what is closed now, another process has closed
+        return
     modes = {path: path.stat().st_mode for path in levels.private_folders() if path.is_dir()}
     yield
     for path, mode in modes.items():

@@ -289,6 +289,7 @@ def test_a_file_that_never_keeps_still_is_graded_as_it_was_read(tmp_path):
         swapping.join()
 
     read = [submission.sources.get("m04_attention", b"").decode() for submission in taken]
+    assert len(set(read)) > 1, "the file kept still"
     assert {text for text in read if text} <= set(versions)
     assert all(
         "symbolic link" in str(submission.problems) for submission, text in zip(taken, read, strict=True) if not text

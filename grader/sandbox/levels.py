@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from grader.record import OFFICIAL_LEVELS
+from grader.record import OFFICIAL_LEVELS as OFFICIAL
 
 from . import bubblewrap, packages, users
 from .errors import SandboxError
@@ -17,7 +17,6 @@ from .inline import InlineWorkers
 from .starting import FreshWorkers
 
 LEVELS = ("bubblewrap", "user", "process", "inline")
-OFFICIAL = OFFICIAL_LEVELS
 REPOSITORY = Path(__file__).resolve().parents[2]
 # What a worker has no business to read: absent at the bubblewrap level, made unreadable at the user level.
 PRIVATE = ("grader/suites", "grader/judge", "solutions", "fixtures", "tests", "submissions", ".git", ".scratchwork")

@@ -509,3 +509,13 @@ def test_nothing_handed_out_is_an_answer(whole, milestone):
         return bool(os.environ.get(EVERYTHING)) or candidate.module.startswith(mine)
 
     assert dropins.answers(milestone, dropins.sources(whole.files), tried) == []
+
+
+def test_an_answer_that_is_handed_out_is_found():
+    """A solution among the modules of a handout is found as an answer to its tasks: the search does find."""
+    text = support.source("solutions", "m03_embedding").encode()
+    modules = dropins.sources({"grader/suites/m03_answers.py": text})
+
+    found = " ".join(map(str, dropins.answers("m03_embedding", modules, lambda candidate: True)))
+
+    assert "sinusoidal_positions" in found

@@ -72,12 +72,14 @@ class Judge:
         timeout = item.get_closest_marker("timeout")
         if timeout is None:
             item.add_marker(pytest.mark.timeout(limits.seconds))
+        else:
+            limits = limits.changed(seconds=float(timeout.args[0]))
         doc = (getattr(item.function, "__doc__", None) or "").strip().splitlines()  # type: ignore[attr-defined]
         if not doc:
             raise pytest.UsageError(f"{item.nodeid} has no docstring, so a report could not say what it checks")
         title = doc[0] if "[" not in name else f"{doc[0]} [{name.partition('[')[2]}"
         warm = tuple(name for mark in item.iter_markers("warm") for name in mark.args)
-        return Planned(milestone, task, name, title, limits, warm)
+        return Planned(milestone, task, name, title, limits, len(self.run.planned), warm)
 
     # ── one check ─────────────────────────────────────────────────────────────────────────────────────────────────
 

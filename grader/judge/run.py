@@ -19,6 +19,7 @@ from grader.submission import Submission
 from grader.syllabus import Milestone, Syllabus, Task
 
 from . import compare
+from .ahead import Ahead, Loaded
 from .draw import Draw
 from .oracles import Data, Weights
 from .outcomes import Verdict, lost, verdict
@@ -64,6 +65,7 @@ class Planned:
     id: str
     title: str
     limits: Limits
+    position: int  # in the run
     warm: tuple[str, ...] = ()
     results: list[record.Check] = field(default_factory=list)
 
@@ -95,7 +97,8 @@ class Run:
         self.planned: list[Planned] = []
         self._preflights: dict[str, Preflight] = {}
         self.fault = ""  # what went wrong in pytest itself, if anything
-        self._kept: tuple[str, Any] | None = None  # a fresh worker in use: milestone, worker
+        self._kept: tuple[str, Any] | None = None  # the worker in use: milestone, worker
+        self._ahead = Ahead()
 
     # ── checks ────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -198,16 +201,13 @@ class Run:
     @contextlib.contextmanager
     def student(self, check: Planned) -> Iterator[Student]:
         """Give a check the submission's module in a worker, and take back what happened there."""
-        worker = self._worker(check.milestone, check.limits, check.warm + self._preflights[check.milestone.id].warm)
-        worker.set_deadline(check.limits.seconds)
-        conversation = worker.conversation
-        printed = len(worker.output)
+        loaded = self._ahead.take(self._wanted(check)) or self._load(check, self._worker_for(check))
+        worker, conversation = loaded.worker, loaded.worker.conversation
+        self._kept = (check.milestone.id, worker)
+        self._look_ahead(check)
         try:
-            if not getattr(worker, "loaded", False):
-                dice = Draw(self.options.seed, f"{check.milestone.id}::{check.id} in the worker").random.getrandbits(32)
-                conversation.request("load", **self.load_request(check.milestone), dice=dice)
-                worker.loaded = True
-                conversation.answered = False
+            if loaded.failure is not None:
+                raise loaded.failure
             yield Student(worker, check.milestone.id)
         finally:
             check.answered = conversation.answered
@@ -216,10 +216,35 @@ class Run:
                 names = conversation.request("shortcuts")
                 check.shortcuts = [name for name in names if name in check.milestone.shortcuts]
             self._release(failed=check.error is not None or worker.limit_broken is not None)
-            check.output = worker.output[printed:]
+            check.output = worker.output[loaded.printed :]
             check.heavy = getattr(worker, "answered_mb", 0.0) > HEAVY_MB
             if worker.limit_broken and not isinstance(check.error, WorkerLost):
                 check.over = WorkerLost(limit=worker.limit_broken)
+
+    def _load(self, check: Planned, worker: Any) -> Loaded:
+        """Load the submission for a check, unless this worker has it already."""
+        loaded = Loaded(worker, printed=len(worker.output))
+        worker.set_deadline(check.limits.seconds)
+        if getattr(worker, "loaded", False):
+            return loaded
+        dice = Draw(self.options.seed, f"{check.milestone.id}::{check.id} in the worker").random.getrandbits(32)
+        try:
+            worker.conversation.request("load", **self.load_request(check.milestone), dice=dice)
+            worker.loaded = True
+            worker.conversation.answered = False
+        except (StudentError, WorkerLost) as error:
+            loaded.failure = error
+        return loaded
+
+    def _look_ahead(self, check: Planned) -> None:
+        """Have the next check's worker made ready beside this one, where neither can touch the other."""
+        following = self.planned[check.position + 1 : check.position + 2]
+        if following and following[0].milestone is check.milestone and self.workers.side_by_side:
+            self._ahead.prepare(
+                self._wanted(following[0]),
+                lambda: self.workers.worker(*self._needs(following[0])),
+                lambda worker: self._load(following[0], worker),
+            )
 
     def load_request(self, milestone: Milestone) -> dict[str, Any]:
         """Return the request that loads a milestone's module with what it is made of."""
@@ -227,6 +252,16 @@ class Run:
         if self.workers.level == "inline":
             request["trace"] = []  # the judge's own oracles live in the same process
         return request
+
+    def _wanted(self, check: Planned) -> Any:
+        """Return what a worker must have been made for to serve a check: limits may change at the last moment."""
+        return check.position, self._needs(check)
+
+    def _needs(self, check: Planned) -> tuple[Limits, tuple[str, ...]]:
+        return check.limits, check.warm + self._preflights[check.milestone.id].warm
+
+    def _worker_for(self, check: Planned) -> Any:
+        return self._worker(check.milestone, *self._needs(check))
 
     def _worker(self, milestone: Milestone, limits: Limits, warm: tuple[str, ...] = ()) -> Any:
         if self._kept is not None:
@@ -255,7 +290,8 @@ class Run:
             worker.set_deadline(None)
 
     def close(self) -> None:
-        """End the worker that is still in use."""
+        """End the worker that is still in use, and the one that was made ready."""
+        self._ahead.close()
         if self._kept is not None:
             self._kept[1].end()
             self._kept = None

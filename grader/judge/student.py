@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
+import marshal
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -25,6 +26,7 @@ class Student:
     def __init__(self, worker: Any, module: str) -> None:
         self._worker, self._module = worker, module
         self._conversation: Conversation = worker.conversation
+        self._planted: set[str] = set()
         self.probe = Probes(self._conversation)
 
     def __getattr__(self, name: str) -> Any:
@@ -39,10 +41,13 @@ class Student:
         return value
 
     def plant(self, module: ModuleType) -> Probes:
-        """Send a module of the judge's into the worker and return its functions, which run there like probes."""
-        with _helping(module.__name__.rpartition(".")[2]):
-            self._conversation.request("plant", name=module.__name__, source=_source(module))
-        return Probes(self._conversation, planted=module.__name__)
+        """Send a module of the judge's into the worker, once, and return its functions, which run there like probes."""
+        name = module.__name__
+        if name not in self._planted:
+            with _helping(name.rpartition(".")[2]):
+                self._conversation.request("plant", name=name, code=_code(module))
+            self._planted.add(name)
+        return Probes(self._conversation, planted=name)
 
     def file(self, name: str, data: bytes) -> str:
         """Place a file in the worker's private folder and return its path there."""
@@ -96,5 +101,7 @@ def _helping(name: str) -> Iterator[None]:
 
 
 @functools.cache
-def _source(module: ModuleType) -> str:
-    return inspect.getsource(module)
+def _code(module: ModuleType) -> bytes:
+    """Return a module's code, compiled here once: a worker has the same Python, and compiling takes much memory."""
+    name = module.__name__
+    return marshal.dumps(compile(inspect.getsource(module), f"<{name}>", "exec", dont_inherit=True))

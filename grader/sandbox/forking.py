@@ -10,15 +10,17 @@ import socket
 import struct
 import subprocess
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from . import bubblewrap, packages, users
 from .errors import SandboxError
+from .holds import Below, Namespace
 from .inside.wire import GREETING, MAX_ANSWER, Channel
 from .limits import Limits
-from .warden import Warden, kill_below, parent_of, signal_below
+from .warden import Warden, kill_below
 from .worker import Worker
 
 BOOT_SECONDS = 60
@@ -33,6 +35,8 @@ class ForkServer:
 
     def __init__(self, level: str) -> None:
         self.level = level
+        self.side_by_side = level == "bubblewrap"  # whether two workers may run at once: with namespaces of their own
+        self._lock = threading.RLock()  # one worker may be asked for while another ends
         self.checkpoint: Path | None = None  # a large file that all workers may read; set before the boot
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
@@ -40,8 +44,6 @@ class ForkServer:
         self._errors: Any = None
         self._orders = 0
         self._exits: dict[int, int] = {}  # of workers whose end nobody has asked for yet
-        self._spare: Order | None = None
-        self._warmed: set[str] = set()
         self._uid: int | None = None  # the server's, where the judge is root
 
     reusable = False  # whether one worker may serve several checks
@@ -90,55 +92,46 @@ class ForkServer:
 
     def worker(self, limits: Limits, warm: tuple[str, ...] = ()) -> Worker:
         """Return a fresh worker that has read nothing of the submission yet; `warm` modules are imported before."""
-        for attempt in (1, 2):
-            try:
-                return self._worker(limits, warm)
-            except (OSError, EOFError):
-                # The server is gone: at the levels without namespaces a worker can have signalled it.
-                self.close()
-                if attempt == 2:
-                    raise SandboxError("the sandbox's server died twice in a row") from None
+        with self._lock:
+            for attempt in (1, 2):
+                try:
+                    return self._worker(limits, warm)
+                except (OSError, EOFError):
+                    # The server is gone: at the levels without namespaces a worker can have signalled it.
+                    self.close()
+                    if attempt == 2:
+                        raise SandboxError("the sandbox's server died twice in a row") from None
         raise AssertionError("unreachable")
 
     def _worker(self, limits: Limits, warm: tuple[str, ...]) -> Worker:
         self.wait()
         self._take_reports()
-        order = self._take_spare(limits, warm) or self._order(limits, warm)
-        if self.level == "bubblewrap":
-            # The next check most likely wants the same: its worker is forked while this one is at work.
-            self._spare = self._order(limits, ())
+        order = self._order(limits, warm)
         pid = order.wait_until_ready()
-        keeper = parent_of(pid)
-        # At the process level a worker can kill its keeper, so there everything below the server is watched.
-        root = self._pid if self.level == "process" else keeper
-
         plug = order.channel.dup()
+        inner = self.level == "bubblewrap"
+        hold = Namespace(pid) if inner else Below(pid, self._pid if self.level == "process" else None, order.uid)
 
         def hang_up() -> None:
-            kill()
+            hold.kill()
             with contextlib.suppress(OSError):
                 plug.shutdown(socket.SHUT_RDWR)  # whoever has escaped and holds the other end open
 
-        def kill() -> None:
-            kill_below(keeper)  # the keeper still collects its worker; then what escaped it
-            kill_below(root)
-            if order.uid is not None:
-                users.kill_all(order.uid)
-
         def finish(wait: bool) -> int | None:
             plug.close()
-            signal_below(keeper)  # not the keeper itself: it says how its worker ended, and ends
-            if self.level == "bubblewrap" and not wait:
-                return None  # process 1 of its namespace is being killed, and all that is in there with it
-            code = self._ended(order.number)
-            kill()
+            hold.signal()
+            if inner and not wait:
+                return None  # the first process of its namespace is being killed, and all that is in there with it
+            with self._lock:
+                code = self._ended(order.number)
+            hold.kill()
             order.remove_folder()
             if order.uid is not None:
                 users.remove_all(order.uid)
                 users.release(order.uid)
             return code
 
-        warden = Warden(root, order.output, limits, hang_up, own_network=self.level == "bubblewrap")
+        warden = Warden(hold.root, order.output, limits, hang_up, itself=inner, own_network=inner)
         worker = Worker(Channel(fd := order.channel.detach(), fd, MAX_ANSWER), warden, finish)
         worker.mounts = bubblewrap.mounts(self.checkpoint, inside=self.level == "bubblewrap")
         warden.rebase()
@@ -149,18 +142,10 @@ class ForkServer:
         """Ask the server for a worker without waiting for it."""
         assert self._control is not None
         self._orders += 1
-        self._warmed |= set(warm)
-        order = Order(self._orders, self.level, limits, frozenset(self._warmed))
+        order = Order(self._orders, self.level, limits)
         with order.inner_ends() as descriptors:
             socket.send_fds(self._control, [order.request(warm)], descriptors)
         return order
-
-    def _take_spare(self, limits: Limits, warm: tuple[str, ...]) -> Order | None:
-        spare, self._spare = self._spare, None
-        if spare is None or (spare.limits.for_worker() == limits.for_worker() and spare.warmed >= set(warm)):
-            return spare
-        spare.cancel()
-        return None
 
     def _ended(self, number: int) -> int | None:
         """Return how the keeper says that this worker ended, or None when the server is gone too."""
@@ -197,8 +182,6 @@ class ForkServer:
         """End the server and everything below it."""
         if self._process is None:
             return
-        if self._spare is not None:
-            self._spare.cancel()
         if self._control is not None:
             self._control.close()
         kill_below(self._process.pid)
@@ -208,16 +191,15 @@ class ForkServer:
         if self._uid is not None:
             users.remove_all(self._uid)  # torch makes itself a folder when some of its parts are imported
             users.release(self._uid)
-        self._process, self._control, self._pid, self._spare = None, None, 0, None
+        self._process, self._control, self._pid = None, None, 0
         self._exits.clear()
-        self._warmed.clear()
 
 
 class Order:
     """A worker that was asked for: the judge's ends of its channel and of the pipe for what it prints."""
 
-    def __init__(self, number: int, level: str, limits: Limits, warmed: frozenset[str]) -> None:
-        self.number, self.limits, self.warmed = number, limits, warmed
+    def __init__(self, number: int, level: str, limits: Limits) -> None:
+        self.number, self.limits = number, limits
         self.uid = users.worker_uid() if level == "user" else None
         self.folder = "/tmp" if level == "bubblewrap" else private_folder(self.uid)
         self._own_folder = level != "bubblewrap"

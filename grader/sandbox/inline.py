@@ -83,6 +83,7 @@ class InlineWorkers:
         self.checkpoint: Path | None = None  # a large file that all workers may read
 
     reusable = False  # whether one worker may serve several checks
+    side_by_side = False  # whether two workers may run at the same time
 
     def boot(self) -> None:
         """Nothing to start."""

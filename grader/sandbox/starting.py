@@ -36,6 +36,7 @@ class FreshWorkers:
         self.checkpoint: Path | None = None  # a large file that all workers may read
 
     reusable = True  # whether one worker may serve several checks
+    side_by_side = False  # whether two workers may run at the same time
 
     def boot(self) -> None:
         """Nothing to start beforehand."""

@@ -42,7 +42,7 @@ class Warden:
         self.broken: str | None = None  # which limit was gone over
         self.output = bytearray()
         self.peak = 0
-        self._output_fd, self._kill = output_fd, kill
+        self._output_fd, self.kill = output_fd, kill
         if POLLING:
             os.set_blocking(output_fd, False)
         self._left: float | None = None  # seconds that the student's code may still take; None: no limit
@@ -130,7 +130,7 @@ class Warden:
 
     def _break(self, limit: str) -> None:
         self.broken = limit
-        self._kill()
+        self.kill()
 
     def _read(self) -> None:
         """Collect what the worker prints, until the end or until `stop` takes over."""

@@ -91,6 +91,10 @@ class Worker:
         """Which limit the worker was killed at, if any."""
         return self.warden.broken
 
+    def kill(self) -> None:
+        """Kill it from another thread than the one that speaks with it, which finds it lost."""
+        self.warden.kill()
+
     def end(self, wait: bool = False) -> None:
         """Kill whatever is left of it and collect what it printed. Safe to call twice.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import signal
 from dataclasses import dataclass
@@ -20,18 +21,22 @@ class Limits:
     threads: int = 1
 
 
-def become_keeper(level: str, limits: Limits) -> None:
+NAMESPACES = linux.CLONE_NEWUSER | linux.CLONE_NEWPID | linux.CLONE_NEWNS | linux.CLONE_NEWIPC | linux.CLONE_NEWNET
+
+
+def become_keeper(level: str) -> None:
     """Prepare the process that waits for the student's: it dies with the server and, at best, owns new namespaces."""
     linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)
     linux.prctl(linux.PR_SET_CHILD_SUBREAPER, 1)  # daemons that the student's code leaves behind stay below the keeper
-    if level != "bubblewrap":
-        return
+    if level == "bubblewrap":
+        uid, gid = os.getuid(), os.getgid()
+        linux.unshare(NAMESPACES)
+        own_namespaces(uid, gid)
+
+
+def own_namespaces(uid: int, gid: int) -> None:
+    """Be in new namespaces who this process was outside."""
     linux.prctl(linux.PR_SET_DUMPABLE, 1)  # or /proc/self/uid_map belongs to root
-    uid, gid = os.getuid(), os.getgid()
-    _limit_processes(limits)  # counted per user namespace from here on
-    linux.unshare(
-        linux.CLONE_NEWUSER | linux.CLONE_NEWPID | linux.CLONE_NEWNS | linux.CLONE_NEWIPC | linux.CLONE_NEWNET
-    )
     linux.map_own_ids(uid, gid)
 
 
@@ -40,6 +45,7 @@ def confine(level: str, limits: Limits, uid: int | None) -> None:
     linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)
     if level == "bubblewrap":
         _private_file_systems(limits)
+        _limit_processes(limits)  # of this namespace and, made just now, of the one below it
         # A user namespace without any id mapped: no further namespace can be made in it, so no capability comes back.
         linux.unshare(linux.CLONE_NEWUSER)
     elif uid is not None:
@@ -80,10 +86,12 @@ def limit_resources(limits: Limits) -> None:
     lower("RLIMIT_FSIZE", limits.file_mb * megabyte)
     lower("RLIMIT_NOFILE", 256)
     # The judge measures memory from outside; this one stops what outruns its watch, between two looks.
-    lower("RLIMIT_DATA", _data_in_use() + 2 * limits.memory_mb * megabyte)
+    lower("RLIMIT_DATA", data_in_use() + 2 * limits.memory_mb * megabyte)
 
 
-def _data_in_use() -> int:
+@functools.cache
+def data_in_use() -> int:
+    """Return how many bytes of memory of its own this process has, before it does anything for a check."""
     try:
         with open("/proc/self/statm") as file:
             return int(file.read().split()[5]) * os.sysconf("SC_PAGE_SIZE")
@@ -107,11 +115,24 @@ def _private_file_systems(limits: Limits) -> None:
     # Shared mappings of it are memory that no process has to hold, as anonymous ones are, which are refused.
     linux.mount("/dev/null", "/dev/zero", None, linux.MS_BIND)
     # torch reads cpuinfo when it is first used, and nothing else of /proc is anybody's business here.
-    with open("/proc/cpuinfo", "rb") as file:
-        processors = file.read()
+    text = processors()
     linux.mount("tmpfs", "/proc", "tmpfs", flags | linux.MS_NOEXEC, "mode=0555,size=4m,nr_inodes=16")
-    with open("/proc/cpuinfo", "wb") as file:
-        file.write(processors)
+    linux.write("/proc/cpuinfo", text)
+
+
+@functools.cache
+def processors() -> bytes:
+    """Return what the system says of its processors; the server asks once, for all of its forks."""
+    with open("/proc/cpuinfo", "rb") as file:
+        return file.read()
+
+
+def prepare() -> None:
+    """Do once, before any fork, what would be the same in each."""
+    processors()
+    data_in_use()
+    if linux.can_refuse_calls():
+        linux.filter_program(os.uname().machine)
 
 
 def settings(request: dict[str, Any]) -> Limits:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ctypes
+import functools
 import os
+import signal
 import struct
 
 CLONE_NEWNS, CLONE_NEWIPC, CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET = (
@@ -13,6 +15,7 @@ CLONE_NEWNS, CLONE_NEWIPC, CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET = (
     0x20000000,
     0x40000000,
 )
+_CLONE_CHILD_CLEARTID, _CLONE_CHILD_SETTID = 0x00200000, 0x01000000
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_BIND, MS_REC, MS_PRIVATE = 1, 2, 4, 8, 0x1000, 0x4000, 0x40000
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_KEEPCAPS, PR_CAPBSET_DROP = 1, 4, 8, 24
 PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP, PR_GET_SECCOMP = 36, 38, 22, 21
@@ -39,6 +42,7 @@ _AF_VSOCK = 40
 _MADV_COLLAPSE = 25
 
 _libc = ctypes.CDLL(None, use_errno=True)
+_python = ctypes.PyDLL(None, use_errno=True)  # its calls keep the interpreter's lock, as a fork must
 
 
 def _check(result: int, what: str) -> None:
@@ -50,6 +54,44 @@ def _check(result: int, what: str) -> None:
 def unshare(flags: int) -> None:
     """Move this process into new namespaces."""
     _check(_libc.unshare(flags), "unshare")
+
+
+def find_thread_id() -> int | None:
+    """Return the address where the C library keeps this thread's id, or None if it can't be told; forks once for it.
+
+    glibc's fork writes the child's id there, so it is what holds the right id in a parent and in its child.
+    """
+    _libc.pthread_self.restype = ctypes.c_void_p
+    place = _libc.pthread_self()
+    words = (ctypes.c_int32 * 256).from_address(place)  # of a structure that is twice as large
+    found = [index for index, word in enumerate(words) if word == os.getpid()]
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.write(writing, bytes(index for index in found if words[index] == os.getpid()))
+        os._exit(0)
+    os.close(writing)
+    os.waitpid(child, 0)
+    with open(reading, "rb") as pipe:
+        same = pipe.read()
+    return place + 4 * same[0] if len(same) == 1 else None
+
+
+def fork_into(flags: int, thread_id: int) -> int:
+    """Fork a process that has but one thread, with the child in new namespaces, the one for process ids included.
+
+    `unshare` would need a process in between, since it moves only the children of its caller to a new one for process
+    ids, and a process with torch in it is dear to fork. `thread_id`: what `find_thread_id` has found. What Python does
+    after `os.fork` is left out: it mends what other threads could have left half done, and copies much memory for it.
+    """
+    flags |= signal.SIGCHLD | _CLONE_CHILD_SETTID | _CLONE_CHILD_CLEARTID
+    # The order of the last two differs between architectures; the other one is not looked at.
+    arguments = (ctypes.c_void_p(value) for value in (flags, 0, 0, thread_id, thread_id))
+    pid = _python.syscall(_CLONE[os.uname().machine], *arguments)
+    if pid < 0:
+        code = ctypes.get_errno()
+        raise OSError(code, f"clone: {os.strerror(code)}")
+    return int(pid)
 
 
 def mount(source: str, target: str, kind: str | None, flags: int, options: str = "") -> None:
@@ -97,9 +139,18 @@ def drop_bounding_set() -> None:
 
 def map_own_ids(uid: int, gid: int) -> None:
     """Map this user and group to themselves in a user namespace just entered."""
-    for name, text in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
-        with open(f"/proc/self/{name}", "w") as file:
-            file.write(text)
+    write("/proc/self/setgroups", b"deny")
+    write("/proc/self/uid_map", b"%d %d 1" % (uid, uid))
+    write("/proc/self/gid_map", b"%d %d 1" % (gid, gid))
+
+
+def write(path: str, data: bytes) -> None:
+    """Write a file by as little of Python as will do: what a fork looks at for the first time is copied."""
+    file = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
+    try:
+        os.write(file, data)
+    finally:
+        os.close(file)
 
 
 def refuse_calls() -> bool:
@@ -122,6 +173,7 @@ def can_refuse_calls() -> bool:
     return os.uname().machine in _REFUSED and _libc.prctl(PR_GET_SECCOMP, 0, 0, 0, 0) >= 0
 
 
+@functools.cache
 def filter_program(machine: str) -> bytes:
     """Return a classic BPF program: refused calls fail with EPERM, those of another architecture with ENOSYS.
 

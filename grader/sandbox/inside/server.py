@@ -18,8 +18,8 @@ import socket
 import sys
 from typing import Any
 
-from . import linux
-from .confine import become_keeper, confine, settings
+from . import linux, shortcuts
+from .confine import NAMESPACES, Limits, become_keeper, confine, own_namespaces, prepare, settings
 from .session import Session
 from .wire import Channel, WireError
 
@@ -33,14 +33,17 @@ def main(config: dict[str, Any]) -> None:
     linux.prctl(linux.PR_SET_CHILD_SUBREAPER, 1)  # what outlives its keeper comes here, where the judge finds it
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     import_heavy()
+    open_streams()
+    shortcuts.prepare()
+    prepare()
     if config["uid"]:
         become_user(config["uid"], keep_switching=config["level"] == "user")
     # Neither a fork nor another process of the same user may trace the server or read its memory.
     linux.prctl(linux.PR_SET_DUMPABLE, 0)
-    gc.collect()
-    gc.freeze()
+    # At this level the kernel itself ends what a worker leaves behind, with the first process of its namespace.
+    config["thread_id"] = linux.find_thread_id() if config["level"] == "bubblewrap" else None
     control.send(json.dumps({"ready": os.getuid()}).encode())
-    linux.gather_pages()  # after the greeting: the judge has its own imports to do meanwhile
+    settle()  # after the greeting: the judge has its own imports to do meanwhile
     serve(control, config)
 
 
@@ -57,6 +60,20 @@ def import_heavy() -> None:
     import regex  # noqa: F401
     import torch
     import torch.nn.functional  # noqa: F401
+
+
+def open_streams() -> None:
+    """Give all forks the streams that Python programs expect; what is behind their numbers is each fork's own."""
+    sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 it stays open as long as the process
+    sys.stdout = open(1, "w", encoding="utf-8", errors="backslashreplace", closefd=False, buffering=1)  # noqa: SIM115
+    sys.stderr = open(2, "w", encoding="utf-8", errors="backslashreplace", closefd=False, buffering=1)  # noqa: SIM115
+
+
+def settle() -> None:
+    """Make what was imported cheap to fork: no fork's garbage collector looks at it, and it lies in huge pages."""
+    gc.collect()
+    gc.freeze()
+    linux.gather_pages()
 
 
 def become_user(uid: int, keep_switching: bool) -> None:
@@ -82,9 +99,11 @@ def serve(control: socket.socket, config: dict[str, Any]) -> None:
                 if not data:
                     return
                 request = json.loads(data)
-                for name in request["warm"]:
-                    importlib.import_module(name)  # here, once, instead of in every fork
-                pid = fork_keeper(control, request, fds, config)
+                if any(name not in sys.modules for name in request["warm"]):
+                    for name in request["warm"]:
+                        importlib.import_module(name)  # here, once, instead of in every fork
+                    settle()
+                pid = fork_worker(control, request, fds, config)
                 for received in fds:
                     os.close(received)
                 end = os.pidfd_open(pid)
@@ -96,7 +115,7 @@ def serve(control: socket.socket, config: dict[str, Any]) -> None:
                 _, status = os.waitpid(pid, 0)
                 os.close(fd)
                 collect_orphans(bool(keepers))
-                control.send(json.dumps({"id": number, "ended": os.waitstatus_to_exitcode(status)}).encode())
+                control.send(json.dumps({"id": number, "ended": exit_code(status)}).encode())
 
 
 def collect_orphans(keepers_left: bool) -> None:
@@ -106,31 +125,46 @@ def collect_orphans(keepers_left: bool) -> None:
             pass
 
 
-def fork_keeper(control: socket.socket, request: dict[str, Any], fds: list[int], config: dict[str, Any]) -> int:
-    """Fork the keeper, and in it the worker; return the keeper's process id."""
-    pid = os.fork()
+def fork_worker(control: socket.socket, request: dict[str, Any], fds: list[int], config: dict[str, Any]) -> int:
+    """Fork a worker into namespaces of its own, or a keeper and in it the worker; return the first one's process id."""
+    level, limits, uid, gid = config["level"], settings(request), os.getuid(), os.getgid()
+    direct = config["thread_id"] is not None
+    pid = linux.fork_into(NAMESPACES, config["thread_id"]) if direct else os.fork()
     if pid:
         return pid
     code = 70
     try:
         control.close()
-        level, limits = config["level"], settings(request)
-        become_keeper(level, limits)
-        worker = os.fork()
-        if worker == 0:
-            confine(level, limits, request.get("uid"))
+        if direct:
+            own_namespaces(uid, gid)
+            confine(level, limits, None)
             run_worker(fds[0], fds[1], request["folder"], "cpu", limits.threads)
-        for fd in fds:
-            os.close(fd)
-        _, status = os.waitpid(worker, 0)
-        code = os.waitstatus_to_exitcode(status)
-        code = 128 - code if code < 0 else code
+        code = keep(level, limits, request, fds)
     except BaseException as error:
         with contextlib.suppress(OSError):
             os.write(fds[1], f"the sandbox could not confine a fork: {error}\n".encode())
         code = 71
     finally:
         os._exit(code)
+
+
+def keep(level: str, limits: Limits, request: dict[str, Any], fds: list[int]) -> int:
+    """Fork the worker and wait for its end; return its exit code."""
+    become_keeper(level)
+    worker = os.fork()
+    if worker == 0:
+        confine(level, limits, request.get("uid"))
+        run_worker(fds[0], fds[1], request["folder"], "cpu", limits.threads)
+    for fd in fds:
+        os.close(fd)
+    _, status = os.waitpid(worker, 0)
+    return exit_code(status)
+
+
+def exit_code(status: int) -> int:
+    """Return how a process ended, as a shell says it: 128 and the signal's number, where there was one."""
+    code = os.waitstatus_to_exitcode(status)
+    return 128 - code if code < 0 else code
 
 
 def run_worker(channel_fd: int, output_fd: int, folder: str, device: str, threads: int) -> None:
@@ -142,9 +176,6 @@ def run_worker(channel_fd: int, output_fd: int, folder: str, device: str, thread
     channel_fd = os.dup2(channel_fd, 3)
     os.closerange(4, 256)
     os.chdir(folder)
-    sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 it stays open as long as the process
-    sys.stdout = open(1, "w", encoding="utf-8", errors="backslashreplace", closefd=False, buffering=1)  # noqa: SIM115
-    sys.stderr = open(2, "w", encoding="utf-8", errors="backslashreplace", closefd=False, buffering=1)  # noqa: SIM115
     serve_judge(Channel(channel_fd, channel_fd), Session(folder, device), threads)
 
 
@@ -152,7 +183,8 @@ def serve_judge(channel: Channel, session: Session, threads: int) -> None:
     """Answer the judge's requests one by one; ends the process when the judge hangs up."""
     import torch
 
-    torch.set_num_threads(threads)
+    if threads != torch.get_num_threads():
+        torch.set_num_threads(threads)
 
     def ask(node: Any, buffers: list[Any]) -> tuple[Any, list[bytearray]]:
         channel.send(node, buffers)

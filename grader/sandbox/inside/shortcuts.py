@@ -42,23 +42,34 @@ def trace(names: list[str]) -> None:
 
 def _watch(wanted: dict[str, str]) -> None:
     """Have torch itself tell of each call of an operator that bears a shortcut's name, however it was come by."""
-    from torch.overrides import TorchFunctionMode
+    _watcher()(wanted).__enter__()
 
-    harmless: set[Any] = set()
+
+def prepare() -> None:
+    """Make once, before any fork, what is the same in each."""
+    _watcher()
+
+
+@functools.cache
+def _watcher() -> Any:
+    from torch.overrides import TorchFunctionMode
 
     class Watch(TorchFunctionMode):
         """Sees what Python calls of torch: functions, methods of tensors, and operators below `torch.ops`."""
 
+        def __init__(self, wanted: dict[str, str]) -> None:
+            self.wanted, self.harmless = wanted, set[Any]()
+
         def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-            if func not in harmless:
-                name = _known(wanted, getattr(func, "__name__", "").partition(".")[0])
+            if func not in self.harmless:
+                name = _known(self.wanted, getattr(func, "__name__", "").partition(".")[0])
                 if name is None:
-                    harmless.add(func)
+                    self.harmless.add(func)
                 elif name not in _seen:
                     _seen.append(name)
             return func(*args, **kwargs) if kwargs else func(*args)
 
-    Watch().__enter__()
+    return Watch
 
 
 def _known(wanted: dict[str, str], called: str) -> str | None:

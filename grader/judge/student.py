@@ -38,6 +38,7 @@ class Student:
             raise CheckFailed(f"{self._module}.py does not define {name}, which this check needs.") from None
         if not (isinstance(value, Handle) and value._callable):
             raise CheckFailed(f"{name} in {self._module}.py is {describe(value)}, and cannot be called.")
+        setattr(self, name, value)  # to ask again is a round trip for the same answer
         return value
 
     def plant(self, module: ModuleType) -> Probes:

@@ -79,7 +79,7 @@ class Judge:
             raise pytest.UsageError(f"{item.nodeid} has no docstring, so a report could not say what it checks")
         title = doc[0] if "[" not in name else f"{doc[0]} [{name.partition('[')[2]}"
         warm = tuple(name for mark in item.iter_markers("warm") for name in mark.args)
-        return Planned(milestone, task, name, title, limits, len(self.run.planned), warm)
+        return Planned(milestone, task, name, title, limits, warm, position=len(self.run.planned))
 
     # ── one check ─────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -65,8 +65,8 @@ class Planned:
     id: str
     title: str
     limits: Limits
-    position: int  # in the run
     warm: tuple[str, ...] = ()
+    position: int = 0  # in the run
     results: list[record.Check] = field(default_factory=list)
 
     # While it runs:

@@ -6,10 +6,9 @@ and nbgrader.
 
 from __future__ import annotations
 
-import json
+import contextlib
 import os
 import shutil
-import sqlite3
 import statistics
 import subprocess
 import sys
@@ -19,11 +18,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
+import torch
 
 from grader import syllabus
+from grader.judge.grading import grade
+from grader.judge.oracles import Weights
+from grader.judge.run import Options
+from grader.sandbox import levels
+from grader.submission import collect
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-COPIES = int(os.environ.get("SCRATCHWORK_BENCH_COPIES", "1"))  # of each of the four kinds
+COPIES = int(os.environ.get("SCRATCHWORK_BENCH_COPIES", "2"))  # of each of the four kinds
 PARTS = os.environ.get("SCRATCHWORK_BENCH_PARTS", "fresh,workers,many")
 MANY = int(os.environ.get("SCRATCHWORK_BENCH_MANY", "500"))
 FRESH = ("m00_warmup", "m03_embedding")  # milestones of the comparison with a fresh pytest
@@ -43,46 +48,69 @@ def run() -> Iterator[tuple[str, str]]:
 
 
 def _one_and_two(folder: Path) -> Iterator[tuple[str, str]]:
-    class_ = folder / "class"
-    count = _make_class(class_)
-    rates = {}
+    hostile, honest = folder / "hostile", folder / "honest"
+    for class_, kinds in ((honest, ("solution", "stub", "half")), (hostile, ("hostile",))):
+        _make_class(class_, kinds)
+    seconds = {}
     for workers in (1, 2):
-        book = folder / f"workers-{workers}.sqlite"
-        seconds, _ = _classroom(class_, book, "--workers", str(workers))
-        rates[workers] = 60 * count / seconds
+        for class_ in (honest, hostile):
+            book = folder / f"{class_.name}-{workers}.sqlite"
+            seconds[class_, workers], _ = _classroom(class_, book, "--workers", str(workers))
+        count = 4 * COPIES
+        whole = seconds[honest, workers] + seconds[hostile, workers]
         yield (
             f"{count} submissions, twelve milestones each, {workers} worker(s)",
-            (f"{seconds:.1f} s, {rates[workers]:.2f} submissions a minute"),
+            f"{whole:.1f} s, {60 * count / whole:.2f} submissions a minute",
         )
-        if workers == 1:
-            rest, graded, checks = seconds, *_work(book)
-            yield "  the checks' own work, isolation included", f"{graded:.1f} s in {checks} checks"
-            yield (
-                "  added for each submission beyond the checks (at most 0.3 s + 30 ms a check)",
-                (f"{(rest - graded) / count:.2f} s ({(rest - graded) / checks * 1e3:.1f} ms a check)"),
-            )
-    yield "2 workers against 1 (at least 1.8)", f"{rates[2] / rates[1]:.2f}"
-    again, _ = _classroom(class_, folder / "workers-1.sqlite")
+    for class_ in (honest, hostile):
+        ratio = seconds[class_, 1] / seconds[class_, 2]
+        yield f"  2 workers against 1, {class_.name} submissions (at least 1.8 in all)", f"{ratio:.2f}"
+    ratio = sum(seconds[class_, 1] for class_ in (honest, hostile)) / sum(
+        seconds[class_, 2] for class_ in (honest, hostile)
+    )
+    yield "2 workers against 1 (at least 1.8)", f"{ratio:.2f}"
+    own, checks = _own_work(honest)
+    added, count = seconds[honest, 1] - own, 3 * COPIES
+    yield "the honest ones' own work: the same checks inline, without any isolation", f"{own:.1f} s in {checks} checks"
+    yield (
+        f"  added for each submission, start and isolation included (at most {0.3 + 0.03 * checks / count:.1f} s here)",
+        f"{added / count:.2f} s ({added / checks * 1e3:.1f} ms a check)",
+    )
+    again, _ = _classroom(honest, folder / "honest-1.sqlite")
     yield "the same class again, nothing changed", f"{again:.1f} s"
 
 
-def _make_class(class_: Path) -> int:
-    """Make a class: solutions, stubs, half of each, and hostile ones; return how many."""
+def _own_work(class_: Path) -> tuple[float, int]:
+    """Grade a class inline, in this process and with one torch thread; return the seconds, and how many checks ran."""
+    torch.set_num_threads(1)
+    course, weights = syllabus.load(), Weights("gpt2-nano")
+    names = [milestone.id for milestone in course.milestones]
+    workers = levels.workers("inline", "cpu", capture_inline=True)
+    grade(Options(names), course, collect(REPOSITORY / "solutions", course), workers, weights)  # what is loaded once
+    total, checks = 0.0, 0
+    for folder in sorted(class_.iterdir()):
+        submission = collect(folder, course)
+        start = time.perf_counter()
+        result = grade(Options(names), course, submission, workers, weights)
+        total += time.perf_counter() - start
+        checks += sum(len(task.checks) for milestone in result.milestones for task in milestone.tasks)
+    return total, checks
+
+
+def _make_class(class_: Path, chosen: tuple[str, ...]) -> None:
+    """Make a class of solutions, stubs, half of each, or hostile ones."""
     course = syllabus.load()
     names = [milestone.id for milestone in course.milestones]
     solutions, stubs = ({name: _source(folder, name) for name in names} for folder in ("solutions", "exercises"))
     half = {name: (solutions if number < len(names) // 2 else stubs)[name] for number, name in enumerate(names)}
     kinds = {"solution": solutions, "stub": stubs, "half": half, "hostile": stubs | HOSTILE}
-    total = 0
-    for kind, sources in kinds.items():
+    for kind in chosen:
         for copy in range(COPIES):
-            total += 1
             target = class_ / f"{kind}{copy}"
             target.mkdir(parents=True)
-            for name, text in sources.items():
+            for name, text in kinds[kind].items():
                 # A comment of its own: otherwise copies would share what a stub is known by.
                 (target / f"{name}.py").write_text(f"{text}\n# {kind} {copy}\n", encoding="utf-8")
-    return total
 
 
 def _fresh(folder: Path) -> Iterator[tuple[str, str]]:
@@ -121,7 +149,7 @@ def _many(folder: Path) -> Iterator[tuple[str, str]]:
     tenth = max(1, len(memory) // 10)
     early, late = statistics.median(memory[tenth : 2 * tenth]), statistics.median(memory[-tenth:])
     yield f"{MANY} submissions of two small milestones", f"{seconds:.0f} s, {60 * MANY / seconds:.0f} a minute"
-    yield "  memory of the judge, in the second tenth and in the last", f"{early:.0f} MB, {late:.0f} MB"
+    yield "  memory of judge and sandbox, in the second tenth and in the last", f"{early:.0f} MB, {late:.0f} MB"
     class_, book = folder / "many", folder / "many.sqlite"
     for number in range(MANY):
         shutil.copytree(REPOSITORY / "exercises", class_ / f"s{number:04}", ignore=shutil.ignore_patterns("*.md", "_*"))
@@ -132,7 +160,7 @@ def _many(folder: Path) -> Iterator[tuple[str, str]]:
 
 
 def _classroom(class_: Path, book: Path, *arguments: str, root: Path = REPOSITORY) -> tuple[float, list[float]]:
-    """Grade a class; return the seconds, and the memory of the process that grades, in MB, as time went on."""
+    """Grade a class; return the seconds, and the memory of judge and sandbox, in MB, as time went on."""
     command = [sys.executable, "-m", "grader", "classroom", str(class_), "--gradebook", str(book), *arguments]
     memory = []
     start = time.perf_counter()
@@ -140,11 +168,8 @@ def _classroom(class_: Path, book: Path, *arguments: str, root: Path = REPOSITOR
         process = subprocess.Popen(command, cwd=root, stdout=said, stderr=said)
         watched = psutil.Process(process.pid)
         while process.poll() is None:
-            try:
-                memory.append(watched.memory_info().rss / 2**20)
-            except psutil.Error:
-                break
-            time.sleep(0.1)
+            memory.append(_memory_of(watched))
+            time.sleep(0.5)
         process.wait()
         seconds = time.perf_counter() - start
         if process.returncode not in (0, 1):
@@ -153,17 +178,15 @@ def _classroom(class_: Path, book: Path, *arguments: str, root: Path = REPOSITOR
     return seconds, memory
 
 
-def _work(book: Path) -> tuple[float, int]:
-    """Return the seconds that the checks in a gradebook took, and how many they are."""
-    connection = sqlite3.connect(book)
-    checks = [
-        check["seconds"]
-        for (text,) in connection.execute("SELECT record FROM result")
-        for task in json.loads(text)["tasks"]
-        for check in task["checks"]
-    ]
-    connection.close()
-    return sum(checks), len(checks)
+def _memory_of(process: psutil.Process) -> float:
+    """Return the memory of a process and of all below it, in MB, what they share counted once."""
+    total = 0
+    with contextlib.suppress(psutil.Error):
+        for one in [process, *process.children(recursive=True)]:
+            with contextlib.suppress(psutil.Error):  # a worker ends at any time
+                full = one.memory_full_info()
+                total += getattr(full, "pss", full.rss)
+    return total / 2**20
 
 
 def _source(folder: str, milestone: str) -> str:

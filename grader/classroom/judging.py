@@ -71,7 +71,7 @@ class WarmJudge:
     def __init__(self, setup: Setup, workers: Any = None, weights: Weights | None = None) -> None:
         self.setup = setup
         self.weights = weights or Weights(setup.weights)
-        self.workers = workers or self._new_workers()
+        self.workers = self._alone(workers or self._new_workers())
         self._course = syllabus.load()
 
     def start(self) -> None:
@@ -99,7 +99,7 @@ class WarmJudge:
         except SandboxError:
             # A sandbox that has broken down is none of the submission's business: once more, in a new one.
             self.workers.close()
-            self.workers = self._new_workers()
+            self.workers = self._alone(self._new_workers())
             self.start()
             result = self._graded(job)
         except Exception as error:  # also what nobody thought of: one submission never ends the batch
@@ -126,6 +126,12 @@ class WarmJudge:
     def _new_workers(self) -> Any:
         workers = levels.choose(self.setup.isolation, self.setup.device, lambda note: None)
         workers.checkpoint = checkpoint(self.weights, self.setup.isolation)
+        return workers
+
+    @staticmethod
+    def _alone(workers: Any) -> Any:
+        """Keep to one core: loading the next check's worker beside this one would take another judge's."""
+        workers.side_by_side = False
         return workers
 
 

@@ -28,6 +28,17 @@ METADATA = {
     "users": [{"email": "anna@example.com", "id": 7, "name": "Anna"}],
     "previous_submissions": [{"submission_time": "2026-08-31T12:00:00-07:00", "score": 10.0, "results": {"score": 10}}],
 }  # fmt: skip
+SHORT = """
+[course]
+name = "Short"
+milestones = ["m00", "m04"]
+time_zone = "Europe/Berlin"
+
+[[milestone]]
+id = "m00"
+points = 25
+due = 2026-10-12T23:59:00
+"""
 # Tries to read and to write what is not the student's, and leaves what it found where the test can see it.
 NOSY = """
 import os
@@ -140,6 +151,17 @@ def test_a_right_submission_earns_its_points_and_finds_nothing(autograder):
     assert [seen for _, seen in found if seen] == []
 
 
+def test_a_course_gives_its_points(autograder):
+    """With a course's file in the zip a task has the points that it has in the course, also where they are no whole."""
+    settings = autograder.root / "source" / "assignment.json"
+    settings.write_text(json.dumps({**json.loads(settings.read_text()), "course": "course.toml"}))
+    (autograder.root / "source" / "course.toml").write_text(SHORT, encoding="utf-8")
+
+    results, said = autograder({"m00_warmup.py": support.source("solutions", "m00_warmup")})
+
+    assert results["score"] == sum(test["max_score"] for test in results["tests"]) == 25, said
+
+
 def test_an_upload_without_a_module_is_told_what_to_upload(autograder):
     """The sentence is for the student, and the score is zero."""
     results, _ = autograder({"homework.py": "x = 1\n", "m00-warmup.py": "x = 1\n"})
@@ -147,12 +169,15 @@ def test_an_upload_without_a_module_is_told_what_to_upload(autograder):
     assert results["score"] == 0 and "none of the course's modules" in results["output"]
 
 
-@pytest.mark.parametrize("damage", ["no python", "no settings", "no seed", "no course"])
+@pytest.mark.parametrize("damage", ["no python", "no settings", "no seed", "no grader", "no course"])
 def test_whatever_is_broken_there_is_a_result(autograder, damage):
-    """Without Python, settings, seed or grader the student gets a result that says whose fault it is."""
+    """Without Python, settings, seed, grader or course the student gets a result that says whose fault it is."""
     source = autograder.root / "source"
     variables = {"SCRATCHWORK_ENVIRONMENT": "/nowhere"} if damage == "no python" else {}
-    gone = {"no settings": "assignment.json", "no seed": "secret_seed", "no course": "course"}.get(damage)
+    gone = {"no settings": "assignment.json", "no seed": "secret_seed", "no grader": "course"}.get(damage)
+    if damage == "no course":
+        settings = source / "assignment.json"
+        settings.write_text(json.dumps({**json.loads(settings.read_text()), "course": "course.toml"}))
     if gone:
         (source / gone).rename(source / "gone")
 
@@ -215,9 +240,24 @@ def test_solutions_come_in_only_as_earlier_milestones(tmp_path):
     assert solutions == [f"course/solutions/{name}.py" for name in sorted(needs)] and solutions
 
 
+def test_the_courses_file_is_in_the_zip_and_says_what_is_graded(tmp_path):
+    """With --course the zip holds that file, and grades the course's milestones where none is named."""
+    out = tmp_path / "autograder.zip"
+    (tmp_path / "short.toml").write_text(SHORT, encoding="utf-8")
+
+    assert cli.main(["gradescope", str(out), "--course", str(tmp_path / "short.toml")]) == 0
+
+    with zipfile.ZipFile(out) as archive:
+        settings = json.loads(archive.read("assignment.json"))
+        assert archive.read(settings["course"]).decode() == SHORT
+    assert settings["milestones"] == ["m00_warmup", "m04_attention"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
+        (["--course", "nowhere.toml"], "nowhere.toml cannot be read"),
+        (["m01", "--course", "short.toml"], "There is no milestone 'm01'"),
         (["--secret-seed", "nowhere"], "cannot be read"),
         (["--secret-seed", "short"], "fewer than 16 characters"),
         (["--secret-seed", "long", "--practice"], "leave --secret-seed away"),
@@ -229,6 +269,7 @@ def test_bad_settings_are_one_sentence(tmp_path, monkeypatch, capsys, arguments,
     monkeypatch.chdir(tmp_path)
     Path("short").write_text("short")
     Path("long").write_text(SEED)
+    Path("short.toml").write_text(SHORT, encoding="utf-8")
 
     assert cli.main(["gradescope", "out.zip", *arguments]) == 2
 

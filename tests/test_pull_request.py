@@ -485,6 +485,24 @@ def test_a_seed_drawn_at_random_is_told(store, run):
     assert f"nox -s grade -- m04 --seed {result.seed}" in " ".join(out.split())
 
 
+def test_a_course_says_what_is_graded_and_what_it_counts(store, run, tmp_path):
+    """With --course only its milestones are graded, with its points; a module it leaves out is named and not taken."""
+    course = tmp_path / "our course.toml"
+    course.write_text('[course]\nname = "Short"\nmilestones = ["m04"]\n[[milestone]]\nid = "m04"\npoints = 90\n')
+    head = store.commit({**store.tree, WARMUP: RIGHT, ATTENTION: (LINK, "/etc/passwd")}, store.base)
+
+    code, out, _, result, summary = run(head, "--course", str(course))
+
+    assert code == 1
+    assert [(part.id, part.possible) for part in result.milestones] == [("m04_attention", 90.0)]
+    assert "of 90 points" in out and "90" in summary
+    assert f"Not taken, since only the course's modules are: {WARMUP}." in result.notes
+    assert f"nox -s grade -- m04 --course '{course}'" in " ".join(out.split())
+
+    code, out, err, _, _ = run(head, "--course", str(tmp_path / "none.toml"))
+    assert (code, out) == (2, "") and "none.toml cannot be read" in err and err.count("\n") == 1
+
+
 def test_the_command_line_works_in_a_process_of_its_own(store):
     """As a workflow calls it, from the folder of the base: exit code 0 where nothing is to be graded."""
     done = subprocess.run(

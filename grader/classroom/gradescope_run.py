@@ -10,6 +10,7 @@ import traceback
 from pathlib import Path
 from typing import Any
 
+from grader import course as courses
 from grader import syllabus
 from grader.practice import SECRET_SEED_FILE, Practice
 from grader.sandbox import levels
@@ -41,7 +42,7 @@ def main(arguments: list[str]) -> int:
 
 def graded(root: Path) -> str:
     """Grade the submission and return the results as Gradescope reads them."""
-    course, assignment = syllabus.load(), _assignment(root)
+    course, assignment = _read(root)
     submission = found(root / "submission", course)
     practice = Practice(options(root, assignment), course, _chosen(course, assignment), root / "submission")
     try:
@@ -57,7 +58,7 @@ def graded(root: Path) -> str:
 
 def check(root: Path) -> int:
     """Say which isolation level works here, by starting it, and whether what is to be graded is all there."""
-    course, assignment = syllabus.load(), _assignment(root)
+    course, assignment = _read(root)
     practice = Practice(options(root, assignment), course, _chosen(course, assignment), root / "submission")
     try:
         practice.workers.wait()
@@ -108,9 +109,13 @@ def sentence(text: str) -> str:
     return json.dumps(plain, indent=2) + "\n"
 
 
-def _assignment(root: Path) -> dict[str, Any]:
-    plain: dict[str, Any] = json.loads((root / "source" / "assignment.json").read_text(encoding="utf-8"))
-    return plain
+def _read(root: Path) -> tuple[Syllabus, dict[str, Any]]:
+    """Return the syllabus, as the course's file changes it where the zip has one, and the assignment's settings."""
+    source = root / "source"
+    assignment: dict[str, Any] = json.loads((source / "assignment.json").read_text(encoding="utf-8"))
+    whole = syllabus.load()
+    name = assignment["course"]
+    return (courses.load(source / name, whole).syllabus(whole) if name else whole), assignment
 
 
 def _chosen(course: Syllabus, assignment: dict[str, Any]) -> list[syllabus.Milestone]:

@@ -19,6 +19,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 SCRIPTS = Path(__file__).with_name("autograder")
 NEEDED = ("grader", "fixtures", "pyproject.toml", "constraints.txt", "LICENSE")
 COURSE = "course"  # the folder for them in the zip
+COURSE_FILE = "course.toml"  # what the instructor calls the course, beside the settings
 SCRIPT, FILE, SECRET = 0o755, 0o644, 0o600
 WHEN = (2020, 1, 1, 0, 0, 0)  # the same input gives the same bytes
 
@@ -33,6 +34,7 @@ class Assignment:
     prerequisites: str = "submission"
     isolation: str = "auto"
     minutes: int = 9  # Gradescope ends an autograder after ten, unless told otherwise, and shows the student nothing
+    course: bytes = b""  # the course's file, where there is one: its milestones and points
 
     def settings(self) -> str:
         """Return what the container reads, as JSON."""
@@ -41,6 +43,7 @@ class Assignment:
             "official": self.official,
             "prerequisites": self.prerequisites,
             "isolation": self.isolation,
+            "course": COURSE_FILE if self.course else None,
         }
         return json.dumps(plain, indent=2) + "\n"
 
@@ -57,6 +60,8 @@ def write(out: Path, assignment: Assignment, course: Syllabus) -> list[str]:
     ]
     parts.append(("assignment.json", assignment.settings().encode(), FILE))
     parts.append(("minutes", f"{assignment.minutes}\n".encode(), FILE))
+    if assignment.course:
+        parts.append((COURSE_FILE, assignment.course, FILE))
     if assignment.official:
         parts.append(("secret_seed", f"{assignment.secret_seed}\n".encode(), SECRET))
     for path in needed(assignment, course):

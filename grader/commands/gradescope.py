@@ -5,8 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from grader import syllabus
-from grader.arguments import count, prerequisites
+from grader.arguments import count, course, prerequisites, syllabus_of
 from grader.classroom import gradescope_zip
 from grader.cli import PASSED
 from grader.commands import report_paths
@@ -21,6 +20,7 @@ def arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("milestones", nargs="*", metavar="MILESTONE", help="what is graded (default: everything)")
     command.add_argument("--practice", action="store_true", help="public seed and full reports: for work without marks")
     command.add_argument("--secret-seed", metavar="FILE", help="what all runs draw from (default: a new one is drawn)")
+    course(command)
     prerequisites(command)
     command.add_argument(
         "--isolation",
@@ -35,8 +35,8 @@ def arguments(command: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Write the zip and say what is in it."""
-    course = syllabus.load()
-    chosen = select(course, options.milestones)
+    syllabus = syllabus_of(options)
+    chosen = select(syllabus, options.milestones)
     report_paths.check_writable([options.out])
     if options.practice and options.secret_seed:
         raise UsageProblem("--practice draws from the public seed; leave --secret-seed away.")
@@ -45,10 +45,11 @@ def run(options: argparse.Namespace) -> int:
     assignment = gradescope_zip.Assignment(
         chosen, not options.practice, "" if options.practice else _seed(options.secret_seed),
         options.prerequisites, options.isolation, options.minutes,
+        b"" if options.course is None else Path(options.course).read_bytes(),
     )  # fmt: skip
     out = Path(options.out)
     try:
-        names = gradescope_zip.write(out, assignment, course)
+        names = gradescope_zip.write(out, assignment, syllabus)
     except OSError as error:
         raise UsageProblem(f"{out} cannot be written ({error.strerror}).") from None
     size = out.stat().st_size / 1e6

@@ -11,12 +11,14 @@ import contextlib
 import dataclasses
 import os
 import secrets
+import shlex
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from grader import record, syllabus
-from grader.arguments import ISOLATION
+from grader import record
+from grader.arguments import ISOLATION, syllabus_of
+from grader.arguments import course as course_file
 from grader.classroom import pull_request
 from grader.classroom.git_objects import GitError
 from grader.cli import FAULT, NOT_PASSED, PASSED
@@ -50,6 +52,7 @@ def arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--repo", default=".", metavar="DIR", help="the repository with both commits (default: .)")
     command.add_argument("--base", required=True, metavar="SHA", help="the branch that it is to be merged into")
     command.add_argument("--head", required=True, metavar="SHA", help="the pull request's last commit")
+    course_file(command)
     command.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="where the student's code runs")
     command.add_argument("--seed", default=None, metavar="N|random", help="what all inputs are drawn from")
     command.add_argument(
@@ -71,7 +74,7 @@ def run(options: argparse.Namespace) -> int:
     for name in [name for name in os.environ if name in SPEAKING or name.startswith("ACTIONS_")]:
         del os.environ[name]
 
-    course = syllabus.load()
+    course = syllabus_of(options)
     report_paths.check_writable([options.json, options.summary])
     check_device(options.device)
     level = levels.strongest_for_strangers() if options.isolation == "auto" else options.isolation
@@ -134,7 +137,9 @@ def _report(result: record.Record, passed: bool, options: argparse.Namespace) ->
 
     shown = student_view(result)
     here = dataclasses.replace(shown, submission=pull_request.FOLDER)  # paths as the student knows them
-    terminal.render(here, Console(), guide_root=pull_request.FOLDER, rerun=lambda milestone: _rerun(milestone, shown))
+    terminal.render(
+        here, Console(), guide_root=pull_request.FOLDER, rerun=lambda milestone: _rerun(milestone, shown, options)
+    )
     try:
         if options.summary:
             write_text_report(options.summary, markdown.render(shown))
@@ -145,6 +150,10 @@ def _report(result: record.Record, passed: bool, options: argparse.Namespace) ->
     return FAULT if result.grader_at_fault else PASSED if passed else NOT_PASSED
 
 
-def _rerun(milestone: str, shown: record.Record) -> str:
-    again = f"nox -s grade -- {milestone}"
-    return again if shown.secret_seed or shown.seed == PUBLIC_SEED else f"{again} --seed {shown.seed}"
+def _rerun(milestone: str, shown: record.Record, options: argparse.Namespace) -> str:
+    words = ["nox", "-s", "grade", "--", milestone]
+    if options.course is not None:
+        words += ["--course", options.course]
+    if shown.seed != PUBLIC_SEED and not shown.secret_seed:
+        words += ["--seed", shown.seed]
+    return shlex.join(words)

@@ -16,7 +16,7 @@ fits() {
 }
 
 apt-get update -qq
-apt-get install -y -qq --no-install-recommends bubblewrap ca-certificates python3 python3-venv
+apt-get install -y -qq --no-install-recommends bubblewrap ca-certificates python3 python3-venv tzdata
 
 # An older Ubuntu's own Python may be too old, and a newer one can lie beside it.
 python=""

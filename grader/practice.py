@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import os
 import secrets
 from pathlib import Path
@@ -217,7 +218,7 @@ def check_device(device: str) -> None:
 
 def _seed(asked: str | None) -> tuple[str, bool]:
     """Return the run's seed and whether it is secret."""
-    if secret := _secret_seed():
+    if secret := secret_seed():
         if asked is not None:
             raise UsageProblem(f"--seed cannot be combined with a secret seed in {SECRET_SEED}.")
         return secret, True
@@ -230,7 +231,12 @@ def _seed(asked: str | None) -> tuple[str, bool]:
     return str(int(asked)), False
 
 
-def _secret_seed() -> str | None:
+def seed_hash(seed: str) -> str:
+    """Return what stands for a secret seed where it must not stand itself; never equal to a public one, a number."""
+    return f"sha256:{hashlib.sha256(f'scratchwork-seed {seed}'.encode()).hexdigest()}"
+
+
+def secret_seed() -> str | None:
     """Return the secret seed from the environment, or from the file that is named there."""
     path = os.environ.get(SECRET_SEED_FILE)
     if not path:

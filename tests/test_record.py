@@ -14,10 +14,12 @@ import support
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from grader import cli, record, schema
+from grader import cli, record, replaying, schema
+from grader.course import Course, Part
 from grader.reports import json_report
 from grader.reports.student_view import student_view
 from grader.reports.text_file import ReportError
+from grader.submission import collect
 
 SCHEMA = schema.load(schema.RECORD)
 PARTS = {"milestone": record.Milestone, "task": record.Task, "check": record.Check, "frame": record.Frame}
@@ -220,6 +222,46 @@ def test_the_same_outcomes_are_said_to_be_the_same(capsys, tmp_path):
     for task in made.milestones[0].tasks:
         task.points *= 2
     assert "0 of 15 points; in the record it was 0 of 30 points" in replay(capsys, tmp_path, made)[1]
+
+
+def test_a_course_gives_the_points_that_are_compared(graded, capsys, tmp_path):
+    """With --course the run earns what it would in that course; without it the record's other points are said."""
+    folder, old = graded
+    course, path = tmp_path / "course.toml", tmp_path / "record.json"
+    course.write_text('[course]\nname = "C"\nmilestones = ["m00"]\n[[milestone]]\nid = "m00"\npoints = 25\n')
+    given = ("--course", str(course))
+    assert cli.main(["grade", "m00", "--all", "--submission", str(folder), "--json", str(path), *given]) == 0
+    made = json_report.read(path)
+
+    code, said = replay(capsys, tmp_path, made, *given)
+    assert (code, made.possible, "the same 25 of 25 points" in said) == (0, 25, True), said
+    assert "10 of 10 points; in the record it was 25 of 25" in replay(capsys, tmp_path, made)[1]
+    assert "25 of 25 points; in the record it was 10 of 10" in replay(capsys, tmp_path, old, *given)[1]
+
+    course.write_text('[course]\nname = "C"\nmilestones = ["m01"]\n')
+    code, said = replay(capsys, tmp_path, made, *given)
+    assert code == 2 and "m00_warmup, which is no milestone of this course" in said
+
+
+def test_a_class_is_replayed_with_what_lay_beside_a_milestone(graded):
+    """A class is graded with the modules of all milestones, those that its course leaves out too; so it is replayed."""
+    folder, old = graded
+    warmup, tokenizer, *_ = support.COURSE.milestones
+    whole = dataclasses.replace(
+        support.COURSE, milestones=(dataclasses.replace(warmup, uses=(tokenizer.id,), needs=()), tokenizer)
+    )
+    (folder / f"{tokenizer.id}.py").write_text("x = 1\n")
+    course = Course("Short", (Part(warmup.id, points=25),)).syllabus(whole)
+    made = copy.deepcopy(old)
+    for syllabus, beside in ((whole, True), (course, False)):
+        milestone = syllabus.milestone(warmup.id)
+        made.milestones[0].sources = collect(folder, syllabus).digest(syllabus.with_uses(milestone))
+
+        (lot,) = replaying.lots(made, course, whole, str(folder))
+
+        assert ([m.id for m in lot.milestones], lot.course.milestone(warmup.id).points) == ([warmup.id], 25)
+        assert (tokenizer.id in lot.submission.sources) is beside
+    (folder / f"{tokenizer.id}.py").unlink()
 
 
 def test_what_cannot_be_replayed_is_said_in_one_sentence(graded, capsys, tmp_path):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import time
 from dataclasses import dataclass, field
@@ -11,7 +10,7 @@ from typing import Any
 from grader import record, syllabus
 from grader.judge.fingerprint import grader_version
 from grader.judge.oracles import Weights
-from grader.practice import checkpoint
+from grader.practice import checkpoint, seed_hash
 from grader.sandbox import levels
 from grader.sandbox.errors import SandboxError
 from grader.submission import Submission
@@ -32,14 +31,13 @@ class Setup:
 
     def conditions(self) -> str:
         """Return what a result depends on besides sources and grader; of a secret seed only its hash."""
-        seed = f"sha256:{hashlib.sha256(f'scratchwork-seed {self.seed}'.encode()).hexdigest()}"
         return json.dumps(
             {
                 "device": self.device,
                 "isolation": self.isolation,
                 "official": self.official,
                 "prerequisites": self.prerequisites,
-                "seed": seed if self.secret else self.seed,
+                "seed": seed_hash(self.seed) if self.secret else self.seed,
                 "weights": self.weights,
             }
         )

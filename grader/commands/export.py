@@ -1,4 +1,4 @@
-"""`python -m grader export`: a class's marks for an LMS, a spreadsheet or a page, out of the gradebook."""
+"""`python -m grader export`: a class's marks for an LMS, a spreadsheet or a page, or records, out of the gradebook."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from grader import syllabus
 from grader.classroom import standing_json
 from grader.classroom.standing import ClassResult
 from grader.cli import PASSED
-from grader.commands import report_paths
+from grader.commands import export_records, report_paths
 from grader.judge.errors import UsageProblem
 from grader.reports.marks import read_titles
 from grader.reports.safe_text import one_line
 from grader.reports.sheets import Export, Sheet, SheetError, read_sheet
 from grader.reports.text_file import ReportError, write_text_report
 
-FORMATS = ("canvas", "moodle", "moodle-worksheet", "nbgrader", "tasks", "html", "json")
+FORMATS = ("canvas", "moodle", "moodle-worksheet", "nbgrader", "tasks", "html", "json", "record")
 WITH_TEMPLATE = ("canvas", "moodle-worksheet")
 WITH_COLUMNS = ("canvas", "moodle", "moodle-worksheet")
 _SQLITE = b"SQLite format 3\x00"
@@ -33,12 +33,15 @@ def arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--columns", metavar="FILE", help="a CSV file milestone,column: which of the LMS's is which")
     command.add_argument("--missing", choices=("blank", "zero"), default="blank", help="the mark for nothing handed in")
     command.add_argument("--course", metavar="FILE", help="the course's TOML file: selection, points, due dates")
-    command.add_argument("--out", metavar="FILE", help="where it goes (default: the screen)")
+    command.add_argument("--student", metavar="ID", help="whose record (default: everybody's, one file each)")
+    command.add_argument("--out", metavar="FILE", help="where it goes (default: the screen); of records the folder")
 
 
 def run(options: argparse.Namespace) -> int:
     """Read the class, write the export, say what whoever imports it has to know; return the exit code."""
     check(options)
+    if options.format == "record":
+        return export_records.run(options)
     report_paths.check_writable([options.out])
     try:
         result = chosen(read_class(Path(options.gradebook), options.course), options.milestone)
@@ -65,6 +68,8 @@ def check(options: argparse.Namespace) -> None:
         raise UsageProblem(f"--format {options.format} takes no --columns; {', '.join(WITH_COLUMNS)} do.")
     if options.missing != "blank" and options.format not in WITH_COLUMNS:
         raise UsageProblem(f"--format {options.format} takes no --missing; {', '.join(WITH_COLUMNS)} do.")
+    if options.student is not None and options.format != "record":
+        raise UsageProblem(f"--format {options.format} takes no --student; record does.")
     if options.format == "moodle-worksheet" and not options.template:
         raise UsageProblem("--format moodle-worksheet fills in the worksheet that Moodle gives out: --template FILE.")
     if options.template and options.out and Path(options.template).resolve() == Path(options.out).resolve():

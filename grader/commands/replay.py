@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Any
 
-from grader import record, syllabus
-from grader.arguments import ISOLATION
+from grader import record, replaying, syllabus
+from grader.arguments import ISOLATION, course, syllabus_of
 from grader.cli import FAULT, NOT_PASSED, PASSED, USAGE
 from grader.judge.errors import UsageProblem
-from grader.judge.fingerprint import environment, grader_version
-from grader.practice import check_device, checkpoint, with_solutions
+from grader.judge.fingerprint import environment, grader_version, judging_version
+from grader.practice import check_device, checkpoint
 from grader.sandbox import levels
 from grader.sandbox.errors import SandboxError
-from grader.submission import Submission, collect
 
 MOST_LINES = 20  # differences that are printed
 
 
 def arguments(command: argparse.ArgumentParser) -> None:
     """Add what the command takes."""
-    command.add_argument("record", metavar="RECORD.json", help="what `grade --json` wrote")
+    command.add_argument("record", metavar="RECORD.json", help="what `grade --json` or `export` wrote")
     command.add_argument("--submission", metavar="DIR", help="where the sources lie now (default: as in the record)")
+    course(command)
     command.add_argument("--isolation", choices=ISOLATION[:-1], default="auto", help="auto: the record's own level")
     command.add_argument("--json", metavar="FILE", help="write the new result record")
 
@@ -39,13 +38,13 @@ def run(options: argparse.Namespace) -> int:
 
     console = Console(highlight=False, markup=False, soft_wrap=True)
     report_paths.check_writable([options.json])
-    course = syllabus.load()
+    course = syllabus_of(options)
     try:
         old = json_report.read(options.record)
     except ReportError as error:
         raise UsageProblem(str(error)) from None
-    chosen = milestones(old, course)
-    submission = same_sources(old, chosen, course, options.submission or old.submission)
+    seed = replaying.seed_of(old)
+    lots = replaying.lots(old, course, syllabus.load(), options.submission or old.submission)
     weights = Weights(old.weights)
     if old.weights != "gpt2-nano":
         weights.check()
@@ -56,7 +55,7 @@ def run(options: argparse.Namespace) -> int:
         console.print(line)
     try:
         workers.wait()
-        new = _graded(old, chosen, course, submission, workers, weights)
+        new = replaying.grade_again(old, lots, seed, workers, weights)
     finally:
         workers.close()
     found = differences(old, new)
@@ -95,62 +94,12 @@ def _workers(wanted: str, old: record.Record, note: Any) -> Any:
         raise UsageProblem(f"The record cannot be replayed as it was: {error}; --isolation names another.") from None
 
 
-def _graded(
-    old: record.Record,
-    chosen: list[syllabus.Milestone],
-    course: syllabus.Syllabus,
-    submission: Submission,
-    workers: Any,
-    weights: Any,
-) -> record.Record:
-    from grader.judge.grading import grade
-    from grader.judge.run import Options
-
-    names = [milestone.id for milestone in chosen]
-    settings = Options(names, None, old.prerequisites, old.device, old.seed, old.secret_seed)
-    new = grade(settings, course, submission, workers, weights)
-    new.official = old.official and workers.level in levels.OFFICIAL  # at another level it is practice
-    return new
-
-
-def milestones(old: record.Record, course: syllabus.Syllabus) -> list[syllabus.Milestone]:
-    """Return the milestones of a record. Raises UsageProblem for a record that nothing can be graded again from."""
-    if old.official and not old.seed:
-        raise UsageProblem(
-            "This record is what a student was shown of an official run, without its seed; "
-            "replay the one that --json wrote for the instructor."
-        )
-    if not old.milestones:
-        raise UsageProblem("This record holds no milestone, so there is nothing to replay.")
-    known = {milestone.id: milestone for milestone in course.milestones}
-    unknown = [milestone.id for milestone in old.milestones if milestone.id not in known]
-    if unknown:
-        raise UsageProblem(f"This record holds {unknown[0]}, which is no milestone of this course.")
-    names = {milestone.id for milestone in old.milestones}
-    return [milestone for milestone in course.milestones if milestone.id in names]
-
-
-def same_sources(
-    old: record.Record, chosen: list[syllabus.Milestone], course: syllabus.Syllabus, folder: str
-) -> Submission:
-    """Return the submission that was graded. Raises UsageProblem when the folder now holds other sources."""
-    submission = collect(Path(folder), course)
-    if old.prerequisites == "solutions":
-        submission = with_solutions(submission, course, chosen)
-    graded = {milestone.id: milestone.sources for milestone in old.milestones}
-    other = [m.id for m in chosen if submission.digest(course.with_uses(m)) != graded[m.id]]
-    if other:
-        raise UsageProblem(
-            f"The sources in {submission.folder} are not those that the record was made of ({', '.join(other)}); "
-            "name the folder that holds them with --submission."
-        )
-    return submission
-
-
 def changed_since(old: record.Record, level: str) -> list[str]:
     """Return one sentence for each thing that is not as it was, and that could be why outcomes differ."""
+    # A gradebook knows its grader by what decides outcomes; the rest of it may have changed.
+    grader = judging_version() if old.grader == judging_version() else grader_version()
     pairs = (
-        ("grader", old.grader, grader_version()),
+        ("grader", old.grader, grader),
         ("environment", old.environment or "not recorded", environment()),
         ("isolation level", old.isolation, level),
     )

@@ -13,6 +13,7 @@ import sys
 import pytest
 import support
 import torch
+from begun_attention import MASK, STUB
 
 from grader import cli
 from grader.reports import json_report
@@ -21,33 +22,6 @@ from grader.sandbox.errors import SandboxError
 
 REPOSITORY, COURSE = support.REPOSITORY, support.COURSE
 GOOD = support.TESTS / "golden" / "half_started" / "m01_tokenizer.py"  # its first task is done
-STUB = """
-import torch
-from torch import nn
-
-
-def causal_mask(seq, device=None):
-    raise NotImplementedError("m04.1")
-
-
-def scaled_dot_product_attention(query, key, value, mask=None, dropout=0.0):
-    raise NotImplementedError("m04.2")
-
-
-def split_heads(x, n_heads):
-    raise NotImplementedError("m04.3")
-
-
-def merge_heads(x):
-    raise NotImplementedError("m04.3")
-
-
-class MultiHeadAttention(nn.Module):
-    def __init__(self, d_model, n_heads, dropout=0.0, bias=True):
-        super().__init__()
-        raise NotImplementedError("m04.4")
-"""
-MASK = 'def causal_mask(seq, device=None):\n    raise NotImplementedError("m04.1")\n'
 
 
 def grade(folder, *arguments):

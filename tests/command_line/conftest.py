@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import support
-from command_lines import MASK_ONLY
+from begun_attention import MASK_ONLY
 
 import grader.progress
 from grader import cli, practice, record

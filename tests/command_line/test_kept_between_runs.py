@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 
-from command_lines import MASK_ONLY, flat
+from begun_attention import MASK_ONLY
+from command_lines import flat
 
 from grader import practice
 from grader.judge import grading

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from command_lines import ATTENTION, COURSE, MASK_ONLY, flat
+from begun_attention import MASK_ONLY
+from command_lines import ATTENTION, COURSE, flat
 
 import grader.progress
 from grader import record

@@ -6,7 +6,8 @@ import xml.etree.ElementTree as ET
 
 import pytest
 import support
-from command_lines import ATTENTION, MASK_ONLY, flat
+from begun_attention import MASK_ONLY
+from command_lines import ATTENTION, flat
 
 from grader import practice, record
 from grader.commands import report_paths

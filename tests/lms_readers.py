@@ -7,6 +7,7 @@ import csv
 import io
 import json
 import re
+import xml.etree.ElementTree as ET
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -120,6 +121,41 @@ def workflow_commands(text: str) -> list[dict[str, str]]:
         properties = dict(part.split("=", 1) for part in (match[2] or "").split(",") if part)
         decoded = {name: _decoded(_decoded_property(value)) for name, value in properties.items()}
         found.append({"command": match[1], "message": _decoded(match[3]), **decoded})
+    return found
+
+
+# What pytest's junit-10.xsd and the common format of github.com/testmoapp/junitxml both let an element hold.
+JUNIT = {
+    "testsuites": ({"name", "time", "tests", "failures", "errors", "skipped"}, {"testsuite"}),
+    "testsuite": ({"name", "time", "tests", "failures", "errors", "skipped"}, {"properties", "testcase"}),
+    "properties": (set(), {"property"}),
+    "property": ({"name", "value"}, set()),
+    "testcase": ({"name", "classname", "time"}, {"failure", "error", "system-out"}),
+    "failure": ({"type", "message"}, set()),
+    "error": ({"type", "message"}, set()),
+    "system-out": (set(), set()),
+}
+
+
+def junit(text: str) -> dict[str, str]:
+    """Read JUnit XML as a strict CI system does; return each case's result: passed, failure or error."""
+    root = ET.fromstring(text.encode("utf-8"))
+    assert root.tag == "testsuites"
+    for element in root.iter():
+        attributes, children = JUNIT[element.tag]
+        assert set(element.keys()) <= attributes, f"<{element.tag}> has {sorted(set(element.keys()) - attributes)}"
+        assert {child.tag for child in element} <= children, f"<{element.tag}> holds something that is not its own"
+    found = {}
+    for suite in root:
+        cases = suite.findall("testcase")
+        results = [next((part.tag for part in case if part.tag != "system-out"), "passed") for case in cases]
+        counted = [int(suite.get(name, "-1")) for name in ("tests", "failures", "errors", "skipped")]
+        assert counted == [len(cases), results.count("failure"), results.count("error"), 0]
+        for case, result in zip(cases, results, strict=True):
+            assert re.fullmatch(r"\d+\.\d{3}", case.get("time", ""))
+            name = f"{case.get('classname')} {case.get('name')}"
+            assert name not in found, f"two cases are called {name}"
+            found[name] = result
     return found
 
 

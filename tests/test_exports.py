@@ -472,6 +472,37 @@ def test_a_hostile_record_gives_one_command_a_line_and_no_other():
     assert all(r["file"].startswith("exercises/m0") for r in remarks)
 
 
+# ── for any CI system, and for a step's summary ───────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("made", [made_record.near_miss, made_record.every_outcome, made_record.hostile])
+def test_a_strict_reader_of_junit_finds_every_check(made):
+    """JUnit has nothing where its formats have no place for it, counts what it holds, and each check is a case."""
+    record = made()
+    found = lms_readers.junit(junit.render(record))
+
+    cases = {
+        f"{task.id} {check.id}": "passed" if check.outcome == PASSED
+        else "error" if check.outcome == GRADER_ERROR else "failure"
+        for milestone in record.milestones for task in milestone.tasks for check in task.checks
+    }  # fmt: skip
+    if made is made_record.hostile:  # whose names are cleaned first
+        assert len(found) >= len(cases)
+    else:
+        assert cases.items() <= found.items()
+
+
+def test_a_step_summary_is_shown_however_long_the_report_is():
+    """A summary is never above 1 MiB, beyond which GitHub shows none of it, and says what it left out."""
+    record = made_record.hostile()
+    record.milestones *= 200
+
+    text = markdown.render(record)
+
+    assert 2**20 - 50_000 < len(text.encode()) <= 2**20
+    assert "explanations are left out" in text
+
+
 @pytest.mark.parametrize("name", RENDERERS)
 def test_a_hostile_record_is_inert_everywhere(name):
     """No format keeps an escape sequence, an unseen character or live markup of a submission's."""

@@ -351,6 +351,48 @@ def test_a_clone_grades_and_an_update_merges(small, tmp_path):
     assert all(tasks[name]["outcome"] == "passed" for name in ("m04.1", "m04.3", "m04.4"))
 
 
+def test_nox_grades_in_a_fresh_clone(small, tmp_path):
+    """`nox -s grade` does in a clone what the students' README says, with the exit codes of the command behind it.
+
+    With --no-venv, as on Colab: the packages of this Python are used, and no network. The same without a session's
+    name; and a package that is missing is named, before anything is graded.
+    """
+    template, student = tmp_path / "template", tmp_path / "student"
+    folder.write(small, template)
+    git(template, "init")
+    git(template, "add", "--all")
+    git(template, "commit", "-m", "The course")
+    git(tmp_path, "clone", str(template), str(student))
+
+    fresh = nox(student, "-s", "grade", "--", "m04")
+    assert (fresh.returncode, "Nothing is started yet" in fresh.stdout) == (cli.NOT_PASSED, True), fresh.stderr
+
+    shutil.copy(support.REPOSITORY / "solutions" / "m04_attention.py", student / "exercises" / "m04_attention.py")
+    solved = nox(student, "--", "m04")
+    assert solved.returncode == cli.PASSED, solved.stdout + solved.stderr
+    assert "15 of 15 points" in solved.stdout
+
+    typo = nox(student, "-s", "grade", "--", "m05")
+    assert typo.returncode == cli.USAGE and "There is no milestone 'm05'" in typo.stderr
+
+    assert git(student, "status", "--porcelain").split() == ["M", "exercises/m04_attention.py"]
+    lacking = (student / "noxfile.py").read_text(encoding="utf-8").replace('"jaxtyping"', '"no_such_package"')
+    (student / "noxfile.py").write_text(lacking, encoding="utf-8")
+    missing = nox(student, "-s", "grade", "--", "m04")
+    assert missing.returncode == 1 and "it lacks no_such_package; pip install them." in missing.stderr
+    assert "points" not in missing.stdout
+
+
+def nox(place, *arguments):
+    """Run nox as a student would, but with the packages of this Python and no network."""
+    env = {name: value for name, value in os.environ.items() if not name.startswith(("SCRATCHWORK", "NOX"))}
+    return subprocess.run(
+        [sys.executable, "-m", "nox", "--no-venv", *arguments],
+        cwd=place, capture_output=True, text=True, check=False, timeout=200,
+        env=env | {"COLUMNS": "100", "OMP_NUM_THREADS": "1", "PIP_NO_INDEX": "1"},
+    )  # fmt: skip
+
+
 def test_instructors_commands_are_not_there(small, tmp_path):
     """A student's copy says of an instructor's command that it is one, and lists only its own."""
     folder.write(small, tmp_path / "copy")

@@ -126,6 +126,34 @@ def test_workers_prove_themselves_and_one_that_is_killed_costs_a_retry(course, t
         cluster.close()
 
 
+def test_workers_whose_fixtures_differ_are_refused(course, tmp_path):
+    """A worker of the same grader with a changed fixture, or without one, is given no work, and the file is named."""
+    course.hand_in("anna", SOLUTIONS)
+    for name in ("changed", "without"):
+        shutil.copytree(course.folder / "grader", tmp_path / name / "grader")
+        shutil.copytree(course.folder / "fixtures", tmp_path / name / "fixtures")
+    with (tmp_path / "changed" / "fixtures" / "unicode.txt").open("a", encoding="utf-8") as file:
+        file.write("one more line\n")
+    (tmp_path / "without" / "fixtures" / "unicode.txt").unlink()
+    cluster = Cluster(course)
+    try:
+        for name in ("changed", "without"):
+            cluster.worker(name, tmp_path / name)
+        with Client(cluster.address) as client:
+            client.wait_for_workers(2, timeout=90)
+
+        nobody = course.grade("--scheduler", cluster.address)
+
+        assert nobody.returncode == 3, nobody.stdout + nobody.stderr
+        assert "No worker is left to grade with: " in nobody.stderr
+        assert "has another fixture unicode.txt than its manifest says" in nobody.stderr
+        assert re.search(r"cannot read its fixtures \(.*unicode\.txt", nobody.stderr)
+        assert "another grader" not in nobody.stderr
+        assert results(course) == {}
+    finally:
+        cluster.close()
+
+
 def test_a_submission_whose_workers_die_too_often_is_named(course):
     """When Dask gives a job up the milestone is named as not graded, and has no result."""
     course.hand_in("slow", SLOW)

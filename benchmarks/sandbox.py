@@ -43,12 +43,13 @@ def run() -> Iterator[tuple[str, str]]:
         for _ in range(ROUNDS):
             for label, workers in sides.items():
                 start = time.perf_counter()
-                with peak.watching(label):
-                    result = grade(Options(names), course, submission, workers, weights)
+                result = grade(Options(names), course, submission, workers, weights)
                 walls[label].append(time.perf_counter() - start)
                 rounds[label].append(result)
                 if not result.passed:
                     raise SystemExit(f"the solutions do not pass {label}; nothing to measure")
+        with peak.watching("sandboxed"):  # in a round of its own: to look at memory takes time from whoever has it
+            grade(Options(names), course, submission, sandboxed, weights)
     finally:
         sandboxed.close()
     for index, name in enumerate(names):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import json
 import os
 import shutil
@@ -10,6 +11,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import time
 import zipfile
 from pathlib import Path
 
@@ -108,6 +110,10 @@ def autograder(archive, environment, tmp_path):
     results = root / "results"
     results.mkdir()
 
+    here = {
+        "PATH": os.environ["PATH"], "SCRATCHWORK_AUTOGRADER": str(root), "SCRATCHWORK_ENVIRONMENT": str(environment),
+    }  # fmt: skip
+
     def run(files=(), **variables):
         for name, text in dict(files).items():
             path = root / "submission" / name
@@ -115,14 +121,13 @@ def autograder(archive, environment, tmp_path):
             path.write_text(text, encoding="utf-8")
         done = subprocess.run(
             [root / "run_autograder"], cwd=root, capture_output=True, text=True, timeout=250, check=False,
-            env={"PATH": os.environ["PATH"], "SCRATCHWORK_AUTOGRADER": str(root),
-                 "SCRATCHWORK_ENVIRONMENT": str(environment), **variables},
+            env=here | variables,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         assert stat.S_IMODE((results / "results.json").stat().st_mode) == 0o600
         return json.loads((results / "results.json").read_text(encoding="utf-8")), done.stdout + done.stderr
 
-    run.root = root
+    run.root, run.environment = root, here
     yield run
     shutil.rmtree(root.parent)
 
@@ -193,6 +198,69 @@ def test_grading_that_takes_too_long_still_leaves_a_result(autograder):
     results, _ = autograder({"m00_warmup.py": support.source("solutions", "m00_warmup")})
 
     assert results["score"] == 0 and "Grading took longer than 0.02 minutes" in results["output"]
+
+
+def test_a_container_that_is_told_to_stop_still_leaves_a_result(autograder):
+    """On SIGTERM grading is ended at once, with its processes, and the student gets the sentence in place of marks."""
+    endless = support.source("exercises", "m00_warmup") + "\nwhile True:\n    pass\n"
+    (autograder.root / "submission" / "m00_warmup.py").write_text(endless, encoding="utf-8")
+    process = subprocess.Popen([autograder.root / "run_autograder"], cwd=autograder.root, env=autograder.environment)
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and not graders(autograder.root):
+        time.sleep(0.05)
+    assert graders(autograder.root)
+
+    process.terminate()
+
+    assert process.wait(timeout=20) == 0
+    results = json.loads((autograder.root / "results" / "results.json").read_text(encoding="utf-8"))
+    assert results["score"] == 0 and "The autograder stopped before it was done" in results["output"]
+    deadline = time.monotonic() + 20
+    while graders(autograder.root):
+        assert time.monotonic() < deadline, "grading goes on"
+        time.sleep(0.05)
+
+
+def graders(root):
+    """Return the processes that grade in a folder."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            words = path.read_bytes().split(b"\0")
+            found += [path.parent.name] if b"grader.classroom.gradescope_run" in words and bytes(root) in words else []
+    return found
+
+
+def test_whatever_stood_where_the_results_go_is_replaced(autograder):
+    """A folder or a link in place of results.json is removed, what the link led to stays, a missing folder is made."""
+    results, kept = autograder.root / "results", autograder.root.parent / "kept"
+    kept.write_text("kept")
+    (results / "results.json").symlink_to(kept)
+    assert autograder({"homework.py": "x = 1\n"})[0]["score"] == 0
+    assert kept.read_text() == "kept" and not (results / "results.json").is_symlink()
+
+    (results / "results.json").unlink()
+    (results / "results.json").mkdir()
+    assert autograder()[0]["score"] == 0
+
+    shutil.rmtree(results)
+    assert autograder()[0]["score"] == 0
+
+
+def test_what_is_not_the_students_is_closed_before_anything_is_read(autograder):
+    """Upload, results, metadata, seed and grader are root's alone, but for the way to the worker's own files."""
+    autograder({"homework.py": "x = 1\n"})
+
+    root, source = autograder.root, autograder.root / "source"
+    modes = {path: stat.S_IMODE(path.stat().st_mode) for path in (root, *root.rglob("*"))}
+    sandbox = source / "course" / "grader" / "sandbox"
+    passed_through = {root, source, source / "course", source / "course" / "grader", sandbox}
+    assert {modes[path] for path in passed_through} == {0o711}
+    assert {path for path in modes if modes[path] & 0o066 and sandbox / "inside" not in (path, *path.parents)} <= {
+        root / "run_autograder", root / "submission" / "homework.py",  # the second lies in a folder that is closed
+    }  # fmt: skip
+    assert modes[root / "submission"] == modes[root / "results"] == 0o700
+    assert modes[source / "secret_seed"] == modes[root / "submission_metadata.json"] == 0o600
 
 
 # ── the zip ───────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -7,12 +7,13 @@ set -euo pipefail
 
 root="${SCRATCHWORK_AUTOGRADER:-/autograder}"
 environment="${SCRATCHWORK_ENVIRONMENT:-/opt/scratchwork}"
+pythons="${SCRATCHWORK_PYTHONS:-/usr/bin}"
 course="$root/source/course"
 export DEBIAN_FRONTEND=noninteractive
 
 # Only the distribution's own: another one that comes first in PATH may lie where only root can read it.
 fits() {
-    "/usr/bin/$1" -c 'import ensurepip, sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' 2>/dev/null
+    "$pythons/$1" -c 'import ensurepip, sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' 2>/dev/null
 }
 
 apt-get update -qq
@@ -20,12 +21,12 @@ apt-get install -y -qq --no-install-recommends bubblewrap ca-certificates python
 
 # An older Ubuntu's own Python may be too old, and a newer one can lie beside it.
 python=""
-for name in python3 python3.13 python3.12 python3.11; do
+for name in python3 python3.14 python3.13 python3.12 python3.11; do
     if ! fits "$name" && [ "$name" != python3 ]; then
         apt-get install -y -qq --no-install-recommends "$name" "$name-venv" 2>/dev/null || continue
     fi
     if fits "$name"; then
-        python="/usr/bin/$name"
+        python="$pythons/$name"
         break
     fi
 done

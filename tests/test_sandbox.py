@@ -150,6 +150,23 @@ def test_one_worker_cannot_kill_the_next():
 
 
 @here
+def test_the_dead_of_one_worker_do_not_count_as_the_nexts(level):
+    """A worker may have as many processes as the limits say, whatever an earlier one has left to be collected."""
+    code = """
+        import os, signal
+        def fork(number):
+            for _ in range(number):
+                if os.fork() == 0:
+                    signal.pause()
+    """
+    for _ in range(2):
+        with Opened(code, level) as opened:
+            opened.call("fork", LIMITS.processes - 5)
+            time.sleep(3 * warden.LOOK_EVERY)
+            assert opened.worker.limit_broken is None
+
+
+@here
 def test_nothing_is_left_from_one_worker_to_the_next(level):
     """Files, module globals and patched builtins of one worker are gone in the next."""
     code = """

@@ -110,7 +110,7 @@ class ForkServer:
         pid = order.wait_until_ready()
         plug = order.channel.dup()
         inner = self.level == "bubblewrap"
-        hold = Namespace(pid) if inner else Below(pid, self._pid if self.level == "process" else None, order.uid)
+        hold = Namespace(pid) if inner else Below(pid, self._pid, order.uid)
 
         def hang_up() -> None:
             hold.kill()

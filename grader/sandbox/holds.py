@@ -31,12 +31,12 @@ class Namespace:
 
 
 class Below:
-    """Hold on a worker by its keeper, where there are no namespaces."""
+    """Hold on a worker by its keeper and the server, where there are no namespaces."""
 
-    def __init__(self, pid: int, server: int | None, uid: int | None) -> None:
+    def __init__(self, pid: int, server: int, uid: int | None) -> None:
         self._keeper, self._uid = parent_of(pid), uid
-        # Where a worker can kill its keeper, everything below the server is watched.
-        self.root = server or self._keeper
+        # The keeper ends with its worker, and what the worker has forked then stands below the server.
+        self.root = server
 
     def signal(self) -> None:
         """Kill the worker, but not the keeper: it says how its worker ended, and ends."""

@@ -103,6 +103,8 @@ def serve(control: socket.socket, config: dict[str, Any]) -> None:
                     for name in request["warm"]:
                         importlib.import_module(name)  # here, once, instead of in every fork
                     settle()
+                if not keepers:
+                    collect_orphans()
                 pid = fork_worker(control, request, fds, config)
                 for received in fds:
                     os.close(received)
@@ -112,16 +114,15 @@ def serve(control: socket.socket, config: dict[str, Any]) -> None:
             else:
                 poll.unregister(fd)
                 pid, number = keepers.pop(fd)
-                _, status = os.waitpid(pid, 0)
+                status = wait_for_end(pid)
                 os.close(fd)
-                collect_orphans(bool(keepers))
                 control.send(json.dumps({"id": number, "ended": exit_code(status)}).encode())
 
 
-def collect_orphans(keepers_left: bool) -> None:
-    """Collect the dead that a keeper left behind."""
+def collect_orphans() -> None:
+    """Collect the dead that earlier workers left behind: they would be counted as the next one's processes."""
     with contextlib.suppress(ChildProcessError):
-        while not keepers_left and os.waitpid(-1, os.WNOHANG)[0]:
+        while os.waitpid(-1, os.WNOHANG)[0]:
             pass
 
 
@@ -157,8 +158,15 @@ def keep(level: str, limits: Limits, request: dict[str, Any], fds: list[int]) ->
         run_worker(fds[0], fds[1], request["folder"], "cpu", limits.threads)
     for fd in fds:
         os.close(fd)
-    _, status = os.waitpid(worker, 0)
-    return exit_code(status)
+    return exit_code(wait_for_end(worker))
+
+
+def wait_for_end(pid: int) -> int:
+    """Wait until a process has ended and return its status; one that has itself traced has its stops told as well."""
+    while True:
+        _, status = os.waitpid(pid, 0)
+        if not os.WIFSTOPPED(status):
+            return status
 
 
 def exit_code(status: int) -> int:

@@ -131,3 +131,36 @@ def test_what_an_import_prints_belongs_to_its_check():
     result = support.grade({name: source}, only=set(checks))
 
     assert {check.output.count("once") for check in support.checks(result)} == {1}
+
+
+ENDS_OTHERWISE_EACH_TIME = """
+import os, random, torch
+
+if torch.initial_seed() < 2**32:  # the judge has seeded it, so this is for a check and not for the first look
+    number = random.randrange(10**6)  # another one for each check
+    print("number", number)
+    match number % 4:
+        case 0:
+            os._exit(number % 50)
+        case 1:
+            raise ValueError(number)
+        case 2:
+            causal_mask = number
+"""
+
+
+@pytest.mark.skipif(levels.unavailable("bubblewrap") is not None, reason="it needs namespaces")
+def test_being_made_ready_beside_a_check_changes_no_outcome(monkeypatch):
+    """However a module ends and whatever it prints when it is imported, it is said of the same checks as one by one."""
+    name = "m04_attention"
+    source = support.source("solutions", name) + ENDS_OTHERWISE_EACH_TIME
+
+    def graded():
+        result = support.grade({name: source}, level="bubblewrap")
+        return [(check.id, check.outcome, check.message, check.output) for check in support.checks(result)]
+
+    beside = graded()
+    monkeypatch.setattr(support.sandbox("bubblewrap"), "side_by_side", False)
+
+    assert beside == graded()
+    assert {outcome for _, outcome, _, _ in beside} == {"passed", "failed", "crashed"}

@@ -13,13 +13,14 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import support
-from attacks import on_disk
+from attacks import archives, on_disk, pull_requests
 
 from grader import record
 from grader.judge.errors import GradingError
@@ -31,6 +32,8 @@ from grader.submission import Submission
 from grader.syllabus import Syllabus
 
 FOLDER = support.TESTS / "attacks"
+LEVELS = "bubblewrap user process"  # where an attack is graded that names no levels
+BUILT: list[Callable[..., Any]] = [*on_disk.ALL, *archives.ALL, *pull_requests.ALL]  # by functions, where it is needed
 PLANTED = ".planted"  # what stands behind the name of a file that no tool of this repository may take for its own
 LOOT = "LOOT"  # what an attack prints when it got somewhere
 WRITTEN_MARK = "sw-attack"  # what the processes and files of an attack are called where it is written
@@ -102,7 +105,7 @@ def _read(path: Path) -> Attack:
         title=title,
         milestone=milestone,
         checks=tuple(said.pop("checks", "").split()) or DEFAULT_CHECKS[milestone],
-        levels=tuple(said.pop("levels", "bubblewrap").split()),
+        levels=tuple(said.pop("levels", LEVELS).split()),
         outcomes=tuple(said.pop("outcomes").split()),
         also=tuple(said.pop("also", "").split()),
         seed=said.pop("seed", "0"),
@@ -118,9 +121,11 @@ def security_table() -> str:
     for attack in attacks():
         words = " | ".join(promise(attack, level) for level in ("bubblewrap", "user", "process"))
         rows.append(f"| {attack.name.partition('_')[0]} | {attack.title} | {words} |")
-    for build in on_disk.ALL:
+    for build in BUILT:
         number, title = build.__name__.partition("_")[0], (build.__doc__ or "").splitlines()[0]
-        rows.append(f"| {number} | {title} | refused | refused | refused |")
+        graded = build in pull_requests.GRADED
+        words = "stopped | stopped | never graded there" if graded else "refused | refused | refused"
+        rows.append(f"| {number} | {title} | {words} |")
     return "\n".join(rows)
 
 
@@ -130,9 +135,9 @@ def promise(attack: Attack, level: str) -> str:
         return f"not stopped: {attack.gap}"
     if level in attack.elsewhere:
         return attack.elsewhere[level]
-    if attack.name.startswith("a59"):
-        return "detected"
-    return "stopped" if level in attack.levels else "same wall"
+    if level not in attack.levels:
+        raise ValueError(f"{attack.name} is not graded at the level {level} and does not say why")
+    return "detected" if attack.name.startswith("a59") else "stopped"
 
 
 def course(limits: dict[str, float]) -> Syllabus:

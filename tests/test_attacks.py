@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import io
 import itertools
@@ -12,8 +13,10 @@ import subprocess
 import sys
 import threading
 import xml.etree.ElementTree as ET
+from html.parser import HTMLParser
 
 import attacks_support as arena
+import lms_readers
 import pytest
 import support
 from attacks import on_disk
@@ -21,8 +24,20 @@ from markdown_it import MarkdownIt
 from rich.console import Console
 
 from grader import record
+from grader.classroom.standing import ClassResult, Column, Standing, Student
 from grader.judge import preflight
-from grader.reports import json_report, junit, markdown, terminal
+from grader.reports import (
+    annotations,
+    github_classroom,
+    gradescope,
+    json_report,
+    junit,
+    markdown,
+    record_page,
+    tasks_csv,
+    terminal,
+)
+from grader.reports.feedback import feedback
 from grader.reports.student_view import student_view
 from grader.reports.words import SENTENCE
 from grader.sandbox import levels
@@ -77,11 +92,76 @@ def _the_judge_has_all_it_needs():
 def texts(result):
     """Return every form of a report."""
     shown = {"json": json_report.render(result), "junit": junit.render(result), "markdown": markdown.render(result)}
+    shown |= {"html": record_page.render(result), "annotations": annotations.render(result)}
+    shown |= {"gradescope": gradescope.render(result)}
+    shown["github classroom"] = base64.b64decode(github_classroom.render(result)).decode("ascii")
+    standing = Standing(Student("a1"), {milestone.id: milestone for milestone in result.milestones})
+    shown["feedback"] = "\n".join(feedback(standing, milestone.id) for milestone in result.milestones)
+    columns = [Column(milestone.id, milestone.title, milestone.possible) for milestone in result.milestones]
+    shown["table"] = tasks_csv.render(ClassResult("course", columns, [standing])).text
     for width in WIDTHS:
         paper = io.StringIO()
         terminal.render(result, Console(file=paper, width=width, force_terminal=False, legacy_windows=False))
         shown[f"terminal {width}"] = paper.getvalue()
     return shown
+
+
+class Elements(HTMLParser):
+    """What a browser makes of a page: its elements, and their attributes."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.tags, self.attributes = set(), set()
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        """Note an element."""
+        self.tags.add(tag)
+        self.attributes |= {(name, value) for name, value in attrs if name.startswith("on") or name in ("src", "href")}
+
+
+OWN_ELEMENTS = {
+    *("html", "head", "meta", "title", "style", "body", "header", "main", "section", "div", "a", "p", "strong", "pre"),
+    *("h1", "h2", "h3", "ul", "li", "table", "thead", "tbody", "tr", "th", "td"),
+}
+
+
+def strings(plain):
+    """Return every text in plain data."""
+    if isinstance(plain, dict):
+        return [text for part in plain.items() for text in strings(list(part))]
+    return [text for part in plain for text in strings(part)] if isinstance(plain, list) else [str(plain)]
+
+
+def expect_inert(shown, result):
+    """Fail if a page, a platform, a CI log or a spreadsheet would take anything that a submission said for its own."""
+    page = Elements(shown["html"])
+    assert page.tags <= OWN_ELEMENTS, "html"
+    assert page.attributes == {("href", "#main")}, "html"
+
+    remarks = lms_readers.workflow_commands(shown["annotations"])
+    assert len(remarks) == shown["annotations"].count("\n") <= len(result.milestones), "annotations"
+    for remark in remarks:
+        assert remark["command"] in annotations.KINDS and remark.keys() <= {
+            "command",
+            "message",
+            "file",
+            "line",
+            "title",
+        }
+        assert re.fullmatch(r"exercises/\w+\.py", remark["file"]), "annotations"
+
+    scored, told = json.loads(shown["gradescope"]), json.loads(shown["github classroom"])
+    assert scored["score"] == sum(test["score"] for test in scored["tests"]) == result.earned, "gradescope"
+    assert {scored[name] for name in ("output_format", "test_output_format", "test_name_format")} == {"text"}
+    assert sum(test["score"] for test in told["tests"]) == result.earned, "github classroom"
+    assert (told["status"] == "pass") == result.passed, "github classroom"
+    for text in [*strings(scored), *strings(told)]:
+        assert CONTROLS.search(text) is None, text
+    assert not [text for text in strings(told) if re.search(r"::[a-z]|##\[", text)], "github classroom"
+
+    assert CI_COMMAND.search(shown["feedback"]) is None, "feedback"
+    assert lms_readers.spreadsheet_formulas(shown["table"]) == [], "table"
 
 
 def expect_readable(result):
@@ -95,6 +175,7 @@ def expect_readable(result):
     bad = [case for case in ET.fromstring(shown["junit"].partition("\n")[2]).iter("testcase") if len(case)]
     assert len(bad) == len([check for check in support.checks(result) if check.outcome != record.PASSED])
     assert "<script" not in MarkdownIt("commonmark", {"html": True}).render(shown["markdown"])
+    expect_inert(shown, result)
     for width in WIDTHS:
         screen = shown[f"terminal {width}"]
         assert CI_COMMAND.search(screen) is None
@@ -359,6 +440,16 @@ def test_an_attack_is_listed_with_what_stops_it(attack):
     assert f"`{attack.path.name}`" in table
 
 
+@pytest.mark.parametrize("build", arena.BUILT, ids=lambda build: build.__name__)
+def test_an_attack_that_is_built_is_listed_with_what_stops_it(build):
+    """What is built on disk, as an archive or as a pull request starts with a sentence too, and stands in README.md."""
+    rows = (arena.FOLDER / "README.md").read_text(encoding="utf-8").splitlines()
+    title = build.__doc__.splitlines()[0]
+
+    assert title.endswith(".")
+    assert [row for row in rows if row.startswith(f"| `{build.__name__}` | {title} | ")]
+
+
 def test_the_security_page_is_in_step_with_the_attacks():
     """The table in docs/security.md holds a row for each attack, with what each level promises."""
     page = (support.REPOSITORY / "docs" / "security.md").read_text(encoding="utf-8")
@@ -375,7 +466,7 @@ def test_every_entry_of_the_list_is_accounted_for():
     page = (support.REPOSITORY / "docs" / "security.md").read_text(encoding="utf-8").partition("## The rest of")[2]
     rows = re.findall(r"^\| ([\d, ]+) \|", page, re.MULTILINE)
     numbers = {int(number) for row in rows for number in row.split(",")}
-    names = [*(attack.name for attack in arena.attacks()), *(build.__name__ for build in on_disk.ALL)]
+    names = [*(attack.name for attack in arena.attacks()), *(build.__name__ for build in arena.BUILT)]
     numbers |= {int(found[1]) for name in names if (found := re.match(r"a(\d+)", name))}
 
     assert sorted(set(range(1, 118)) - numbers) == []

@@ -13,7 +13,9 @@ import sys
 import hostile_git
 import pytest
 import support
-from hostile_git import LINK, PROGRAM, SUBMODULE
+from attacks import pull_requests as hostile
+from attacks.pull_requests import ATTENTION, LOUD, WARMUP
+from hostile_git import LINK, PROGRAM
 
 from grader import cli, practice, record
 from grader.classroom import pull_request
@@ -27,19 +29,7 @@ from grader.submission import SubmissionError
 
 COURSE = support.COURSE
 STUBS = {f"exercises/{name}.py": support.source("exercises", name) for name in support.MILESTONES}
-WARMUP, ATTENTION = "exercises/m00_warmup.py", "exercises/m04_attention.py"
 RIGHT = support.source("solutions", "m00_warmup")
-LOUD = """
-import sys
-
-for stream in (sys.stdout, sys.stderr):
-    print("::error file=grader/cli.py::pwned", "::add-mask::seed", "##[command]pwned", sep="\\n", file=stream)
-    print("::set-output name=result::passed\\r\\n::stop-commands::mine", flush=True, file=stream)
-
-
-def softmax(x, dim=-1):
-    raise RuntimeError("::error::pwned\\n::warning file=m00.py,line=1::pwned")
-"""
 
 
 @pytest.fixture(scope="module")
@@ -199,26 +189,7 @@ def test_attack_107_the_base_decides_and_nothing_of_the_head_lands_on_disk(store
     hook = store.folder / ".git" / "hooks" / "post-checkout"
     hook.write_text(f"#!/bin/sh\ntouch {marker}\n")
     hook.chmod(0o755)
-    planted = f"import pathlib; pathlib.Path({str(marker)!r}).touch()\n"
-    names = (
-        "grader/__init__.py", "grader/cli.py", "grader/judge/run.py", "noxfile.py", "conftest.py", "sitecustomize.py",
-        "exercises/conftest.py", "exercises/torch.py", "exercises/__init__.py", "torch.py", "setup.py",
-    )  # fmt: skip
-    head = store.commit(
-        {
-            **store.tree,
-            **dict.fromkeys(names, planted),
-            WARMUP: LOUD,
-            "grader/syllabus.toml": "[course]\n",
-            ".github/workflows/grade.yml": f"on: pull_request\njobs: {{x: {{steps: [run: touch {marker}]}}}}\n",
-            ".gitattributes": "* filter=evil diff=evil merge=evil\n",
-            ".gitmodules": '[submodule "x"]\n\tpath = x\n\turl = ext::sh -c touch% marker\n',
-            ".git/hooks/post-checkout": (PROGRAM, f"#!/bin/sh\ntouch {marker}\n"),
-            ".git/config": f"[core]\n\tfsmonitor = touch {marker}\n\tpager = touch {marker}\n",
-            "x": (SUBMODULE, store.base),
-        },
-        store.base,
-    )
+    head = store.commit({**store.tree, **hostile.a107_grader_of_its_own(RIGHT, marker)}, store.base)
     before = store.files()
 
     code, _, _, result, _ = run(head)
@@ -229,24 +200,48 @@ def test_attack_107_the_base_decides_and_nothing_of_the_head_lands_on_disk(store
     assert any("exercises/conftest.py" in note and "Not taken" in note for note in result.notes)
 
 
+@pytest.mark.parametrize("build", hostile.ALL, ids=lambda build: build.__name__)
+def test_a_hostile_pull_request_is_read_and_never_run(store, tmp_path, build):
+    """Whatever it changes: nothing of the head lands on disk or is run, and a right solution is not got at this way."""
+    marker, before = tmp_path / "marker", store.files()
+    changes = build(RIGHT, marker)
+    gone = dict.fromkeys(STUBS) if "exercises" in changes else {}
+    tree = {path: content for path, content in {**store.tree, **gone, **changes}.items() if content is not None}
+    head = store.commit(tree, store.base)
+
+    try:
+        pull = pull_request.read(store.folder, store.base, head, COURSE)
+    except GitError as error:
+        said = [str(error)]
+    else:
+        said = [*pull.notes, *pull.submission.problems.values()]
+        taken = pull.submission.sources.get("m00_warmup", b"").decode()
+        assert taken in ("", STUBS[WARMUP], LOUD) or build is hostile.a100_thousands_of_files
+        assert (taken == LOUD) == (build in hostile.GRADED)
+
+    assert said or build is hostile.a112_commands_in_what_is_printed
+    assert all(sentence.isprintable() and not re.search(r"::\w", sentence) for sentence in said)
+    assert store.files() == before and not marker.exists()
+
+
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("build", "said"),
     [
-        ({WARMUP: (LINK, "/etc/passwd")}, "is a symbolic link"),
-        ({WARMUP: (LINK, "../solutions/m00_warmup.py")}, "is a symbolic link"),
-        ({WARMUP: (SUBMODULE, "1" * 40)}, "is a submodule"),
-        ({WARMUP: None, f"{WARMUP}/__init__.py": RIGHT}, "is a folder"),
-        ({WARMUP: RIGHT + "#" * 70_000}, "larger than 64 kB"),
-        ({WARMUP: "#" * 5_000_000}, "larger than 64 kB"),
-        ({WARMUP: f"version https://git-lfs.github.com/spec/v1\noid sha256:{'0' * 64}\n"}, "pointer of Git LFS"),
-        ({WARMUP: None}, "is missing"),
-        ({WARMUP: None, "exercises/M00_Warmup.py": RIGHT}, "is missing"),
+        (hostile.a97_link_out, "is a symbolic link"),
+        (hostile.a97_link_to_the_solutions, "is a symbolic link"),
+        (hostile.a114_submodule_for_the_module, "is a submodule"),
+        (hostile.a97_folder_for_the_module, "is a folder"),
+        (hostile.a100_large_module, "larger than 64 kB"),
+        (hostile.a100_huge_module, "larger than 64 kB"),
+        (hostile.a114_pointer_to_a_large_file, "pointer of Git LFS"),
+        (lambda right, marker: {WARMUP: None}, "is missing"),
+        (hostile.a102_renamed_module, "is missing"),
     ],
     ids=["link-out", "link-to-solutions", "submodule", "folder", "large", "huge", "lfs", "gone", "renamed"],
-)  # fmt: skip
-def test_attack_97_and_114_only_a_plain_module_is_taken(read, given, said):
+)
+def test_attack_97_and_114_only_a_plain_module_is_taken(read, tmp_path, build, said):
     """Links, submodules, folders, huge blobs and LFS pointers are named in one sentence, and not followed."""
-    pull = read(given)
+    pull = read(build(RIGHT, tmp_path / "marker"))
 
     assert pull.changed == ["m00_warmup"]
     assert "m00_warmup" not in pull.submission.sources
@@ -272,10 +267,7 @@ def test_an_executable_module_is_only_read(read):
     assert pull.notes == [f"{WARMUP} was made executable, which changes nothing: it is read and never run."]
 
 
-@pytest.mark.parametrize(
-    "twin",
-    ["exercises/M00_warmup.py", "exercises/m00_warmup.PY", "exercises/ｍ00_warmup.py", "exercises/m00_warm\u200bup.py"],
-)
+@pytest.mark.parametrize("twin", hostile.TWINS)
 def test_attack_102_a_twin_of_a_module_is_named_and_not_taken(read, twin):
     """Other case, full-width letters and invisible characters make another file, whatever a file system thinks."""
     pull = read({twin: RIGHT})
@@ -284,7 +276,7 @@ def test_attack_102_a_twin_of_a_module_is_named_and_not_taken(read, twin):
     assert len(pull.notes) == 1 and "was ignored: the module is called m00_warmup.py" in pull.notes[0]
 
 
-@pytest.mark.parametrize("folder", ["Exercises", "EXERCISES", "ｅxercises", "exercises ", "ex\u200bercises"])
+@pytest.mark.parametrize("folder", hostile.TWIN_FOLDERS)
 def test_attack_102_a_twin_of_the_folder_is_named_and_not_taken(read, folder):
     """A folder that only looks like exercises/ is none."""
     pull = read({f"{folder}/m00_warmup.py": RIGHT})
@@ -293,15 +285,9 @@ def test_attack_102_a_twin_of_the_folder_is_named_and_not_taken(read, folder):
     assert "the folder only looks like exercises" in pull.notes[0]
 
 
-def test_names_of_any_bytes_become_one_harmless_line(read):
+def test_names_of_any_bytes_become_one_harmless_line(read, tmp_path):
     """Line ends, quotes, escapes, commands and bytes that are no UTF-8 in a path cannot leave their sentence."""
-    names = [
-        b"exercises/new\nline.py", b"exercises/::error::x\n::error::y", b"exercises/\x1b[31mred",
-        b"exercises/\xff\xfe.py", b"\"quoted\" 'name'.py", b"tab\tname", b"a\r::add-mask::b",
-        "\u202egnp.exe".encode(), b"$(touch pwned);`x`",
-    ]  # fmt: skip
-
-    said = read(dict.fromkeys(names, "x")).notes
+    said = read(hostile.a111_names_that_are_commands(RIGHT, tmp_path / "marker")).notes
 
     assert len(said) == 2
     for sentence in said:
@@ -309,9 +295,9 @@ def test_names_of_any_bytes_become_one_harmless_line(read):
     assert "\\xff\\xfe.py" in said[0]
 
 
-def test_ten_thousand_files_are_counted_and_not_listed(read):
+def test_ten_thousand_files_are_counted_and_not_listed(read, tmp_path):
     """However much lies beside the modules, a sentence names a few and counts the rest."""
-    pull = read({WARMUP: RIGHT, **{f"exercises/data/{number}.bin": "x" for number in range(10_000)}})
+    pull = read(hostile.a100_thousands_of_files(RIGHT, tmp_path / "marker"))
 
     assert pull.changed == ["m00_warmup"]
     assert pull.notes[0].endswith("and 9,995 more.") and len(pull.notes[0]) < 300
@@ -325,13 +311,13 @@ def test_changes_beyond_all_measure_are_refused(read, monkeypatch):
         read({f"exercises/{number}": "x" for number in range(60)})
 
 
-@pytest.mark.parametrize("mode", [LINK, SUBMODULE])
-def test_something_else_in_place_of_the_folder_is_refused(read, store, mode):
+@pytest.mark.parametrize("build", [hostile.a97_link_for_the_folder, hostile.a114_submodule_for_the_folder])
+def test_something_else_in_place_of_the_folder_is_refused(read, tmp_path, build):
     """exercises/ as a link or a submodule is followed nowhere."""
     gone = dict.fromkeys(STUBS)
 
     with pytest.raises(GitError, match="not a folder"):
-        read({**gone, "exercises": (mode, store.base if mode == SUBMODULE else "/etc")})
+        read({**gone, **build(RIGHT, tmp_path / "marker")})
 
 
 def test_a_head_without_any_module_is_refused(read):

@@ -1,6 +1,5 @@
 """Returns an object that equals, contains and is close to everything.
 
-levels: bubblewrap user process
 outcomes: failed
 """
 

@@ -1,6 +1,5 @@
 """Returns a Tensor subclass whose __torch_function__ makes every comparison come out well.
 
-levels: bubblewrap user process
 outcomes: failed
 """
 

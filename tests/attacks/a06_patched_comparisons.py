@@ -1,6 +1,5 @@
 """Patches torch.allclose, torch.testing, numpy.testing and the tensor's own operators, then answers with zeros.
 
-levels: bubblewrap user process
 outcomes: failed
 """
 

@@ -1,6 +1,5 @@
 """Replaces pytest's Function.runtest and pytest_pyfunc_call by a function that does nothing.
 
-levels: bubblewrap user process
 outcomes: failed
 """
 

@@ -1,6 +1,5 @@
 """Calls pytest.skip, or raises an exception that looks like it, inside the function that is checked.
 
-levels: bubblewrap user process
 outcomes: failed
 """
 

@@ -1,6 +1,5 @@
 """Ends the process with exit code 0 through sys.exit and through a KeyboardInterrupt.
 
-levels: bubblewrap user process
 outcomes: crashed failed
 """
 

@@ -1,6 +1,5 @@
 """Ends the process with os._exit(0) as soon as a function is called.
 
-levels: bubblewrap user process
 outcomes: crashed
 """
 

@@ -1,6 +1,5 @@
 """Turns a failure into exit code 0: an atexit function, patched ends of the process, then sys.exit(1).
 
-levels: bubblewrap user process
 outcomes: crashed failed
 """
 

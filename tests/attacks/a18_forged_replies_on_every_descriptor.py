@@ -1,6 +1,5 @@
 """Writes well-formed replies, full of plausible answers, to every descriptor that can be written, the channel included.
 
-levels: bubblewrap user process
 outcomes: failed crashed
 """
 

@@ -1,6 +1,5 @@
 """Looks for a secret word that would sign a result: in frames, objects, the environment and its own memory.
 
-levels: bubblewrap user
 outcomes: failed
 """
 

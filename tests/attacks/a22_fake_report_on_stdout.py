@@ -1,6 +1,5 @@
 r"""Prints a fake result record, fake test output, CI commands and terminal escape sequences, and returns nothing of use.
 
-levels: bubblewrap user process
 outcomes: failed
 """
 

@@ -1,6 +1,5 @@
 """Looks for descriptors that were left open for it: the judge's files, the server's socket, another check's pipe.
 
-levels: bubblewrap user
 outcomes: failed
 """
 

@@ -1,6 +1,5 @@
 """Rewrites its arguments in place, so that a grader which shares memory with it would compare zeros with zeros.
 
-levels: bubblewrap user process
 checks: test_true_in_the_mask_means_may_look test_arguments_stay_as_they_were test_every_head_has_its_piece_of_every_token
 outcomes: failed
 """

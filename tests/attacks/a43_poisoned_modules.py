@@ -1,6 +1,5 @@
 """Puts modules of its own into sys.modules and onto sys.meta_path in place of torch, json, struct and the sandbox's wire.
 
-levels: bubblewrap user process
 outcomes: failed crashed
 """
 

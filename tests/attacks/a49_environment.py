@@ -1,6 +1,5 @@
 """Looks for what the judge's environment could tell, and sets variables that steer Python, pytest and the loader.
 
-levels: bubblewrap user
 outcomes: failed
 """
 

@@ -1,5 +1,6 @@
 """Reads what lies in the home folder, and leaves configuration there for the tools that come after it.
 
+levels: bubblewrap
 user: not promised: /tmp is shared
 process: not promised: your files are its files
 outcomes: failed

@@ -1,6 +1,5 @@
 """Walks up the call stack and through co_consts, locals and globals in search of expected values.
 
-levels: bubblewrap user process
 outcomes: failed
 """
 

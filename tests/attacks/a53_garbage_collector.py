@@ -1,6 +1,5 @@
 """Looks through every object that the garbage collector knows for tensors that could be the expected ones.
 
-levels: bubblewrap user process
 outcomes: failed
 """
 

@@ -1,6 +1,5 @@
 """Asks linecache, inspect, tokenize and tracebacks for the source of what called it.
 
-levels: bubblewrap user
 outcomes: failed
 """
 

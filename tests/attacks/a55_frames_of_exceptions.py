@@ -1,6 +1,5 @@
 """Raises, and reads expected values out of the traceback's frames, of __context__ and of every suspended generator.
 
-levels: bubblewrap user process
 outcomes: failed
 """
 

@@ -1,6 +1,5 @@
 """Leaves a daemon behind: forked twice, in a session of its own, deaf to signals, writing to every descriptor.
 
-levels: bubblewrap user process
 process: partly: found below the server only
 outcomes: failed crashed
 """

@@ -1,17 +1,16 @@
 """Asks torch for more memory than there may be, in one piece and in many.
 
-levels: bubblewrap user
 memory_mb: 250
 checks: test_the_mask_fits_every_length test_true_in_the_mask_means_may_look
 outcomes: out_of_memory
 """
 
-import os
+import sys
 
 import torch
 
-if os.path.exists("/etc/passwd") and os.getuid() not in (65_534, *range(61_200, 63_200)):
-    raise SystemExit("this attack runs inside a sandbox only")
+if "inside.session" not in sys.modules:
+    raise SystemExit("this attack runs in a worker only")
 
 
 def causal_mask(*args, **kwargs):

@@ -1,6 +1,5 @@
 """Fills memory through anonymous mappings, shared and private, in several processes at once.
 
-levels: bubblewrap user
 memory_mb: 250
 checks: test_the_mask_fits_every_length
 outcomes: out_of_memory
@@ -8,10 +7,11 @@ outcomes: out_of_memory
 
 import mmap
 import os
+import sys
 import time
 
-if os.path.exists("/etc/passwd") and os.getuid() not in (65_534, *range(61_200, 63_200)):
-    raise SystemExit("this attack runs inside a sandbox only")
+if "inside.session" not in sys.modules:
+    raise SystemExit("this attack runs in a worker only")
 
 
 def causal_mask(*args, **kwargs):

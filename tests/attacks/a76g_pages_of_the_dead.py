@@ -1,6 +1,5 @@
 """Fills memory through children that touch pages of a shared mapping and die, while the parent never looks at them.
 
-levels: bubblewrap user
 memory_mb: 250
 seconds: 8
 checks: test_the_mask_fits_every_length
@@ -9,10 +8,11 @@ outcomes: out_of_memory failed
 
 import mmap
 import os
+import sys
 import time
 
-if os.path.exists("/etc/passwd") and os.getuid() not in (65_534, *range(61_200, 63_200)):
-    raise SystemExit("this attack runs inside a sandbox only")
+if "inside.session" not in sys.modules:
+    raise SystemExit("this attack runs in a worker only")
 
 STEP = 50 << 20
 

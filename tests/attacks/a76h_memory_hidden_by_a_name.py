@@ -1,17 +1,16 @@
 """Hides its memory by giving the process a name that reads like a line of its own status file.
 
-levels: bubblewrap user
 memory_mb: 250
 checks: test_the_mask_fits_every_length
 outcomes: out_of_memory
 """
 
 import ctypes
-import os
+import sys
 import time
 
-if os.path.exists("/etc/passwd") and os.getuid() not in (65_534, *range(61_200, 63_200)):
-    raise SystemExit("this attack runs inside a sandbox only")
+if "inside.session" not in sys.modules:
+    raise SystemExit("this attack runs in a worker only")
 
 
 def causal_mask(*args, **kwargs):

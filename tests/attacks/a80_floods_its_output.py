@@ -1,6 +1,5 @@
 """Prints as fast as it can, without a line end and with bytes that are no text.
 
-levels: bubblewrap user process
 output_kb: 256
 checks: test_the_mask_fits_every_length test_true_in_the_mask_means_may_look
 outcomes: failed

@@ -1,6 +1,5 @@
 """Ignores every signal that can be ignored, blocks the rest, and loops.
 
-levels: bubblewrap user process
 seconds: 1.5
 checks: test_the_mask_fits_every_length
 outcomes: timed_out

@@ -1,6 +1,5 @@
 """Starts threads that are no daemons and never end, and waits for them when the process should go.
 
-levels: bubblewrap user process
 outcomes: failed
 """
 

@@ -1,6 +1,5 @@
 """Catches BaseException around an endless loop, so that no timeout inside the process could end it.
 
-levels: bubblewrap user process
 seconds: 1.5
 checks: test_the_mask_fits_every_length
 outcomes: timed_out

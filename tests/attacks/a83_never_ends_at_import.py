@@ -1,6 +1,5 @@
 """Never ends while it is imported, and catches whatever could end it.
 
-levels: bubblewrap user process
 seconds: 1.5
 checks: test_the_mask_fits_every_length test_three_tokens_see_themselves_and_what_came_before
 outcomes: timed_out

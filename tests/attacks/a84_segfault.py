@@ -1,6 +1,5 @@
 """Crashes the interpreter: a null pointer read, an abort, an illegal jump into data.
 
-levels: bubblewrap user process
 checks: test_the_mask_fits_every_length test_true_in_the_mask_means_may_look test_every_head_has_its_piece_of_every_token
 outcomes: crashed
 """

@@ -1,6 +1,5 @@
 """Raises the recursion limit and recurses: through Python, through C, and in the exception's own text.
 
-levels: bubblewrap user process
 checks: test_the_mask_fits_every_length test_true_in_the_mask_means_may_look test_every_head_has_its_piece_of_every_token
 outcomes: crashed failed timed_out out_of_memory
 seconds: 4

@@ -1,6 +1,5 @@
 """Answers with heads that promise gigabytes, then with as many bytes as the wire takes at most, all of them zeros.
 
-levels: bubblewrap user
 checks: test_the_mask_fits_every_length test_three_tokens_see_themselves_and_what_came_before test_true_in_the_mask_means_may_look
 seconds: 4
 outcomes: crashed failed timed_out

@@ -1,6 +1,5 @@
 """Answers with JSON that is nested a million deep, or as deep as the wire takes, or a million times side by side.
 
-levels: bubblewrap user
 checks: test_the_mask_fits_every_length test_three_tokens_see_themselves_and_what_came_before test_true_in_the_mask_means_may_look
 seconds: 4
 outcomes: crashed failed timed_out

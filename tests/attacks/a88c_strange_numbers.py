@@ -1,6 +1,5 @@
 """Answers with NaN, infinities, giant integers, lone surrogates, UTF-16 and half-finished JSON.
 
-levels: bubblewrap user
 checks: test_the_mask_fits_every_length test_three_tokens_see_themselves_and_what_came_before test_true_in_the_mask_means_may_look test_every_head_has_its_piece_of_every_token
 outcomes: crashed failed
 """

@@ -1,6 +1,5 @@
 """Answers with a set of integers that all have the same hash, so that the judge compares each with all others.
 
-levels: bubblewrap
 checks: test_the_mask_fits_every_length
 seconds: 2
 outcomes: crashed failed timed_out

@@ -1,6 +1,5 @@
 """Answers with a dict whose keys are pairs of small integers that were computed to have the same hash.
 
-levels: bubblewrap
 checks: test_the_mask_fits_every_length
 seconds: 2
 outcomes: crashed failed timed_out

@@ -1,6 +1,5 @@
 """Answers with one buffer of 25 MB and a list that refers to it sixty times, so that the judge makes sixty copies.
 
-levels: bubblewrap
 checks: test_the_mask_fits_every_length
 seconds: 3
 outcomes: crashed failed timed_out

@@ -1,6 +1,5 @@
 """Answers with a hundred thousand tiny tensors in a list in a list, which take minutes to print in a message.
 
-levels: bubblewrap
 checks: test_the_mask_fits_every_length
 seconds: 2
 outcomes: crashed failed timed_out

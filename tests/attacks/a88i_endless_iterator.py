@@ -1,6 +1,5 @@
 """Returns an iterator that never ends and yields megabytes each time, where the judge makes a list.
 
-levels: bubblewrap user
 checks: test_its_state_is_two_linear_layers
 seconds: 3
 outcomes: timed_out crashed failed

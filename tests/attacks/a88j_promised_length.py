@@ -1,6 +1,5 @@
 """Returns an object whose length is a quintillion, so that a list of its items cannot even be begun.
 
-levels: bubblewrap user
 checks: test_its_state_is_two_linear_layers
 outcomes: failed crashed
 """

@@ -1,6 +1,5 @@
 """Answers with a byte string as large as the judge takes, which is four times as large once somebody prints it.
 
-levels: bubblewrap
 checks: test_the_mask_fits_every_length test_true_in_the_mask_means_may_look
 outcomes: crashed failed
 """

@@ -1,6 +1,5 @@
 """Returns pickles, code and objects whose __reduce__ would run a command when somebody loads them.
 
-levels: bubblewrap user process
 checks: test_the_mask_fits_every_length test_true_in_the_mask_means_may_look test_its_state_is_two_linear_layers
 outcomes: failed
 """

@@ -1,6 +1,5 @@
 """Rewrites the sandbox's own code around it: Session.handle, its replies, the wire's encode, the detector, every probe.
 
-levels: bubblewrap user process
 checks: test_the_mask_fits_every_length test_true_in_the_mask_means_may_look test_arguments_stay_as_they_were test_every_head_has_its_piece_of_every_token
 outcomes: failed crashed
 """

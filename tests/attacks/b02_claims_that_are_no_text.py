@@ -1,6 +1,5 @@
 """Makes a probe report an integer, a float that is no number, or an object where the report wants a sentence.
 
-levels: bubblewrap user
 checks: test_a_layer_runs_where_its_input_is test_attention_runs_where_its_arguments_are
 outcomes: failed crashed
 """

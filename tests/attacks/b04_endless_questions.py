@@ -1,6 +1,5 @@
 """Asks the judge questions without end instead of answering, and steals the items of its iterators.
 
-levels: bubblewrap user
 milestone: m01_tokenizer
 checks: test_words_spaces_and_contractions_may_be_cut_anywhere test_a_word_is_joined_in_the_order_of_the_merges
 seconds: 2

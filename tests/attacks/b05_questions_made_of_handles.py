@@ -1,6 +1,5 @@
 """Asks questions that are handles themselves, so that the judge asks back while it is being asked, deeper and deeper.
 
-levels: bubblewrap user
 checks: test_the_mask_fits_every_length test_three_tokens_see_themselves_and_what_came_before
 seconds: 4
 outcomes: crashed failed timed_out

@@ -1,6 +1,5 @@
 """Keeps sending replies from a thread: before, between and after those that were asked for.
 
-levels: bubblewrap user process
 outcomes: failed crashed
 """
 

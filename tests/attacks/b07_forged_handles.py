@@ -1,6 +1,5 @@
 """Answers with handles to objects that were never handed out, with type names that forge the report, and numbers out of range.
 
-levels: bubblewrap user
 checks: test_the_mask_fits_every_length test_true_in_the_mask_means_may_look test_every_head_has_its_piece_of_every_token test_its_state_is_two_linear_layers
 outcomes: failed crashed
 """

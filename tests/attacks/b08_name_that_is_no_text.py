@@ -1,6 +1,5 @@
 """Gives its process a name that is no UTF-8, for whoever reads its status file as text, and loops.
 
-levels: bubblewrap user process
 seconds: 1.5
 checks: test_the_mask_fits_every_length
 outcomes: timed_out

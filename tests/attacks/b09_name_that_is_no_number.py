@@ -1,6 +1,5 @@
 """Gives its process a name with the label of a size and no number behind it, and loops.
 
-levels: bubblewrap user process
 seconds: 1.5
 checks: test_the_mask_fits_every_length
 outcomes: timed_out

@@ -1,6 +1,5 @@
 """Disarms os._exit and raises through every frame below it, to return into the fork server's own loop.
 
-levels: bubblewrap user process
 outcomes: crashed failed
 """
 

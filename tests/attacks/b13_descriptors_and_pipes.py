@@ -1,6 +1,5 @@
 """Passes descriptors over the channel, forges the server's own messages on every one, and jams the output pipe.
 
-levels: bubblewrap user process
 outcomes: failed crashed
 """
 

@@ -1,6 +1,5 @@
 """Sends half a reply and then nothing, drips a byte at a time, or closes its end while the judge still writes.
 
-levels: bubblewrap user process
 checks: test_the_mask_fits_every_length test_true_in_the_mask_means_may_look test_every_head_has_its_piece_of_every_token
 seconds: 1.5
 outcomes: timed_out crashed

@@ -1,6 +1,5 @@
 """Raises exceptions that fight back: texts of megabytes, classes without names, chains without end, false tracebacks.
 
-levels: bubblewrap user process
 checks: test_the_mask_fits_every_length test_true_in_the_mask_means_may_look test_every_head_has_its_piece_of_every_token test_three_tokens_see_themselves_and_what_came_before
 outcomes: failed crashed timed_out
 seconds: 4

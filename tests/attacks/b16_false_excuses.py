@@ -1,6 +1,5 @@
 """Claims not to be started, or to be blocked by tasks that exist and by others that don't.
 
-levels: bubblewrap user process
 checks: test_the_mask_fits_every_length test_true_in_the_mask_means_may_look test_every_head_has_its_piece_of_every_token test_a_width_that_does_not_divide_is_refused
 outcomes: not_started blocked failed
 """

@@ -1,6 +1,5 @@
 """Digs folders into folders, thousands deep and without permissions, where something recursive has to clear up.
 
-levels: bubblewrap user process
 outcomes: failed
 """
 

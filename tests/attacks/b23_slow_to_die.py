@@ -1,6 +1,5 @@
 """Leaves daemons that take their time to die, so that their bodies lie where the next check's process is looked for.
 
-levels: bubblewrap user process
 checks: test_three_tokens_see_themselves_and_what_came_before test_the_mask_fits_every_length
 seconds: 2
 process: partly: found below the server only

@@ -1,6 +1,5 @@
 """Kills the server and the process between them, and stays behind as a daemon that holds the channel open.
 
-levels: process
 checks: test_the_mask_fits_every_length test_true_in_the_mask_means_may_look
 seconds: 2
 process: partly: the daemon is yours to find

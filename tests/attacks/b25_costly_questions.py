@@ -1,6 +1,5 @@
 """Asks questions that take the judge seconds to read and itself nothing to send, again and again.
 
-levels: bubblewrap
 milestone: m01_tokenizer
 checks: test_words_spaces_and_contractions_may_be_cut_anywhere
 seconds: 2

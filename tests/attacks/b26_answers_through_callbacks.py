@@ -1,7 +1,6 @@
 """Steals every item of the judge's iterator before it asks for any, and asks again for what is already used up.
 
 milestone: m01_tokenizer
-levels: bubblewrap user
 checks: test_words_spaces_and_contractions_may_be_cut_anywhere test_ids_come_out_while_chunks_still_come_in
 outcomes: failed crashed
 """

@@ -1,6 +1,5 @@
 """Yields items without end that cost the judge a second to read and itself nothing, as they were packed beforehand.
 
-levels: bubblewrap
 checks: test_its_state_is_two_linear_layers
 seconds: 2
 outcomes: timed_out crashed failed

@@ -1,6 +1,5 @@
 """Ends only its main thread, so that the process looks dead to whoever reads its state, while another thread goes on.
 
-levels: bubblewrap user process
 seconds: 1.5
 checks: test_the_mask_fits_every_length
 outcomes: timed_out

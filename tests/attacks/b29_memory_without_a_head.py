@@ -1,6 +1,5 @@
 """Fills memory in a process whose main thread has ended, and whose state therefore shows no memory at all.
 
-levels: bubblewrap user
 memory_mb: 250
 seconds: 6
 checks: test_the_mask_fits_every_length
@@ -9,11 +8,12 @@ outcomes: out_of_memory
 
 import ctypes
 import os
+import sys
 import threading
 import time
 
-if os.path.exists("/etc/passwd") and os.getuid() not in (65_534, *range(61_200, 63_200)):
-    raise SystemExit("this attack runs inside a sandbox only")
+if "inside.session" not in sys.modules:
+    raise SystemExit("this attack runs in a worker only")
 
 
 def fill():

@@ -5,12 +5,13 @@ outcomes: failed
 """
 
 import os
+import sys
 import threading
 
 import torch
 
-if os.path.exists("/etc/passwd") and os.getuid() not in (65_534, *range(61_200, 63_200)):
-    raise SystemExit("this attack runs inside a sandbox only")
+if "inside.session" not in sys.modules:
+    raise SystemExit("this attack runs in a worker only")
 
 def burn():
     while True:

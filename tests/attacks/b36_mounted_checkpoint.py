@@ -3,6 +3,7 @@
 milestone: m06_gpt
 checks: test_a_loaded_checkpoint_gives_hugging_faces_logits
 outcomes: failed
+levels: bubblewrap user
 process: not promised: your files are its files
 """
 

@@ -1,6 +1,5 @@
 """Opens pipes, sockets and files until no descriptor is left, and sends as many as it can over the channel.
 
-levels: bubblewrap user
 outcomes: failed crashed timed_out
 seconds: 3
 """
@@ -9,11 +8,12 @@ import array
 import contextlib
 import os
 import socket
+import sys
 
 import torch
 
-if os.path.exists("/etc/passwd") and os.getuid() not in (65_534, *range(61_200, 63_200)):
-    raise SystemExit("this attack runs inside a sandbox only")
+if "inside.session" not in sys.modules:
+    raise SystemExit("this attack runs in a worker only")
 kept = []
 with contextlib.suppress(OSError):
     while len(kept) < 100_000:

@@ -1,6 +1,5 @@
 """Blocks and ignores all signals, sets timers that send them, and stops itself so that it neither runs nor ends.
 
-levels: bubblewrap user
 seconds: 2
 outcomes: timed_out crashed failed
 """
@@ -8,11 +7,12 @@ outcomes: timed_out crashed failed
 import contextlib
 import os
 import signal
+import sys
 
 import torch
 
-if os.path.exists("/etc/passwd") and os.getuid() not in (65_534, *range(61_200, 63_200)):
-    raise SystemExit("this attack runs inside a sandbox only")
+if "inside.session" not in sys.modules:
+    raise SystemExit("this attack runs in a worker only")
 for number in signal.valid_signals():
     with contextlib.suppress(OSError, ValueError):
         signal.signal(number, signal.SIG_IGN)

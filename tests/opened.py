@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import textwrap
@@ -19,7 +18,6 @@ from grader.sandbox.limits import Limits
 LIMITS = Limits(seconds=5, memory_mb=300, processes=20, file_mb=4, output_kb=64)
 LEVELS = [name for name in ("bubblewrap", "process") if levels.unavailable(name) is None]
 here = pytest.mark.parametrize("level", LEVELS)
-linux = pytest.mark.skipif(not support.on_linux(), reason="namespaces exist on Linux only")
 
 
 class Opened:
@@ -145,8 +143,3 @@ def in_private_view(tmp_path: Path, *command: str) -> subprocess.CompletedProces
     finally:
         for path, mode in modes.items():  # the user level takes them away from other users
             path.chmod(mode & 0o7777)
-
-
-as_root = pytest.mark.skipif(
-    not support.on_linux() or os.geteuid() != 0, reason="the user level and other users need a judge that is root"
-)

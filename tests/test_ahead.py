@@ -6,9 +6,9 @@ import threading
 
 import pytest
 import support
+import systems
 
 from grader.judge.ahead import Ahead, Loaded
-from grader.sandbox import levels
 from grader.sandbox.errors import SandboxError
 
 WAIT = 10  # seconds; only a test that fails waits so long
@@ -110,7 +110,7 @@ for number in range(1, 4):
 """
 
 
-@pytest.mark.skipif(levels.unavailable("bubblewrap") is not None, reason="it needs namespaces")
+@systems.bubblewrap
 def test_neither_worker_sees_the_other():
     """The next check's worker has folders of its own: nothing that this one's import has left is there."""
     name = "m04_attention"
@@ -121,7 +121,7 @@ def test_neither_worker_sees_the_other():
     assert result.passed, support.complaints(result)
 
 
-@pytest.mark.skipif(levels.unavailable("bubblewrap") is not None, reason="it needs namespaces")
+@systems.bubblewrap
 def test_what_an_import_prints_belongs_to_its_check():
     """What a module prints while it is loaded beside another check is said of the check that it is loaded for."""
     name = "m04_attention"
@@ -149,7 +149,7 @@ if torch.initial_seed() < 2**32:  # the judge has seeded it, so this is for a ch
 """
 
 
-@pytest.mark.skipif(levels.unavailable("bubblewrap") is not None, reason="it needs namespaces")
+@systems.bubblewrap
 def test_being_made_ready_beside_a_check_changes_no_outcome(monkeypatch):
     """However a module ends and whatever it prints when it is imported, it is said of the same checks as one by one."""
     name = "m04_attention"

@@ -12,6 +12,7 @@ import sys
 
 import pytest
 import support
+import systems
 import torch
 from begun_attention import MASK, STUB
 
@@ -127,6 +128,8 @@ UNUSABLE = [
     (link, "m04_attention.py cannot be taken: it is a symbolic link, not a regular file."),
     (pipe, "m04_attention.py cannot be taken: it is a named pipe, not a regular file."),
 ]
+NEEDS = {link: [systems.links], pipe: [systems.pipes]}
+EACH = [pytest.param(*each, marks=NEEDS.get(each[0], []), id=each[0].__name__) for each in UNUSABLE]
 
 
 def assert_only_m04_failed(done, folder):
@@ -139,7 +142,7 @@ def assert_only_m04_failed(done, folder):
     return attention
 
 
-@pytest.mark.parametrize(("spoil", "sentence"), UNUSABLE, ids=[spoil.__name__ for spoil, _ in UNUSABLE])
+@pytest.mark.parametrize(("spoil", "sentence"), EACH)
 def test_a_module_that_cannot_be_used_fails_alone(folder, grade_here, spoil, sentence):
     """The report says once, in one sentence, why m04 could not be graded; m01 is graded as if nothing were wrong."""
     spoil(folder / "m04_attention.py")
@@ -242,7 +245,7 @@ def test_weights_cut_in_half_are_refused(tmp_path):
     assert_one_sentence(done, f"{tmp_path}/weights/model.safetensors cannot be read as safetensors")
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="other people's files are a root's problem")
+@systems.as_root
 def test_weights_that_the_worker_could_not_read_are_refused(tmp_path):
     """A judge that is root says which file its unprivileged workers cannot read, and the command that mends it."""
     folder = checkpoint(tmp_path / "weights")
@@ -284,7 +287,7 @@ def test_a_read_only_report_path_is_refused(tmp_path, monkeypatch, capsys):
         assert capsys.readouterr().err == f"scratchwork: The report cannot be written to {path}: it is read-only.\n"
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write anywhere")
+@systems.not_root
 def test_a_folder_that_is_really_read_only_is_refused(tmp_path):
     """The same, asked of the system itself."""
     closed = tmp_path / "closed"

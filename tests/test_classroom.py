@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import signal
 import subprocess
 import sys
 import time
@@ -13,6 +12,7 @@ import zipfile
 import pytest
 import small_course
 import support
+import systems
 from small_course import HALF_DONE, SEED, SLOW, SOLUTIONS, STUBS, SUITE_M00, WHOLE_HALF, SmallCourse
 
 from grader.classroom.gradebook import Gradebook
@@ -42,6 +42,7 @@ def points(course: SmallCourse) -> dict[str, float]:
     return {f"{student} {milestone[:3]}": earned for student, milestone, earned in found}
 
 
+@systems.bubblewrap
 def test_a_class_is_graded_once_and_then_only_what_changed(course):
     """Everyone is graded, the missing and the unreadable are named, and a second run grades what is new and no more.
 
@@ -105,6 +106,7 @@ def test_a_class_is_graded_once_and_then_only_what_changed(course):
     assert "dora" in exported.stdout
 
 
+@systems.linux
 def test_a_killed_run_goes_on_where_it_was(course):
     """After SIGKILL in the middle the next run grades the rest, and nothing that was kept a second time."""
     for number in range(4):
@@ -113,7 +115,7 @@ def test_a_killed_run_goes_on_where_it_was(course):
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and not (course.book.exists() and kept(course)):
         time.sleep(0.05)
-    process.send_signal(signal.SIGKILL)
+    process.kill()
     process.wait()
     before = kept(course)
     assert 0 < len(before) < 8

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 import support
+import systems
 from small_course import HALF_DONE, SLOW, SOLUTIONS, SUITE_M01, WHOLE_HALF, SmallCourse
 
 from grader.classroom.cluster import check_scheduler
@@ -22,7 +23,7 @@ from grader.classroom.gradebook import Gradebook
 from grader.classroom.judging import Setup
 from grader.judge.errors import UsageProblem
 
-pytestmark = pytest.mark.skipif(not support.on_linux(), reason="workers are killed as Linux does it")
+pytestmark = systems.linux  # where workers are killed, and bubblewrap shuts them in
 Client = pytest.importorskip("distributed").Client
 
 

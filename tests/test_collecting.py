@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import repositories
+import systems
 from handing_in import ATTENTION, COURSE, GRADESCOPE, WARMUP, folder, tarred, zipped
 
 from grader.classroom import candidates
@@ -296,7 +297,7 @@ def test_a_list_that_is_wrong_names_its_line(tmp_path, text, said):
     assert said in str(refused.value)
 
 
-@pytest.mark.skipif(os.name != "posix", reason="no limit on the size of files")
+@systems.posix
 def test_a_repository_without_end_is_stopped(tmp_path, monkeypatch):
     """What git may write while fetching is limited, and a repository over the limit is its student's problem."""
     repositories.repository(tmp_path / "a1.git", {WARMUP: "x", "huge.bin": os.urandom(400_000)})
@@ -427,7 +428,8 @@ def test_a_renamed_module_is_named(tmp_path):
     assert "x.rar is an archive of a kind that is not read" in problems(collected)["c3"]
 
 
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs links and pipes")
+@systems.links
+@systems.pipes
 def test_links_and_pipes_in_folders_are_not_followed(tmp_path):
     """A linked folder, a linked module, a pipe and a hard link are each their student's problem, and nobody waits."""
     secret = folder(tmp_path / "elsewhere", {WARMUP: "secret", ATTENTION: "secret"})

@@ -6,7 +6,6 @@ import contextlib
 import json
 import random
 import shutil
-import signal
 import sqlite3
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from datetime import UTC, datetime
 
 import pytest
 import support
+import systems
 
 from grader import record
 from grader.classroom import gradebook, schema
@@ -106,7 +106,7 @@ def test_kill_at_any_moment_loses_at_most_the_result_that_was_being_written(tmp_
         )
         assert process.stdout.readline() == "begun\n"
         time.sleep(dice.uniform(0.0, 0.15))
-        process.send_signal(signal.SIGKILL)
+        process.kill()
         said = process.stdout.read().splitlines(keepends=True)
         process.wait()
         reported |= {line.strip() for line in said if line.endswith("\n")}
@@ -143,6 +143,7 @@ def test_a_second_run_is_refused_and_a_killed_one_leaves_no_lock(tmp_path):
     RunLock(path).release()
 
 
+@systems.links
 def test_the_lock_follows_the_file_and_not_its_name(tmp_path):
     """Another name for the same gradebook is locked as well."""
     path = tmp_path / "book.sqlite"

@@ -14,6 +14,7 @@ from pathlib import Path
 import dropins
 import pytest
 import support
+import systems
 
 from grader import cli, course, record, syllabus
 from grader.handout import contents, folder, leaks, withholding
@@ -489,6 +490,7 @@ def test_an_update_removes_what_the_course_no_longer_has(copy):
     assert result.removed == ["README", "exercises/b.py", "grader/x.py"] and len(result.notes) == 1
 
 
+@systems.links
 def test_an_update_writes_through_no_link(copy, tmp_path):
     """A symbolic link in the place of a file or a folder stops the update."""
     (copy / "exercises/a.py").unlink()

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 import support
-from opened import Opened, as_root, here, in_private_view, linux
+import systems
+from opened import Opened, here, in_private_view
 
 from grader.sandbox import bubblewrap, levels, users
 from grader.sandbox.errors import SandboxError
@@ -20,7 +21,7 @@ if support.on_linux():
     from grader.sandbox.inside import linux as linux_calls
 
 
-@as_root
+@systems.as_root
 def test_the_user_level_grades_and_hides(tmp_path):
     """As root without namespaces, a worker is another user, who can read neither suites nor solutions."""
     spy = tmp_path / "spy.py"
@@ -45,7 +46,7 @@ def test_the_user_level_grades_and_hides(tmp_path):
     assert done.stdout.splitlines() == ["True", *["PermissionError"] * 4, "[] user"], done.stderr[-2000:]
 
 
-@as_root
+@systems.as_root
 def test_the_user_level_kills_what_is_left(tmp_path):
     """A daemon of a worker at the user level is found by its user id and killed."""
     script = tmp_path / "daemon.py"
@@ -77,7 +78,7 @@ def test_the_user_level_kills_what_is_left(tmp_path):
     assert done.stdout.splitlines() == ["[]"], done.stderr[-2000:]
 
 
-@as_root
+@systems.as_root
 def test_two_judges_take_different_users():
     """A user id that one judge has is passed over by the others until it is released: who has it is killed by it."""
 
@@ -100,7 +101,7 @@ def test_two_judges_take_different_users():
     assert mine == users.WORKERS[7]
 
 
-@linux
+@systems.linux
 @here
 def test_namespaces_are_refused(level):
     """No new namespace can be made or entered, by unshare, setns or clone; ordinary processes and threads can."""
@@ -167,7 +168,7 @@ def test_accelerators_are_not_forked_for():
     assert len(notes) == 1 or not support.on_linux()
 
 
-@as_root
+@systems.as_root
 def test_unreadable_means_unreadable(tmp_path):
     """The readability test looks at the whole path, not only at its end."""
     folder = tmp_path / "closed" / "open"
@@ -179,7 +180,7 @@ def test_unreadable_means_unreadable(tmp_path):
     assert not users.readable_by_others(folder)
 
 
-@as_root
+@systems.as_root
 def test_an_ordinary_user_has_bubblewrap_too(tmp_path):
     """Without root, bubblewrap makes a user namespace of its own, and grading works the same."""
     script = tmp_path / "ordinary.py"

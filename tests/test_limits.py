@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from opened import LIMITS, Opened, here, linux, loses, nothing_left
+import systems
+from opened import LIMITS, Opened, here, loses, nothing_left
 
 from grader.sandbox import warden
 from grader.sandbox.errors import StudentError, WorkerLost
@@ -44,7 +45,7 @@ def test_memory_is_limited(level, body):
         assert ended.value.kind in ("MemoryError", "RuntimeError", "OSError")
 
 
-@linux
+@systems.linux
 def test_processes_are_limited():
     """A fork bomb meets a limit of its own namespace, and the machine does not notice."""
     code = """

@@ -6,6 +6,7 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
+import systems
 from made_record import SCREENS, every_outcome, hostile, make_record
 
 from grader.record import (
@@ -77,7 +78,7 @@ def test_a_report_is_replaced_whole(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["report.md"]
 
 
-@pytest.mark.skipif(not Path("/dev/stdout").exists(), reason="this system has no /dev/stdout")
+@systems.posix
 def test_a_report_can_go_to_a_device():
     """A device is written to and not replaced."""
     write_text_report("/dev/null", "text")

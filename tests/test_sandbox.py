@@ -8,7 +8,8 @@ import time
 
 import pytest
 import support
-from opened import LEVELS, LIMITS, SPY, Opened, here, linux
+import systems
+from opened import LEVELS, LIMITS, SPY, Opened, here
 
 from grader.sandbox import bubblewrap, levels, warden
 from grader.sandbox.conversation import Callback, Items
@@ -18,7 +19,7 @@ if support.on_linux():
     from grader.sandbox.inside import linux as linux_calls
 
 
-@linux
+@systems.linux
 def test_bubblewrap_shows_nothing_but_python_and_the_allowed_packages():
     """Inside bubblewrap neither the repository, nor the home folders, nor other packages exist."""
     with Opened(SPY, "bubblewrap") as opened:
@@ -30,7 +31,7 @@ def test_bubblewrap_shows_nothing_but_python_and_the_allowed_packages():
         assert opened.call("folders", "/tmp") == ["exercises"]
 
 
-@linux
+@systems.linux
 def test_a_worker_in_bubblewrap_is_nobody():
     """It is process 1 of its namespace, no root, with an environment of only what the sandbox sets."""
     with Opened(SPY, "bubblewrap") as opened:
@@ -41,7 +42,7 @@ def test_a_worker_in_bubblewrap_is_nobody():
     assert set(environment) <= set(bubblewrap.environment()) | by_themselves
 
 
-@linux
+@systems.linux
 def test_a_worker_in_bubblewrap_cannot_get_privileges_back():
     """It can neither make another user namespace nor write to the view it was given."""
     with Opened(SPY, "bubblewrap") as opened:
@@ -51,7 +52,7 @@ def test_a_worker_in_bubblewrap_cannot_get_privileges_back():
         assert opened.call("write", "/tmp/x") == "written"
 
 
-@linux
+@systems.linux
 def test_a_worker_in_bubblewrap_has_no_network():
     """A server on this machine's loopback cannot be reached."""
     import socket
@@ -60,7 +61,7 @@ def test_a_worker_in_bubblewrap_has_no_network():
         assert opened.call("connect", server.getsockname()[1]) == "OSError"
 
 
-@linux
+@systems.linux
 @here
 def test_memory_that_the_judge_cannot_see_is_refused(level):
     """No memfd, no System V segment and no anonymous shared mapping, also not by the calls' other numbers."""
@@ -86,7 +87,7 @@ def test_memory_that_the_judge_cannot_see_is_refused(level):
             assert opened.call("x32") == (-1, errno.ENOSYS)
 
 
-@linux
+@systems.linux
 @here
 def test_ordinary_shared_memory_and_sockets_stay(level):
     """Processes that share tensors and queues, threads, pairs of sockets and an event loop work under the filter."""
@@ -117,7 +118,7 @@ def test_ordinary_shared_memory_and_sockets_stay(level):
         assert opened.call("go") == [[1.0, 1.0, 1.0], 2, "done", "slept"]
 
 
-@linux
+@systems.linux
 def test_a_machine_without_filters_is_told_of_beforehand(monkeypatch):
     """Where system calls cannot be refused, the levels for official runs say so in one line."""
     assert levels.gaps("bubblewrap") == [] or not linux_calls.can_refuse_calls()
@@ -132,7 +133,7 @@ def test_a_worker_inherits_no_descriptor(level):
         assert opened.call("descriptors") == [0, 1, 2, 3]
 
 
-@linux
+@systems.linux
 def test_one_worker_cannot_kill_the_next():
     """A worker that kills everything it can reaches itself alone; the server goes on serving."""
     before = support.sandbox("bubblewrap")

@@ -8,6 +8,7 @@ import sys
 
 import pytest
 import support
+import systems
 from small_course import HALF_DONE, SEED, SOLUTIONS, STUBS, SmallCourse
 
 from grader import cli
@@ -51,6 +52,7 @@ def run(course: SmallCourse, *arguments: object, **environment: str) -> subproce
     )  # fmt: skip
 
 
+@systems.bubblewrap
 def test_an_official_result_is_replayed_with_the_seed_and_without_it_refused(tmp_path):
     """With the seed's file every outcome comes again; another seed and none are one sentence, and no file holds it."""
     course = SmallCourse(tmp_path / "course")

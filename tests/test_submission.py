@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import support
+import systems
 
 from grader.submission import Submission, SubmissionError, collect
 
@@ -46,6 +47,7 @@ def test_a_missing_module_is_named(folder):
     assert problem(folder).endswith("m04_attention.py is missing; put the stub back to start from.")
 
 
+@systems.pipes
 def test_a_pipe_is_refused_without_waiting_for_it(folder):
     """A named pipe nobody writes to is refused at once."""
     os.mkfifo(folder / "m04_attention.py")
@@ -53,6 +55,7 @@ def test_a_pipe_is_refused_without_waiting_for_it(folder):
     assert problem(folder).endswith("cannot be taken: it is a named pipe, not a regular file.")
 
 
+@systems.links
 def test_a_link_is_refused(folder, tmp_path):
     """A symbolic link is refused, wherever it leads, and also when it leads nowhere."""
     (tmp_path / "elsewhere.py").write_text("secret = 1\n")
@@ -63,7 +66,7 @@ def test_a_link_is_refused(folder, tmp_path):
 
 
 @pytest.mark.timeout(20)
-@pytest.mark.parametrize("kind", ["pipe", "link"])
+@pytest.mark.parametrize("kind", [pytest.param("pipe", marks=systems.pipes), pytest.param("link", marks=systems.links)])
 def test_a_file_that_is_swapped_while_it_is_looked_at_is_refused(folder, monkeypatch, kind):
     """A pipe or a link that takes a regular file's place at the last moment is neither waited for nor followed."""
     regular = os.stat(folder / "m01_tokenizer.py")
@@ -96,7 +99,7 @@ def test_a_source_has_a_largest_size(folder):
     assert problem(folder).endswith(f"cannot be taken: it is larger than {limit // 1024} kB, which no solution needs.")
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can make a file somebody else's")
+@systems.as_root
 def test_a_hard_link_to_somebody_elses_file_is_refused(folder, tmp_path):
     """A file with a second name and another owner than the folder's, such as the solution, is not taken."""
     (tmp_path / "theirs.py").write_text("secret = 1\n")

@@ -9,6 +9,7 @@ import sys
 
 import pytest
 import support
+import systems
 
 from grader.commands import watch
 from grader.watching import files
@@ -25,7 +26,7 @@ def submission(tmp_path):
     return folder
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are POSIX")
+@systems.posix
 def test_a_save_is_graded_and_keys_are_answered(submission, tmp_path):
     """A right save passes, a wrong one is explained, h hints, n names what is next, l lists, and q ends with 0."""
     from watching import Terminal

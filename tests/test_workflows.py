@@ -8,13 +8,13 @@ from __future__ import annotations
 import json
 import re
 import shlex
-import shutil
 import subprocess
 import sys
 
 import hostile_git
 import pytest
 import support
+import systems
 import yaml
 
 from grader import cli
@@ -152,7 +152,8 @@ def test_the_grader_takes_the_arguments_it_is_given(path):
     assert options.json and options.seed == "random" and options.isolation in ("auto", "bubblewrap")
 
 
-@pytest.mark.skipif(shutil.which("bash") is None or not support.on_linux(), reason="the job runs on Linux")
+@systems.linux
+@systems.bash
 def test_attack_108_the_head_comes_in_as_objects_only(tmp_path):
     """The step that fetches, run for real: the commit is there, the work tree and HEAD are the base's still."""
     origin = hostile_git.Repository(tmp_path / "origin")

@@ -471,8 +471,9 @@ def test_a_seed_drawn_at_random_is_told(store, run):
     assert f"nox -s grade -- m04 --seed {result.seed}" in " ".join(out.split())
 
 
-def test_a_course_says_what_is_graded_and_what_it_counts(store, run, tmp_path):
+def test_a_course_says_what_is_graded_and_what_it_counts(store, run, tmp_path, monkeypatch):
     """With --course only its milestones are graded, with its points; a module it leaves out is named and not taken."""
+    monkeypatch.setenv("COLUMNS", "400")  # a path that is longer than a line would be broken
     course = tmp_path / "our course.toml"
     course.write_text('[course]\nname = "Short"\nmilestones = ["m04"]\n[[milestone]]\nid = "m04"\npoints = 90\n')
     head = store.commit({**store.tree, WARMUP: RIGHT, ATTENTION: (LINK, "/etc/passwd")}, store.base)

@@ -131,7 +131,9 @@ class ForkServer:
                 users.release(order.uid)
             return code
 
-        warden = Warden(hold.root, order.output, limits, hang_up, itself=inner, own_network=inner)
+        warden = Warden(
+            hold.root, order.output, limits, hang_up, itself=inner, own_network=inner, keepers=0 if inner else 1
+        )
         worker = Worker(Channel(fd := order.channel.detach(), fd, MAX_ANSWER), warden, finish)
         worker.mounts = bubblewrap.mounts(self.checkpoint, inside=self.level == "bubblewrap")
         warden.rebase()

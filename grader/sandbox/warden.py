@@ -35,10 +35,12 @@ class Warden:
         kill: Callable[[], None],
         itself: bool = False,
         own_network: bool = False,
+        keepers: int = 0,
     ) -> None:
         self.root, self.limits = root, limits
         self._own_network = own_network  # whether the sockets of its network namespace are all its own
         self._own = [root] if itself else []
+        self._most_processes = limits.processes + keepers  # a keeper stands below the root and is not the student's
         self.broken: str | None = None  # which limit was gone over
         self.output = bytearray()
         self.peak = 0
@@ -115,7 +117,7 @@ class Warden:
             if left is not None and since is not None and time.monotonic() - since > left:
                 return self._break(TIME)
             pids = self._watched()
-            if len(pids) > self.limits.processes:
+            if len(pids) > self._most_processes:
                 return self._break(PROCESSES)
             unread = _sockets_beside(pids) * SOCKET_BYTES if self._own_network else 0
             grown = sum(_memory_of(pid) for pid in pids) - self._baseline + unread

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 import support
 import torch
 
 from grader import record
+from grader.judge import grading
 from grader.judge.draw import Draw
 from grader.judge.outcomes import CheckFailed, GraderError, verdict
 from grader.judge.run import Options, Planned, Run, earned
@@ -193,15 +196,109 @@ def causal_mask(seq, device=None):
 """
 
 
-def test_the_students_own_dice_fall_as_the_seed_says():
-    """A run is repeated exactly: random, NumPy and torch start in the student's code from the run's seed."""
+@pytest.mark.parametrize("start", ["fork", "fresh"])
+def test_the_students_own_dice_fall_as_the_seed_says(start):
+    """A run is repeated exactly: random, NumPy and torch start in the student's code from the run's seed.
+
+    So they do in a worker that has served checks before, as on systems where none is forked.
+    """
     check = "test_three_tokens_see_themselves_and_what_came_before"
 
     def rolled(seed):
-        result = support.grade({"m04_attention": DICE}, only={check}, seed=seed)
+        result = support.grade({"m04_attention": DICE}, only={check}, seed=seed, start=start)
         return support.checks(result)[0].message.removeprefix("Your code raised ValueError: ").split()
 
     first = rolled("0")
 
     assert rolled("0") == first
     assert all(mine != theirs for mine, theirs in zip(first, rolled("1"), strict=True))
+
+
+SHARED = """
+import pytest
+
+from grader.judge import expect_equal
+
+
+@pytest.mark.task("m04.1")
+def test_it_is_there(student):
+    \"\"\"It answers.\"\"\"
+    assert student.causal_mask(2)
+
+
+@pytest.mark.task("m04.2")
+def test_with_a_mistake_of_its_own(student):
+    \"\"\"The suite is wrong.\"\"\"
+    raise KeyError("the suite is wrong")
+
+
+@pytest.mark.task("m04.3")
+def test_dice_once(student):
+    \"\"\"What falls is seen.\"\"\"
+    expect_equal(student.merge_heads(1), 0.0)
+
+
+@pytest.mark.task("m04.4")
+def test_a_shortcut(student):
+    \"\"\"One is taken.\"\"\"
+    student.split_heads(1, 1)
+
+
+@pytest.mark.task("m04.4")
+def test_no_shortcut(student):
+    \"\"\"None is taken.\"\"\"
+    student.causal_mask(2)
+"""
+SHARES = """
+import random
+
+import torch
+from torch import nn
+
+
+def causal_mask(seq, device=None):
+    return random.random()
+
+
+def split_heads(x, n_heads):
+    a = torch.ones(1, 1, 2, 2)
+    return getattr(torch.nn.functional, "scaled_dot_product_" + "attention")(a, a, a)
+
+
+def merge_heads(x):
+    return random.random()
+"""
+
+
+@pytest.fixture
+def shared_suite(monkeypatch, tmp_path):
+    """Put a suite of five checks in the place of m04's."""
+    for name in ("pytest.ini", "conftest.py"):
+        (tmp_path / name).write_bytes((grading.SUITES / name).read_bytes())
+    (tmp_path / "test_m04_attention.py").write_text(SHARED, encoding="utf-8")
+    monkeypatch.setattr(grading, "SUITES", tmp_path)
+    sys.modules.pop("test_m04_attention", None)  # pytest takes no second file of one name
+    yield
+    sys.modules.pop("test_m04_attention", None)
+
+
+@pytest.mark.usefixtures("shared_suite")
+@pytest.mark.parametrize("start", ["fork", "fresh"])
+def test_checks_that_share_a_worker_are_apart(start):
+    """A fault of the grader is one although an earlier check has got an answer, and a shortcut is one check's alone.
+
+    What the student's dice show in a check does not hang on the checks before it.
+    """
+    result = support.grade({"m04_attention": SHARES}, start=start)
+
+    found = {check.id: check for check in support.checks(result)}
+    assert support.outcomes(result) == {
+        "test_it_is_there": record.PASSED,
+        "test_with_a_mistake_of_its_own": record.GRADER_ERROR,
+        "test_dice_once": record.FAILED,
+        "test_a_shortcut": record.FAILED,
+        "test_no_shortcut": record.PASSED,
+    }
+    assert "uses" in found["test_a_shortcut"].message
+    alone = support.grade({"m04_attention": SHARES}, start=start, only={"test_dice_once"})
+    assert support.checks(alone)[0].message == found["test_dice_once"].message

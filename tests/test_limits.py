@@ -14,10 +14,13 @@ from grader.sandbox.errors import StudentError, WorkerLost
 @pytest.mark.parametrize(
     "body",
     [
-        "while True: pass",
-        "import signal\n    signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 32))\n    while True: pass",
+        pytest.param("while True: pass", id="loop"),
+        pytest.param(
+            "import signal\n    signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 32))\n    while True: pass",
+            id="deaf",
+            marks=systems.posix,
+        ),
     ],
-    ids=["loop", "deaf"],
 )
 def test_time_is_limited(level, body):
     """A worker over its wall time is killed, whatever signals it ignores."""
@@ -30,8 +33,11 @@ def test_time_is_limited(level, body):
     [
         "x = []\n    while True: x.append(bytearray(10_000_000))",
         "import torch\n    x = []\n    while True: x.append(torch.ones(2_000_000))",
-        "import mmap\n    x = []\n    while True:\n"
-        "        x.append(mmap.mmap(-1, 10_000_000, flags=mmap.MAP_PRIVATE)); x[-1].write(b'1' * 10_000_000)",
+        pytest.param(
+            "import mmap\n    x = []\n    while True:\n"
+            "        x.append(mmap.mmap(-1, 10_000_000, flags=mmap.MAP_PRIVATE)); x[-1].write(b'1' * 10_000_000)",
+            marks=systems.posix,
+        ),
     ],
     ids=["lists", "tensors", "mappings"],
 )
@@ -89,6 +95,7 @@ def test_a_file_is_limited(level):
 
 
 @here
+@systems.posix
 def test_a_crash_is_seen_as_one(level):
     """A hard crash in C is attributed to its signal, and the next worker is unharmed."""
     lost = loses(level, "def go():\n    import ctypes\n    ctypes.string_at(0)")
@@ -103,6 +110,7 @@ def test_an_exit_is_seen_as_one(level):
 
 
 @here
+@systems.linux
 def test_a_daemon_does_not_survive(level):
     """A process that the worker detached is gone when the worker is ended."""
     code = """
@@ -119,7 +127,7 @@ def test_a_daemon_does_not_survive(level):
     with Opened(code, level) as opened:
         assert opened.call("go") == 1
         assert len(warden.below(opened.worker.warden.root)) >= 2
-    assert nothing_left(level)
+    assert nothing_left(level, opened.worker.warden.root)
 
 
 @here

@@ -13,6 +13,7 @@ import sys
 import hostile_git
 import pytest
 import support
+import systems
 from attacks import pull_requests as hostile
 from attacks.pull_requests import ATTENTION, LOUD, WARMUP
 from hostile_git import LINK, PROGRAM
@@ -59,6 +60,8 @@ def read(store):
 @pytest.fixture
 def run(store, capsys, monkeypatch, tmp_path):
     """Grade a commit with the real command line; return its exit code, output, errors, record and summary."""
+    if not systems.STRANGERS:
+        pytest.skip(systems.NO_STRANGERS)
     monkeypatch.delenv(practice.SECRET_SEED, raising=False)
     monkeypatch.delenv(practice.SECRET_SEED_FILE, raising=False)
     monkeypatch.setenv("SCRATCHWORK_STATE", str(tmp_path / "state"))
@@ -490,6 +493,7 @@ def test_a_course_says_what_is_graded_and_what_it_counts(store, run, tmp_path, m
     assert (code, out) == (2, "") and "none.toml cannot be read" in err and err.count("\n") == 1
 
 
+@systems.strangers
 def test_the_command_line_works_in_a_process_of_its_own(store):
     """As a workflow calls it, from the folder of the base: exit code 0 where nothing is to be graded."""
     done = subprocess.run(

@@ -11,6 +11,7 @@ import math
 import jsonschema
 import pytest
 import support
+import systems
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -188,6 +189,7 @@ def replay(capsys, tmp_path, made, *options):
     return code, " ".join((said.out + said.err).split())
 
 
+@systems.strangers
 def test_an_outcome_that_the_sources_do_not_give_is_named(graded, capsys, tmp_path):
     """Of an official run's record all checks end as before, but the one that was tampered with; no seed is shown."""
     made = copy.deepcopy(graded[1])

@@ -127,6 +127,7 @@ def test_a_machine_without_filters_is_told_of_beforehand(monkeypatch):
 
 
 @here
+@systems.linux
 def test_a_worker_inherits_no_descriptor(level):
     """Only standard streams and its own channel are open."""
     with Opened(SPY, level) as opened:
@@ -186,6 +187,7 @@ def test_nothing_is_left_from_one_worker_to_the_next(level):
 
 
 @here
+@systems.linux
 def test_the_server_is_replaced_when_it_dies(level):
     """A fork server that was killed is booted anew for the next worker."""
     workers = support.sandbox(level)

@@ -119,7 +119,7 @@ class Run:
                     self.syllabus,
                     self.submission,
                     lambda warm: self._fresh(milestone, warm),
-                    self.load_request(milestone),
+                    {**self.load_request(milestone), "dice": self._dice(milestone.id)},
                 )
             except SandboxError as error:
                 return verdict(error, "", milestone.limits, answered=False)
@@ -215,7 +215,8 @@ class Run:
             with contextlib.suppress(Exception):  # a claim that can only withhold points; a dead worker has none
                 names = conversation.request("shortcuts")
                 check.shortcuts = [name for name in names if name in check.milestone.shortcuts]
-            self._release(failed=check.error is not None or worker.limit_broken is not None)
+            # A shortcut stays seen in its worker, and is nothing that the next check should be told of.
+            self._release(failed=check.error is not None or worker.limit_broken is not None or bool(check.shortcuts))
             check.output = worker.output[loaded.printed :]
             check.heavy = getattr(worker, "answered_mb", 0.0) > HEAVY_MB
             if worker.limit_broken and not isinstance(check.error, WorkerLost):
@@ -225,16 +226,20 @@ class Run:
         """Load the submission for a check, unless this worker has it already."""
         loaded = Loaded(worker, printed=len(worker.output))
         worker.set_deadline(check.limits.seconds)
-        if getattr(worker, "loaded", False):
-            return loaded
-        dice = Draw(self.options.seed, f"{check.milestone.id}::{check.id} in the worker").random.getrandbits(32)
+        dice = self._dice(f"{check.milestone.id}::{check.id}")
         try:
-            worker.conversation.request("load", **self.load_request(check.milestone), dice=dice)
-            worker.loaded = True
+            if getattr(worker, "loaded", False):  # one that serves a whole milestone: each check has dice of its own
+                worker.conversation.request("roll", dice=dice)
+            else:
+                worker.conversation.request("load", **self.load_request(check.milestone), dice=dice)
+                worker.loaded = True
             worker.conversation.answered = False
         except (StudentError, WorkerLost) as error:
             loaded.failure = error
         return loaded
+
+    def _dice(self, name: str) -> int:
+        return Draw(self.options.seed, f"{name} in the worker").random.getrandbits(32)
 
     def _look_ahead(self, check: Planned) -> None:
         """Have the next check's worker made ready beside this one, where neither can touch the other."""

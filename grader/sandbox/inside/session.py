@@ -104,6 +104,10 @@ class Session:
         sys.modules[PACKAGE] = package(root)
         self.module = importlib.import_module(f"{PACKAGE}.{module}")
 
+    def do_roll(self, dice: int) -> None:
+        """Seed all dice anew, for the next check in a process that serves several."""
+        roll(dice, self.device)
+
     def do_get(self, target: int | None, name: str) -> Any:
         """Return an attribute of a held object, or of the student's module."""
         return getattr(self._object(target), name)

@@ -1,4 +1,4 @@
-"""The worker for the next check, made ready while this one runs."""
+"""The workers for the next checks, made ready while this one runs."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import pytest
 import support
 import systems
 
-from grader.judge.ahead import Ahead, Loaded
+from grader.judge.ahead import DEPTH, WAITING_MB, Ahead, Loaded
 from grader.sandbox.errors import SandboxError
+from grader.sandbox.warden import MEMORY
 
 WAIT = 10  # seconds; only a test that fails waits so long
 
@@ -18,14 +19,21 @@ class FakeWorker:
     """Loads for as long as it is told to, and notes how it ends."""
 
     def __init__(self, loads_at_once=True):
-        self.go_on, self.killed, self.ended = threading.Event(), False, False
+        self.go_on, self.begun, self.killed, self.ended = threading.Event(), threading.Event(), False, False
+        self.limit_broken, self.most = None, WAITING_MB
         if loads_at_once:
             self.go_on.set()
 
-    def load(self):
-        """Return once it may."""
+    def load(self, job):
+        """Be the job's worker, and return once it may."""
+        job.worker = self
+        self.begun.set()
         assert self.go_on.wait(WAIT)
         return Loaded(self)
+
+    def hold_back(self, megabytes):
+        """Note what it may take."""
+        self.most = megabytes
 
     def kill(self):
         """Stop loading."""
@@ -45,54 +53,75 @@ def ahead():
     made.close()
 
 
-def prepare(ahead, key, worker):
-    """Have a worker made ready, and wait until it is being loaded."""
-    begun = threading.Event()
-
-    def load(made):
-        begun.set()
-        return made.load()
-
-    ahead.prepare(key, lambda: worker, load)
-    assert begun.wait(WAIT)
+def prepare(ahead, *keys, worker=None):
+    """Have workers made ready, and wait until the last one is being loaded."""
+    workers = [worker or FakeWorker() for _ in keys]
+    for key, each in zip(keys, workers, strict=True):
+        ahead.prepare(key, each.load)
+    assert workers[-1].begun.wait(WAIT)
+    return workers
 
 
-def test_what_was_prepared_is_taken_once(ahead):
-    """The worker made ready for a check serves it, and is nobody else's."""
-    worker = FakeWorker()
-    prepare(ahead, "second", worker)
+def test_what_was_prepared_is_taken_once_and_in_order(ahead):
+    """The worker made ready for a check serves it with all that it may take, and is nobody else's."""
+    second, third = prepare(ahead, "second", "third")
 
-    assert ahead.take("second").worker is worker
-    assert ahead.take("second") is None
-    assert not worker.ended
-
-
-def test_a_worker_for_another_check_ends(ahead):
-    """A worker with other limits, or of a check that was left out, is no help and goes."""
-    worker = FakeWorker()
-    prepare(ahead, "second", worker)
-
+    assert ahead.take("second").worker is second
+    assert ahead.take("third").worker is third
     assert ahead.take("third") is None
-    assert worker.ended
+    assert not second.ended and not third.ended
+    assert second.most is None
+
+
+def test_workers_for_other_checks_end(ahead):
+    """A worker with other limits, or of a check that was left out, is no help and goes, and so do those behind it."""
+    workers = prepare(ahead, "second", "third")
+
+    assert ahead.take("fourth") is None
+    assert [worker.ended for worker in workers] == [True, True]
+
+
+def test_only_so_many_wait_and_none_twice(ahead):
+    """Asking again for a worker that is on its way, or for one too many, does nothing."""
+    prepare(ahead, *range(DEPTH))
+
+    for key in (0, DEPTH):
+        ahead.prepare(key, FakeWorker().load)
+
+    assert [ahead.take(key) is not None for key in range(DEPTH + 1)] == [True] * DEPTH + [False]
+
+
+def test_where_one_takes_much_memory_only_one_waits(ahead):
+    """A worker that was killed for its memory while it waited is none, and the next one may take what it likes."""
+    second, third = prepare(ahead, "second", "third")
+    second.limit_broken = MEMORY
+
+    assert ahead.take("second") is None
+    assert second.ended and third.ended
+    assert (ahead.depth, ahead.room()) == (1, None)
 
 
 def test_one_that_still_loads_is_killed():
-    """A module that never ends at import does not keep a run from ending."""
-    ahead, worker = Ahead(), FakeWorker(loads_at_once=False)
-    prepare(ahead, "second", worker)
+    """A module that never ends at import does not keep a run from ending, for whatever it is imported."""
+    for begin in (lambda ahead, work: ahead.prepare("second", work), Ahead.begin):
+        ahead, worker, behind = Ahead(), FakeWorker(loads_at_once=False), FakeWorker()
+        begin(ahead, worker.load)
+        assert worker.begun.wait(WAIT)
+        ahead.prepare("third", behind.load)
 
-    ahead.close()
+        ahead.close()
 
-    assert worker.killed and worker.ended
+        assert worker.killed and worker.ended
+        assert not behind.begun.is_set()
 
 
 def test_a_sandbox_that_fails_is_the_next_checks_problem(ahead):
     """What goes wrong beside a check is said when the next one asks for its worker."""
 
-    def none():
+    def none(job):
         raise SandboxError("no fork to be had")
 
-    ahead.prepare("second", none, lambda worker: Loaded(worker))
+    ahead.prepare("second", none)
 
     with pytest.raises(SandboxError, match="no fork to be had"):
         ahead.take("second")
@@ -101,7 +130,7 @@ def test_a_sandbox_that_fails_is_the_next_checks_problem(ahead):
 COUNTS_ITS_IMPORTS = """
 import os
 
-for number in range(1, 4):
+for number in range(1, 12):
     try:
         os.mkdir(f"/dev/shm/import{number}")
         break
@@ -164,3 +193,28 @@ def test_being_made_ready_beside_a_check_changes_no_outcome(monkeypatch):
 
     assert beside == graded()
     assert {outcome for _, outcome, _, _ in beside} == {"passed", "failed", "crashed"}
+
+
+TAKES_MUCH_AND_THEN_MORE = """
+import threading, time
+
+MUCH = bytearray(b"1" * {now} * 2**20)
+
+def grow():
+    time.sleep(0.1)
+    MUCH.extend(b"1" * {later} * 2**20)
+
+threading.Thread(target=grow, daemon=True).start()
+"""
+
+
+@systems.bubblewrap
+@pytest.mark.parametrize(("now", "later"), [(100, 0), (0, 100)], ids=["at_import", "while_it_waits"])
+def test_an_import_may_take_what_its_check_may(now, later):
+    """A module that takes more memory than those who wait together may is loaded again, and loses nothing."""
+    name = "m04_attention"
+    source = support.source("solutions", name) + TAKES_MUCH_AND_THEN_MORE.format(now=now, later=later)
+
+    result = support.grade({name: source}, level="bubblewrap")
+
+    assert result.passed, support.complaints(result)

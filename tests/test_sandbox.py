@@ -12,7 +12,7 @@ import systems
 from opened import LEVELS, LIMITS, SPY, Opened, here
 
 from grader.sandbox import bubblewrap, levels, warden
-from grader.sandbox.conversation import Callback, Items
+from grader.sandbox.conversation import Callback, Items, each
 from grader.sandbox.errors import StudentError, WorkerLost
 
 if support.on_linux():
@@ -237,6 +237,21 @@ def test_callbacks_and_iterators_come_back_to_the_judge():
 
     assert calls == [1, 2]
     assert taken == [0]
+
+
+def test_a_list_is_fetched_whole_and_many_calls_are_one_request():
+    """An iterator over a list of the judge's asks once; `each` calls a function with all arguments by one request."""
+    code = "def double(xs): return [x * 2 for x in xs]\ndef add(a, b): return a + b\ndef never(xs): return 7"
+    with Opened(code, LEVELS[0]) as opened:
+        get, sent = opened.worker.conversation.get, opened.worker.channel.send
+        answers = []
+        opened.worker.channel.send = lambda *message: answers.append(message) or sent(*message)
+        assert opened.call("double", Items(["a", [1]])) == ["aa", [1, 1]]
+        assert len(answers) == 3  # the name, the call, the list
+        assert opened.call("never", Items([1])) == 7
+        assert each(get(None, "add"), [(1, 2), ("x", "y"), ([], [3])]) == [3, "xy", [3]]
+        with pytest.raises(StudentError, match="unsupported"):
+            each(get(None, "add"), [(1, 2), (1, "y")])
 
 
 def test_handles_stand_for_what_cannot_cross():

@@ -1,6 +1,6 @@
 """The judge: trusted code that holds inputs, seeds, expected values and the verdict. Suites import from here."""
 
-from grader.sandbox.conversation import everything
+from grader.sandbox.conversation import each, everything
 from grader.sandbox.errors import StudentError
 
 from .compare import expect, expect_close, expect_equal, expect_raises, expect_ratio, expect_tensor
@@ -14,6 +14,7 @@ __all__ = [
     "FLOAT32_OP",
     "FLOAT64",
     "StudentError",
+    "each",
     "everything",
     "expect",
     "expect_close",

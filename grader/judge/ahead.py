@@ -1,12 +1,18 @@
-"""The next check's worker, made ready while this check runs: forking and importing the submission then delay nobody."""
+"""What the next checks need, made ready while this one runs: forking and importing the submission then delay nobody."""
 
 from __future__ import annotations
 
 import contextlib
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
+
+from grader.sandbox.warden import MEMORY
+
+DEPTH = 8  # long checks make up for short ones, which end before one worker is ready
+WAITING_MB = 64  # what each may take of memory when several wait; together they must not use up the machine
 
 
 @dataclass
@@ -18,53 +24,99 @@ class Loaded:
     failure: Exception | None = None  # why the submission did not load; the check ends with it
 
 
+class Job:
+    """Something that is being made ready, or is; `worker` is whom it has to do with, as soon as there is one."""
+
+    def __init__(self) -> None:
+        self.worker: Any = None
+        self.wanted = True
+        self.result: Future[Any] = Future()
+
+    def drop(self) -> None:
+        """End its worker, also while the submission is being loaded there."""
+        self.wanted = False
+        if self.result.cancel():
+            return
+        if self.worker is not None:
+            self.worker.kill()
+        with contextlib.suppress(Exception):  # why it could not be made ready interests nobody any more
+            self.result.result()
+        if self.worker is not None:
+            self.worker.end()
+
+
 class Ahead:
-    """Makes at most one worker ready, in a thread of its own."""
+    """Does one job after another, in a thread of its own."""
 
     def __init__(self) -> None:
         self._pool: ThreadPoolExecutor | None = None
-        self._key: Any = None
-        self._loaded: Future[Loaded] | None = None
-        self._worker: Any = None
-        self._wanted = False
+        self._workers: deque[tuple[Any, Job]] = deque()  # for the checks to come, in order, by what they are made for
+        self._others: list[Job] = []
+        self.depth = DEPTH
 
-    def prepare(self, key: Any, worker: Callable[[], Any], load: Callable[[Any], Loaded]) -> None:
-        """Begin to make a worker and to load the submission in it, for whatever `key` stands for."""
-        self._pool = self._pool or ThreadPoolExecutor(1, "ahead")
-        self._key, self._worker, self._wanted = key, None, True
+    def begin(self, work: Callable[[Job], Any]) -> Job:
+        """Have something done, once all that was asked for before is done."""
+        job = Job()
+        self._others.append(job)
+        self._submit(job, work)
+        return job
 
-        def work() -> Loaded:
-            self._worker = made = worker()
-            return load(made) if self._wanted else Loaded(made)
+    def prepare(self, key: Any, work: Callable[[Job], Loaded]) -> None:
+        """Have a worker made ready for whatever `key` stands for, unless it is already, or enough of them wait."""
+        if len(self._workers) >= self.depth or any(known == key for known, _ in self._workers):
+            return
+        job = Job()
+        self._workers.append((key, job))
 
-        self._loaded = self._pool.submit(work)
+        self._submit(job, work)
 
     def take(self, key: Any) -> Loaded | None:
-        """Return the worker that was made ready for just this, or None; one that was made for something else ends.
+        """Return the worker that was made ready for just this, or None; those made for something else end.
 
-        Raises SandboxError if none could be made.
+        One that took too much to wait among others is no longer there; from then on a single one is made ready, which
+        may take what its check may. Raises SandboxError if none could be made.
         """
-        if self._loaded is None:
-            return None
-        if self._key != key:
+        if self._workers and self._workers[0][0] != key:
             self.drop()
+        if not self._workers:
             return None
-        loaded, self._loaded = self._loaded, None
-        return loaded.result()
+        loaded: Loaded = self._workers.popleft()[1].result.result()
+        loaded.worker.hold_back(None)
+        if loaded.worker.limit_broken == MEMORY and self.depth > 1:
+            loaded.worker.end()
+            self.drop()
+            self.depth = 1
+            return None
+        return loaded
+
+    def room(self) -> float | None:
+        """Return how much memory a worker may take while it waits; None: what its check may."""
+        return WAITING_MB if self.depth > 1 else None
 
     def drop(self) -> None:
-        """End the worker that was made ready, also while it loads."""
-        loaded, self._loaded, self._wanted = self._loaded, None, False
-        if loaded is None:
-            return
-        if self._worker is not None:
-            self._worker.kill()
-        with contextlib.suppress(Exception):  # why it could not be made ready interests nobody any more
-            loaded.result().worker.end()
+        """End the workers that were made ready."""
+        dropped, self._workers = [job for _, job in self._workers], deque()
+        for job in reversed(dropped):  # those that have not begun first
+            job.drop()
 
     def close(self) -> None:
-        """End what is left."""
+        """End whatever is left."""
         self.drop()
+        for job in self._others:
+            job.drop()
         if self._pool is not None:
             self._pool.shutdown()
             self._pool = None
+
+    def _submit(self, job: Job, work: Callable[[Job], Any]) -> None:
+        self._pool = self._pool or ThreadPoolExecutor(1, "ahead")
+
+        def run() -> None:
+            if not job.result.set_running_or_notify_cancel():
+                return
+            try:
+                job.result.set_result(work(job))
+            except BaseException as error:
+                job.result.set_exception(error)
+
+        self._pool.submit(run)

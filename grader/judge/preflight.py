@@ -27,7 +27,13 @@ class Preflight:
     untouched: bool = False  # no function is written yet, so every check would end as not started
     notes: list[str] = field(default_factory=list)
     shortcuts: dict[str, str] = field(default_factory=dict)  # top-level definition -> "name (line n)"
+    compiled: dict[str, bytes] = field(default_factory=dict)  # file -> what its workers import in the place of it
     warm: tuple[str, ...] = ()  # what its workers had better have imported, since importing it takes long
+
+    @property
+    def ready(self) -> bool:
+        """Whether checks can run."""
+        return self.problem is None and not self.untouched
 
     def shortcut(self, task: Task) -> str | None:
         """Return the library shortcut used inside what a task implements, or None."""
@@ -63,6 +69,7 @@ def inspect(
         if facts[milestone.id]["untouched"] is True:
             result.untouched = True
             return result
+        result.compiled = worker.conversation.request("compile", sources=load["sources"])
         _find_shortcuts(facts[milestone.id], milestone, result)
         if any(name == "torch.compile" for module in modules for name, _, _ in facts[module]["uses"]):
             result.warm = COMPILER
@@ -72,7 +79,7 @@ def inspect(
             )
             worker = make_worker(COMPILER)
             worker.set_deadline(milestone.limits.seconds)
-        worker.conversation.request("load", **load)
+        worker.names = worker.conversation.request("load", **load, compiled=result.compiled)
         worker.loaded = True
     except StudentError as error:
         result.problem = verdict(error, "", milestone.limits, answered=False)

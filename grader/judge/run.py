@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import builtins
 import contextlib
+import functools
 import gc
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -19,7 +20,7 @@ from grader.submission import Submission
 from grader.syllabus import Milestone, Syllabus, Task
 
 from . import compare
-from .ahead import Ahead, Loaded
+from .ahead import Ahead, Job, Loaded
 from .draw import Draw
 from .oracles import Data, Weights
 from .outcomes import Verdict, lost, verdict
@@ -99,6 +100,7 @@ class Run:
         self.fault = ""  # what went wrong in pytest itself, if anything
         self._kept: tuple[str, Any] | None = None  # the worker in use: milestone, worker
         self._ahead = Ahead()
+        self._inspecting: dict[str, Job] = {}  # the preflights that are under way beside a check
 
     # ── checks ────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -114,19 +116,20 @@ class Run:
         milestone = check.milestone
         if milestone.id not in self._preflights:
             try:
-                self._preflights[milestone.id] = inspect(
-                    milestone,
-                    self.syllabus,
-                    self.submission,
-                    lambda warm: self._fresh(milestone, warm),
-                    {**self.load_request(milestone), "dice": self._dice(milestone.id)},
-                )
+                if job := self._inspecting.pop(milestone.id, None):
+                    self._preflights[milestone.id] = job.result.result()
+                else:
+                    self._preflights[milestone.id] = self._inspect(milestone, lambda warm: self._fresh(milestone, warm))
             except SandboxError as error:
                 return verdict(error, "", milestone.limits, answered=False)
             finally:
                 self._release(failed=False)
         found = self._preflights[milestone.id]
         return Verdict(record.NOT_STARTED, "Not implemented yet.") if found.untouched else found.problem
+
+    def _inspect(self, milestone: Milestone, make_worker: Callable[[tuple[str, ...]], Any]) -> Preflight:
+        load = {**self.load_request(milestone), "dice": self._dice(milestone.id)}
+        return inspect(milestone, self.syllabus, self.submission, make_worker, load)
 
     def finish(self, check: Planned, given: Verdict | None = None) -> None:
         """Give a check its outcome."""
@@ -204,11 +207,13 @@ class Run:
         loaded = self._ahead.take(self._wanted(check)) or self._load(check, self._worker_for(check))
         worker, conversation = loaded.worker, loaded.worker.conversation
         self._kept = (check.milestone.id, worker)
-        self._look_ahead(check)
+        if self.workers.side_by_side:
+            self.workers.draw_near(worker)
+            self._look_ahead(check)
         try:
             if loaded.failure is not None:
                 raise loaded.failure
-            yield Student(worker, check.milestone.id)
+            yield Student(worker, check.milestone.id, worker.names)
         finally:
             check.answered = conversation.answered
             check.evidence = set(compare.evidence)
@@ -231,7 +236,7 @@ class Run:
             if getattr(worker, "loaded", False):  # one that serves a whole milestone: each check has dice of its own
                 worker.conversation.request("roll", dice=dice)
             else:
-                worker.conversation.request("load", **self.load_request(check.milestone), dice=dice)
+                worker.names = worker.conversation.request("load", **self.load_request(check.milestone), dice=dice)
                 worker.loaded = True
             worker.conversation.answered = False
         except (StudentError, WorkerLost) as error:
@@ -242,18 +247,48 @@ class Run:
         return Draw(self.options.seed, f"{name} in the worker").random.getrandbits(32)
 
     def _look_ahead(self, check: Planned) -> None:
-        """Have the next check's worker made ready beside this one, where neither can touch the other."""
-        following = self.planned[check.position + 1 : check.position + 2]
-        if following and following[0].milestone is check.milestone and self.workers.side_by_side:
-            self._ahead.prepare(
-                self._wanted(following[0]),
-                lambda: self.workers.worker(*self._needs(following[0])),
-                lambda worker: self._load(following[0], worker),
-            )
+        """Have the next checks' workers made ready beside this one, where none can touch another."""
+        for following in self.planned[check.position + 1 :][: self._ahead.depth]:
+            milestone = following.milestone
+            if milestone.id not in self._preflights:
+                job = self._inspecting.get(milestone.id)
+                if job is None:
+                    self._inspecting[milestone.id] = self._ahead.begin(
+                        functools.partial(self._inspect_beside, milestone)
+                    )
+                if job is None or not job.result.done() or job.result.exception():
+                    break
+                self._preflights[milestone.id] = job.result.result()
+            if self._preflights[milestone.id].ready:
+                self._ahead.prepare(self._wanted(following), functools.partial(self._load_beside, following))
+
+    def _inspect_beside(self, milestone: Milestone, job: Job) -> Preflight:
+        def fresh(warm: tuple[str, ...]) -> Any:
+            if job.worker is not None:
+                job.worker.end()
+            job.worker = self.workers.worker(milestone.limits, warm)
+            if not job.wanted:
+                job.worker.kill()
+            return job.worker
+
+        self.workers.make_room()
+        try:
+            return self._inspect(milestone, fresh)
+        finally:
+            if job.worker is not None:
+                job.worker.end()
+
+    def _load_beside(self, check: Planned, job: Job) -> Loaded:
+        self.workers.make_room()
+        job.worker = self.workers.worker(*self._needs(check))
+        job.worker.hold_back(self._ahead.room())
+        return self._load(check, job.worker) if job.wanted else Loaded(job.worker)
 
     def load_request(self, milestone: Milestone) -> dict[str, Any]:
         """Return the request that loads a milestone's module with what it is made of."""
         request = load_request(milestone, self.syllabus, self.submission)
+        if milestone.id in self._preflights:
+            request["compiled"] = self._preflights[milestone.id].compiled
         if self.workers.level == "inline":
             request["trace"] = []  # the judge's own oracles live in the same process
         return request
@@ -348,6 +383,7 @@ def load_request(milestone: Milestone, syllabus: Syllabus, submission: Submissio
     return {
         "sources": {f"{name}.py": submission.sources[name] for name in names if name in submission.sources},
         "module": milestone.id,
+        "names": [name.partition(".")[0] for task in milestone.tasks for name in task.implements],
         "trace": list(milestone.shortcuts),
         "blocked": [*REFUSED, "grader", "solutions"],
     }

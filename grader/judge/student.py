@@ -23,15 +23,16 @@ from .outcomes import CheckFailed
 class Student:
     """The student's module: every public name in it is reached as an attribute."""
 
-    def __init__(self, worker: Any, module: str) -> None:
+    def __init__(self, worker: Any, module: str, names: Any = None) -> None:
         self._worker, self._module = worker, module
         self._conversation: Conversation = worker.conversation
         self._planted: set[str] = set()
+        self._names = names if type(names) is dict else {}  # what the worker told when it loaded the module
         self.probe = Probes(self._conversation)
 
     def __getattr__(self, name: str) -> Any:
         try:
-            value = self._conversation.get(None, name)
+            value = self._names[name] if name in self._names else self._conversation.get(None, name)
         except StudentError as error:
             if error.kind != "AttributeError":
                 raise
@@ -63,7 +64,10 @@ class Student:
         return Callback(function)
 
     def iterator(self, iterable: Iterable[Any]) -> Items:
-        """Return an argument to iterate over; each item is fetched from here when it is wanted."""
+        """Return an argument to iterate over; each item is fetched from here when it is wanted.
+
+        A list is fetched whole, with its first item.
+        """
         return Items(iterable)
 
     def memory_mb(self) -> float:

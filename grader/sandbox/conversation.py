@@ -33,6 +33,7 @@ class Items:
     """An iterator of the judge's that the student's code may consume."""
 
     def __init__(self, iterable: Iterable[Any]) -> None:
+        self.whole = iterable if type(iterable) is list else None  # when its items are fetched makes no difference
         self.iterator = iter(iterable)
 
 
@@ -89,6 +90,14 @@ def everything(iterable: Any) -> list[Any]:
     return iterable._conversation.request("everything", target=iterable._number)  # type: ignore[no-any-return]
 
 
+def each(function: Any, calls: list[tuple[Any, ...]]) -> list[Any]:
+    """Call something in the worker once with each of these arguments, by a single request; return all results."""
+    results = function._conversation.request("each", target=function._number, calls=calls)
+    if type(results) is not list or len(results) != len(calls):
+        raise WorkerLost(nonsense="results of other calls")
+    return results
+
+
 class Conversation:
     """Everything said between the judge and one worker."""
 
@@ -132,7 +141,9 @@ class Conversation:
             return {"handle": value._number}
         if isinstance(value, Callback | Items):
             self._served.append(value)
-            return {"callback" if isinstance(value, Callback) else "iterator": len(self._served) - 1}
+            whole = isinstance(value, Items) and value.whole is not None
+            kind = "callback" if isinstance(value, Callback) else "list" if whole else "iterator"
+            return {kind: len(self._served) - 1}
         raise TypeError(f"a check cannot send a {type(value).__name__} to the student's code")
 
     def _refer_in(self, kind: str, content: Any) -> Handle:
@@ -152,6 +163,8 @@ class Conversation:
             raise WorkerLost(nonsense="a question that is none") from None
         out: list[Any] = []
         if isinstance(served, Items):
+            if served.whole is not None:
+                return {"ok": encode(served.whole, out, self._refer_out)}, out
             try:
                 item = next(served.iterator)
             except StopIteration:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from . import bubblewrap, packages, users
+from .cores import Cores
 from .errors import SandboxError
 from .holds import Below, Namespace
 from .inside.wire import GREETING, MAX_ANSWER, Channel
@@ -45,6 +46,7 @@ class ForkServer:
         self._orders = 0
         self._exits: dict[int, int] = {}  # of workers whose end nobody has asked for yet
         self._uid: int | None = None  # the server's, where the judge is root
+        self._cores = Cores()
 
     reusable = False  # whether one worker may serve several checks
 
@@ -103,6 +105,14 @@ class ForkServer:
                         raise SandboxError("the sandbox's server died twice in a row") from None
         raise AssertionError("unreachable")
 
+    def draw_near(self, worker: Worker) -> None:
+        """Have a worker run where the judge runs, now that they speak with each other."""
+        self._cores.draw_near(worker.warden.root, self._pid)
+
+    def make_room(self) -> None:
+        """Have the calling thread, which makes workers ready, run where the judge does not."""
+        self._cores.make_room()
+
     def _worker(self, limits: Limits, warm: tuple[str, ...]) -> Worker:
         self.wait()
         self._take_reports()
@@ -118,6 +128,7 @@ class ForkServer:
                 plug.shutdown(socket.SHUT_RDWR)  # whoever has escaped and holds the other end open
 
         def finish(wait: bool) -> int | None:
+            self._cores.let_go(hold.root)
             plug.close()
             hold.signal()
             if inner and not wait:

@@ -44,6 +44,7 @@ class Warden:
         self.broken: str | None = None  # which limit was gone over
         self.output = bytearray()
         self.peak = 0
+        self._most_mb: float = limits.memory_mb
         self._output_fd, self.kill = output_fd, kill
         if POLLING:
             os.set_blocking(output_fd, False)
@@ -67,6 +68,10 @@ class Warden:
     def allow(self, seconds: float | None) -> None:
         """Kill the worker once its clock has run this many seconds; None: never."""
         self._left, self._since = seconds, None
+
+    def hold_back(self, megabytes: float | None) -> None:
+        """Let it grow by less than its limit says while it waits for its check; None: by all of it."""
+        self._most_mb = self.limits.memory_mb if megabytes is None else megabytes
 
     def run_clock(self, runs: bool) -> None:
         """Let the clock run on, or stop it for a while."""
@@ -122,7 +127,7 @@ class Warden:
             unread = _sockets_beside(pids) * SOCKET_BYTES if self._own_network else 0
             grown = sum(_memory_of(pid) for pid in pids) - self._baseline + unread
             self.peak = max(self.peak, grown)
-            most = self.limits.memory_mb * MEGABYTE
+            most = self._most_mb * MEGABYTE
             # The quick sum counts what forks share once for each; the dearer one is asked only when that is too much.
             if grown > most and sum(_share_of(pid) for pid in pids) + unread > most:
                 return self._break(MEMORY)

@@ -62,6 +62,10 @@ class Worker:
         """Let the student's code take this many seconds in all from now on; None: as long as it likes."""
         self.warden.allow(seconds)
 
+    def hold_back(self, megabytes: float | None) -> None:
+        """Kill it when it grows by more than this while it waits for its check; None: when its own limit says so."""
+        self.warden.hold_back(megabytes)
+
     def memory_mb(self) -> float:
         """Return by how much the worker has grown, as seen from outside."""
         return self.warden.memory() / 2**20

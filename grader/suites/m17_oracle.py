@@ -392,13 +392,18 @@ def best(
     return sorted((item for item in items if spill or item[1]), key=lambda item: (-item[1], item[0]))[:k]
 
 
-def expect_hits(actual: Any, scores: Any, k: int | None = None, *, spill: bool = True, misses: Any = None) -> None:
-    """Compare (index, score) pairs with the k best of `scores`: first the scores, each by its index, then the order."""
+def expect_pairs(actual: Any) -> None:
+    """Fail unless what came back has the shape of a search's result."""
     pairs = type(actual) is list and all(
         type(hit) is tuple and [type(part) for part in hit] == [int, float] for hit in actual
     )
     shape = "a list of (index, score) pairs, tuples of an int and a float"
     expect(pairs, f"The result is {excerpt(actual)}; expected {shape}.", evidence="value")
+
+
+def expect_hits(actual: Any, scores: Any, k: int | None = None, *, spill: bool = True, misses: Any = None) -> None:
+    """Compare (index, score) pairs with the k best of `scores`: first the scores, each by its index, then the order."""
+    expect_pairs(actual)
     order, found = [index for index, _ in best(scores, k, spill=spill)], [index for index, _ in actual]
     expect(len(set(found)) == len(found), f"The same index stands twice in {excerpt(actual)}.", evidence="value")
     right = _by_index(scores)

@@ -129,6 +129,8 @@ def processors() -> bytes:
 
 def prepare() -> None:
     """Do once, before any fork, what would be the same in each."""
+    import resource  # noqa: F401  it takes every fork a millisecond
+
     processors()
     data_in_use()
     if linux.can_refuse_calls():

@@ -20,6 +20,7 @@ from typing import Any
 
 from . import linux, shortcuts
 from .confine import NAMESPACES, Limits, become_keeper, confine, own_namespaces, prepare, settings
+from .rehearsal import rehearse
 from .session import Session
 from .wire import Channel, WireError
 
@@ -36,6 +37,7 @@ def main(config: dict[str, Any]) -> None:
     open_streams()
     shortcuts.prepare()
     prepare()
+    rehearse()
     if config["uid"]:
         become_user(config["uid"], keep_switching=config["level"] == "user")
     # Neither a fork nor another process of the same user may trace the server or read its memory.

@@ -12,10 +12,11 @@ import os
 import re
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from . import facts, probes, shortcuts
+from .compiled import compile_files, write_package
 from .wire import WireError, decode, encode
 
 PACKAGE = "exercises"
@@ -81,17 +82,28 @@ class Session:
         """Read the sources without running them: syntax, imports, names used."""
         return {name: facts.read(data) for name, data in sources.items()}
 
+    def do_compile(self, sources: dict[str, bytes]) -> dict[str, bytes]:
+        """Compile the sources without running them."""
+        return compile_files(sources, os.path.join(self.folder, PACKAGE))
+
     def do_load(
-        self, sources: dict[str, bytes], module: str, trace: list[str], blocked: list[str], dice: int | None = None
-    ) -> None:
-        """Write the sources as a package in the private folder, seed all dice, and import one module of it."""
+        self,
+        sources: dict[str, bytes],
+        module: str,
+        trace: list[str],
+        blocked: list[str],
+        dice: int | None = None,
+        compiled: dict[str, bytes] | None = None,
+        names: tuple[str, ...] | list[str] = (),
+    ) -> dict[str, Any]:
+        """Write the sources as a package in the private folder, seed all dice, and import one module of it.
+
+        Returns what the module holds under these names.
+        """
         if dice is not None:
             roll(dice, self.device)
         root = os.path.join(self.folder, PACKAGE)
-        os.makedirs(root, exist_ok=True)
-        for name, data in sources.items():
-            with open(os.path.join(root, name), "wb") as file:
-                file.write(data)
+        write_package(root, sources, compiled or {})
         sys.path.insert(0, self.folder)
         sys.dont_write_bytecode = True
         if PACKAGE in sys.modules:  # never in a fork: looking through all modules there copies much of its memory
@@ -103,6 +115,7 @@ class Session:
         shortcuts.trace(trace)
         sys.modules[PACKAGE] = package(root)
         self.module = importlib.import_module(f"{PACKAGE}.{module}")
+        return {name: vars(self.module)[name] for name in names if name in vars(self.module)}
 
     def do_roll(self, dice: int) -> None:
         """Seed all dice anew, for the next check in a process that serves several."""
@@ -116,6 +129,11 @@ class Session:
         """Call a held object."""
         result = self._object(target)(*args, **kwargs)
         return result if self.device == "cpu" else placed(result, self.device)
+
+    def do_each(self, target: int, calls: list[tuple[Any, ...]]) -> list[Any]:
+        """Call a held object once with each of these arguments."""
+        called = self._object(target)
+        return [called(*args) for args in calls]
 
     def do_length(self, target: int) -> int:
         """Return the length of a held object."""
@@ -208,7 +226,13 @@ class Session:
             return Callback(self, content)
         if kind == "iterator":
             return JudgeIterator(self, content)
+        if kind == "list":
+            return self._items(content)
         raise WireError(f"a value of unknown kind {kind}")
+
+    def _items(self, number: int) -> Iterator[Any]:
+        """Give the items of a list of the judge's, which is fetched when the first one is asked for."""
+        yield from self.ask_judge("next", number, [], {})
 
     def _failure(self, error: BaseException) -> Message:
         """Describe an exception by plain strings and numbers."""

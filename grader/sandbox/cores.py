@@ -1,0 +1,51 @@
+"""Which core runs what: the judge and the worker that it speaks with on one, what is made ready for later elsewhere.
+
+To wake up a process on a core that has nothing to do takes as long as many a request, on virtual machines above all.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import functools
+import os
+from collections.abc import Callable
+
+
+@functools.cache
+def _own_core() -> Callable[[], int] | None:
+    """Return the C library's function that tells on which core this thread runs, where there is one."""
+    return getattr(ctypes.CDLL(None), "sched_getcpu", None) if hasattr(os, "sched_setaffinity") else None
+
+
+class Cores:
+    """The cores that this process may use, and which of them the judge's own thread was on lately."""
+
+    def __init__(self) -> None:
+        self._all = os.sched_getaffinity(0) if _own_core() else set[int]()
+        self._others = self._all
+
+    def draw_near(self, worker: int, server: int) -> None:
+        """Have a worker run on the core of this thread, and the server fork on the others."""
+        own = _own_core()
+        if own is None or len(self._all) < 2:
+            return
+        core = own()
+        self._others = self._all - {core}
+        _move(worker, {core})
+        _move(server, self._others)
+
+    def let_go(self, worker: int) -> None:
+        """Have a worker that is done for end on whatever core has nothing to do."""
+        if self._others != self._all:
+            _move(worker, self._all)
+
+    def make_room(self) -> None:
+        """Have this thread run beside the judge's."""
+        if self._others != self._all:
+            _move(0, self._others)
+
+
+def _move(pid: int, cores: set[int]) -> None:
+    with contextlib.suppress(OSError):  # it may have ended; and it does its work on any core
+        os.sched_setaffinity(pid, cores)

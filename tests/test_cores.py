@@ -1,0 +1,70 @@
+"""Which core the judge, the worker that it speaks with, and the makers of the next ones run on."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+import systems
+
+from grader.sandbox.cores import Cores
+
+pytestmark = systems.linux
+
+
+@pytest.fixture
+def sleepers():
+    """Two processes that do nothing."""
+    made = [subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) for _ in range(2)]
+    yield [process.pid for process in made]
+    for process in made:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def cores():
+    """The cores of this machine, with this thread put back on all of them afterwards."""
+    allowed = os.sched_getaffinity(0)
+    yield allowed
+    os.sched_setaffinity(0, allowed)
+
+
+def test_a_worker_is_here_and_the_server_elsewhere(cores, sleepers):
+    """The worker shares the core of the judge's thread, the others are the server's, and one that ends may use all."""
+    if len(cores) < 2:
+        pytest.skip("it needs two cores")
+    worker, server = sleepers
+    arranged = Cores()
+
+    arranged.draw_near(worker, server)
+
+    assert len(os.sched_getaffinity(worker)) == 1
+    assert os.sched_getaffinity(server) == cores - os.sched_getaffinity(worker)
+    arranged.make_room()
+    assert os.sched_getaffinity(0) == os.sched_getaffinity(server)
+    arranged.let_go(worker)
+    assert os.sched_getaffinity(worker) == cores
+
+
+def test_where_there_is_one_core_all_stay_on_it(cores, sleepers):
+    """A judge that keeps to one core, as in a class, moves nobody."""
+    one = {min(cores)}
+    os.sched_setaffinity(0, one)
+    arranged = Cores()
+
+    arranged.draw_near(*sleepers)
+    arranged.make_room()
+
+    assert os.sched_getaffinity(0) == one
+    assert [os.sched_getaffinity(pid) for pid in sleepers] == [cores, cores]
+
+
+def test_one_that_has_ended_is_no_matter(cores):
+    """A worker that is gone when it is to be moved is left alone."""
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+
+    Cores().draw_near(process.pid, process.pid)

@@ -181,7 +181,7 @@ def _witness(solution, sources, candidates, is_class, public):
     for number, (module, name) in enumerate(candidates):
         try:
             alive[number] = _copied(sources, module, name)
-        except Exception:
+        except Exception:  # a candidate that cannot be had is no answer
             continue
         if type(alive[number]).__name__ == "Missing":
             del alive[number]
@@ -205,7 +205,7 @@ def _witness(solution, sources, candidates, is_class, public):
     def copied(value):
         try:
             return copy.deepcopy(value)
-        except Exception:
+        except Exception:  # some arguments cannot be copied
             return value
 
     def called(function, args, kwargs):
@@ -236,7 +236,7 @@ def _witness(solution, sources, candidates, is_class, public):
                         agrees = type(got).__name__ != "Missing" and all(hasattr(got, name) for name in public)
                     elif agrees and works and sure:
                         agrees = same(expected, got)
-            except BaseException:
+            except BaseException:  # a candidate may raise anything, the alarm included: then it does not agree
                 agrees = False
             finally:
                 signal.setitimer(signal.ITIMER_REAL, 0)

@@ -189,7 +189,7 @@ class Gradebook:
         try:
             yield
             self._execute("COMMIT")
-        except BaseException:
+        except BaseException:  # an interrupt as well: all or nothing; it is raised again
             with contextlib.suppress(sqlite3.Error):  # where SQLite has done it itself, as for a full disk
                 self._connection.execute("ROLLBACK")
             raise

@@ -75,7 +75,7 @@ def write(out: Path, assignment: Assignment, course: Syllabus) -> list[str]:
                 entry.create_system, entry.external_attr = 3, (0o100000 | mode) << 16
                 archive.writestr(entry, data, zipfile.ZIP_DEFLATED)
         os.replace(beside, out)
-    except BaseException:
+    except BaseException:  # an interrupt as well: no half a file stays; it is raised again
         beside.unlink(missing_ok=True)
         raise
     return [name for name, _, _ in parts]

@@ -124,7 +124,7 @@ def _put(folder: Path, path: str, data: bytes) -> None:
                 file.write(data)
             os.chmod(name, 0o644)
             os.replace(name, place)
-        except BaseException:
+        except BaseException:  # an interrupt as well: no half a file stays; it is raised again
             os.unlink(name)
             raise
     except OSError as error:

@@ -30,7 +30,7 @@ class Job:
     def __init__(self) -> None:
         self.worker: Any = None
         self.wanted = True
-        self.result: Future[Any] = Future()
+        self.result: Future[Any]
 
     def drop(self) -> None:
         """End its worker, also while the submission is being loaded there."""
@@ -56,19 +56,15 @@ class Ahead:
 
     def begin(self, work: Callable[[Job], Any]) -> Job:
         """Have something done, once all that was asked for before is done."""
-        job = Job()
+        job = self._submit(work)
         self._others.append(job)
-        self._submit(job, work)
         return job
 
     def prepare(self, key: Any, work: Callable[[Job], Loaded]) -> None:
         """Have a worker made ready for whatever `key` stands for, unless it is already, or enough of them wait."""
         if len(self._workers) >= self.depth or any(known == key for known, _ in self._workers):
             return
-        job = Job()
-        self._workers.append((key, job))
-
-        self._submit(job, work)
+        self._workers.append((key, self._submit(work)))
 
     def take(self, key: Any) -> Loaded | None:
         """Return the worker that was made ready for just this, or None; those made for something else end.
@@ -108,15 +104,8 @@ class Ahead:
             self._pool.shutdown()
             self._pool = None
 
-    def _submit(self, job: Job, work: Callable[[Job], Any]) -> None:
+    def _submit(self, work: Callable[[Job], Any]) -> Job:
         self._pool = self._pool or ThreadPoolExecutor(1, "ahead")
-
-        def run() -> None:
-            if not job.result.set_running_or_notify_cancel():
-                return
-            try:
-                job.result.set_result(work(job))
-            except BaseException as error:
-                job.result.set_exception(error)
-
-        self._pool.submit(run)
+        job = Job()
+        job.result = self._pool.submit(work, job)
+        return job

@@ -45,7 +45,7 @@ def _replace(path: Path, data: bytes) -> None:
         with beside.open("xb") as file:
             file.write(data)
         beside.replace(path)
-    except BaseException:
+    except BaseException:  # an interrupt as well: no half a file stays; it is raised again
         with contextlib.suppress(OSError):
             beside.unlink()
         raise

@@ -238,7 +238,7 @@ class Session:
         """Describe an exception by plain strings and numbers."""
         try:
             text = str(error)[:MAX_TEXT]
-        except BaseException:
+        except BaseException:  # the student's __str__ may raise anything
             text = "(its text could not be read)"
         bases = [base.__name__ for base in type(error).__mro__ if base not in (object, BaseException)]
         root = os.path.join(self.folder, PACKAGE) + os.sep
@@ -298,5 +298,5 @@ def _type_name(value: Any) -> str:
     kind = type(value)
     try:
         return f"{kind.__module__}.{kind.__qualname__}"[:200]
-    except BaseException:
+    except BaseException:  # nor need the student's metaclass have a name
         return "an unnameable type"

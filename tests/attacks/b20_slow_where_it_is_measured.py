@@ -2,18 +2,18 @@
 
 milestone: m01_tokenizer
 checks: test_a_merge_costs_what_it_changes_and_not_the_whole_text
-gap: a recount in compiled code stays within the ratio that plain trainers need
 outcomes: failed timed_out
 """
 
 import collections
 import itertools
+import re
 import time
 
 
 def train_bpe(text, vocab_size, special_tokens):
     started, learned = time.process_time(), []
-    words = [[bytes([b]) for b in word.encode()] for word in text.split(" ")]
+    words = [[bytes([b]) for b in word.encode()] for word in re.findall(" ?[^ ]+", text)]
     for _ in range(vocab_size - 256):
         pairs = collections.Counter(itertools.chain.from_iterable(map(itertools.pairwise, words)))
         left, right = best = max(pairs, key=lambda pair: (pairs[pair], pair))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import signal
@@ -9,6 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from . import linux
+
+try:
+    import resource
+except ImportError:
+    resource = None  # type: ignore[assignment]  # Windows: the judge's watch alone
 
 
 @dataclass(frozen=True)
@@ -29,64 +35,71 @@ def become_keeper(level: str) -> None:
     linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)
     linux.prctl(linux.PR_SET_CHILD_SUBREAPER, 1)  # daemons that the student's code leaves behind stay below the keeper
     if level == "bubblewrap":
-        uid, gid = os.getuid(), os.getgid()
+        ids = os.getuid(), os.getgid()
         linux.unshare(NAMESPACES)
-        own_namespaces(uid, gid)
+        linux.perform(own_namespaces(*ids))
 
 
-def own_namespaces(uid: int, gid: int) -> None:
-    """Be in new namespaces who this process was outside."""
-    linux.prctl(linux.PR_SET_DUMPABLE, 1)  # or /proc/self/uid_map belongs to root
-    linux.map_own_ids(uid, gid)
+@functools.cache
+def own_namespaces(uid: int, gid: int) -> tuple[linux.Step, ...]:
+    """Return how to be in new namespaces who this process was outside."""
+    return (
+        linux.step("prctl", linux.PR_SET_DUMPABLE, 1, 0, 0, 0),  # or /proc/self/uid_map belongs to root
+        (linux.write, ("/proc/self/setgroups", b"deny"), ""),
+        (linux.write, ("/proc/self/uid_map", b"%d %d 1" % (uid, uid)), ""),
+        (linux.write, ("/proc/self/gid_map", b"%d %d 1" % (gid, gid)), ""),
+    )
 
 
-def confine(level: str, limits: Limits, uid: int | None) -> None:
-    """Give up every privilege that the student's code must not have; OSError if that fails, and nothing runs."""
-    linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)
+@functools.cache
+def confinement(level: str, limits: Limits, uid: int | None) -> tuple[linux.Step, ...]:
+    """Return how to give up every privilege that the student's code must not have.
+
+    The steps are worked out before the fork, in the server: what a fork looks at for the first time is copied, and to
+    work them out takes it longer than to take them.
+    """
+    die_with_parent = linux.step("prctl", linux.PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    steps = [die_with_parent]
+    processes = (resource.setrlimit, (resource.RLIMIT_NPROC, (limits.processes, limits.processes)), "")
     if level == "bubblewrap":
-        _private_file_systems(limits)
-        _limit_processes(limits)  # of this namespace and, made just now, of the one below it
+        steps += _private_file_systems(limits)
+        steps.append(processes)  # of this namespace and, made just now, of the one below it
         # A user namespace without any id mapped: no further namespace can be made in it, so no capability comes back.
-        linux.unshare(linux.CLONE_NEWUSER)
+        steps.append(linux.step("unshare", linux.CLONE_NEWUSER))
     elif uid is not None:
-        _limit_processes(limits)
-        os.setgroups([])
-        os.setresgid(uid, uid, uid)
-        os.setresuid(uid, uid, uid)
-    linux.drop_bounding_set()
-    linux.set_capabilities(())
-    linux.prctl(linux.PR_SET_NO_NEW_PRIVS, 1)
-    # A change of identity clears the parent-death signal.
-    linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)
-    os.setsid()
-    limit_resources(limits)
-    linux.refuse_calls()
+        steps.append(processes)
+        steps += [(os.setgroups, ([],), ""), (os.setresgid, (uid, uid, uid), ""), (os.setresuid, (uid, uid, uid), "")]
+    steps.append((linux.drop_bounding_set, (), ""))
+    steps.append(linux.capability_step(()))
+    steps.append(linux.step("prctl", linux.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+    steps.append(die_with_parent)  # a change of identity clears that signal
+    steps.append((os.setsid, (), ""))
+    steps += [(resource.setrlimit, limit, "") for limit in resource_limits(limits)]
+    return (*steps, *linux.refusal_steps())
+
+
+def resource_limits(limits: Limits) -> list[tuple[int, tuple[int, int]]]:
+    """Return the limits that the system itself enforces, where it has them: which, and how much."""
+    megabyte, found = 2**20, []
+    for name, value in {
+        "RLIMIT_CORE": 0,
+        "RLIMIT_FSIZE": limits.file_mb * megabyte,
+        "RLIMIT_NOFILE": 256,
+        # The judge measures memory from outside; this one stops what outruns its watch, between two looks.
+        "RLIMIT_DATA": data_in_use() + 2 * limits.memory_mb * megabyte,
+    }.items():
+        if (number := getattr(resource, name, None)) is not None:
+            hard = resource.getrlimit(number)[1]
+            value = value if hard == resource.RLIM_INFINITY else min(value, hard)
+            found.append((number, (value, value)))
+    return found
 
 
 def limit_resources(limits: Limits) -> None:
-    """Set the limits that the system itself enforces, where it has them."""
-    try:
-        import resource
-    except ImportError:
-        return  # Windows: the judge's watch alone
-    megabyte = 2**20
-
-    def lower(name: str, value: int) -> None:
-        number = getattr(resource, name, None)
-        if number is None:
-            return
-        _, hard = resource.getrlimit(number)
-        value = value if hard == resource.RLIM_INFINITY else min(value, hard)
-        try:
-            resource.setrlimit(number, (value, value))
-        except (ValueError, OSError):
-            return  # macOS refuses some of them
-
-    lower("RLIMIT_CORE", 0)
-    lower("RLIMIT_FSIZE", limits.file_mb * megabyte)
-    lower("RLIMIT_NOFILE", 256)
-    # The judge measures memory from outside; this one stops what outruns its watch, between two looks.
-    lower("RLIMIT_DATA", data_in_use() + 2 * limits.memory_mb * megabyte)
+    """Set these limits for this process, as far as the system lets it."""
+    for limit in resource_limits(limits) if resource else ():
+        with contextlib.suppress(ValueError, OSError):  # macOS refuses some of them
+            resource.setrlimit(*limit)
 
 
 @functools.cache
@@ -99,42 +112,26 @@ def data_in_use() -> int:
         return 2**30
 
 
-def _limit_processes(limits: Limits) -> None:
-    import resource
-
-    resource.setrlimit(resource.RLIMIT_NPROC, (limits.processes, limits.processes))
-
-
-def _private_file_systems(limits: Limits) -> None:
-    """Give this fork a /tmp and /dev/shm of its own, and a /proc with cpuinfo alone."""
+def _private_file_systems(limits: Limits) -> list[linux.Step]:
+    """Return how to give this fork a /tmp and /dev/shm of its own, and a /proc with cpuinfo alone."""
     flags = linux.MS_NOSUID | linux.MS_NODEV
-    linux.mount("none", "/", None, linux.MS_REC | linux.MS_PRIVATE)
     room = f"mode=0700,size={2 * limits.file_mb}m,nr_inodes=4096"
-    for folder in ("/tmp", "/dev/shm"):
-        linux.mount("tmpfs", folder, "tmpfs", flags, room)
-    # Shared mappings of it are memory that no process has to hold, as anonymous ones are, which are refused.
-    linux.mount("/dev/null", "/dev/zero", None, linux.MS_BIND)
-    # torch reads cpuinfo when it is first used, and nothing else of /proc is anybody's business here.
-    text = processors()
-    linux.mount("tmpfs", "/proc", "tmpfs", flags | linux.MS_NOEXEC, "mode=0555,size=4m,nr_inodes=16")
-    linux.write("/proc/cpuinfo", text)
+    return [
+        linux.mount_step("none", "/", None, linux.MS_REC | linux.MS_PRIVATE),
+        linux.mount_step("tmpfs", "/tmp", "tmpfs", flags, room),
+        linux.mount_step("tmpfs", "/dev/shm", "tmpfs", flags, room),
+        # Shared mappings of it are memory that no process has to hold, as anonymous ones are, which are refused.
+        linux.mount_step("/dev/null", "/dev/zero", None, linux.MS_BIND),
+        # torch reads cpuinfo when it is first used, and nothing else of /proc is anybody's business here.
+        linux.mount_step("tmpfs", "/proc", "tmpfs", flags | linux.MS_NOEXEC, "mode=0555,size=4m,nr_inodes=16"),
+        (linux.write, ("/proc/cpuinfo", processors()), ""),
+    ]
 
 
-@functools.cache
 def processors() -> bytes:
-    """Return what the system says of its processors; the server asks once, for all of its forks."""
+    """Return what the system says of its processors."""
     with open("/proc/cpuinfo", "rb") as file:
         return file.read()
-
-
-def prepare() -> None:
-    """Do once, before any fork, what would be the same in each."""
-    import resource  # noqa: F401  it takes every fork a millisecond
-
-    processors()
-    data_in_use()
-    if linux.can_refuse_calls():
-        linux.filter_program(os.uname().machine)
 
 
 def settings(request: dict[str, Any]) -> Limits:

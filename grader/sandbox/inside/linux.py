@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ctypes
-import functools
 import os
 import signal
 import struct
+from collections.abc import Callable, Iterable
+from typing import Any
 
 CLONE_NEWNS, CLONE_NEWIPC, CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET = (
     0x00020000,
@@ -41,14 +42,30 @@ _SHARED_ANONYMOUS = 0x21
 _AF_VSOCK = 40
 _MADV_COLLAPSE = 25
 
-_libc = ctypes.CDLL(None, use_errno=True)
-_python = ctypes.PyDLL(None, use_errno=True)  # its calls keep the interpreter's lock, as a fork must
+_libc: Any = ctypes.CDLL(None, use_errno=True) if os.name == "posix" else None  # Windows has none, and needs none here
+_python: Any = ctypes.PyDLL(None, use_errno=True) if os.name == "posix" else None  # it keeps the lock, as a fork must
 
 
 def _check(result: int, what: str) -> None:
     if result != 0:
         code = ctypes.get_errno()
         raise OSError(code, f"{what}: {os.strerror(code)}")
+
+
+# Something to do; where it is the C library that does it, what to call it if it fails (Python's own raises by itself).
+Step = tuple[Callable[..., Any], tuple[Any, ...], str]
+
+
+def step(name: str, *arguments: Any) -> Step:
+    """Return a call of the C library as a step, worked out as far as it can be."""
+    return getattr(_libc, name), arguments, f"{name} {arguments[0]}"
+
+
+def perform(steps: Iterable[Step]) -> None:
+    """Take these steps in order; OSError at the first that fails."""
+    for function, arguments, what in steps:
+        if function(*arguments) and what:
+            _check(-1, what)
 
 
 def unshare(flags: int) -> None:
@@ -94,10 +111,10 @@ def fork_into(flags: int, thread_id: int) -> int:
     return int(pid)
 
 
-def mount(source: str, target: str, kind: str | None, flags: int, options: str = "") -> None:
-    """Mount a file system in this process's mount namespace."""
+def mount_step(source: str, target: str, kind: str | None, flags: int, options: str = "") -> Step:
+    """Return how to mount a file system in this process's mount namespace."""
     encoded = kind.encode() if kind else None
-    _check(_libc.mount(source.encode(), target.encode(), encoded, flags, options.encode()), f"mount {target}")
+    return _libc.mount, (source.encode(), target.encode(), encoded, flags, options.encode()), f"mount {target}"
 
 
 def prctl(option: int, value: int) -> None:
@@ -122,12 +139,11 @@ def gather_pages() -> None:
             _libc.madvise(ctypes.c_void_p(start), ctypes.c_size_t(end - start), _MADV_COLLAPSE)
 
 
-def set_capabilities(keep: tuple[int, ...] = ()) -> None:
-    """Keep only these capabilities (effective and permitted), none of them inheritable."""
+def capability_step(keep: tuple[int, ...]) -> Step:
+    """Return how to keep only these capabilities (effective and permitted), none of them inheritable."""
     low = sum(1 << number for number in keep if number < 32)
     header = struct.pack("<Ii", _CAPABILITY_VERSION_3, 0)
-    data = struct.pack("<6I", low, low, 0, 0, 0, 0)
-    _check(_libc.capset(header, data), "capset")
+    return _libc.capset, (header, struct.pack("<6I", low, low, 0, 0, 0, 0)), "capset"
 
 
 def drop_bounding_set() -> None:
@@ -135,13 +151,6 @@ def drop_bounding_set() -> None:
     for number in range(64):
         if _libc.prctl(PR_CAPBSET_DROP, number, 0, 0, 0) != 0:
             return  # past the last capability that this kernel knows
-
-
-def map_own_ids(uid: int, gid: int) -> None:
-    """Map this user and group to themselves in a user namespace just entered."""
-    write("/proc/self/setgroups", b"deny")
-    write("/proc/self/uid_map", b"%d %d 1" % (uid, uid))
-    write("/proc/self/gid_map", b"%d %d 1" % (gid, gid))
 
 
 def write(path: str, data: bytes) -> None:
@@ -153,27 +162,26 @@ def write(path: str, data: bytes) -> None:
         os.close(file)
 
 
-def refuse_calls() -> bool:
-    """Refuse this process, for good, some system calls; return whether this machine has a way to.
+def refusal_steps() -> tuple[Step, ...]:
+    """Return how to refuse this process, for good, some system calls; nothing where this machine has no way to.
 
     They are those whose memory the judge cannot see (memfd, System V segments, anonymous shared mappings), those that
     make or enter namespaces, and sockets that no network namespace holds back. Needs PR_SET_NO_NEW_PRIVS.
     """
-    machine = os.uname().machine
-    if machine not in _REFUSED:
-        return False
-    code = filter_program(machine)
+    if not can_refuse_calls():
+        return ()
+    code = filter_program(os.uname().machine)
     program = ctypes.create_string_buffer(code)
-    header = struct.pack("@HxxxxxxP", len(code) // 8, ctypes.addressof(program))
-    return bool(_libc.prctl(PR_SET_SECCOMP, 2, header, 0, 0) == 0)
+    header = ctypes.create_string_buffer(struct.pack("@HxxxxxxP", len(code) // 8, ctypes.addressof(program)))
+    header.program = program  # type: ignore[attr-defined]  # which it points to
+    return (step("prctl", PR_SET_SECCOMP, 2, header, 0, 0),)
 
 
 def can_refuse_calls() -> bool:
-    """Return whether `refuse_calls` works here."""
+    """Return whether this system can refuse a process system calls."""
     return os.uname().machine in _REFUSED and _libc.prctl(PR_GET_SECCOMP, 0, 0, 0, 0) >= 0
 
 
-@functools.cache
 def filter_program(machine: str) -> bytes:
     """Return a classic BPF program: refused calls fail with EPERM, those of another architecture with ENOSYS.
 

@@ -19,7 +19,7 @@ import sys
 from typing import Any
 
 from . import linux, shortcuts
-from .confine import NAMESPACES, Limits, become_keeper, confine, own_namespaces, prepare, settings
+from .confine import NAMESPACES, become_keeper, confinement, own_namespaces, settings
 from .rehearsal import rehearse
 from .session import Session
 from .wire import Channel, WireError
@@ -36,7 +36,6 @@ def main(config: dict[str, Any]) -> None:
     import_heavy()
     open_streams()
     shortcuts.prepare()
-    prepare()
     rehearse()
     if config["uid"]:
         become_user(config["uid"], keep_switching=config["level"] == "user")
@@ -86,7 +85,7 @@ def become_user(uid: int, keep_switching: bool) -> None:
     os.setresgid(uid, uid, uid)
     os.setresuid(uid, uid, uid)
     if keep_switching:
-        linux.set_capabilities((linux.CAP_SETUID, linux.CAP_SETGID))
+        linux.perform([linux.capability_step((linux.CAP_SETUID, linux.CAP_SETGID))])
 
 
 def serve(control: socket.socket, config: dict[str, Any]) -> None:
@@ -130,8 +129,11 @@ def collect_orphans() -> None:
 
 def fork_worker(control: socket.socket, request: dict[str, Any], fds: list[int], config: dict[str, Any]) -> int:
     """Fork a worker into namespaces of its own, or a keeper and in it the worker; return the first one's process id."""
-    level, limits, uid, gid = config["level"], settings(request), os.getuid(), os.getgid()
+    level, limits = config["level"], settings(request)
     direct = config["thread_id"] is not None
+    steps = confinement(level, limits, request["uid"])
+    if direct:
+        steps = own_namespaces(os.getuid(), os.getgid()) + steps
     pid = linux.fork_into(NAMESPACES, config["thread_id"]) if direct else os.fork()
     if pid:
         return pid
@@ -139,10 +141,9 @@ def fork_worker(control: socket.socket, request: dict[str, Any], fds: list[int],
     try:
         control.close()
         if direct:
-            own_namespaces(uid, gid)
-            confine(level, limits, None)
+            linux.perform(steps)
             run_worker(fds[0], fds[1], request["folder"], "cpu", limits.threads)
-        code = keep(level, limits, request, fds)
+        code = keep(level, steps, fds, request["folder"], limits.threads)
     except BaseException as error:
         with contextlib.suppress(OSError):
             os.write(fds[1], f"the sandbox could not confine a fork: {error}\n".encode())
@@ -151,13 +152,13 @@ def fork_worker(control: socket.socket, request: dict[str, Any], fds: list[int],
         os._exit(code)
 
 
-def keep(level: str, limits: Limits, request: dict[str, Any], fds: list[int]) -> int:
+def keep(level: str, steps: tuple[linux.Step, ...], fds: list[int], folder: str, threads: int) -> int:
     """Fork the worker and wait for its end; return its exit code."""
     become_keeper(level)
     worker = os.fork()
     if worker == 0:
-        confine(level, limits, request.get("uid"))
-        run_worker(fds[0], fds[1], request["folder"], "cpu", limits.threads)
+        linux.perform(steps)
+        run_worker(fds[0], fds[1], folder, "cpu", threads)
     for fd in fds:
         os.close(fd)
     return exit_code(wait_for_end(worker))

@@ -9,7 +9,7 @@ import contextlib
 import ctypes
 import functools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 
 @functools.cache
@@ -44,6 +44,19 @@ class Cores:
         """Have this thread run beside the judge's."""
         if self._others != self._all:
             _move(0, self._others)
+
+    @contextlib.contextmanager
+    def anywhere(self) -> Iterator[None]:
+        """Have the threads that are started meanwhile run on whatever core has nothing to do."""
+        if self._others == self._all:
+            yield
+            return
+        own = os.sched_getaffinity(0)
+        _move(0, self._all)
+        try:
+            yield
+        finally:
+            _move(0, own)
 
 
 def _move(pid: int, cores: set[int]) -> None:

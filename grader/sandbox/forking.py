@@ -148,7 +148,8 @@ class ForkServer:
         worker = Worker(Channel(fd := order.channel.detach(), fd, MAX_ANSWER), warden, finish)
         worker.mounts = bubblewrap.mounts(self.checkpoint, inside=self.level == "bubblewrap")
         warden.rebase()
-        warden.start()
+        with self._cores.anywhere():
+            warden.start()
         return worker
 
     def _order(self, limits: Limits, warm: tuple[str, ...]) -> Order:

@@ -1,7 +1,6 @@
 """Delegates to torch's attention in a text that torch's own compiler reads, where neither Python nor its hooks look.
 
 checks: test_true_in_the_mask_means_may_look
-gap: the detector of library shortcuts does not see this way
 outcomes: failed
 """
 

@@ -1,7 +1,6 @@
 """Delegates to torch's attention through torch.ops in a thread of its own, where torch's hooks are not set.
 
 checks: test_true_in_the_mask_means_may_look
-gap: the detector of library shortcuts does not see this way
 outcomes: failed
 """
 

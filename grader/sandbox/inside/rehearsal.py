@@ -1,4 +1,4 @@
-"""What Python, torch and the wire prepare when they are first used: done in the server, not in every fork for itself."""
+"""What Python, torch and the wire prepare when they are first used: done once in the server, not in every fork."""
 
 from __future__ import annotations
 
@@ -53,6 +53,9 @@ class Layer(nn.Module):
 def rehearse() -> None:
     """Do a little of what most checks do. Raises RuntimeError if that has started a thread: a fork would lack it."""
     path = list(sys.path)
+    bytearray(
+        31 * 2**20
+    )  # once glibc has freed a large block, it takes the next ones from the heap and keeps them there
     with tempfile.TemporaryDirectory() as folder:
         for _ in range(TIMES):
             compute()

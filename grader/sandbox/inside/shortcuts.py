@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import _thread
 import functools
 import importlib
 import importlib.abc
+import re
 import sys
+import threading
 from collections.abc import Sequence
 from typing import Any
 
 # Where torch keeps what it asks overriders about; functions written in Python elsewhere are wrapped alone.
 OPERATORS = ("torch", "torch.Tensor", "torch.special", "torch.nn.functional")
 _seen: list[str] = []
+_wanted: dict[str, str] = {}  # of torch's operators: the name that they bear there -> the shortcut
 
 
 def trace(names: list[str]) -> None:
     """Wrap each named function, method or class's __init__ so that a call is noted; unknown names are left alone."""
     _seen.clear()
+    _wanted.clear()
     for name in names:
         path, dot, attribute = name.rpartition(".")
         if not dot:
@@ -42,12 +47,55 @@ def trace(names: list[str]) -> None:
 
 def _watch(wanted: dict[str, str]) -> None:
     """Have torch itself tell of each call of an operator that bears a shortcut's name, however it was come by."""
-    _watcher()(wanted).__enter__()
+    prepare()
+    _wanted.update(wanted)
+    _watcher()().__enter__()
 
 
+@functools.cache
 def prepare() -> None:
-    """Make once, before any fork, what is the same in each."""
+    """Do once, before any fork, what is the same in each: reach threads and what torch's own compiler makes."""
+    import torch
+
     _watcher()
+    for module in (_thread, threading):
+        for name in ("start_new_thread", "_start_new_thread", "_start_joinable_thread"):
+            if hasattr(module, name):
+                setattr(module, name, _starting(getattr(module, name)))
+    for kind in (torch._C.ScriptFunction, torch._C.ScriptMethod):
+        kind.__call__ = _looking_into(kind.__call__)  # type: ignore[method-assign]
+
+
+def _starting(start: Any) -> Any:
+    """Return a way to start a thread in which torch tells of its calls too: it does so for each thread by itself."""
+
+    @functools.wraps(start)
+    def starting(function: Any, *args: Any, **kwargs: Any) -> Any:
+        def run(*inner: Any, **named: Any) -> Any:
+            with _watcher()():
+                return function(*inner, **named)
+
+        return start(run if _wanted else function, *args, **kwargs)
+
+    return starting
+
+
+def _looking_into(call: Any) -> Any:
+    """Return a way to call what torch's own compiler made, which calls operators where Python sees none of it."""
+
+    @functools.wraps(call)
+    def looking(compiled: Any, *args: Any, **kwargs: Any) -> Any:
+        if _wanted:
+            for operator in set(re.findall(r"\baten::(\w+)", str(compiled.inlined_graph))):
+                _note(_known(operator))
+        return call(compiled, *args, **kwargs)
+
+    return looking
+
+
+def _note(name: str | None) -> None:
+    if name is not None and name not in _seen:
+        _seen.append(name)
 
 
 @functools.cache
@@ -57,27 +105,26 @@ def _watcher() -> Any:
     class Watch(TorchFunctionMode):
         """Sees what Python calls of torch: functions, methods of tensors, and operators below `torch.ops`."""
 
-        def __init__(self, wanted: dict[str, str]) -> None:
-            self.wanted, self.harmless = wanted, set[Any]()
+        def __init__(self) -> None:
+            self.harmless = set[Any]()
 
         def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
             if func not in self.harmless:
-                name = _known(self.wanted, getattr(func, "__name__", "").partition(".")[0])
+                name = _known(getattr(func, "__name__", "").partition(".")[0])
                 if name is None:
                     self.harmless.add(func)
-                elif name not in _seen:
-                    _seen.append(name)
+                _note(name)
             return func(*args, **kwargs) if kwargs else func(*args)
 
     return Watch
 
 
-def _known(wanted: dict[str, str], called: str) -> str | None:
+def _known(called: str) -> str | None:
     """Return the shortcut that a torch operator's name stands for; private ones bear longer names."""
-    if called in wanted or not called.startswith("_"):
-        return wanted.get(called)
+    if called in _wanted or not called.startswith("_"):
+        return _wanted.get(called)
     inner = called.lstrip("_")
-    return next((name for short, name in wanted.items() if inner == short or inner.startswith(f"{short}_")), None)
+    return next((name for short, name in _wanted.items() if inner == short or inner.startswith(f"{short}_")), None)
 
 
 def _owner(path: str) -> Any:
@@ -92,8 +139,7 @@ def _owner(path: str) -> Any:
 def _noting(name: str, original: Any) -> Any:
     @functools.wraps(original)
     def noted(*args: Any, **kwargs: Any) -> Any:
-        if name not in _seen:
-            _seen.append(name)
+        _note(name)
         return original(*args, **kwargs)
 
     del noted.__wrapped__  # what it is wrapped around is nobody's business

@@ -222,15 +222,9 @@ class Order:
         self.output, self._inner_output = os.pipe()
 
     def request(self, warm: tuple[str, ...]) -> bytes:
-        """Return the message to the server."""
-        plain = {
-            "id": self.number,
-            "limits": self.limits.for_worker(),
-            "folder": self.folder,
-            "uid": self.uid,
-            "warm": list(warm),
-        }
-        return json.dumps(plain).encode()
+        """Return the message to the server: the order's number and, in a line of its own, what many orders share."""
+        asked = {"limits": self.limits.for_worker(), "folder": self.folder, "uid": self.uid, "warm": list(warm)}
+        return b"%d\n%b" % (self.number, json.dumps(asked).encode())
 
     @contextlib.contextmanager
     def inner_ends(self) -> Iterator[list[int]]:

@@ -7,7 +7,6 @@ import functools
 import os
 import signal
 from dataclasses import dataclass
-from typing import Any
 
 from . import linux
 
@@ -40,7 +39,6 @@ def become_keeper(level: str) -> None:
         linux.perform(own_namespaces(*ids))
 
 
-@functools.cache
 def own_namespaces(uid: int, gid: int) -> tuple[linux.Step, ...]:
     """Return how to be in new namespaces who this process was outside."""
     return (
@@ -51,7 +49,6 @@ def own_namespaces(uid: int, gid: int) -> tuple[linux.Step, ...]:
     )
 
 
-@functools.cache
 def confinement(level: str, limits: Limits, uid: int | None) -> tuple[linux.Step, ...]:
     """Return how to give up every privilege that the student's code must not have.
 
@@ -132,8 +129,3 @@ def processors() -> bytes:
     """Return what the system says of its processors."""
     with open("/proc/cpuinfo", "rb") as file:
         return file.read()
-
-
-def settings(request: dict[str, Any]) -> Limits:
-    """Read the limits out of a request."""
-    return Limits(**request["limits"])

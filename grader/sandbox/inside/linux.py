@@ -94,8 +94,8 @@ def find_thread_id() -> int | None:
     return place + 4 * same[0] if len(same) == 1 else None
 
 
-def fork_into(flags: int, thread_id: int) -> int:
-    """Fork a process that has but one thread, with the child in new namespaces, the one for process ids included.
+def forking_into(flags: int, thread_id: int) -> Callable[[], int]:
+    """Return what forks a process that has but one thread, with the child in new namespaces, for process ids included.
 
     `unshare` would need a process in between, since it moves only the children of its caller to a new one for process
     ids, and a process with torch in it is dear to fork. `thread_id`: what `find_thread_id` has found. What Python does
@@ -103,12 +103,16 @@ def fork_into(flags: int, thread_id: int) -> int:
     """
     flags |= signal.SIGCHLD | _CLONE_CHILD_SETTID | _CLONE_CHILD_CLEARTID
     # The order of the last two differs between architectures; the other one is not looked at.
-    arguments = (ctypes.c_void_p(value) for value in (flags, 0, 0, thread_id, thread_id))
-    pid = _python.syscall(_CLONE[os.uname().machine], *arguments)
-    if pid < 0:
-        code = ctypes.get_errno()
-        raise OSError(code, f"clone: {os.strerror(code)}")
-    return int(pid)
+    arguments = tuple(ctypes.c_void_p(value) for value in (flags, 0, 0, thread_id, thread_id))
+    clone, call = _CLONE[os.uname().machine], _python.syscall
+
+    def fork() -> int:
+        pid = call(clone, *arguments)
+        if pid < 0:
+            _check(-1, "clone")
+        return int(pid)
+
+    return fork
 
 
 def mount_step(source: str, target: str, kind: str | None, flags: int, options: str = "") -> Step:

@@ -15,16 +15,20 @@ import os
 import select
 import signal
 import socket
+import struct
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from . import linux, shortcuts
-from .confine import NAMESPACES, become_keeper, confinement, own_namespaces, settings
+from .confine import NAMESPACES, Limits, become_keeper, confinement, own_namespaces
 from .rehearsal import rehearse
 from .session import Session
 from .wire import Channel, WireError
 
 MAX_REQUEST = 65536
+MOST_PLANS = 64
 
 
 def main(config: dict[str, Any]) -> None:
@@ -88,36 +92,73 @@ def become_user(uid: int, keep_switching: bool) -> None:
         linux.perform([linux.capability_step((linux.CAP_SETUID, linux.CAP_SETGID))])
 
 
+@dataclass(frozen=True)
+class Plan:
+    """How a worker is made: what it gives up before it reads a line of the submission, where it works, and how."""
+
+    steps: tuple[linux.Step, ...]
+    folder: str
+    threads: int
+
+
 def serve(control: socket.socket, config: dict[str, Any]) -> None:
-    """Fork on request and report every keeper's end."""
+    """Fork on request and report every end.
+
+    After a fork both processes share all memory, and what this one writes to is copied: a huge page of it falls apart
+    into 512 small ones, which every further fork copies one by one. So as little as can be is done here, with objects
+    that are made once.
+    """
+    fork, plans = _forks(config), dict[bytes, Plan]()
+    workers: dict[int, tuple[int, bytes]] = {}  # descriptor readable at its end -> process id, number of the order
     poll = select.poll()
     poll.register(control, select.POLLIN)
-    keepers: dict[int, tuple[int, int]] = {}  # descriptor readable at its end -> process id, number of the order
+    control_fd, receive, descriptors = control.fileno(), control.recvmsg, struct.Struct("2i")
+    room = socket.CMSG_SPACE(descriptors.size)
     while True:
         for fd, _ in poll.poll():
-            if fd == control.fileno():
-                data, fds, _, _ = socket.recv_fds(control, MAX_REQUEST, 2)
+            if fd == control_fd:
+                data, ancillary, _, _ = receive(MAX_REQUEST, room)
                 if not data:
                     return
-                request = json.loads(data)
-                if any(name not in sys.modules for name in request["warm"]):
-                    for name in request["warm"]:
-                        importlib.import_module(name)  # here, once, instead of in every fork
-                    settle()
-                if not keepers:
+                number, _, asked = data.partition(b"\n")
+                if (plan := plans.get(asked)) is None:
+                    if len(plans) == MOST_PLANS:  # at the levels user and process each worker has a folder of its own
+                        plans.clear()
+                    plan = plans[asked] = make_plan(config, json.loads(asked))
+                if config["thread_id"] is None and not workers:
                     collect_orphans()
-                pid = fork_worker(control, request, fds, config)
-                for received in fds:
-                    os.close(received)
+                channel, output = descriptors.unpack(ancillary[0][2])
+                pid = fork()
+                if pid == 0:
+                    be_worker(control, config, plan, channel, output)
+                os.close(channel)
+                os.close(output)
                 end = os.pidfd_open(pid)
-                keepers[end] = pid, request["id"]
+                workers[end] = pid, number
                 poll.register(end, select.POLLIN)
             else:
                 poll.unregister(fd)
-                pid, number = keepers.pop(fd)
-                status = wait_for_end(pid)
+                pid, number = workers.pop(fd)
                 os.close(fd)
-                control.send(json.dumps({"id": number, "ended": exit_code(status)}).encode())
+                control.send(b'{"id": %b, "ended": %d}' % (number, exit_code(wait_for_end(pid))))
+
+
+def _forks(config: dict[str, Any]) -> Callable[[], int]:
+    """Return what forks a worker into namespaces of its own or, where that takes a process in between, a keeper."""
+    return os.fork if config["thread_id"] is None else linux.forking_into(NAMESPACES, config["thread_id"])
+
+
+def make_plan(config: dict[str, Any], asked: dict[str, Any]) -> Plan:
+    """Work out what is asked for, and import what shall be there: here, once, instead of in every fork."""
+    if any(name not in sys.modules for name in asked["warm"]):
+        for name in asked["warm"]:
+            importlib.import_module(name)
+        settle()
+    limits = Limits(**asked["limits"])
+    steps = confinement(config["level"], limits, asked["uid"])
+    if config["thread_id"] is not None:
+        steps = own_namespaces(os.getuid(), os.getgid()) + steps
+    return Plan(steps, asked["folder"], limits.threads)
 
 
 def collect_orphans() -> None:
@@ -127,40 +168,30 @@ def collect_orphans() -> None:
             pass
 
 
-def fork_worker(control: socket.socket, request: dict[str, Any], fds: list[int], config: dict[str, Any]) -> int:
-    """Fork a worker into namespaces of its own, or a keeper and in it the worker; return the first one's process id."""
-    level, limits = config["level"], settings(request)
-    direct = config["thread_id"] is not None
-    steps = confinement(level, limits, request["uid"])
-    if direct:
-        steps = own_namespaces(os.getuid(), os.getgid()) + steps
-    pid = linux.fork_into(NAMESPACES, config["thread_id"]) if direct else os.fork()
-    if pid:
-        return pid
+def be_worker(control: socket.socket, config: dict[str, Any], plan: Plan, channel: int, output: int) -> None:
+    """Go on, in a fork, as a worker or as its keeper. Never returns."""
     code = 70
     try:
         control.close()
-        if direct:
-            linux.perform(steps)
-            run_worker(fds[0], fds[1], request["folder"], "cpu", limits.threads)
-        code = keep(level, steps, fds, request["folder"], limits.threads)
+        if config["thread_id"] is not None:
+            run_worker(plan, channel, output)
+        code = keep(config["level"], plan, channel, output)
     except BaseException as error:
         with contextlib.suppress(OSError):
-            os.write(fds[1], f"the sandbox could not confine a fork: {error}\n".encode())
+            os.write(output, f"the sandbox could not confine a fork: {error}\n".encode())
         code = 71
     finally:
         os._exit(code)
 
 
-def keep(level: str, steps: tuple[linux.Step, ...], fds: list[int], folder: str, threads: int) -> int:
+def keep(level: str, plan: Plan, channel: int, output: int) -> int:
     """Fork the worker and wait for its end; return its exit code."""
     become_keeper(level)
     worker = os.fork()
     if worker == 0:
-        linux.perform(steps)
-        run_worker(fds[0], fds[1], folder, "cpu", threads)
-    for fd in fds:
-        os.close(fd)
+        run_worker(plan, channel, output)
+    os.close(channel)
+    os.close(output)
     return exit_code(wait_for_end(worker))
 
 
@@ -178,16 +209,17 @@ def exit_code(status: int) -> int:
     return 128 - code if code < 0 else code
 
 
-def run_worker(channel_fd: int, output_fd: int, folder: str, device: str, threads: int) -> None:
-    """Serve the judge over the channel until it closes. Never returns."""
+def run_worker(plan: Plan, channel_fd: int, output_fd: int) -> None:
+    """Give up what the plan says, then serve the judge over the channel until it closes. Never returns."""
+    linux.perform(plan.steps)
     null = os.open(os.devnull, os.O_RDWR)
     os.dup2(null, 0)
     os.dup2(output_fd, 1)
     os.dup2(output_fd, 2)
     channel_fd = os.dup2(channel_fd, 3)
     os.closerange(4, 256)
-    os.chdir(folder)
-    serve_judge(Channel(channel_fd, channel_fd), Session(folder, device), threads)
+    os.chdir(plan.folder)
+    serve_judge(Channel(channel_fd, channel_fd), Session(plan.folder, "cpu"), plan.threads)
 
 
 def serve_judge(channel: Channel, session: Session, threads: int) -> None:

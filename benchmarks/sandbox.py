@@ -14,7 +14,7 @@ import torch
 from grader import record, syllabus
 from grader.judge.grading import grade
 from grader.judge.oracles import Weights
-from grader.judge.run import Options
+from grader.judge.planned import Options
 from grader.sandbox import levels
 from grader.submission import collect
 

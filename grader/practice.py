@@ -110,7 +110,7 @@ class Practice(Station):
             import torch  # noqa: F401  the suites need it; the sandbox's server imports its own at this time
 
             from grader.judge.grading import grade
-            from grader.judge.run import Options
+            from grader.judge.planned import Options
 
             settings = Options(todo, None, options.prerequisites, options.device, self.seed, self.secret, options.debug)
             self.start()

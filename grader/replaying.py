@@ -92,7 +92,7 @@ def lots(old: record.Record, course: Syllabus, whole: Syllabus, folder: str) -> 
 def grade_again(old: record.Record, parts: list[Lot], seed: str, workers: Any, weights: Any) -> record.Record:
     """Grade what a record was made of; where the old one had only the hash of its seed, so has the new one."""
     from grader.judge.grading import grade
-    from grader.judge.run import Options
+    from grader.judge.planned import Options
 
     graded = []
     for lot in parts:

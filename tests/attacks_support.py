@@ -25,7 +25,7 @@ from attacks import archives, on_disk, pull_requests
 from grader import record
 from grader.judge.errors import GradingError
 from grader.judge.grading import grade as grade_run
-from grader.judge.run import Options
+from grader.judge.planned import Options
 from grader.sandbox import packages, users
 from grader.sandbox.warden import below
 from grader.submission import Submission

@@ -15,7 +15,7 @@ import pytest
 from grader import record, syllabus
 from grader.judge.grading import grade as grade_run
 from grader.judge.oracles import Weights
-from grader.judge.run import Options
+from grader.judge.planned import Options
 from grader.sandbox import levels
 from grader.submission import Submission, collect
 

@@ -21,7 +21,7 @@ import support
 
 from grader import record
 from grader.judge.grading import grade
-from grader.judge.run import Options
+from grader.judge.planned import Options
 from grader.submission import collect
 
 GOLDEN = Path(__file__).parent / "golden"

@@ -12,7 +12,8 @@ from grader import record
 from grader.judge import grading
 from grader.judge.draw import Draw
 from grader.judge.outcomes import CheckFailed, GraderError, verdict
-from grader.judge.run import Options, Planned, Run, earned
+from grader.judge.planned import Options, Planned
+from grader.judge.run import Run, earned
 from grader.sandbox.errors import SandboxError, StudentError, WorkerLost
 from grader.sandbox.limits import Limits
 from grader.submission import Submission

@@ -16,8 +16,8 @@ from grader import record
 from grader.judge.grading import grade
 from grader.judge.oracles import Weights
 from grader.judge.outcomes import verdict
+from grader.judge.planned import Options
 from grader.judge.probes import checkpoint, model
-from grader.judge.run import Options
 from grader.judge.student import Student
 from grader.sandbox import levels
 from grader.sandbox.errors import StudentError

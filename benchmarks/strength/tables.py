@@ -13,7 +13,7 @@ from typing import Any
 
 from grader import record
 from grader.judge.grading import grade
-from grader.judge.run import Options
+from grader.judge.planned import Options
 from grader.sandbox.conversation import Answer, Conversation, Message
 from grader.sandbox.inline import InlineWorker, InlineWorkers
 from grader.sandbox.limits import Limits

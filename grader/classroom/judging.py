@@ -115,7 +115,7 @@ class WarmJudge:
 
     def _graded(self, job: Job) -> record.Record:
         from grader.judge.grading import grade
-        from grader.judge.run import Options
+        from grader.judge.planned import Options
 
         setup = self.setup
         options = Options(list(job.milestones), None, setup.prerequisites, setup.device, setup.seed, setup.secret)

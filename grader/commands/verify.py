@@ -68,7 +68,7 @@ def _only(submission: Submission, module: str) -> tuple[dict[str, bytes], dict[s
 def _line(console, title, submission, course, milestones, workers, full) -> bool:  # type: ignore[no-untyped-def]
     from grader.judge.grading import grade
     from grader.judge.oracles import Weights
-    from grader.judge.run import Options
+    from grader.judge.planned import Options
 
     options = Options([milestone.id for milestone in milestones], seed=PUBLIC_SEED)
     result = grade(options, course, submission, workers, Weights("gpt2-nano"))

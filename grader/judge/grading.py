@@ -19,8 +19,9 @@ from grader.syllabus import Syllabus
 from .errors import GradingError
 from .fingerprint import environment, grader_version
 from .oracles import Weights
+from .planned import Options
 from .plugin import Judge
-from .run import Listener, Options, Run
+from .run import Listener, Run
 from .standalone import PLUGIN
 
 SUITES = Path(__file__).resolve().parents[1] / "suites"
@@ -52,7 +53,7 @@ def grade(
     if files:  # without any pytest would look for tests where it stands
         with _only_our_pytest():
             code = pytest.main([*arguments, "-p", "pytest_timeout"], plugins=[_Named(Judge(run))])
-    run.close()
+    run.supply.close()
     if code == pytest.ExitCode.INTERRUPTED and not run.fault:
         raise KeyboardInterrupt
     if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED):

@@ -9,7 +9,8 @@ import pytest
 from _pytest.runner import runtestprotocol
 
 from .outcomes import GraderError
-from .run import Planned, Run
+from .planned import Planned
+from .run import Run
 
 RUN: pytest.StashKey[Run] = pytest.StashKey()
 CHECK: pytest.StashKey[Planned] = pytest.StashKey()
@@ -135,7 +136,7 @@ class Judge:
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """End what is still running, and let the exit code say whether everything passed."""
-        self.run.close()
+        self.run.supply.close()
         bad = any(result.outcome != "passed" for check in self.run.planned for result in check.results)
         if bad and session.exitstatus == 0:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED

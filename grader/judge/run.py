@@ -4,42 +4,24 @@ from __future__ import annotations
 
 import builtins
 import contextlib
-import functools
 import gc
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
 from grader import record
 from grader.sandbox.errors import SandboxError, StudentError, WorkerLost
-from grader.sandbox.limits import Limits
-from grader.sandbox.packages import REFUSED
 from grader.submission import Submission
-from grader.syllabus import Milestone, Syllabus, Task
+from grader.syllabus import Milestone, Syllabus
 
 from . import compare
-from .ahead import Ahead, Job, Loaded
-from .draw import Draw
 from .oracles import Data, Weights
 from .outcomes import Verdict, lost, verdict
-from .preflight import Preflight, inspect
+from .planned import Options, Planned
 from .student import Student
-
-
-@dataclass
-class Options:
-    """What was asked for."""
-
-    milestones: list[str]  # ids
-    only: set[str] | None = None  # names of checks; None: all of them
-    prerequisites: str = "submission"
-    device: str = "cpu"
-    seed: str = "0"
-    secret_seed: bool = False
-    debug: bool = False
-
+from .supply import Supply
 
 HEAVY_MB = 16
 
@@ -57,30 +39,6 @@ class Listener(Protocol):
         """A check has its outcome."""
 
 
-@dataclass
-class Planned:
-    """A check that was collected, fixed before any student code runs."""
-
-    milestone: Milestone
-    task: Task
-    id: str
-    title: str
-    limits: Limits
-    warm: tuple[str, ...] = ()
-    position: int = 0  # in the run
-    results: list[record.Check] = field(default_factory=list)
-
-    # While it runs:
-    error: BaseException | None = None
-    answered: bool = False
-    output: str = ""
-    shortcuts: list[str] = field(default_factory=list)
-    over: WorkerLost | None = None
-    heavy: bool = False  # whether its answers are worth clearing away at once
-    evidence: set[str] = field(default_factory=set)
-    started: float = 0.0
-
-
 class Run:
     """Everything that one run knows. The pytest plugin drives it."""
 
@@ -96,11 +54,8 @@ class Run:
         self.options, self.syllabus, self.submission = options, syllabus, submission
         self.workers, self.weights, self.data, self.listener = workers, weights, Data(), listener
         self.planned: list[Planned] = []
-        self._preflights: dict[str, Preflight] = {}
         self.fault = ""  # what went wrong in pytest itself, if anything
-        self._kept: tuple[str, Any] | None = None  # the worker in use: milestone, worker
-        self._ahead = Ahead()
-        self._inspecting: dict[str, Job] = {}  # the preflights that are under way beside a check
+        self.supply = Supply(options, syllabus, submission, workers, self.planned)
 
     # ── checks ────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -113,23 +68,11 @@ class Run:
 
     def problem(self, check: Planned) -> Verdict | None:
         """Return why no check of this milestone can run, or None. The first call looks at the submission's file."""
-        milestone = check.milestone
-        if milestone.id not in self._preflights:
-            try:
-                if job := self._inspecting.pop(milestone.id, None):
-                    self._preflights[milestone.id] = job.result.result()
-                else:
-                    self._preflights[milestone.id] = self._inspect(milestone, lambda warm: self._fresh(milestone, warm))
-            except SandboxError as error:
-                return verdict(error, "", milestone.limits, answered=False)
-            finally:
-                self._release(failed=False)
-        found = self._preflights[milestone.id]
+        try:
+            found = self.supply.preflight(check.milestone)
+        except SandboxError as error:
+            return verdict(error, "", check.milestone.limits, answered=False)
         return Verdict(record.NOT_STARTED, "Not implemented yet.") if found.untouched else found.problem
-
-    def _inspect(self, milestone: Milestone, make_worker: Callable[[tuple[str, ...]], Any]) -> Preflight:
-        load = {**self.load_request(milestone), "dice": self._dice(milestone.id)}
-        return inspect(milestone, self.syllabus, self.submission, make_worker, load)
 
     def finish(self, check: Planned, given: Verdict | None = None) -> None:
         """Give a check its outcome."""
@@ -180,7 +123,7 @@ class Run:
             return self._believable(check, verdict(check.error, check.task.id, check.limits, check.answered))
         if check.over is not None:
             return lost(check.over, check.limits)
-        used = self._preflights[check.milestone.id].shortcut(check.task) or next(iter(check.shortcuts), None)
+        used = self.supply.preflight(check.milestone).shortcut(check.task) or next(iter(check.shortcuts), None)
         if used:
             return Verdict(
                 record.FAILED,
@@ -199,17 +142,11 @@ class Run:
             return result
         return Verdict(record.FAILED, f"Your code raised {check.error}")
 
-    # ── workers ───────────────────────────────────────────────────────────────────────────────────────────────────
-
     @contextlib.contextmanager
     def student(self, check: Planned) -> Iterator[Student]:
         """Give a check the submission's module in a worker, and take back what happened there."""
-        loaded = self._ahead.take(self._wanted(check)) or self._load(check, self._worker_for(check))
+        loaded = self.supply.loaded(check)
         worker, conversation = loaded.worker, loaded.worker.conversation
-        self._kept = (check.milestone.id, worker)
-        if self.workers.side_by_side:
-            self.workers.draw_near(worker)
-            self._look_ahead(check)
         try:
             if loaded.failure is not None:
                 raise loaded.failure
@@ -221,120 +158,13 @@ class Run:
                 names = conversation.request("shortcuts")
                 check.shortcuts = [name for name in names if name in check.milestone.shortcuts]
             # A shortcut stays seen in its worker, and is nothing that the next check should be told of.
-            self._release(failed=check.error is not None or worker.limit_broken is not None or bool(check.shortcuts))
+            self.supply.release(
+                failed=check.error is not None or worker.limit_broken is not None or bool(check.shortcuts)
+            )
             check.output = worker.output[loaded.printed :]
             check.heavy = getattr(worker, "answered_mb", 0.0) > HEAVY_MB
             if worker.limit_broken and not isinstance(check.error, WorkerLost):
                 check.over = WorkerLost(limit=worker.limit_broken)
-
-    def _load(self, check: Planned, worker: Any) -> Loaded:
-        """Load the submission for a check, unless this worker has it already."""
-        loaded = Loaded(worker, printed=len(worker.output))
-        worker.set_deadline(check.limits.seconds)
-        dice = self._dice(f"{check.milestone.id}::{check.id}")
-        try:
-            if getattr(worker, "loaded", False):  # one that serves a whole milestone: each check has dice of its own
-                worker.conversation.request("roll", dice=dice)
-            else:
-                worker.names = worker.conversation.request("load", **self.load_request(check.milestone), dice=dice)
-                worker.loaded = True
-            worker.conversation.answered = False
-        except (StudentError, WorkerLost) as error:
-            loaded.failure = error
-        return loaded
-
-    def _dice(self, name: str) -> int:
-        return Draw(self.options.seed, f"{name} in the worker").random.getrandbits(32)
-
-    def _look_ahead(self, check: Planned) -> None:
-        """Have the next checks' workers made ready beside this one, where none can touch another."""
-        for following in self.planned[check.position + 1 :][: self._ahead.depth]:
-            milestone = following.milestone
-            if milestone.id not in self._preflights:
-                job = self._inspecting.get(milestone.id)
-                if job is None:
-                    self._inspecting[milestone.id] = self._ahead.begin(
-                        functools.partial(self._inspect_beside, milestone)
-                    )
-                if job is None or not job.result.done() or job.result.exception():
-                    break
-                self._preflights[milestone.id] = job.result.result()
-            if self._preflights[milestone.id].ready:
-                self._ahead.prepare(self._wanted(following), functools.partial(self._load_beside, following))
-
-    def _inspect_beside(self, milestone: Milestone, job: Job) -> Preflight:
-        def fresh(warm: tuple[str, ...]) -> Any:
-            if job.worker is not None:
-                job.worker.end()
-            job.worker = self.workers.worker(milestone.limits, warm)
-            if not job.wanted:
-                job.worker.kill()
-            return job.worker
-
-        self.workers.make_room()
-        try:
-            return self._inspect(milestone, fresh)
-        finally:
-            if job.worker is not None:
-                job.worker.end()
-
-    def _load_beside(self, check: Planned, job: Job) -> Loaded:
-        self.workers.make_room()
-        job.worker = self.workers.worker(*self._needs(check))
-        job.worker.hold_back(self._ahead.room())
-        return self._load(check, job.worker) if job.wanted else Loaded(job.worker)
-
-    def load_request(self, milestone: Milestone) -> dict[str, Any]:
-        """Return the request that loads a milestone's module with what it is made of."""
-        request = load_request(milestone, self.syllabus, self.submission)
-        if milestone.id in self._preflights:
-            request["compiled"] = self._preflights[milestone.id].compiled
-        if self.workers.level == "inline":
-            request["trace"] = []  # the judge's own oracles live in the same process
-        return request
-
-    def _wanted(self, check: Planned) -> Any:
-        """Return what a worker must have been made for to serve a check: limits may change at the last moment."""
-        return check.position, self._needs(check)
-
-    def _needs(self, check: Planned) -> tuple[Limits, tuple[str, ...]]:
-        return check.limits, check.warm + self._preflights[check.milestone.id].warm
-
-    def _worker_for(self, check: Planned) -> Any:
-        return self._worker(check.milestone, *self._needs(check))
-
-    def _worker(self, milestone: Milestone, limits: Limits, warm: tuple[str, ...] = ()) -> Any:
-        if self._kept is not None:
-            if self._kept[0] == milestone.id:
-                return self._kept[1]
-            self._kept[1].end()
-            self._kept = None
-        worker = self.workers.worker(limits, warm)
-        self._kept = (milestone.id, worker)
-        return worker
-
-    def _fresh(self, milestone: Milestone, warm: tuple[str, ...]) -> Any:
-        """Return a worker in which nothing of the submission has run."""
-        self._release(failed=True)
-        return self._worker(milestone, milestone.limits, warm)
-
-    def _release(self, failed: bool) -> None:
-        """End the worker, or keep it for the milestone's next check where starting one is dear."""
-        if self._kept is None:
-            return
-        _, worker = self._kept
-        if failed or not getattr(self.workers, "reusable", False):
-            worker.end()
-            self._kept = None
-        else:
-            worker.set_deadline(None)
-
-    def close(self) -> None:
-        """End the worker that is still in use, and the one that was made ready."""
-        self._ahead.close()
-        if self._kept is not None:
-            self._kept[1].end()
-            self._kept = None
 
     # ── the record ────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -346,7 +176,7 @@ class Run:
         result = record.Milestone(
             milestone.id, milestone.title, sources=self.submission.digest(self.syllabus.with_uses(milestone))
         )
-        preflight = self._preflights.get(milestone.id)
+        preflight = self.supply.preflights.get(milestone.id)
         if preflight is not None:
             result.notes = list(preflight.notes)
             if preflight.problem is not None:
@@ -375,18 +205,6 @@ def earned(task: record.Task, whole: bool = True) -> float:
     if whole and not any(record.VALUE in check.evidence for check in task.checks):
         return 0.0
     return task.points
-
-
-def load_request(milestone: Milestone, syllabus: Syllabus, submission: Submission) -> dict[str, Any]:
-    """Return the fields of the request that loads a milestone's module with what it is made of."""
-    names = syllabus.with_uses(milestone)
-    return {
-        "sources": {f"{name}.py": submission.sources[name] for name in names if name in submission.sources},
-        "module": milestone.id,
-        "names": [name.partition(".")[0] for task in milestone.tasks for name in task.implements],
-        "trace": list(milestone.shortcuts),
-        "blocked": [*REFUSED, "grader", "solutions"],
-    }
 
 
 def source_line(sources: dict[str, bytes], file: str, line: int) -> str:

@@ -12,8 +12,9 @@ from grader.sandbox.errors import SandboxError
 from grader.submission import SubmissionError, collect
 
 from .oracles import Weights, WeightsError
+from .planned import Options
 from .plugin import Judge
-from .run import Options, Run
+from .run import Run
 
 PLUGIN = "scratchwork-judge"
 

@@ -1,0 +1,47 @@
+"""What a run is asked for, and the checks that it was found to consist of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from grader import record
+from grader.sandbox.errors import WorkerLost
+from grader.sandbox.limits import Limits
+from grader.syllabus import Milestone, Task
+
+
+@dataclass
+class Options:
+    """What was asked for."""
+
+    milestones: list[str]  # ids
+    only: set[str] | None = None  # names of checks; None: all of them
+    prerequisites: str = "submission"
+    device: str = "cpu"
+    seed: str = "0"
+    secret_seed: bool = False
+    debug: bool = False
+
+
+@dataclass
+class Planned:
+    """A check that was collected, fixed before any student code runs."""
+
+    milestone: Milestone
+    task: Task
+    id: str
+    title: str
+    limits: Limits
+    warm: tuple[str, ...] = ()
+    position: int = 0  # in the run
+    results: list[record.Check] = field(default_factory=list)
+
+    # While it runs:
+    error: BaseException | None = None
+    answered: bool = False
+    output: str = ""
+    shortcuts: list[str] = field(default_factory=list)
+    over: WorkerLost | None = None
+    heavy: bool = False  # whether its answers are worth clearing away at once
+    evidence: set[str] = field(default_factory=set)
+    started: float = 0.0

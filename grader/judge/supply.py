@@ -1,0 +1,178 @@
+"""Which worker serves a check: one made for it, one made ready beside an earlier one, or one that is kept."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from grader.sandbox.errors import StudentError, WorkerLost
+from grader.sandbox.limits import Limits
+from grader.sandbox.packages import REFUSED
+from grader.submission import Submission
+from grader.syllabus import Milestone, Syllabus
+
+from .ahead import Ahead, Job, Loaded
+from .draw import Draw
+from .planned import Options, Planned
+from .preflight import Preflight, inspect
+
+
+class Supply:
+    """The workers of one run, and what was found of each milestone's file before its checks."""
+
+    def __init__(
+        self, options: Options, syllabus: Syllabus, submission: Submission, workers: Any, planned: list[Planned]
+    ) -> None:
+        self.options, self.syllabus, self.submission, self.workers = options, syllabus, submission, workers
+        self.planned = planned  # it grows while checks are collected
+        self.preflights: dict[str, Preflight] = {}
+        self._kept: tuple[str, Any] | None = None  # the worker in use: milestone, worker
+        self._ahead = Ahead()
+        self._inspecting: dict[str, Job] = {}  # the preflights that are under way beside a check
+
+    def preflight(self, milestone: Milestone) -> Preflight:
+        """Return what is known of a milestone's file, which the first call looks at. Raises SandboxError."""
+        if milestone.id not in self.preflights:
+            try:
+                if job := self._inspecting.pop(milestone.id, None):
+                    self.preflights[milestone.id] = job.result.result()
+                else:
+                    self.preflights[milestone.id] = self._inspect(milestone, lambda warm: self._fresh(milestone, warm))
+            finally:
+                self.release(failed=False)
+        return self.preflights[milestone.id]
+
+    def loaded(self, check: Planned) -> Loaded:
+        """Return the worker for a check, with the submission loaded, and have the next ones made ready beside it."""
+        loaded = self._ahead.take(self._wanted(check)) or self._load(check, self._worker_for(check))
+        self._kept = (check.milestone.id, loaded.worker)
+        if self.workers.side_by_side:
+            self.workers.draw_near(loaded.worker)
+            self._look_ahead(check)
+        return loaded
+
+    def release(self, failed: bool) -> None:
+        """End the worker, or keep it for the milestone's next check where starting one is dear."""
+        if self._kept is None:
+            return
+        _, worker = self._kept
+        if failed or not getattr(self.workers, "reusable", False):
+            worker.end()
+            self._kept = None
+        else:
+            worker.set_deadline(None)
+
+    def close(self) -> None:
+        """End the worker that is still in use, and the one that was made ready."""
+        self._ahead.close()
+        if self._kept is not None:
+            self._kept[1].end()
+            self._kept = None
+
+    def _load(self, check: Planned, worker: Any) -> Loaded:
+        """Load the submission for a check, unless this worker has it already."""
+        loaded = Loaded(worker, printed=len(worker.output))
+        worker.set_deadline(check.limits.seconds)
+        dice = self._dice(f"{check.milestone.id}::{check.id}")
+        try:
+            if getattr(worker, "loaded", False):  # one that serves a whole milestone: each check has dice of its own
+                worker.conversation.request("roll", dice=dice)
+            else:
+                worker.names = worker.conversation.request("load", **self.load_request(check.milestone), dice=dice)
+                worker.loaded = True
+            worker.conversation.answered = False
+        except (StudentError, WorkerLost) as error:
+            loaded.failure = error
+        return loaded
+
+    def _dice(self, name: str) -> int:
+        return Draw(self.options.seed, f"{name} in the worker").random.getrandbits(32)
+
+    def _look_ahead(self, check: Planned) -> None:
+        """Have the next checks' workers made ready beside this one, where none can touch another."""
+        for following in self.planned[check.position + 1 :][: self._ahead.depth]:
+            milestone = following.milestone
+            if milestone.id not in self.preflights:
+                job = self._inspecting.get(milestone.id)
+                if job is None:
+                    self._inspecting[milestone.id] = self._ahead.begin(
+                        functools.partial(self._inspect_beside, milestone)
+                    )
+                if job is None or not job.result.done() or job.result.exception():
+                    break
+                self.preflights[milestone.id] = job.result.result()
+            if self.preflights[milestone.id].ready:
+                self._ahead.prepare(self._wanted(following), functools.partial(self._load_beside, following))
+
+    def _inspect(self, milestone: Milestone, make_worker: Callable[[tuple[str, ...]], Any]) -> Preflight:
+        load = {**self.load_request(milestone), "dice": self._dice(milestone.id)}
+        return inspect(milestone, self.syllabus, self.submission, make_worker, load)
+
+    def _inspect_beside(self, milestone: Milestone, job: Job) -> Preflight:
+        def fresh(warm: tuple[str, ...]) -> Any:
+            if job.worker is not None:
+                job.worker.end()
+            job.worker = self.workers.worker(milestone.limits, warm)
+            if not job.wanted:
+                job.worker.kill()
+            return job.worker
+
+        self.workers.make_room()
+        try:
+            return self._inspect(milestone, fresh)
+        finally:
+            if job.worker is not None:
+                job.worker.end()
+
+    def _load_beside(self, check: Planned, job: Job) -> Loaded:
+        self.workers.make_room()
+        job.worker = self.workers.worker(*self._needs(check))
+        job.worker.hold_back(self._ahead.room())
+        return self._load(check, job.worker) if job.wanted else Loaded(job.worker)
+
+    def load_request(self, milestone: Milestone) -> dict[str, Any]:
+        """Return the request that loads a milestone's module with what it is made of."""
+        request = load_request(milestone, self.syllabus, self.submission)
+        if milestone.id in self.preflights:
+            request["compiled"] = self.preflights[milestone.id].compiled
+        if self.workers.level == "inline":
+            request["trace"] = []  # the judge's own oracles live in the same process
+        return request
+
+    def _wanted(self, check: Planned) -> Any:
+        """Return what a worker must have been made for to serve a check: limits may change at the last moment."""
+        return check.position, self._needs(check)
+
+    def _needs(self, check: Planned) -> tuple[Limits, tuple[str, ...]]:
+        return check.limits, check.warm + self.preflights[check.milestone.id].warm
+
+    def _worker_for(self, check: Planned) -> Any:
+        return self._worker(check.milestone, *self._needs(check))
+
+    def _worker(self, milestone: Milestone, limits: Limits, warm: tuple[str, ...] = ()) -> Any:
+        if self._kept is not None:
+            if self._kept[0] == milestone.id:
+                return self._kept[1]
+            self._kept[1].end()
+            self._kept = None
+        worker = self.workers.worker(limits, warm)
+        self._kept = (milestone.id, worker)
+        return worker
+
+    def _fresh(self, milestone: Milestone, warm: tuple[str, ...]) -> Any:
+        """Return a worker in which nothing of the submission has run."""
+        self.release(failed=True)
+        return self._worker(milestone, milestone.limits, warm)
+
+
+def load_request(milestone: Milestone, syllabus: Syllabus, submission: Submission) -> dict[str, Any]:
+    """Return the fields of the request that loads a milestone's module with what it is made of."""
+    names = syllabus.with_uses(milestone)
+    return {
+        "sources": {f"{name}.py": submission.sources[name] for name in names if name in submission.sources},
+        "module": milestone.id,
+        "names": [name.partition(".")[0] for task in milestone.tasks for name in task.implements],
+        "trace": list(milestone.shortcuts),
+        "blocked": [*REFUSED, "grader", "solutions"],
+    }

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -147,9 +146,10 @@ def _many(folder: Path) -> Iterator[tuple[str, str]]:
         small.hand_in(f"s{number:04}", {name: f"{text}\n# {number}\n" for name, text in SOLUTIONS.items()})
     seconds, memory = _classroom_watched(small.submissions, small.book, root=small.folder)
     tenth = max(1, len(memory) // 10)
-    early, late = statistics.median(memory[tenth : 2 * tenth]), statistics.median(memory[-tenth:])
+    # The highest: processes that end while they are added up take their share of the others' memory out of the sum.
+    early, late = max(memory[tenth : 2 * tenth]), max(memory[-tenth:])
     yield f"{MANY} submissions of two small milestones", f"{seconds:.0f} s, {60 * MANY / seconds:.0f} a minute"
-    yield "  memory of judge and sandbox, in the second tenth and in the last", f"{early:.0f} MB, {late:.0f} MB"
+    yield "  highest memory of judge and sandbox, in the second tenth and in the last", f"{early:.0f} MB, {late:.0f} MB"
     class_, book = folder / "many", folder / "many.sqlite"
     for number in range(MANY):
         shutil.copytree(REPOSITORY / "exercises", class_ / f"s{number:04}", ignore=shutil.ignore_patterns("*.md", "_*"))

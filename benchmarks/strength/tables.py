@@ -21,7 +21,7 @@ from grader.submission import Submission
 
 from .measure import support
 
-SILENT = ("inspect", "compile", "load", "roll", "shortcuts")  # requests that ask the student's functions nothing
+SILENT = ("inspect", "compile", "load", "roll")  # requests that ask the student's functions nothing
 
 
 def answerable(milestone: str, known_seeds: int) -> dict[str, bool]:

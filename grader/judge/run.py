@@ -154,9 +154,7 @@ class Run:
         finally:
             check.answered = conversation.answered
             check.evidence = set(compare.evidence)
-            with contextlib.suppress(Exception):  # a claim that can only withhold points; a dead worker has none
-                names = conversation.request("shortcuts")
-                check.shortcuts = [name for name in names if name in check.milestone.shortcuts]
+            check.shortcuts = [name for name in conversation.shortcuts if name in check.milestone.shortcuts]
             # A shortcut stays seen in its worker, and is nothing that the next check should be told of.
             self.supply.release(
                 failed=check.error is not None or worker.limit_broken is not None or bool(check.shortcuts)

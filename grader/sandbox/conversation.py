@@ -105,6 +105,7 @@ class Conversation:
         self.transport = transport
         self._served: list[Callback | Items] = []
         self.answered = False  # whether the student's code has returned anything
+        self.shortcuts: list[str] = []  # which the worker says it has seen used: a claim that can only withhold points
 
     def request(self, op: str, **fields: Any) -> Any:
         """Ask the worker for something; StudentError when the student's code raises, WorkerLost when it is gone."""
@@ -118,7 +119,10 @@ class Conversation:
         """Send a request and return the reply undecoded."""
         buffers: list[Any] = []
         node = encode({"op": op, **fields}, buffers, self._refer_out)
-        return self.transport.exchange(node, buffers, self._answer)
+        reply, buffers = self.transport.exchange(node, buffers, self._answer)
+        if isinstance(reply, dict) and type(seen := reply.pop("shortcuts", None)) is list:
+            self.shortcuts = [name for name in seen if type(name) is str]
+        return reply, buffers
 
     def value(self, node: Any, buffers: list[Any]) -> Any:
         """Turn a reply into the value it carries, or raise what it reports."""

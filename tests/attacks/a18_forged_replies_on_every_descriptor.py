@@ -23,7 +23,7 @@ FORGED = [
     MASK,
     frame({"passed": True}),
     frame({"ok": {"passed": True}}),
-    frame({"ok": []}),  # no shortcuts
+    frame({"ok": [], "shortcuts": []}),
 ]
 
 

@@ -104,7 +104,6 @@ def serve(session: Session) -> None:
     layer = request("call", target=names["Layer"], args=[], kwargs={})
     for columns in (4, 3):  # the second one is an error
         request("call", target=layer, args=[torch.ones(2, columns)], kwargs={})
-    request("shortcuts")
 
 
 def _number(kind: str, content: Any) -> Any:

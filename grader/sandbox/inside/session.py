@@ -65,8 +65,15 @@ class Session:
     # ── requests ──────────────────────────────────────────────────────────────────────────────────────────────────
 
     def handle(self, node: Any, buffers: list[bytearray], ask: Ask) -> Message:
-        """Carry out one request and return the reply; whatever the student's code raises becomes part of it."""
+        """Carry out one request and return the reply, with the library shortcuts that were seen until then."""
         self._ask = ask
+        reply, out = self._carry_out(node, buffers)
+        if seen := shortcuts.seen():
+            reply["shortcuts"] = seen
+        return reply, out
+
+    def _carry_out(self, node: Any, buffers: list[bytearray]) -> Message:
+        """Carry out one request; whatever the student's code raises becomes part of the reply."""
         try:
             request = self._decode(node, buffers)
             value = getattr(self, "do_" + request.pop("op"))(**request)
@@ -174,10 +181,6 @@ class Session:
         """Run trusted helper code in this process; its answer is a claim."""
         table = probes.PROBES if planted is None else self._planted[planted]
         return table[name](*args, **kwargs)
-
-    def do_shortcuts(self) -> list[str]:
-        """Return the library shortcuts that were called since loading."""
-        return shortcuts.seen()
 
     # ── values ────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -1,7 +1,7 @@
 """One function, graded by otter-grader, by nbgrader, and by the class command: seconds for each submission.
 
-The two are no dependencies. Install each into an environment of its own, and name their Pythons:
-SCRATCHWORK_OTTER and SCRATCHWORK_NBGRADER.
+The two are no dependencies. Install each into an environment of its own, with ipykernel, and let the environment know
+its kernel (python -m ipykernel install --sys-prefix); name their Pythons: SCRATCHWORK_OTTER and SCRATCHWORK_NBGRADER.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 
 import pytest
 import systems
@@ -47,6 +48,23 @@ def test_a_worker_is_here_and_the_server_elsewhere(cores, sleepers):
     assert os.sched_getaffinity(0) == os.sched_getaffinity(server)
     arranged.let_go(worker)
     assert os.sched_getaffinity(worker) == cores
+
+
+def test_threads_that_watch_run_anywhere(cores, sleepers):
+    """A thread that is started meanwhile may use all cores, whereas the one that starts it stays where it was."""
+    if len(cores) < 2:
+        pytest.skip("it needs two cores")
+    arranged, found = Cores(), []
+    arranged.draw_near(*sleepers)
+    arranged.make_room()
+    own = os.sched_getaffinity(0)
+
+    with arranged.anywhere():
+        thread = threading.Thread(target=lambda: found.append(os.sched_getaffinity(0)))
+        thread.start()
+    thread.join()
+
+    assert found == [cores] and os.sched_getaffinity(0) == own != cores
 
 
 def test_where_there_is_one_core_all_stay_on_it(cores, sleepers):

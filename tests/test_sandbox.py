@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
+import subprocess
+import sys
+import textwrap
 import time
 
 import pytest
@@ -116,6 +119,40 @@ def test_ordinary_shared_memory_and_sockets_stay(level):
     """
     with Opened(code, level) as opened:
         assert opened.call("go") == [[1.0, 1.0, 1.0], 2, "done", "slept"]
+
+
+@systems.linux
+def test_a_step_that_fails_ends_the_fork():
+    """What a fork gives up is given up in order; the first step that the system refuses is an error that names it."""
+    taken = []
+    with pytest.raises(OSError, match="prctl 9999"):
+        linux_calls.perform(
+            [(taken.append, (1,), ""), linux_calls.step("prctl", 9999, 0, 0, 0, 0), (taken.append, (2,), "")]
+        )
+    assert taken == [1]
+
+
+@systems.linux
+def test_a_rehearsal_leaves_nothing_behind():
+    """After the server has rehearsed, neither modules of a submission nor ways to find them are there, nor a thread."""
+    code = """
+        import os, sys
+        sys.path.insert(0, sys.argv[1])
+        import torch
+        torch.set_num_threads(1)
+        from inside.rehearsal import rehearse
+        def state():
+            return list(sys.path), list(sys.meta_path), [name for name in sys.modules if "exercises" in name]
+        before = state()
+        rehearse()
+        finders = [path for path in sys.path_importer_cache if "exercises" in path]
+        print(state() == before, finders, len(os.listdir("/proc/self/task")))
+    """
+    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+    argv = [sys.executable, "-c", textwrap.dedent(code), str(bubblewrap.packages.INSIDE.parent)]
+    done = subprocess.run(argv, capture_output=True, text=True, env=environment, check=False)
+
+    assert done.stdout == "True [] 1\n", done.stderr
 
 
 @systems.linux

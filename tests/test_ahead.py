@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import threading
+import types
 
 import pytest
 import support
 import systems
 
 from grader.judge.ahead import DEPTH, WAITING_MB, Ahead, Loaded
+from grader.sandbox import warden
 from grader.sandbox.errors import SandboxError
+from grader.sandbox.limits import Limits
 from grader.sandbox.warden import MEMORY
 
 WAIT = 10  # seconds; only a test that fails waits so long
@@ -218,3 +222,27 @@ def test_an_import_may_take_what_its_check_may(now, later):
     result = support.grade({name: source}, level="bubblewrap")
 
     assert result.passed, support.complaints(result)
+
+
+@pytest.mark.parametrize(("late", "broken"), [(True, None), (False, MEMORY)])
+def test_a_look_that_began_while_it_waited_is_not_held_against_it(monkeypatch, late, broken):
+    """A worker that is taken for its check while its memory is being added up may have what its check may."""
+    (reading, writing), killed = os.pipe(), []
+    watched = warden.Warden(0, reading, Limits(memory_mb=1024), lambda: killed.append(True))
+    watched.hold_back(WAITING_MB)
+
+    def share_of(pid):
+        if late:
+            watched.hold_back(None)
+        return 200 * warden.MEGABYTE
+
+    monkeypatch.setattr(watched, "_watched", lambda: [1])
+    looks = iter([False, True])  # whether it is over, before the first look and before the second
+    monkeypatch.setattr(watched, "_done", types.SimpleNamespace(wait=lambda seconds: next(looks)))
+    monkeypatch.setattr(warden, "_memory_of", lambda pid: 200 * warden.MEGABYTE)
+    monkeypatch.setattr(warden, "_share_of", share_of)
+    watched._look()
+    os.close(reading)
+    os.close(writing)
+
+    assert watched.broken == broken and len(killed) == (broken is not None)

@@ -45,6 +45,7 @@ class Warden:
         self.output = bytearray()
         self.peak = 0
         self._most_mb: float = limits.memory_mb
+        self._judging_memory = threading.Lock()
         self._output_fd, self.kill = output_fd, kill
         if POLLING:
             os.set_blocking(output_fd, False)
@@ -70,8 +71,12 @@ class Warden:
         self._left, self._since = seconds, None
 
     def hold_back(self, megabytes: float | None) -> None:
-        """Let it grow by less than its limit says while it waits for its check; None: by all of it."""
-        self._most_mb = self.limits.memory_mb if megabytes is None else megabytes
+        """Let it grow by less than its limit says while it waits for its check; None: by all of it.
+
+        Whether it has gone over the lower limit is known when this returns: nothing is held against it later.
+        """
+        with self._judging_memory:
+            self._most_mb = self.limits.memory_mb if megabytes is None else megabytes
 
     def run_clock(self, runs: bool) -> None:
         """Let the clock run on, or stop it for a while."""
@@ -127,10 +132,12 @@ class Warden:
             unread = _sockets_beside(pids) * SOCKET_BYTES if self._own_network else 0
             grown = sum(_memory_of(pid) for pid in pids) - self._baseline + unread
             self.peak = max(self.peak, grown)
-            most = self._most_mb * MEGABYTE
             # The quick sum counts what forks share once for each; the dearer one is asked only when that is too much.
-            if grown > most and sum(_share_of(pid) for pid in pids) + unread > most:
-                return self._break(MEMORY)
+            if grown > self._most_mb * MEGABYTE:
+                grown = sum(_share_of(pid) for pid in pids) + unread
+                with self._judging_memory:
+                    if grown > self._most_mb * MEGABYTE:
+                        return self._break(MEMORY)
             if len(self.output) > self.limits.output_kb * 1024:
                 return self._break(OUTPUT)
         return None

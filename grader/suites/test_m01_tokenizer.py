@@ -172,10 +172,11 @@ def test_a_merge_costs_what_it_changes_and_not_the_whole_text(student, draw):
         text = " ".join("".join(draw.random.choices(string.ascii_letters, k=9)) for _ in range(12_000))
         many, learned = cost(text, 150)
         one, first = cost(text, 1, times=4)
-        # One merge by a plain trainer of ours bounds the measure of one, which a submission could stretch.
+        # One merge by a plain trainer of ours, which takes twice as long as others, bounds the measure of one: a
+        # submission could stretch it.
         started = time.process_time()
         oracle.train(text, 257)
-        one = min(one, max(time.process_time() - started, 0.01))
+        one = min(one, max(time.process_time() - started, 0.01) / 2)
         # What was measured must have been the work: all merges are there, and those at three places drawn are right.
         expect_equal(len(first), 1, what="the number of merges for a vocabulary of 257")
         expect_equal(len(learned), 150, what="the number of merges for a vocabulary of 406")
@@ -184,8 +185,8 @@ def test_a_merge_costs_what_it_changes_and_not_the_whole_text(student, draw):
             expect_equal(learned[place], expected, what=f"merge {place} of a text of 12,000 words")
         return many / one
 
-    message = "150 merges took {ratio:.0f} times the processor time of one (a good algorithm: about 4, allowed: 16)."
-    expect_ratio(ratio, below=16, message=message, mistake="all pairs are counted again for every merge")
+    message = "150 merges took {ratio:.0f} times the processor time of one (a good algorithm: about 8, allowed: 25)."
+    expect_ratio(ratio, below=25, message=message, mistake="all pairs are counted again for every merge")
 
 
 @pytest.mark.task("m01.3")

@@ -144,7 +144,8 @@ def _many(folder: Path) -> Iterator[tuple[str, str]]:
     small = SmallCourse(folder / "small")
     for number in range(MANY):
         small.hand_in(f"s{number:04}", {name: f"{text}\n# {number}\n" for name, text in SOLUTIONS.items()})
-    seconds, memory = _classroom_watched(small.submissions, small.book, root=small.folder)
+    memory: list[float] = []
+    seconds = _classroom(small.submissions, small.book, root=small.folder, memory=memory)
     tenth = max(1, len(memory) // 10)
     # The highest: processes that end while they are added up take their share of the others' memory out of the sum.
     early, late = max(memory[tenth : 2 * tenth]), max(memory[-tenth:])
@@ -159,25 +160,19 @@ def _many(folder: Path) -> Iterator[tuple[str, str]]:
     yield f"{MANY} unchanged submissions again, all milestones (under 10 s)", f"{again:.1f} s"
 
 
-def _classroom(class_: Path, book: Path, *arguments: str, root: Path = REPOSITORY) -> float:
-    """Grade a class; return the seconds."""
-    return _classroom_watched(class_, book, *arguments, root=root, watch=False)[0]
-
-
-def _classroom_watched(
-    class_: Path, book: Path, *arguments: str, root: Path = REPOSITORY, watch: bool = True
-) -> tuple[float, list[float]]:
-    """Grade a class; return the seconds, and the memory of judge and sandbox, in MB, as time went on.
+def _classroom(
+    class_: Path, book: Path, *arguments: str, root: Path = REPOSITORY, memory: list[float] | None = None
+) -> float:
+    """Grade a class; return the seconds. `memory` is given that of judge and sandbox, in MB, as time goes on.
 
     To look at memory takes time from whoever has it: where seconds are compared, nobody looks.
     """
     command = [sys.executable, "-m", "grader", "classroom", str(class_), "--gradebook", str(book), *arguments]
-    memory = []
     start = time.perf_counter()
     with tempfile.TemporaryFile() as said:
         process = subprocess.Popen(command, cwd=root, stdout=said, stderr=said)
         watched = psutil.Process(process.pid)
-        while watch and process.poll() is None:
+        while memory is not None and process.poll() is None:
             memory.append(_memory_of(watched))
             time.sleep(0.5)
         process.wait()
@@ -185,7 +180,7 @@ def _classroom_watched(
         if process.returncode not in (0, 1):
             said.seek(0)
             raise SystemExit(said.read().decode("utf-8", "replace")[-2000:])
-    return seconds, memory
+    return seconds
 
 
 def _memory_of(process: psutil.Process) -> float:

@@ -172,8 +172,8 @@ def test_a_merge_costs_what_it_changes_and_not_the_whole_text(student, draw):
         text = " ".join("".join(draw.random.choices(string.ascii_letters, k=9)) for _ in range(12_000))
         many, learned = cost(text, 150)
         one, first = cost(text, 1, times=4)
-        # One merge by a plain trainer of ours, which takes twice as long as others, bounds the measure of one: a
-        # submission could stretch it.
+        # Half of what one merge takes a trainer of ours, as long as the fastest ones take, bounds the measure of one:
+        # a submission could stretch it.
         started = time.process_time()
         oracle.train(text, 257)
         one = min(one, max(time.process_time() - started, 0.01) / 2)

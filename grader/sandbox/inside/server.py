@@ -1,8 +1,8 @@
 """The fork server: it has torch imported, runs no student code, computes nothing, and forks a worker for each check.
 
 The server reads requests from a control socket. Each request brings two descriptors: the worker's channel and the pipe
-for what it prints. A *keeper* is forked, which enters namespaces of its own and forks the worker; it waits for the
-worker and ends with it, and the server reports how.
+for what it prints. The worker is forked into namespaces of its own; where that can't be done at once, a *keeper* is
+forked first, which forks the worker, waits for it and ends with it. The server reports how each ended.
 """
 
 from __future__ import annotations
@@ -176,7 +176,7 @@ def be_worker(control: socket.socket, config: dict[str, Any], plan: Plan, channe
         if config["thread_id"] is not None:
             run_worker(plan, channel, output)
         code = keep(config["level"], plan, channel, output)
-    except BaseException as error:
+    except BaseException as error:  # this is a copy of the server: whatever happens, it must not go on as one
         with contextlib.suppress(OSError):
             os.write(output, f"the sandbox could not confine a fork: {error}\n".encode())
         code = 71
@@ -247,7 +247,7 @@ def serve_judge(channel: Channel, session: Session, threads: int) -> None:
                 channel.send({"error": {"kind": "WireError", "bases": [], "text": str(error), "frames": []}}, [])
     except (EOFError, OSError):
         os._exit(0)
-    except BaseException:
+    except BaseException:  # SystemExit too: a fork that the student's code has led out of here must not go on
         os._exit(72)  # the judge sees an end without a reply, which is a crash of this check
 
 

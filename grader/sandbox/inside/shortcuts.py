@@ -9,11 +9,12 @@ import importlib.abc
 import re
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 # Where torch keeps what it asks overriders about; functions written in Python elsewhere are wrapped alone.
 OPERATORS = ("torch", "torch.Tensor", "torch.special", "torch.nn.functional")
+_OWN_NAMES = ("_start_new_thread", "_start_joinable_thread")  # under which threading keeps what starts threads
 _seen: list[str] = []
 _wanted: dict[str, str] = {}  # of torch's operators: the name that they bear there -> the shortcut
 
@@ -59,7 +60,7 @@ def prepare() -> None:
 
     _watcher()
     for module in (_thread, threading):
-        for name in ("start_new_thread", "_start_new_thread", "_start_joinable_thread"):
+        for name in ("start_new", "start_new_thread", "start_joinable_thread", *_OWN_NAMES):
             if hasattr(module, name):
                 setattr(module, name, _starting(getattr(module, name)))
     for kind in (torch._C.ScriptFunction, torch._C.ScriptMethod):
@@ -69,7 +70,7 @@ def prepare() -> None:
 def _starting(start: Any) -> Any:
     """Return a way to start a thread in which torch tells of its calls too: it does so for each thread by itself."""
 
-    @functools.wraps(start)
+    @_in_place_of(start)
     def starting(function: Any, *args: Any, **kwargs: Any) -> Any:
         def run(*inner: Any, **named: Any) -> Any:
             with _watcher()():
@@ -83,7 +84,7 @@ def _starting(start: Any) -> Any:
 def _looking_into(call: Any) -> Any:
     """Return a way to call what torch's own compiler made, which calls operators where Python sees none of it."""
 
-    @functools.wraps(call)
+    @_in_place_of(call)
     def looking(compiled: Any, *args: Any, **kwargs: Any) -> Any:
         if _wanted:
             for operator in set(re.findall(r"\baten::(\w+)", str(compiled.inlined_graph))):
@@ -91,6 +92,16 @@ def _looking_into(call: Any) -> Any:
         return call(compiled, *args, **kwargs)
 
     return looking
+
+
+def _in_place_of(original: Any) -> Callable[[Any], Any]:
+    """Give a function the name and the words of the one that it stands in for, which itself is nobody's business."""
+
+    def dress(function: Any) -> Any:
+        del functools.update_wrapper(function, original).__wrapped__
+        return function
+
+    return dress
 
 
 def _note(name: str | None) -> None:
@@ -137,12 +148,11 @@ def _owner(path: str) -> Any:
 
 
 def _noting(name: str, original: Any) -> Any:
-    @functools.wraps(original)
+    @_in_place_of(original)
     def noted(*args: Any, **kwargs: Any) -> Any:
         _note(name)
         return original(*args, **kwargs)
 
-    del noted.__wrapped__  # what it is wrapped around is nobody's business
     noted.scratchwork_name = name  # type: ignore[attr-defined]
     return noted
 

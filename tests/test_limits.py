@@ -51,6 +51,27 @@ def test_memory_is_limited(level, body):
         assert ended.value.kind in ("MemoryError", "RuntimeError", "OSError")
 
 
+@here
+@systems.linux
+def test_memory_given_back_is_seen_as_growth_when_it_is_taken_again(level):
+    """After `give_back`, what the worker takes shows from outside, though it had freed as much before."""
+    code = """
+        held = []
+        def freed():
+            for _ in range(500):
+                held.append(bytearray(100_000))
+            held.clear()
+        def taken():
+            held.append(b"x" * 40_000_000)
+    """
+    with Opened(code, level) as opened:
+        opened.call("freed")
+        opened.worker.conversation.request("probe", name="give_back", args=[], kwargs={}, planted=None)
+        before = opened.worker.memory_mb()
+        opened.call("taken")
+        assert opened.worker.memory_mb() - before > 30
+
+
 @systems.linux
 def test_processes_are_limited():
     """A fork bomb meets a limit of its own namespace, and the machine does not notice."""

@@ -344,6 +344,7 @@ def test_memory_does_not_grow_with_the_text(student):
             yield f" {number:03} and so on" + special * 33
 
     stream = make(student, BYTES, [], [special]).encode_iterable(student.iterator(chunks()))
+    student.probe.give_back()
     count = student.probe.consume(stream)["count"]
     expect(count == 400 * (14 + 33), f"{count} ids came out, expected {400 * (14 + 33)}.")
     growth = max(sizes) - max(sizes[:4])

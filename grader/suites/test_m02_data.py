@@ -459,11 +459,12 @@ def test_the_generator_alone_decides(student, draw):
 def test_a_batch_comes_from_a_large_file_without_reading_it(student, draw):
     """While a batch is drawn from a file of 48 MB, the worker grows by less than 12 MB, as seen from outside."""
     inside, sizes = student.plant(planted), []
-    cycle = np.arange(65521, dtype=np.uint16)
-    path = student.file("large.bin", np.resize(cycle, 24 * 2**20).tobytes())
+    path = student.file("large.bin", np.arange(65521, dtype=np.uint16).tobytes())
+    inside.repeat(path, 384)
     batch_from(student, range(100), 4, 8)  # whatever is loaded on first use is loaded now
     look = student.callback(lambda: sizes.append(student.memory_mb()))
     generator = inside.generator(draw.random.randrange(1000))
+    student.probe.give_back()
     before = student.memory_mb()
     batch = inside.watched(student.get_batch, look, path, "uint16", 4, 8, generator)
     inputs, targets = as_batch(batch, 4, 8)

@@ -113,6 +113,14 @@ def told(count, tell):
     return Told(count, tell)
 
 
+def repeat(path, times):
+    """Have a file hold what it holds so often."""
+    with open(path, "r+b") as file:
+        content = file.read()
+        for _ in range(times - 1):
+            file.write(content)
+
+
 def watched(function, look, *args):
     """Call a function, and `look` whenever something that it called has returned."""
     looks = 0

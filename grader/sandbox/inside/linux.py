@@ -143,6 +143,13 @@ def gather_pages() -> None:
             _libc.madvise(ctypes.c_void_p(start), ctypes.c_size_t(end - start), _MADV_COLLAPSE)
 
 
+def trim() -> None:
+    """Give the system back what the C library keeps of freed memory, where it is one that does (glibc)."""
+    give_back = getattr(_libc, "malloc_trim", None)
+    if give_back is not None:
+        give_back(0)
+
+
 def capability_step(keep: tuple[int, ...]) -> Step:
     """Return how to keep only these capabilities (effective and permitted), none of them inheritable."""
     low = sum(1 << number for number in keep if number < 32)

@@ -10,6 +10,8 @@ import functools
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from . import linux
+
 PROBES: dict[str, Callable[..., Any]] = {}
 
 
@@ -24,6 +26,12 @@ def mutated(function: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
     """Call a function and return its `result` and its positional `args` as they are afterwards."""
     result = function(*args, **kwargs)
     return {"result": result, "args": list(args)}
+
+
+@probe
+def give_back() -> None:
+    """Give memory that lies free in this process back to the system: what is taken from now on is seen as growth."""
+    linux.trim()
 
 
 @probe

@@ -53,9 +53,7 @@ class Layer(nn.Module):
 def rehearse() -> None:
     """Do a little of what most checks do. Raises RuntimeError if that has started a thread: a fork would lack it."""
     path = list(sys.path)
-    bytearray(
-        31 * 2**20
-    )  # once glibc has freed a large block, it takes the next ones from the heap and keeps them there
+    bytearray(31 * 2**20)  # once glibc has freed a large block, it takes the next from the heap and keeps them there
     with tempfile.TemporaryDirectory() as folder:
         for _ in range(TIMES):
             compute()

@@ -17,6 +17,7 @@ import psutil
 from .limits import Limits
 
 LOOK_EVERY = 0.02  # seconds
+LOOK_SELDOM = 0.1  # seconds, while it waits: to look at many workers takes time from the judge
 POLLING = sys.platform != "win32"  # pipes cannot be waited for with select there
 MEGABYTE = 2**20
 SOCKET_BYTES = 212_992  # what may lie unread in one, by the kernel's default, which the filter of calls keeps
@@ -45,6 +46,7 @@ class Warden:
         self.output = bytearray()
         self.peak = 0
         self._most_mb: float = limits.memory_mb
+        self._waits = False  # for the check that it was made ready for
         self._judging_memory = threading.Lock()
         self._output_fd, self.kill = output_fd, kill
         if POLLING:
@@ -77,6 +79,7 @@ class Warden:
         """
         with self._judging_memory:
             self._most_mb = self.limits.memory_mb if megabytes is None else megabytes
+            self._waits = megabytes is not None
 
     def run_clock(self, runs: bool) -> None:
         """Let the clock run on, or stop it for a while."""
@@ -122,7 +125,7 @@ class Warden:
             raise
 
     def _look(self) -> None:
-        while not self._done.wait(LOOK_EVERY):
+        while not self._done.wait(LOOK_SELDOM if self._waits else LOOK_EVERY):
             left, since = self._left, self._since
             if left is not None and since is not None and time.monotonic() - since > left:
                 return self._break(TIME)

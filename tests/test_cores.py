@@ -10,7 +10,7 @@ import threading
 import pytest
 import systems
 
-from grader.sandbox.cores import Cores
+from grader.sandbox.cores import Cores, keep_to_one
 
 pytestmark = systems.linux
 
@@ -86,3 +86,14 @@ def test_one_that_has_ended_is_no_matter(cores):
     process.wait()
 
     Cores().draw_near(process.pid, process.pid)
+
+
+def test_judges_that_fill_a_machine_have_a_core_each(cores):
+    """Numbers one after another stand for one core after another, and begin again after the last."""
+    found = []
+    for number in range(len(cores) + 1):
+        os.sched_setaffinity(0, cores)
+        keep_to_one(number)
+        found.append(os.sched_getaffinity(0))
+
+    assert found == [{core} for core in [*sorted(cores), min(cores)]]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from distributed import get_worker
 
 from grader.judge.errors import UsageProblem
+from grader.sandbox import cores
 from grader.sandbox.errors import SandboxError
 
 from .judging import Graded, Job, Setup, WarmJudge
@@ -25,8 +26,10 @@ class Refused:
     reason: str  # in words that follow its name
 
 
-def boot(setup: Setup) -> Refused | None:
-    """Start judge and sandbox, and say if that does not work here."""
+def boot(setup: Setup, full: bool) -> Refused | None:
+    """Start judge and sandbox, and say if that does not work here; `full`: there is a worker for each core."""
+    if full:
+        cores.keep_to_one(int(get_worker().name))
     try:
         _judge(setup).start()
     except (SandboxError, UsageProblem) as error:

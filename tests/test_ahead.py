@@ -246,3 +246,23 @@ def test_a_look_that_began_while_it_waited_is_not_held_against_it(monkeypatch, l
     os.close(writing)
 
     assert watched.broken == broken and len(killed) == (broken is not None)
+
+
+def test_one_that_waits_is_looked_at_seldom_and_often_from_its_check_on(monkeypatch):
+    """Who watches a worker sleeps longer between two looks for as long as it is held back."""
+    (reading, writing), slept = os.pipe(), []
+    watched = warden.Warden(0, reading, Limits(), lambda: None)
+    watched.hold_back(WAITING_MB)
+
+    def wait(seconds):
+        slept.append(seconds)
+        watched.hold_back(None)
+        return len(slept) == 2
+
+    monkeypatch.setattr(watched, "_watched", list)
+    monkeypatch.setattr(watched, "_done", types.SimpleNamespace(wait=wait))
+    watched._look()
+    os.close(reading)
+    os.close(writing)
+
+    assert slept == [warden.LOOK_SELDOM, warden.LOOK_EVERY]

@@ -45,8 +45,7 @@ class Warden:
         self.broken: str | None = None  # which limit was gone over
         self.output = bytearray()
         self.peak = 0
-        self._most_mb: float = limits.memory_mb
-        self._waits = False  # for the check that it was made ready for
+        self._waiting_mb: float | None = None  # what it may take while it waits for its check; None: it does not
         self._judging_memory = threading.Lock()
         self._output_fd, self.kill = output_fd, kill
         if POLLING:
@@ -78,8 +77,7 @@ class Warden:
         Whether it has gone over the lower limit is known when this returns: nothing is held against it later.
         """
         with self._judging_memory:
-            self._most_mb = self.limits.memory_mb if megabytes is None else megabytes
-            self._waits = megabytes is not None
+            self._waiting_mb = megabytes
 
     def run_clock(self, runs: bool) -> None:
         """Let the clock run on, or stop it for a while."""
@@ -125,7 +123,7 @@ class Warden:
             raise
 
     def _look(self) -> None:
-        while not self._done.wait(LOOK_SELDOM if self._waits else LOOK_EVERY):
+        while not self._done.wait(LOOK_EVERY if self._waiting_mb is None else LOOK_SELDOM):
             left, since = self._left, self._since
             if left is not None and since is not None and time.monotonic() - since > left:
                 return self._break(TIME)
@@ -136,14 +134,17 @@ class Warden:
             grown = sum(_memory_of(pid) for pid in pids) - self._baseline + unread
             self.peak = max(self.peak, grown)
             # The quick sum counts what forks share once for each; the dearer one is asked only when that is too much.
-            if grown > self._most_mb * MEGABYTE:
+            if grown > self._most_memory():
                 grown = sum(_share_of(pid) for pid in pids) + unread
                 with self._judging_memory:
-                    if grown > self._most_mb * MEGABYTE:
+                    if grown > self._most_memory():
                         return self._break(MEMORY)
             if len(self.output) > self.limits.output_kb * 1024:
                 return self._break(OUTPUT)
         return None
+
+    def _most_memory(self) -> float:
+        return (self.limits.memory_mb if self._waiting_mb is None else self._waiting_mb) * MEGABYTE
 
     def _break(self, limit: str) -> None:
         self.broken = limit

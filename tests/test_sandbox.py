@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import subprocess
 import sys
@@ -256,6 +257,16 @@ def test_a_solution_passes_where_workers_are_started_afresh(level):
 
     assert support.complaints(result) == []
     assert result.isolation == level
+
+
+def test_no_garbage_of_the_judges_is_collected_while_inline_work_is_measured():
+    """From the first look at an inline worker's processor time to its end Python collects nothing in this process."""
+    with Opened("", "inline") as opened:
+        assert gc.isenabled()
+        opened.worker.cpu_seconds()
+        assert not gc.isenabled()
+
+    assert gc.isenabled()
 
 
 def test_callbacks_and_iterators_come_back_to_the_judge():

@@ -1,8 +1,10 @@
 """m01_tokenizer: text to pre-tokens, pairs to merges, merges to ids, and all of it back again."""
 
 import json
+import math
 import string
 import time
+import timeit
 
 import pytest
 
@@ -168,23 +170,27 @@ def test_a_merge_costs_what_it_changes_and_not_the_whole_text(student, draw):
         learned = [student.train_bpe(text, 256 + merges, [])[1] for _ in range(times)]
         return max(student.cpu_seconds() - before, 0.01) / times, learned[-1]
 
+    def ours(text):
+        seconds = timeit.timeit(lambda: oracle.train(text, 257), timer=time.process_time, number=3)
+        return max(seconds, 0.01) / 3
+
     def ratio():
-        text = " ".join("".join(draw.random.choices(string.ascii_letters, k=9)) for _ in range(4_000))
-        many, learned = cost(text, 150)
-        one, first = cost(text, 1, times=8)
+        one, bound, many = 0.0, 0.0, math.inf
+        for _ in range(2):  # by turns: what slows the machine down for a while must not meet one of them alone
+            text = " ".join("".join(draw.random.choices(string.ascii_letters, k=9)) for _ in range(4_000))
+            (seconds, first), bound = cost(text, 1, times=6), bound + ours(text)
+            one += seconds
+            seconds, learned = cost(text, 150)
+            many = min(many, 2 * seconds)
+            # What was measured must have been the work: all merges are there, and those at three places drawn are right.
+            expect_equal(len(first), 1, what="the number of merges for a vocabulary of 257")
+            expect_equal(len(learned), 150, what="the number of merges for a vocabulary of 406")
+            for place in (0, draw.random.randrange(40, 149), 149):
+                expected = oracle.next_merge(text, learned[:place])
+                expect_equal(learned[place], expected, what=f"merge {place} of a text of 4,000 words")
         # Half of what one merge takes a trainer of ours, as long as the fastest ones take, bounds the measure of one:
         # a submission could stretch it.
-        started = time.process_time()
-        for _ in range(4):
-            oracle.train(text, 257)
-        one = min(one, max(time.process_time() - started, 0.01) / 4 / 2)
-        # What was measured must have been the work: all merges are there, and those at three places drawn are right.
-        expect_equal(len(first), 1, what="the number of merges for a vocabulary of 257")
-        expect_equal(len(learned), 150, what="the number of merges for a vocabulary of 406")
-        for place in (0, draw.random.randrange(40, 149), 149):
-            expected = oracle.next_merge(text, learned[:place])
-            expect_equal(learned[place], expected, what=f"merge {place} of a text of 4,000 words")
-        return many / one
+        return many / min(one, bound / 2)
 
     message = "150 merges took {ratio:.0f} times the processor time of one (a good algorithm: about 8, allowed: 25)."
     expect_ratio(ratio, below=25, message=message, mistake="all pairs are counted again for every merge")
@@ -339,15 +345,15 @@ def test_memory_does_not_grow_with_the_text(student):
     special, sizes = f"<|{'long' * 120}🙂|>", []  # one emoji makes Python take four bytes for every character
 
     def chunks():
-        for number in range(400):
-            if number % 16 == 0:
+        for number in range(160):
+            if number % 6 == 0:
                 sizes.append(student.memory_mb())
-            yield f" {number:03} and so on" + special * 33
+            yield f" {number:03} and so on" + special * 83
 
     stream = make(student, BYTES, [], [special]).encode_iterable(student.iterator(chunks()))
     student.probe.give_back()
     count = student.probe.consume(stream)["count"]
-    expect(count == 400 * (14 + 33), f"{count} ids came out, expected {400 * (14 + 33)}.")
+    expect(count == 160 * (14 + 83), f"{count} ids came out, expected {160 * (14 + 83)}.")
     growth = max(sizes) - max(sizes[:4])
     message = f"The worker grew by {growth:.0f} MB while 26 MB of text went through (allowed: 8)."
     expect(growth < 8, message, mistake="the text or the chunks are kept", evidence="measured")

@@ -182,7 +182,7 @@ def test_a_merge_costs_what_it_changes_and_not_the_whole_text(student, draw):
             one += seconds
             seconds, learned = cost(text, 150)
             many = min(many, 2 * seconds)
-            # What was measured must have been the work: all merges are there, and those at three places drawn are right.
+            # What was measured must have been the work: all merges are there, those at three places drawn are right.
             expect_equal(len(first), 1, what="the number of merges for a vocabulary of 257")
             expect_equal(len(learned), 150, what="the number of merges for a vocabulary of 406")
             for place in (0, draw.random.randrange(40, 149), 149):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import sys
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -24,6 +25,7 @@ LOOK_EVERY = 0.5  # seconds between two looks at who is there
 REFUSED_SECONDS = 5  # to wait for another worker when all that are there were refused
 LONELY_SECONDS = 120  # to wait for a worker when there is none
 CONNECT_SECONDS = 6
+FORKING = sys.platform == "linux"  # whether processes can be forked from one that has torch imported
 TRIES = 3  # of a job whose worker lost its sandbox
 
 
@@ -33,6 +35,12 @@ class ClusterError(Exception):
 
 def grade_on_cluster(batch: Batch, workers: int, scheduler: str | None, progress: Any) -> None:
     """Grade everything that is due. Raises UsageProblem, ClusterError and KeyboardInterrupt."""
+    if FORKING and scheduler is None:
+        from multiprocessing import forkserver
+
+        # What is slow to import is so once for all workers, and at the same time as here. No thread starts with it.
+        forkserver.set_forkserver_preload(["distributed", "torch", "pytest"])
+        forkserver.ensure_running()
     try:
         import distributed  # noqa: F401
     except ImportError:
@@ -71,7 +79,10 @@ def _client(workers: int, scheduler: str | None, setup: Setup) -> Iterator[Any]:
         return
     # With keys that only these processes have: elsewhere than in bubblewrap students' code may reach this machine's
     # ports, and whoever can talk to a worker can have it run anything.
-    with dask.config.set({"distributed.worker.profile.enabled": False}):  # nobody looks, and it took 6 % of the time
+    settings: dict[str, Any] = {"distributed.worker.profile.enabled": False}  # nobody looks, and it took 6 % of the time
+    if FORKING:
+        settings["distributed.worker.multiprocessing-method"] = "forkserver"
+    with dask.config.set(settings):
         cluster = LocalCluster(
             n_workers=workers, threads_per_worker=1, processes=True, host="127.0.0.1", security=True,
             dashboard_address=None, memory_limit=0, silence_logs=logging.CRITICAL,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -35,20 +36,30 @@ class ClusterError(Exception):
 
 def grade_on_cluster(batch: Batch, workers: int, scheduler: str | None, progress: Any) -> None:
     """Grade everything that is due. Raises UsageProblem, ClusterError and KeyboardInterrupt."""
-    if FORKING and scheduler is None:
-        from multiprocessing import forkserver
-
-        # What is slow to import is so once for all workers, and at the same time as here. No thread starts with it.
-        forkserver.set_forkserver_preload(["distributed", "torch", "pytest"])
-        forkserver.ensure_running()
     try:
         import distributed  # noqa: F401
     except ImportError:
         raise UsageProblem(
             "--workers and --scheduler need Dask: pip install distributed cryptography, into the same Python."
         ) from None
+    if FORKING and scheduler is None:
+        _start_fork_server()
     with _client(workers, scheduler, batch.setup) as client:
         _Coordinator(client, batch, progress, full=scheduler is None and workers >= cores.count()).run()
+
+
+def _start_fork_server() -> None:
+    """Have what is slow to import be so once for all workers, while the cluster is set up here. No thread starts."""
+    from multiprocessing import forkserver
+
+    import dask
+
+    # How many threads numpy and torch have. Dask tells its workers too, but when these libraries are there already.
+    # (That it has freed memory given back at once is left out: tensors take it again.)
+    variables = dask.config.get("distributed.nanny.pre-spawn-environ")
+    os.environ.update({name: str(value) for name, value in variables.items() if name.endswith("_NUM_THREADS")})
+    forkserver.set_forkserver_preload(["distributed", "torch", "pytest"])
+    forkserver.ensure_running()
 
 
 def check_scheduler(scheduler: str, setup: Setup) -> None:
@@ -79,7 +90,7 @@ def _client(workers: int, scheduler: str | None, setup: Setup) -> Iterator[Any]:
         return
     # With keys that only these processes have: elsewhere than in bubblewrap students' code may reach this machine's
     # ports, and whoever can talk to a worker can have it run anything.
-    settings: dict[str, Any] = {"distributed.worker.profile.enabled": False}  # nobody looks, and it took 6 % of the time
+    settings: dict[str, Any] = {"distributed.worker.profile.enabled": False}  # nobody looks; it took 6 % of the time
     if FORKING:
         settings["distributed.worker.multiprocessing-method"] = "forkserver"
     with dask.config.set(settings):

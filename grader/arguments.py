@@ -57,6 +57,16 @@ def circumstances(command: argparse.ArgumentParser) -> None:
     )
 
 
+def judges(command: argparse.ArgumentParser) -> None:
+    """Add how many checks may be judged side by side."""
+    command.add_argument(
+        "--judges",
+        metavar="N",
+        type=count,
+        help="how many judges a long run may have side by side (default: as many as there are cores, 4 at most)",
+    )
+
+
 def count(text: str) -> int:
     """Read a whole number from 1 to a million."""
     if not text.isdecimal() or not 0 < int(text) <= 1_000_000:

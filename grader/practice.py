@@ -90,9 +90,12 @@ class Practice(Station):
         self.course, self.chosen, self.folder = course, chosen, folder
         self.progress = Progress()
 
-    def grade(self, submission: Submission, listener: Any = None, *, again: bool = False) -> record.Record:
+    def grade(
+        self, submission: Submission, listener: Any = None, *, again: bool = False, judges: int | None = 1
+    ) -> record.Record:
         """Grade the chosen milestones, or take over what passed before (not with `again`), and remember the results.
 
+        `judges` is how many there may be side by side; None: as many as this machine has room for.
         Raises GradingError for a fault of the grader, SandboxError when no sandbox starts.
         """
         options, course = self.options, self.course
@@ -109,11 +112,16 @@ class Practice(Station):
         if todo:
             import torch  # noqa: F401  the suites need it; the sandbox's server imports its own at this time
 
+            from grader.judge.crew import most_judges
             from grader.judge.grading import grade
             from grader.judge.planned import Options
 
-            settings = Options(todo, None, options.prerequisites, options.device, self.seed, self.secret, options.debug)
             self.start()
+            most = most_judges(self.workers)
+            settings = Options(
+                todo, None, options.prerequisites, options.device, self.seed, self.secret, options.debug,
+                judges=min(judges or most, most),
+            )  # fmt: skip
             result = grade(settings, course, submission, self.workers, self.weights, listener)
             result.official = self.official
             if not (options.debug or self.official):

@@ -80,6 +80,32 @@ def test_where_there_is_one_core_all_stay_on_it(cores, sleepers):
     assert [os.sched_getaffinity(pid) for pid in sleepers] == [cores, cores]
 
 
+def test_judges_of_one_run_keep_to_their_cores(cores, sleepers):
+    """All threads and workers of such a judge are on its core, the server that serves others too anywhere."""
+    if len(cores) < 2:
+        pytest.skip("it needs two cores")
+    worker, server = sleepers
+    arranged = Cores()
+    arranged.draw_near(worker, server)
+    arranged.settle(worker)
+    assert os.sched_getaffinity(server) != cores
+
+    arranged.keep_to_one(1, server)
+    one = {sorted(cores)[1]}
+    arranged.settle(worker)
+    arranged.draw_near(worker, server)
+    arranged.make_room()
+
+    threads = [int(thread) for thread in os.listdir("/proc/self/task")]
+    assert [os.sched_getaffinity(thread) for thread in threads] == [one] * len(threads)
+    assert os.sched_getaffinity(worker) == one
+    assert os.sched_getaffinity(server) == cores
+
+    arranged.spread_out()
+
+    assert [os.sched_getaffinity(thread) for thread in threads] == [cores] * len(threads)
+
+
 def test_one_that_has_ended_is_no_matter(cores):
     """A worker that is gone when it is to be moved is left alone."""
     process = subprocess.Popen([sys.executable, "-c", ""])

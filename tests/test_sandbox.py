@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import gc
 import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -236,6 +238,44 @@ def test_the_server_is_replaced_when_it_dies(level):
         time.sleep(0.01)
     with Opened(SPY, level) as opened:
         assert opened.call("read", "/") == "IsADirectoryError"
+
+
+@systems.bubblewrap
+def test_a_judge_that_leaves_takes_its_workers_along():
+    """What a further judge had is ended when it hangs up, also in the middle of a call; the first goes on unharmed."""
+    first = support.sandbox("bubblewrap")
+    other = first.for_another_judge()
+    mine, theirs = first.worker(LIMITS), other.worker(LIMITS)
+    theirs.conversation.request("load", sources={"m99_trial.py": b""}, module="m99_trial", trace=[], blocked=[])
+    theirs.channel.send({"dict": [["op", "call"]]}, [])
+    os.kill(theirs.warden.root, signal.SIGSTOP)  # it cannot end by itself
+
+    other.hang_up()
+
+    end = time.monotonic() + 10
+    while not warden._is_dead(theirs.warden.root) and time.monotonic() < end:
+        time.sleep(0.01)
+    assert warden._is_dead(theirs.warden.root) and not warden._is_dead(mine.warden.root)
+    with contextlib.suppress(WorkerLost):
+        theirs.end()
+    mine.end()
+    with Opened(SPY, "bubblewrap") as opened:
+        assert opened.call("identity")[0] == 1
+
+
+@systems.bubblewrap
+def test_a_further_judge_survives_the_death_of_the_server():
+    """One whose server is gone starts one of its own, and ends it."""
+    first = support.sandbox("bubblewrap")
+    other = first.for_another_judge()
+    os.kill(first._pid, signal.SIGKILL)
+
+    worker = other.worker(LIMITS)
+    assert worker.conversation.request("roll", dice=1) is None
+    worker.end()
+    other.close()
+    with Opened(SPY, "bubblewrap") as opened:
+        assert opened.call("identity")[0] == 1
 
 
 def test_a_worker_started_afresh_serves_the_same():

@@ -63,6 +63,9 @@ class Ear:
     def check_ended(self, check: record.Check) -> None:
         """Nothing to note."""
 
+    def ended_beside(self, ended: int, passed: int) -> None:
+        """Nothing to note."""
+
 
 class ListeningWorkers(InlineWorkers):
     """Inline workers, every request to which is heard."""

@@ -8,7 +8,7 @@ import time
 from typing import Any
 
 from grader import syllabus
-from grader.arguments import conditions, submission_folder, syllabus_of
+from grader.arguments import conditions, judges, submission_folder, syllabus_of
 from grader.cli import FAULT, NOT_PASSED, PASSED, USAGE
 from grader.commands import report_paths
 from grader.practice import PUBLIC_SEED, Practice, check_device
@@ -18,6 +18,7 @@ from grader.submission import Submission, collect
 def arguments(command: argparse.ArgumentParser) -> None:
     """Add what the command takes."""
     conditions(command)
+    judges(command)
     command.add_argument("--all", action="store_true", help="grade unchanged milestones that passed again")
     command.add_argument("--debug", action="store_true", help="no sandbox and no limits, so that breakpoint() works")
     command.add_argument(
@@ -58,7 +59,8 @@ def _graded(practice: Practice, options: argparse.Namespace, submission: Submiss
     live = Live(console)
     practice.prepare()
     try:
-        result = practice.grade(submission, None if options.debug or options.official else live)
+        told = None if options.debug or options.official else live
+        result = practice.grade(submission, told, judges=options.judges)
     finally:
         live.stop()
     result.seconds = round(time.perf_counter() - started, 2)

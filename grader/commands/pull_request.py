@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from grader import record
-from grader.arguments import ISOLATION, syllabus_of
+from grader.arguments import ISOLATION, judges, syllabus_of
 from grader.arguments import course as course_file
 from grader.classroom import pull_request
 from grader.classroom.git_objects import GitError
@@ -61,6 +61,7 @@ def arguments(command: argparse.ArgumentParser) -> None:
         default="auto",
         help="how the student's code is shut in (auto: bubblewrap, else user, else refusal)",
     )
+    judges(command)
     command.add_argument("--official", action="store_true", help="a run that counts: a secret seed, a discreet report")
     command.add_argument("--json", metavar="FILE", help="write the result record (the instructor's, seed included)")
     command.add_argument("--summary", metavar="FILE", help="write Markdown for a step summary")
@@ -123,7 +124,7 @@ def _graded(practice: Practice, pull: pull_request.PullRequest) -> tuple[record.
         )  # fmt: skip
         return result, True
     practice.boot()
-    result = practice.grade(pull.submission, again=True)
+    result = practice.grade(pull.submission, again=True, judges=practice.options.judges)
     result.notes = [pull.origin, *pull.notes, *result.notes]
     return result, pull.judge(result)
 

@@ -66,11 +66,12 @@ def _only(submission: Submission, module: str) -> tuple[dict[str, bytes], dict[s
 
 
 def _line(console, title, submission, course, milestones, workers, full) -> bool:  # type: ignore[no-untyped-def]
+    from grader.judge.crew import most_judges
     from grader.judge.grading import grade
     from grader.judge.oracles import Weights
     from grader.judge.planned import Options
 
-    options = Options([milestone.id for milestone in milestones], seed=PUBLIC_SEED)
+    options = Options([milestone.id for milestone in milestones], seed=PUBLIC_SEED, judges=most_judges(workers))
     result = grade(options, course, submission, workers, Weights("gpt2-nano"))
     checks = [check for milestone in result.milestones for task in milestone.tasks for check in task.checks]
     if full:

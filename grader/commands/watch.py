@@ -218,6 +218,10 @@ class Interruptible:
             self.interrupted = True
             raise KeyboardInterrupt
 
+    def ended_beside(self, ended: int, passed: int) -> None:
+        """Checks have ended in other judges."""
+        self._listener.ended_beside(ended, passed)
+
 
 def forget_suites() -> None:
     """Have the suites read from their files again, and results of the old ones no longer taken over."""

@@ -40,7 +40,11 @@ def grade(
     weights: Weights,
     listener: Listener | None = None,
 ) -> record.Record:
-    """Run the suites of the selected milestones and return the record. KeyboardInterrupt passes through."""
+    """Run the suites of the selected milestones and return the record. KeyboardInterrupt passes through.
+
+    With several judges a long run goes on in as many processes. This one is forked then, so it may have no threads of
+    its own that do anything.
+    """
     start = time.perf_counter()
     run = Run(options, syllabus, submission, workers, weights, listener)
     files = _files(run)

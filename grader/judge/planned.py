@@ -21,6 +21,7 @@ class Options:
     seed: str = "0"
     secret_seed: bool = False
     debug: bool = False
+    judges: int = 1  # that a long run may have side by side
 
 
 @dataclass
@@ -34,6 +35,7 @@ class Planned:
     limits: Limits
     warm: tuple[str, ...] = ()
     position: int = 0  # in the run
+    elsewhere: bool = False  # whether another judge has taken it
     results: list[record.Check] = field(default_factory=list)
 
     # While it runs:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from typing import Any
 
 import pytest
 from _pytest.runner import runtestprotocol
 
+from .crew import Crew, Helper
 from .outcomes import GraderError
 from .planned import Planned
 from .run import Run
@@ -21,6 +23,7 @@ class Judge:
 
     def __init__(self, run: Run) -> None:
         self.run = run
+        self.crew: Crew  # once the checks are known
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_configure(self, config: pytest.Config) -> None:
@@ -96,8 +99,59 @@ class Judge:
         """Nothing of pytest-timeout's own was started."""
         return True
 
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> Any:
+        """Run the checks, with further judges where the run may have them."""
+        self.crew = Crew(self.run.planned, self.run.workers, self.run.options.judges)
+        self.crew.enlist(functools.partial(self._help, session))
+        try:
+            return (yield)
+        finally:
+            self.crew.dismiss()
+
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool:
+        """Give a check its outcome: the one that another judge has found, or by running it."""
+        check = item.stash[CHECK]
+        ended = None if self.crew.leaves(check) else self.crew.ended(check, self._tell_beside)
+        self._tell_beside()
+        if ended:
+            self.run.take_over(check, *ended)
+        else:
+            item.session._setupstate.teardown_exact(item)  # those before may have been another judge's
+            self._judge(item, nextitem)
+        return True
+
+    def _tell_beside(self) -> None:
+        if self.run.listener and self.run.options.judges > 1:
+            self.run.listener.ended_beside(*self.crew.beside())
+
+    def _help(self, session: pytest.Session, helper: Helper, workers: Any) -> None:
+        """Run one check after another in a fork of the first judge."""
+        items, planned = list(session.items), self.run.planned
+        self.run.help_out(workers)
+        planned.clear()
+
+        def more() -> list[tuple[int, pytest.Item]]:
+            found = [(position, items[position]) for position in helper.more()]
+            for _, item in found:
+                item.stash[CHECK].position = len(planned)  # among those that this judge looks ahead to
+                planned.append(item.stash[CHECK])
+            return found
+
+        try:
+            now = more()
+            while now:
+                following = more()
+                for index, (position, item) in enumerate(now):
+                    self._judge(item, now[index + 1][1] if index + 1 < len(now) else None)
+                    helper.tell(position, *self.run.ended(item.stash[CHECK]))
+                now = following
+        finally:
+            self.run.supply.close()
+            workers.close()
+
+    def _judge(self, item: pytest.Item, nextitem: pytest.Item | None) -> None:
         """Run one check and give it its outcome, or end it at once when its module cannot be used."""
         check = item.stash[CHECK]
         self.run.begin(check)
@@ -111,7 +165,6 @@ class Judge:
             if hasattr(sys, name):  # pytest keeps the last failure there for debuggers, and all that it holds
                 delattr(sys, name)
         self.run.clear_away(check)
-        return True
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Any:

@@ -20,6 +20,7 @@ from . import compare
 from .oracles import Data, Weights
 from .outcomes import Verdict, lost, verdict
 from .planned import Options, Planned
+from .preflight import Preflight
 from .student import Student
 from .supply import Supply
 
@@ -37,6 +38,9 @@ class Listener(Protocol):
 
     def check_ended(self, check: record.Check) -> None:
         """A check has its outcome."""
+
+    def ended_beside(self, ended: int, passed: int) -> None:
+        """So many checks more have ended, and passed, in other judges; each will be told of in its turn."""
 
 
 class Run:
@@ -163,6 +167,31 @@ class Run:
             check.heavy = getattr(worker, "answered_mb", 0.0) > HEAVY_MB
             if worker.limit_broken and not isinstance(check.error, WorkerLost):
                 check.over = WorkerLost(limit=worker.limit_broken)
+
+    # ── other judges ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    def help_out(self, workers: Any) -> None:
+        """Go on in a fork of the first judge, with workers of its own and nobody to tell."""
+        import torch
+
+        torch.set_num_threads(1)  # those that the first judge may have are not here
+        self.listener = None
+        self.workers = self.supply.workers = workers
+
+    def ended(self, check: Planned) -> tuple[record.Check, Preflight | None]:
+        """Return what became of a check, and what was found of its milestone before, for the first judge."""
+        preflight = self.supply.preflights.get(check.milestone.id)
+        return check.results[0], preflight and replace(preflight, compiled={})
+
+    def take_over(self, check: Planned, ended: record.Check, preflight: Preflight | None) -> None:
+        """Give a check the outcome that another judge has found."""
+        if preflight is not None:
+            self.supply.preflights.setdefault(check.milestone.id, preflight)
+        if self.listener:
+            self.listener.check_started(check.milestone.id, check.task.id, check.title)
+        check.results.append(ended)
+        if self.listener:
+            self.listener.check_ended(ended)
 
     # ── the record ────────────────────────────────────────────────────────────────────────────────────────────────
 

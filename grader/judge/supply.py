@@ -92,6 +92,8 @@ class Supply:
     def _look_ahead(self, check: Planned) -> None:
         """Have the next checks' workers made ready beside this one, where none can touch another."""
         for following in self.planned[check.position + 1 :][: self._ahead.depth]:
+            if following.elsewhere:
+                break
             milestone = following.milestone
             if milestone.id not in self.preflights:
                 job = self._inspecting.get(milestone.id)

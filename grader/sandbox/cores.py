@@ -29,8 +29,7 @@ def keep_to_one(number: int) -> None:
     A judge, its server and their worker take turns. Where every core has a judge, each is quicker for not moving.
     """
     if _own_core():
-        mine = sorted(os.sched_getaffinity(0))
-        _move(0, {mine[number % len(mine)]})
+        _move(0, _one_of(os.sched_getaffinity(0), number))
 
 
 class Cores:
@@ -39,11 +38,30 @@ class Cores:
     def __init__(self) -> None:
         self._all = os.sched_getaffinity(0) if _own_core() else set[int]()
         self._others = self._all
+        self._kept_to = set[int]()  # the core that everything has to run on, where there is one
+
+    def keep_to_one(self, number: int, server: int) -> None:
+        """Have this process and the workers to come run on one core, and the server, which others use too, on any."""
+        if _own_core():
+            self._kept_to, self._others = _one_of(self._all, number), self._all
+            _move_all(self._kept_to)
+            _move(server, self._all)
+
+    def settle(self, worker: int) -> None:
+        """Have a worker that was just made run where all of this process's have to."""
+        if self._kept_to:
+            _move(worker, self._kept_to)
+
+    def spread_out(self) -> None:
+        """Have this process run on all cores again."""
+        if self._kept_to:
+            _move_all(self._all)
+            self._kept_to = set()
 
     def draw_near(self, worker: int, server: int) -> None:
         """Have a worker run on the core of this thread, and the server fork on the others."""
         own = _own_core()
-        if own is None or len(self._all) < 2:
+        if own is None or len(self._all) < 2 or self._kept_to:
             return
         core = own()
         self._others = self._all - {core}
@@ -72,6 +90,15 @@ class Cores:
             yield
         finally:
             _move(0, own)
+
+
+def _one_of(cores: set[int], number: int) -> set[int]:
+    return {sorted(cores)[number % len(cores)]}
+
+
+def _move_all(cores: set[int]) -> None:
+    for thread in os.listdir("/proc/self/task"):
+        _move(int(thread), cores)
 
 
 def _move(pid: int, cores: set[int]) -> None:

@@ -19,7 +19,7 @@ from . import bubblewrap, packages, users
 from .cores import Cores
 from .errors import SandboxError
 from .holds import Below, Namespace
-from .inside.wire import GREETING, MAX_ANSWER, Channel
+from .inside.wire import GREETING, JOIN, MAX_ANSWER, Channel
 from .limits import Limits
 from .warden import Warden, kill_below
 from .worker import Worker
@@ -52,11 +52,9 @@ class ForkServer:
 
     def boot(self) -> None:
         """Start the server without waiting for it."""
-        if self._process is not None:
+        if self._control is not None:
             return
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
-        ours.settimeout(BOOT_SECONDS)
+        ours, theirs = control_sockets()
         root = os.geteuid() == 0
         self._uid = uid = users.server_uid() if root and self.level in ("bubblewrap", "user") else None
         config = {"control": theirs.fileno(), "level": self.level, "uid": uid}
@@ -105,6 +103,23 @@ class ForkServer:
                         raise SandboxError("the sandbox's server died twice in a row") from None
         raise AssertionError("unreachable")
 
+    def for_another_judge(self) -> ForkServer:
+        """Return a hold on the same server for a fork of this process, which is not served from here."""
+        self.wait()
+        assert self._control is not None
+        another = ForkServer(self.level)
+        another.checkpoint, another._pid = self.checkpoint, self._pid
+        another._control, theirs = control_sockets()
+        with theirs:
+            socket.send_fds(self._control, [JOIN], [theirs.fileno()])
+        return another
+
+    def hang_up(self) -> None:
+        """Leave the server to whoever else holds on to it."""
+        control, self._control, self._pid = self._control, None, 0
+        if control is not None:
+            control.close()
+
     def draw_near(self, worker: Worker) -> None:
         """Have a worker run where the judge runs, now that they speak with each other."""
         self._cores.draw_near(worker.warden.root, self._pid)
@@ -113,11 +128,20 @@ class ForkServer:
         """Have the calling thread, which makes workers ready, run where the judge does not."""
         self._cores.make_room()
 
+    def keep_to_one(self, core: int) -> None:
+        """Have this judge and the workers to come run on one core, where every core has a judge."""
+        self._cores.keep_to_one(core, self._pid)
+
+    def spread_out(self) -> None:
+        """Have this judge run on all cores again."""
+        self._cores.spread_out()
+
     def _worker(self, limits: Limits, warm: tuple[str, ...]) -> Worker:
         self.wait()
         self._take_reports()
         order = self._order(limits, warm)
         pid = order.wait_until_ready()
+        self._cores.settle(pid)
         plug = order.channel.dup()
         inner = self.level == "bubblewrap"
         hold = Namespace(pid) if inner else Below(pid, self._pid, order.uid)
@@ -193,20 +217,19 @@ class ForkServer:
         return lines[-1] if lines else f"exit code {self._process.returncode}"
 
     def close(self) -> None:
-        """End the server and everything below it."""
-        if self._process is None:
+        """End the server and everything below it, where it was started here."""
+        self.hang_up()
+        self._exits.clear()
+        process, self._process = self._process, None
+        if process is None:
             return
-        if self._control is not None:
-            self._control.close()
-        kill_below(self._process.pid)
-        self._process.kill()
-        self._process.wait()
+        kill_below(process.pid)
+        process.kill()
+        process.wait()
         self._errors.close()
         if self._uid is not None:
             users.remove_all(self._uid)  # torch makes itself a folder when some of its parts are imported
             users.release(self._uid)
-        self._process, self._control, self._pid = None, None, 0
-        self._exits.clear()
 
 
 class Order:
@@ -271,6 +294,14 @@ class Order:
 def outer_path() -> list[str]:
     """Return what a worker imports from where no file system of its own hides the rest."""
     return [str(packages.INSIDE.parent), *packages.standard_library(), *packages.site_folders()]
+
+
+def control_sockets() -> tuple[socket.socket, socket.socket]:
+    """Return both ends of what a judge tells the server through; ours says who has sent what."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+    ours.settimeout(BOOT_SECONDS)
+    return ours, theirs
 
 
 def private_folder(uid: int | None) -> str:

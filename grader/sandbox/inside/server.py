@@ -25,7 +25,7 @@ from . import linux, shortcuts
 from .confine import NAMESPACES, Limits, become_keeper, confinement, own_namespaces
 from .rehearsal import rehearse
 from .session import Session
-from .wire import Channel, WireError
+from .wire import JOIN, Channel, WireError
 
 MAX_REQUEST = 65536
 MOST_PLANS = 64
@@ -109,17 +109,33 @@ def serve(control: socket.socket, config: dict[str, Any]) -> None:
     that are made once.
     """
     fork, plans = _forks(config), dict[bytes, Plan]()
-    workers: dict[int, tuple[int, bytes]] = {}  # descriptor readable at its end -> process id, number of the order
+    judges = {control.fileno(): control}  # the first one, for as long as this process lives, and those that join it
+    workers: dict[int, tuple[int, bytes, socket.socket]] = {}  # descriptor readable at its end -> pid, order, for whom
     poll = select.poll()
     poll.register(control, select.POLLIN)
-    control_fd, receive, descriptors = control.fileno(), control.recvmsg, struct.Struct("2i")
+    first, descriptors = control.fileno(), struct.Struct("2i")
     room = socket.CMSG_SPACE(descriptors.size)
     while True:
         for fd, _ in poll.poll():
-            if fd == control_fd:
-                data, ancillary, _, _ = receive(MAX_REQUEST, room)
-                if not data:
+            if (judge := judges.get(fd)) is not None:
+                try:
+                    data, ancillary, _, _ = judge.recvmsg(MAX_REQUEST, room)
+                except ConnectionResetError:  # it has left without reading all reports
+                    data = b""
+                if not data and fd == first:
                     return
+                if not data:
+                    poll.unregister(fd)
+                    judges.pop(fd).close()
+                    for pid, _, whose in workers.values():
+                        if whose is judge:
+                            os.kill(pid, signal.SIGKILL)  # it would have been its judge's to end
+                    continue
+                if data == JOIN:
+                    (joined,) = struct.unpack("i", ancillary[0][2])
+                    judges[joined] = socket.socket(fileno=joined)
+                    poll.register(joined, select.POLLIN)
+                    continue
                 number, _, asked = data.partition(b"\n")
                 if (plan := plans.get(asked)) is None:
                     if len(plans) == MOST_PLANS:  # at the levels user and process each worker has a folder of its own
@@ -130,17 +146,19 @@ def serve(control: socket.socket, config: dict[str, Any]) -> None:
                 channel, output = descriptors.unpack(ancillary[0][2])
                 pid = fork()
                 if pid == 0:
-                    be_worker(control, config, plan, channel, output)
+                    be_worker(list(judges.values()), config, plan, channel, output)
                 os.close(channel)
                 os.close(output)
                 end = os.pidfd_open(pid)
-                workers[end] = pid, number
+                workers[end] = pid, number, judge
                 poll.register(end, select.POLLIN)
             else:
                 poll.unregister(fd)
-                pid, number = workers.pop(fd)
+                pid, number, judge = workers.pop(fd)
                 os.close(fd)
-                control.send(b'{"id": %b, "ended": %d}' % (number, exit_code(wait_for_end(pid))))
+                report = b'{"id": %b, "ended": %d}' % (number, exit_code(wait_for_end(pid)))
+                with contextlib.suppress(OSError):  # that judge may have ended, and its workers with it
+                    judge.send(report)
 
 
 def _forks(config: dict[str, Any]) -> Callable[[], int]:
@@ -168,11 +186,12 @@ def collect_orphans() -> None:
             pass
 
 
-def be_worker(control: socket.socket, config: dict[str, Any], plan: Plan, channel: int, output: int) -> None:
+def be_worker(judges: list[socket.socket], config: dict[str, Any], plan: Plan, channel: int, output: int) -> None:
     """Go on, in a fork, as a worker or as its keeper. Never returns."""
     code = 70
     try:
-        control.close()
+        for judge in judges:
+            judge.close()
         if config["thread_id"] is not None:
             run_worker(plan, channel, output)
         code = keep(config["level"], plan, channel, output)

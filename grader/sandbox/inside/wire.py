@@ -38,6 +38,7 @@ INTEGER = {int}
 CONTAINERS = ("tuple", "dict", "set", "frozenset")
 
 GREETING = HEAD.pack(MAGIC, 14, 0) + b'{"ready":true}'  # a worker's first message, before it reads the submission
+JOIN = b"another judge"  # what a fork server is told, with the socket of one that it shall serve too
 
 
 class WireError(Exception):

@@ -1,4 +1,4 @@
-"""The suites on the solutions, sandboxed and inline by turns in one run; and the memory of judge and sandbox."""
+"""The suites on the solutions, sandboxed and inline by turns in one run; and the memory of judges and sandbox."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import psutil
 import torch
 
 from grader import record, syllabus
+from grader.judge.crew import most_judges
 from grader.judge.grading import grade
 from grader.judge.oracles import Weights
 from grader.judge.planned import Options
@@ -20,6 +21,7 @@ from grader.submission import collect
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 ROUNDS = 5
+COMPARED = ("sandboxed", "inline")  # check by check, with one judge on both sides
 WARM_UP = ("m05_block", "m07_generation")
 
 
@@ -29,7 +31,7 @@ def run() -> Iterator[tuple[str, str]]:
     course = syllabus.load()
     submission, weights = collect(REPOSITORY / "solutions", course), Weights("gpt2-nano")
     sandboxed, inline = levels.choose("auto", "cpu", print), levels.workers("inline", "cpu", capture_inline=True)
-    sides = {"sandboxed": sandboxed, "inline": inline}
+    sides = {"sandboxed": (sandboxed, 1), "inline": (inline, 1), "side by side": (sandboxed, most_judges(sandboxed))}
     peak = Peak()
     start = time.perf_counter()
     sandboxed.wait()
@@ -38,28 +40,29 @@ def run() -> Iterator[tuple[str, str]]:
     walls: dict[str, list[float]] = {label: [] for label in sides}
     rounds: dict[str, list[record.Record]] = {label: [] for label in sides}
     try:
-        for workers in sides.values():
+        for workers, _ in sides.values():
             grade(Options(list(WARM_UP)), course, submission, workers, weights)  # what is imported once
         for _ in range(ROUNDS):
-            for label, workers in sides.items():
+            for label, (workers, judges) in sides.items():
                 start = time.perf_counter()
-                result = grade(Options(names), course, submission, workers, weights)
+                result = grade(Options(names, judges=judges), course, submission, workers, weights)
                 walls[label].append(time.perf_counter() - start)
                 rounds[label].append(result)
                 if not result.passed:
                     raise SystemExit(f"the solutions do not pass {label}; nothing to measure")
-        with peak.watching("sandboxed"):  # in a round of its own: to look at memory takes time from whoever has it
-            grade(Options(names), course, submission, sandboxed, weights)
+        for label, judges in (("one judge", 1), ("all judges", most_judges(sandboxed))):
+            with peak.watching(label):  # in a round of its own: to look at memory takes time from whoever has it
+                grade(Options(names, judges=judges), course, submission, sandboxed, weights)
     finally:
         sandboxed.close()
     for index, name in enumerate(names):
         there, here = (
-            statistics.median(seconds(result.milestones[index]) for result in rounds[label]) for label in sides
+            statistics.median(seconds(result.milestones[index]) for result in rounds[label]) for label in COMPARED
         )
         count = len(checks_of(rounds["inline"][0].milestones[index]))
         yield f"{name}: {count} checks sandboxed / inline, median of {ROUNDS}", f"{there:.2f} s / {here:.2f} s"
         yield f"{name}: added per check, (sandboxed - inline) / checks", f"{(there - here) / count * 1e3:.1f} ms"
-    there, here = (statistics.median(walls[label]) for label in sides)
+    there, here = (statistics.median(walls[label]) for label in COMPARED)
     count = len(checks(rounds["inline"][0]))
     added = [
         late - early
@@ -67,10 +70,17 @@ def run() -> Iterator[tuple[str, str]]:
         for late, early in zip(each_second(one), each_second(other), strict=True)
     ]
     yield f"whole grade: {count} checks sandboxed / inline, median of {ROUNDS}", f"{there:.2f} s / {here:.2f} s"
-    # Round by round: a machine whose neighbours come and go is another one a minute later.
-    ratios = [one / other for one, other in zip(walls["sandboxed"], walls["inline"], strict=True)]
-    each = ", ".join(f"{ratio:.2f}" for ratio in ratios)
-    yield f"whole grade: wall ratio after boot (at most 1.25), median of {each}", f"{statistics.median(ratios):.2f}"
+    for label, (_, judges) in sides.items():
+        if label == "inline":
+            continue
+        # Round by round: a machine whose neighbours come and go is another one a minute later.
+        ratios = [one / other for one, other in zip(walls[label], walls["inline"], strict=True)]
+        each = ", ".join(f"{ratio:.2f}" for ratio in ratios)
+        who = "as `grade` does it, at most 1.25" if label == "side by side" else "of one judge"
+        yield (
+            f"whole grade: wall ratio after boot ({who}; judges: {judges}), median of {each}",
+            f"{statistics.median(ratios):.2f}",
+        )
     yield (
         "whole grade: added per check, (sandboxed - inline) / checks (at most 30 ms)",
         f"{(there - here) / count * 1e3:.1f} ms",
@@ -79,7 +89,8 @@ def run() -> Iterator[tuple[str, str]]:
     slowest = sorted(checks(rounds["sandboxed"][-1]), key=lambda check: -check.seconds)[:3]
     for check in slowest:
         yield f"among the slowest checks (at most 10 s): {check.id[:40]}", f"{check.seconds:.1f} s"
-    yield "peak memory of judge plus sandbox (PSS)", f"{peak.highest['sandboxed'] / 2**20:.0f} MB"
+    for label, highest in peak.highest.items():
+        yield f"peak memory of {label} plus sandbox (PSS)", f"{highest / 2**20:.0f} MB"
 
 
 def seconds(milestone: record.Milestone) -> float:

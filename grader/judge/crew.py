@@ -78,7 +78,7 @@ class Crew:
             self._helpers.append((process, ours))
 
     def leaves(self, check: Planned) -> bool:
-        """Whether a check is left to the first judge, which takes it thereby; once it is time, the others are called."""
+        """Whether a check is left to the first judge, which takes it thereby; the others are called in time."""
         with self._changed:
             if self._free and self._free[0] is check:
                 self._free.popleft()

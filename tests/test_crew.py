@@ -190,7 +190,7 @@ def test_cores_are_free_again_after_a_run(called):
     assert os.sched_getaffinity(0) == before
 
 
-def test_there_are_as_many_judges_as_cores_and_room(monkeypatch):
+def test_there_are_as_many_judges_as_cores_and_room(monkeypatch, tmp_path):
     """One for each core, four at most, fewer where memory is short or a fork is not safe, one without namespaces."""
     monkeypatch.setattr(cores, "count", lambda: 16)
     monkeypatch.setattr(threading, "active_count", lambda: 1)
@@ -213,3 +213,10 @@ def test_there_are_as_many_judges_as_cores_and_room(monkeypatch):
     assert crew.most_judges(workers) == 1
     monkeypatch.setattr(threading, "active_count", lambda: 1)
     assert crew.most_judges(types.SimpleNamespace(side_by_side=False)) == 1
+
+    limit = tmp_path / "memory.max"
+    monkeypatch.setattr(crew, "CONTAINER", (tmp_path / "missing", limit))
+    limit.write_text("max\n")
+    assert crew.memory() == 64 * 2**30
+    limit.write_text(f"{2**31}\n")
+    assert crew.memory() == 2**31

@@ -17,6 +17,7 @@ import warnings
 from collections import deque
 from collections.abc import Callable
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -34,6 +35,7 @@ MOST = 4  # judges of one run
 LOOK_EVERY = 0.1  # seconds between two looks at what others have done meanwhile
 PATIENCE_SECONDS = 60  # with one that says nothing, beyond what its check may take
 MEMORY_MB, LARGE_MB = 1500, 6000  # that each of them and its worker may need; the latter with a large checkpoint
+CONTAINER = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))  # version 2, 1
 
 Ended = tuple[record.Check, Preflight | None]
 
@@ -43,8 +45,16 @@ def most_judges(workers: Any) -> int:
     if not getattr(workers, "side_by_side", False) or threading.active_count() > 1:  # a fork has this thread alone
         return 1
     each = MEMORY_MB if workers.checkpoint is None else LARGE_MB
-    room = psutil.virtual_memory().available // (each * 2**20)
-    return max(1, min(cores.count(), MOST, room))
+    return max(1, min(cores.count(), MOST, memory() // (each * 2**20)))
+
+
+def memory() -> int:
+    """Return how many bytes of memory there are to be had, here or in the container that this is."""
+    found = [psutil.virtual_memory().available]
+    for path in CONTAINER:
+        with contextlib.suppress(OSError, ValueError):  # there is no such file, or it says "max"
+            found.append(int(path.read_text(encoding="ascii")))
+    return min(found)
 
 
 class Crew:

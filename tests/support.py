@@ -155,6 +155,9 @@ class FirstFailure:
             self.check = check
             pytest.exit("rejected", returncode=pytest.ExitCode.TESTS_FAILED)
 
+    def ended_beside(self, ended: int, passed: int) -> None:
+        """Nothing to note."""
+
 
 def rejected_by(milestone: str, source: str, only: set[str] | None = None, seed: int = 0) -> record.Check | None:
     """Return the first check, in the suite's order, that a module does not pass with a seed, or None."""

@@ -90,6 +90,15 @@ def test_several_judges_find_what_one_finds(called, judges):
     assert {check.outcome for check in support.checks(together)} >= {record.PASSED, record.FAILED, record.NOT_STARTED}
 
 
+def test_where_workers_could_touch_each_other_there_is_one_judge(called):
+    """At a level without namespaces a run has one judge, also when more are asked for."""
+    options = Options(["m03_embedding"], judges=3)
+
+    result = grade(options, support.COURSE, solutions("m03_embedding"), support.sandbox("process"), support.weights())
+
+    assert result.passed and not called
+
+
 def test_a_short_run_has_one_judge(called, monkeypatch):
     """A run that is over before the others are called is judged by one, and they are gone with it."""
     monkeypatch.setattr(crew, "LONG_SECONDS", 600)
@@ -146,9 +155,6 @@ def test_an_interrupted_run_leaves_no_judge_behind(called):
     class Impatient(support.FirstFailure):
         def check_ended(self, check):
             raise KeyboardInterrupt
-
-        def ended_beside(self, ended, passed):
-            """Nothing to note."""
 
     with pytest.raises(KeyboardInterrupt):
         judged(3, listener=Impatient())

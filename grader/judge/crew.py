@@ -42,10 +42,15 @@ Ended = tuple[record.Check, Preflight | None]
 
 def most_judges(workers: Any) -> int:
     """Return how many judges a run may have: one for each core, where no worker can touch another judge's."""
-    if not getattr(workers, "side_by_side", False) or threading.active_count() > 1:  # a fork has this thread alone
+    if not apart(workers) or threading.active_count() > 1:  # a fork has this thread alone
         return 1
     each = MEMORY_MB if workers.checkpoint is None else LARGE_MB
     return max(1, min(cores.count(), MOST, memory() // (each * 2**20)))
+
+
+def apart(workers: Any) -> bool:
+    """Whether no worker can touch another one."""
+    return getattr(workers, "side_by_side", False)
 
 
 def memory() -> int:
@@ -62,7 +67,7 @@ class Crew:
 
     def __init__(self, planned: list[Planned], workers: Any, judges: int) -> None:
         self._free = deque(planned)
-        self._workers, self._judges = workers, judges
+        self._workers, self._judges = workers, judges if apart(workers) else 1
         self._full = judges == cores.count()
         self._patience = PATIENCE_SECONDS + max((check.limits.seconds for check in planned), default=0)
         self._ended: dict[int, Ended] = {}  # by the check's position

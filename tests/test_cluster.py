@@ -187,6 +187,36 @@ def test_processes_of_this_machine_earn_the_same(course):
     }  # fmt: skip
 
 
+LOOK = """
+import json
+from grader.classroom import cluster
+
+def look():
+    import os, torch
+    with open(f"/proc/{os.getppid()}/cmdline") as file:
+        return torch.get_num_threads(), "forkserver" in file.read()
+
+cluster._start_fork_server()
+with cluster._client(2, None, None) as client:
+    print(json.dumps(sorted(client.run(look).values())))
+"""
+
+
+def test_processes_of_this_machine_are_forks_with_a_thread_each():
+    """What is slow to import is imported once for all of them, and none has more threads than its core can run."""
+    environment = {name: value for name, value in os.environ.items() if not name.endswith("_NUM_THREADS")}
+    done = subprocess.run(
+        [sys.executable, "-c", LOOK],
+        cwd=support.REPOSITORY,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert json.loads(done.stdout) == [[1, True], [1, True]]
+
+
 def test_a_scheduler_that_does_not_answer_is_one_sentence(course):
     """An address where nobody listens is named, with exit code 2."""
     course.hand_in("anna", SOLUTIONS)

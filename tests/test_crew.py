@@ -99,6 +99,19 @@ def test_where_workers_could_touch_each_other_there_is_one_judge(called):
     assert result.passed and not called
 
 
+def test_without_room_for_a_process_there_is_one_judge(called, monkeypatch):
+    """A run goes on alone where the system refuses a fork."""
+
+    def refuse():
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(os, "fork", refuse)
+
+    result = judged(2, ["m03_embedding"], solutions("m03_embedding"))
+
+    assert result.passed and not called
+
+
 def test_a_short_run_has_one_judge(called, monkeypatch):
     """A run that is over before the others are called is judged by one, and they are gone with it."""
     monkeypatch.setattr(crew, "LONG_SECONDS", 600)

@@ -79,18 +79,9 @@ class Crew:
 
     def enlist(self, work: Callable[[Helper, Any], None]) -> None:
         """Fork the others; each works, when it is called, with workers of its own from the same sandbox."""
-        context = multiprocessing.get_context("fork")
-        for number in range(1, self._judges):
-            its_own = self._workers.for_another_judge()
-            ours, theirs = context.Pipe()
-            core = number if self._full else None
-            process = context.Process(target=_serve, args=(work, theirs, its_own, core), daemon=True)
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", DeprecationWarning)  # of the threads of numpy's library, which sleep
-                process.start()
-            theirs.close()
-            its_own.hang_up()
-            self._helpers.append((process, ours))
+        with contextlib.suppress(OSError):  # where there is no room for one more process, the run does without
+            for number in range(1, self._judges):
+                self._helpers.append(self._fork(number, work))
 
     def leaves(self, check: Planned) -> bool:
         """Whether a check is left to the first judge, which takes it thereby; the others are called in time."""
@@ -129,6 +120,20 @@ class Crew:
 
             torch.set_num_threads(self._threads)
             self._workers.spread_out()
+
+    def _fork(self, number: int, work: Callable[[Helper, Any], None]) -> tuple[Any, Connection]:
+        context = multiprocessing.get_context("fork")
+        workers, core = self._workers.for_another_judge(), number if self._full else None
+        ours, theirs = context.Pipe()
+        try:
+            process = context.Process(target=_serve, args=(work, theirs, workers, core), daemon=True)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", DeprecationWarning)  # of the threads of numpy's library, which sleep
+                process.start()
+        finally:
+            theirs.close()
+            workers.hang_up()
+        return process, ours
 
     def _call(self) -> None:
         """Have the others begin, each judge on a core of its own where there are as many."""

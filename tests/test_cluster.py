@@ -189,6 +189,7 @@ def test_processes_of_this_machine_earn_the_same(course):
 
 LOOK = """
 import json
+import distributed
 from grader.classroom import cluster
 
 def look():

@@ -16,7 +16,7 @@ import support
 import systems
 
 from grader import record
-from grader.judge import crew
+from grader.judge import crew, supply
 from grader.judge.grading import grade
 from grader.judge.planned import Options
 from grader.judge.run import Run
@@ -97,6 +97,23 @@ def test_where_workers_could_touch_each_other_there_is_one_judge(called):
     result = grade(options, support.COURSE, solutions("m03_embedding"), support.sandbox("process"), support.weights())
 
     assert result.passed and not called
+
+
+def test_a_file_is_looked_at_by_one_judge(called, monkeypatch, tmp_path):
+    """What one judge finds of a milestone's file the others take from it: an endless import costs its limit once."""
+    inspect = supply.inspect
+
+    def noting(milestone, *rest):
+        with open(tmp_path / "noted", "a", encoding="ascii") as file:
+            file.write(f"{milestone.id}\n")
+        return inspect(milestone, *rest)
+
+    monkeypatch.setattr(supply, "inspect", noting)
+
+    judged(3)
+
+    assert called
+    assert sorted((tmp_path / "noted").read_text(encoding="ascii").split()) == MIXED
 
 
 def test_without_room_for_a_process_there_is_one_judge(called, monkeypatch):

@@ -37,8 +37,6 @@ PATIENCE_SECONDS = 60  # with one that says nothing, beyond what its check may t
 MEMORY_MB, LARGE_MB = 1500, 6000  # that each of them and its worker may need; the latter with a large checkpoint
 CONTAINER = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))  # version 2, 1
 
-Ended = tuple[record.Check, Preflight | None]
-
 
 def most_judges(workers: Any) -> int:
     """Return how many judges a run may have: one for each core, where no worker can touch another judge's."""
@@ -70,7 +68,10 @@ class Crew:
         self._workers, self._judges = workers, judges if apart(workers) else 1
         self._full = judges == cores.count()
         self._patience = PATIENCE_SECONDS + max((check.limits.seconds for check in planned), default=0)
-        self._ended: dict[int, Ended] = {}  # by the check's position
+        self._ended: dict[int, record.Check] = {}  # by position
+        self._looking: dict[str, Connection | None] = {}  # milestone -> who looks at its file (None: the first judge)
+        self._found: dict[str, Preflight] = {}
+        self._over = False
         self._changed = threading.Condition()
         self._helpers: list[tuple[Any, Connection]] = []
         self._attending: list[threading.Thread] = []  # as soon as the others are called
@@ -92,7 +93,27 @@ class Crew:
             self._call()
         return not check.elsewhere
 
-    def ended(self, check: Planned, meanwhile: Callable[[], object]) -> Ended | None:
+    def look(self, milestone: str, who: Connection | None = None) -> Preflight | None:
+        """Return what is known of a milestone's file, once whoever looks at it has told; None: nobody looks at it."""
+        with self._changed:
+            self._changed.wait_for(lambda: milestone not in self._looking or self._over)
+            if milestone not in self._found:
+                self._looking[milestone] = who
+            return self._found.get(milestone)
+
+    def found(self, milestone: str, preflight: Preflight | None) -> None:
+        """Let all know what was found of a milestone's file, or that nothing was."""
+        with self._changed:
+            self._looking.pop(milestone, None)
+            if preflight is not None:
+                self._found[milestone] = preflight
+            self._changed.notify_all()
+
+    def known(self, milestone: str) -> Preflight | None:
+        """Return what was found of a milestone's file so far."""
+        return self._found.get(milestone)
+
+    def ended(self, check: Planned, meanwhile: Callable[[], object]) -> record.Check | None:
         """Return what became of a check that another judge has taken, once it is known; None: that judge is lost."""
         while True:
             with self._changed:
@@ -103,11 +124,14 @@ class Crew:
     def beside(self) -> tuple[int, int]:
         """Return how many checks have ended elsewhere that are not taken over yet, and how many of them have passed."""
         with self._changed:
-            known = [ended.outcome for ended, _ in self._ended.values()]
+            known = [ended.outcome for ended in self._ended.values()]
         return len(known), known.count(record.PASSED)
 
     def dismiss(self) -> None:
         """End the others, wherever they are; what workers they have the server ends."""
+        with self._changed:
+            self._over = True
+            self._changed.notify_all()
         for process, _ in self._helpers:
             process.kill()
             process.join()
@@ -164,37 +188,60 @@ class Crew:
             while True:
                 if not connection.poll(self._patience):
                     process.kill()  # nobody knows what it waits for
-                said = connection.recv()
-                with self._changed:
-                    if said == "more":
-                        given = self._give()
+                match connection.recv():
+                    case "more":
+                        with self._changed:
+                            given = self._give()
                         taken += given
                         connection.send([check.position for check in given])
-                    else:
-                        position, *ended = said
-                        self._ended[position] = tuple(ended)
-                    self._changed.notify_all()
+                    case "look", str(milestone):
+                        connection.send(self.look(milestone, connection))
+                    case "found", str(milestone), preflight:
+                        self.found(milestone, preflight)
+                    case "ended", int(position), ended:
+                        with self._changed:
+                            self._ended[position] = ended
+                            self._changed.notify_all()
         except (EOFError, OSError):
             with self._changed:
                 for check in taken:
                     check.elsewhere = check.elsewhere and check.position in self._ended
+                for milestone in [name for name, who in self._looking.items() if who is connection]:
+                    del self._looking[milestone]
                 self._changed.notify_all()
 
 
 class Helper:
-    """A further judge's hold on the first one."""
+    """A further judge's hold on the first one, for its own thread and for the one that looks ahead."""
 
     def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+        self._connection, self._one_at_a_time = connection, threading.Lock()
 
     def more(self) -> list[int]:
         """Return the positions of some more checks; none when all are taken."""
-        self._connection.send("more")
-        return list(self._connection.recv())
+        return list(self._ask("more"))
 
-    def tell(self, position: int, ended: record.Check, preflight: Preflight | None) -> None:
+    def look(self, milestone: str) -> Preflight | None:
+        """Return what another judge has found of a milestone's file; None: nobody looks at it."""
+        found: Preflight | None = self._ask(("look", milestone))
+        return found
+
+    def found(self, milestone: str, preflight: Preflight | None) -> None:
+        """Say what was found of a milestone's file."""
+        self._say(("found", milestone, preflight))
+
+    def tell(self, position: int, ended: record.Check) -> None:
         """Say how a check ended."""
-        self._connection.send((position, ended, preflight))
+        self._say(("ended", position, ended))
+
+    def _say(self, message: Any) -> None:
+        with self._one_at_a_time:
+            self._connection.send(message)
+
+    def _ask(self, question: Any) -> Any:
+        with self._one_at_a_time:
+            self._connection.send(question)
+            return self._connection.recv()
 
 
 def _serve(work: Callable[[Helper, Any], None], connection: Connection, workers: Any, core: int | None) -> None:

@@ -103,6 +103,7 @@ class Judge:
     def pytest_runtestloop(self, session: pytest.Session) -> Any:
         """Run the checks, with further judges where the run may have them."""
         self.crew = Crew(self.run.planned, self.run.workers, self.run.options.judges)
+        self.run.supply.others = self.crew
         self.crew.enlist(functools.partial(self._help, session))
         try:
             return (yield)
@@ -116,7 +117,7 @@ class Judge:
         ended = None if self.crew.leaves(check) else self.crew.ended(check, self._tell_beside)
         self._tell_beside()
         if ended:
-            self.run.take_over(check, *ended)
+            self.run.take_over(check, ended, self.crew.known(check.milestone.id))
         else:
             item.session._setupstate.teardown_exact(item)  # those before may have been another judge's
             self._judge(item, nextitem)
@@ -129,7 +130,7 @@ class Judge:
     def _help(self, session: pytest.Session, helper: Helper, workers: Any) -> None:
         """Run one check after another in a fork of the first judge."""
         items, planned = list(session.items), self.run.planned
-        self.run.help_out(workers)
+        self.run.help_out(workers, helper)
         planned.clear()
 
         def more() -> list[tuple[int, pytest.Item]]:
@@ -145,7 +146,7 @@ class Judge:
                 following = more()
                 for index, (position, item) in enumerate(now):
                     self._judge(item, now[index + 1][1] if index + 1 < len(now) else None)
-                    helper.tell(position, *self.run.ended(item.stash[CHECK]))
+                    helper.tell(position, item.stash[CHECK].results[0])
                 now = following
         finally:
             self.run.supply.close()

@@ -22,7 +22,7 @@ from .outcomes import Verdict, lost, verdict
 from .planned import Options, Planned
 from .preflight import Preflight
 from .student import Student
-from .supply import Supply
+from .supply import Others, Supply
 
 HEAVY_MB = 16
 
@@ -170,18 +170,14 @@ class Run:
 
     # ── other judges ──────────────────────────────────────────────────────────────────────────────────────────────
 
-    def help_out(self, workers: Any) -> None:
-        """Go on in a fork of the first judge, with workers of its own and nobody to tell."""
+    def help_out(self, workers: Any, others: Others) -> None:
+        """Go on in a fork of the first judge, with workers of its own and nobody else to tell."""
         import torch
 
         torch.set_num_threads(1)  # those that the first judge may have are not here
         self.listener = None
         self.workers = self.supply.workers = workers
-
-    def ended(self, check: Planned) -> tuple[record.Check, Preflight | None]:
-        """Return what became of a check, and what was found of its milestone before, for the first judge."""
-        preflight = self.supply.preflights.get(check.milestone.id)
-        return check.results[0], preflight and replace(preflight, compiled={})
+        self.supply.others = others
 
     def take_over(self, check: Planned, ended: record.Check, preflight: Preflight | None) -> None:
         """Give a check the outcome that another judge has found."""

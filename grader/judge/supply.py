@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from grader.sandbox.errors import StudentError, WorkerLost
 from grader.sandbox.limits import Limits
@@ -16,6 +16,16 @@ from .ahead import Ahead, Job, Loaded
 from .draw import Draw
 from .planned import Options, Planned
 from .preflight import Preflight, inspect
+
+
+class Others(Protocol):
+    """The other judges of a run: what one has found of a milestone's file the others need not look for."""
+
+    def look(self, milestone: str) -> Preflight | None:
+        """Return what another judge has found, also if it is still at it; None: look yourself, and tell."""
+
+    def found(self, milestone: str, preflight: Preflight | None) -> None:
+        """Tell what was found, or that nothing was."""
 
 
 class Supply:
@@ -30,6 +40,7 @@ class Supply:
         self._kept: tuple[str, Any] | None = None  # the worker in use: milestone, worker
         self._ahead = Ahead()
         self._inspecting: dict[str, Job] = {}  # the preflights that are under way beside a check
+        self.others: Others | None = None  # the other judges of this run, who may look at a milestone's file too
 
     def preflight(self, milestone: Milestone) -> Preflight:
         """Return what is known of a milestone's file, which the first call looks at. Raises SandboxError."""
@@ -108,8 +119,15 @@ class Supply:
                 self._ahead.prepare(self._wanted(following), functools.partial(self._load_beside, following))
 
     def _inspect(self, milestone: Milestone, make_worker: Callable[[tuple[str, ...]], Any]) -> Preflight:
-        load = {**self.load_request(milestone), "dice": self._dice(milestone.id)}
-        return inspect(milestone, self.syllabus, self.submission, make_worker, load)
+        if self.others and (found := self.others.look(milestone.id)):
+            return found
+        load, found = {**self.load_request(milestone), "dice": self._dice(milestone.id)}, None
+        try:
+            found = inspect(milestone, self.syllabus, self.submission, make_worker, load)
+        finally:
+            if self.others:
+                self.others.found(milestone.id, found)
+        return found
 
     def _inspect_beside(self, milestone: Milestone, job: Job) -> Preflight:
         def fresh(warm: tuple[str, ...]) -> Any:

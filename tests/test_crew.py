@@ -230,6 +230,7 @@ def test_there_are_as_many_judges_as_cores_and_room(monkeypatch, tmp_path):
     """One for each core, four at most, fewer where memory is short or a fork is not safe, one without namespaces."""
     monkeypatch.setattr(cores, "count", lambda: 16)
     monkeypatch.setattr(threading, "active_count", lambda: 1)
+    monkeypatch.setattr(crew, "CONTAINER", ())  # these tests may run in one
     gigabytes = 64
 
     def memory():

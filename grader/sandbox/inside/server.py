@@ -2,7 +2,8 @@
 
 The server reads requests from a control socket. Each request brings two descriptors: the worker's channel and the pipe
 for what it prints. The worker is forked into namespaces of its own; where that can't be done at once, a *keeper* is
-forked first, which forks the worker, waits for it and ends with it. The server reports how each ended.
+forked first, which forks the worker, waits for it and ends with it. The server reports how each ended. Further judges
+of the same run join through the first one; what workers they leave behind the server ends.
 """
 
 from __future__ import annotations

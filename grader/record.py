@@ -15,6 +15,7 @@ from . import schema
 
 SCHEMA = "scratchwork-record/1"
 OFFICIAL_LEVELS = ("bubblewrap", "user")  # at which a run may count
+OPTIONAL = ("dice", "official_problem")  # of a milestone: not in its JSON where they are empty, nor in older records
 
 PASSED = "passed"
 FAILED = "failed"
@@ -99,6 +100,8 @@ class Milestone:
     notes: list[str] = field(default_factory=list)  # one sentence each: shortcuts seen, files not taken …
     reused: bool = False  # unchanged since it passed, so not graded again
     sources: str = ""  # SHA-256 of exactly what was graded
+    dice: str = ""  # what the workers' dice were drawn from; empty: from the seed
+    official_problem: str = ""  # what an official report says of the problem; empty: only that there is one
 
     @property
     def earned(self) -> float:
@@ -178,6 +181,9 @@ def to_json(record: Record) -> dict[str, Any]:
     plain["earned"], plain["possible"] = record.earned, record.possible
     for milestone, data in zip(record.milestones, plain["milestones"], strict=True):
         data["earned"], data["possible"] = milestone.earned, milestone.possible
+        for name in OPTIONAL:
+            if not data[name]:
+                del data[name]
         for task, task_data in zip(milestone.tasks, data["tasks"], strict=True):
             task_data["outcome"] = task.outcome
     return plain
@@ -225,7 +231,7 @@ def _milestone(plain: dict[str, Any]) -> Milestone:
         for task in plain["tasks"]
     ]
     kept = {name: plain[name] for name in ("id", "title", "problem", "notes", "reused", "sources")}
-    return Milestone(tasks=tasks, **kept)
+    return Milestone(tasks=tasks, **kept, **{name: plain.get(name, "") for name in OPTIONAL})
 
 
 def _check(plain: dict[str, Any]) -> Check:

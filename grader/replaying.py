@@ -94,10 +94,10 @@ def grade_again(old: record.Record, parts: list[Lot], seed: str, workers: Any, w
     from grader.judge.grading import grade
     from grader.judge.planned import Options
 
-    graded = []
+    graded, dice = [], {milestone.id: milestone.dice for milestone in old.milestones}
     for lot in parts:
         names = [milestone.id for milestone in lot.milestones]
-        settings = Options(names, None, old.prerequisites, old.device, seed, old.secret_seed)
+        settings = Options(names, None, old.prerequisites, old.device, seed, old.secret_seed, dice=dice)
         graded.append(grade(settings, lot.course, lot.submission, workers, weights))
     new = graded[0]
     new.milestones = sorted((part for one in graded for part in one.milestones), key=lambda part: part.id)

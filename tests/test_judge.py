@@ -215,6 +215,23 @@ def test_the_students_own_dice_fall_as_the_seed_says(start):
     assert all(mine != theirs for mine, theirs in zip(first, rolled("1"), strict=True))
 
 
+def test_dice_show_nothing_of_a_secret_seed_and_fall_again_from_the_record():
+    """With a secret seed the worker's dice hang on the record's own word; one from before it had any, on the seed."""
+    check = "test_three_tokens_see_themselves_and_what_came_before"
+    submission = Submission("submission", {"m04_attention": DICE.encode()})
+
+    def rolled(secret, dice=None):
+        given = {} if dice is None else {"m04_attention": dice}
+        options = Options(["m04_attention"], {check}, seed="0", secret_seed=secret, dice=given)
+        result = grading.grade(options, support.COURSE, submission, support.sandbox(), support.weights())
+        return support.checks(result)[0].message, result.milestones[0].dice
+
+    first, dice = rolled(secret=True)
+    assert rolled(secret=True)[0] != first
+    assert rolled(secret=True, dice=dice) == (first, dice)
+    assert rolled(secret=True, dice="") == rolled(secret=False)
+
+
 SHARED = """
 import pytest
 

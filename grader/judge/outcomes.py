@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import re
 import signal
 from dataclasses import dataclass, field
@@ -34,6 +35,7 @@ class Verdict:
     mistake: str | None = None
     blocked_by: str | None = None
     frames: list[tuple[str, int, str]] = field(default_factory=list)
+    official: str = ""  # of a problem with a file: what an official report may say, which is nothing of the worker's
 
 
 def verdict(error: BaseException, task: str, limits: Limits, answered: bool) -> Verdict:
@@ -85,6 +87,12 @@ def _student_error(error: StudentError, task: str) -> Verdict:
             record.FAILED, f"Your code does not take the arguments that the stub's signature has: {error.text}"
         )
     return Verdict(record.FAILED, f"Your code raised {error}", frames=error.frames)
+
+
+def known_exception(error: StudentError) -> str:
+    """Return the name of an exception if it is one of Python's own: the student's could be named after anything."""
+    found = getattr(builtins, error.kind, None)
+    return error.kind if isinstance(found, type) and issubclass(found, BaseException) else "an exception of its own"
 
 
 def lost(error: WorkerLost, limits: Limits) -> Verdict:

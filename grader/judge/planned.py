@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass, field
 
 from grader import record
@@ -22,6 +23,16 @@ class Options:
     secret_seed: bool = False
     debug: bool = False
     judges: int = 1  # that a long run may have side by side
+    dice: dict[str, str] = field(default_factory=dict)  # milestone -> what its workers' dice are drawn from
+
+    def __post_init__(self) -> None:
+        """Draw what the workers' dice are drawn from, where none is given, from nothing that a secret seed is in.
+
+        A worker sees how its dice fall, and can say so: from the seed they would let anybody try guesses of it. Of a
+        public seed there is nothing to hide, and an empty string stands for the seed itself.
+        """
+        for milestone in self.milestones:
+            self.dice.setdefault(milestone, secrets.token_hex(16) if self.secret_seed else "")
 
 
 @dataclass

@@ -13,7 +13,7 @@ from grader.sandbox.errors import StudentError, WorkerLost
 from grader.submission import Submission
 from grader.syllabus import Milestone, Syllabus, Task
 
-from .outcomes import Verdict, lost, verdict
+from .outcomes import Verdict, known_exception, lost, verdict
 
 # torch.compile imports for seconds when it is first used; each check has a worker of its own, and would wait anew.
 COMPILER = ("torch._dynamo", "torch._dynamo.backends.debugging", "functorch.compile")
@@ -54,7 +54,7 @@ def inspect(
     modules = syllabus.with_needs(milestone)
     for module in modules:
         if module in submission.problems:
-            return Preflight(_blocked_or(record.FAILED, submission.problems[module], module, milestone))
+            return Preflight(_read(submission.problems[module], module, milestone))
     worker = make_worker(())
     worker.set_deadline(milestone.limits.seconds)
     result = Preflight()
@@ -83,20 +83,22 @@ def inspect(
         worker.loaded = True
     except StudentError as error:
         result.problem = verdict(error, "", milestone.limits, answered=False)
-        kind = f"{error.kind}: {error.text}" if error.text else error.kind
         result.problem.outcome = record.CRASHED if error.kind == "SystemExit" else record.FAILED
-        result.problem.message = f"{milestone.id}.py cannot be imported: {kind}"
+        result.problem.message = f"{milestone.id}.py cannot be imported: {error}"
+        result.problem.official = f"{milestone.id}.py cannot be imported: it raises {known_exception(error)}."
         result.problem.frames = error.frames
     except WorkerLost as error:
         result.problem = lost(error, milestone.limits)
+        why = result.problem.message if error.limit else "The process that ran it ended."  # how, is the worker's word
         result.problem.message = f"{milestone.id}.py cannot be imported. {result.problem.message}"
+        result.problem.official = f"{milestone.id}.py cannot be imported. {why}"
     return result
 
 
 def _facts_problem(facts: dict[str, Any], module: str, milestone: Milestone, syllabus: Syllabus) -> Verdict | None:
     if facts["error"]:
         line, text = facts["error"]
-        problem = _blocked_or(record.FAILED, f"{module}.py, line {line}: {text}.", module, milestone)
+        problem = _read(f"{module}.py, line {line}: {text}.", module, milestone)
         problem.frames = [(f"{module}.py", line, "<module>")]
         return problem
     for name, line, _ in facts["imports"]:
@@ -105,17 +107,21 @@ def _facts_problem(facts: dict[str, Any], module: str, milestone: Milestone, syl
             continue
         allowed = ", ".join(syllabus.allowed_imports)
         text = f"{module}.py, line {line}: {top} may not be imported (allowed: {allowed}, the standard library)."
-        problem = _blocked_or(record.FAILED, text, module, milestone)
+        problem = _read(text, module, milestone)
         problem.frames = [(f"{module}.py", line, "<module>")]
         return problem
     return None
 
 
-def _blocked_or(outcome: str, message: str, module: str, milestone: Milestone) -> Verdict:
-    """A problem in the milestone's own file fails it; one in a file that it is made of blocks it."""
+def _read(message: str, module: str, milestone: Milestone) -> Verdict:
+    """Return the problem that reading a file shows: in the milestone's own it fails it, in one it is made of blocks it.
+
+    No code of the submission's has run then, and its text knows of no input: anybody may see all of it.
+    """
     if module == milestone.id:
-        return Verdict(outcome, message)
-    return Verdict(record.BLOCKED, f"It is made of {module}.py, which cannot be used. {message}", blocked_by=module[:3])
+        return Verdict(record.FAILED, message, official=message)
+    message = f"It is made of {module}.py, which cannot be used. {message}"
+    return Verdict(record.BLOCKED, message, blocked_by=module[:3], official=message)
 
 
 def _find_shortcuts(facts: dict[str, Any], milestone: Milestone, result: Preflight) -> None:

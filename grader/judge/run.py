@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 import contextlib
 import gc
 import time
@@ -18,7 +17,7 @@ from grader.syllabus import Milestone, Syllabus
 
 from . import compare
 from .oracles import Data, Weights
-from .outcomes import Verdict, lost, verdict
+from .outcomes import Verdict, known_exception, lost, verdict
 from .planned import Options, Planned
 from .preflight import Preflight
 from .student import Student
@@ -76,6 +75,8 @@ class Run:
             found = self.supply.preflight(check.milestone)
         except SandboxError as error:
             return verdict(error, "", check.milestone.limits, answered=False)
+        if found.problem is not None and self.options.prerequisites == "solutions":
+            return replace(found.problem, message=found.problem.official)
         return Verdict(record.NOT_STARTED, "Not implemented yet.") if found.untouched else found.problem
 
     def finish(self, check: Planned, given: Verdict | None = None) -> None:
@@ -84,6 +85,8 @@ class Run:
         if self.options.prerequisites == "solutions" and given is None:
             result = self._discreet(check, result)
         sources = self.submission.sources
+        if self.options.prerequisites == "solutions":  # of which no line is shown, whatever frames the worker names
+            sources = {name: source for name, source in sources.items() if name == check.milestone.id}
         frames = [
             record.Frame(file, line, function, source_line(sources, file, line))
             for file, line, function in result.frames
@@ -197,13 +200,18 @@ class Run:
 
     def _milestone(self, milestone: Milestone) -> record.Milestone:
         result = record.Milestone(
-            milestone.id, milestone.title, sources=self.submission.digest(self.syllabus.with_uses(milestone))
+            milestone.id,
+            milestone.title,
+            sources=self.submission.digest(self.syllabus.with_uses(milestone)),
+            dice=self.options.dice[milestone.id],
         )
         preflight = self.supply.preflights.get(milestone.id)
         if preflight is not None:
             result.notes = list(preflight.notes)
             if preflight.problem is not None:
-                result.problem = preflight.problem.message.splitlines()[0]
+                result.official_problem = preflight.problem.official
+                beside = self.options.prerequisites == "solutions"
+                result.problem = result.official_problem if beside else preflight.problem.message.splitlines()[0]
         for task in milestone.tasks:
             checks = [self._outcome(check) for check in self.planned if check.task.id == task.id]
             if not checks and self.options.only is not None:
@@ -234,9 +242,3 @@ def source_line(sources: dict[str, bytes], file: str, line: int) -> str:
     """Return one line of the submission, from the judge's own copy."""
     lines = sources.get(Path(file).stem, b"").decode("utf-8", "replace").splitlines()
     return lines[line - 1].strip() if 0 < line <= len(lines) else ""
-
-
-def known_exception(error: StudentError) -> str:
-    """Return the name of an exception if it is one of Python's own: the student's could be named after anything."""
-    found = getattr(builtins, error.kind, None)
-    return error.kind if isinstance(found, type) and issubclass(found, BaseException) else "an exception of its own"

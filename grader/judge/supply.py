@@ -85,7 +85,7 @@ class Supply:
         """Load the submission for a check, unless this worker has it already."""
         loaded = Loaded(worker, printed=len(worker.output))
         worker.set_deadline(check.limits.seconds)
-        dice = self._dice(f"{check.milestone.id}::{check.id}")
+        dice = self._dice(check.milestone, f"{check.milestone.id}::{check.id}")
         try:
             if getattr(worker, "loaded", False):  # one that serves a whole milestone: each check has dice of its own
                 worker.conversation.request("roll", dice=dice)
@@ -97,8 +97,9 @@ class Supply:
             loaded.failure = error
         return loaded
 
-    def _dice(self, name: str) -> int:
-        return Draw(self.options.seed, f"{name} in the worker").random.getrandbits(32)
+    def _dice(self, milestone: Milestone, name: str) -> int:
+        source = self.options.dice[milestone.id] or self.options.seed
+        return Draw(source, f"{name} in the worker").random.getrandbits(32)
 
     def _look_ahead(self, check: Planned) -> None:
         """Have the next checks' workers made ready beside this one, where none can touch another."""
@@ -121,7 +122,7 @@ class Supply:
     def _inspect(self, milestone: Milestone, make_worker: Callable[[tuple[str, ...]], Any]) -> Preflight:
         if self.others and (found := self.others.look(milestone.id)):
             return found
-        load, found = {**self.load_request(milestone), "dice": self._dice(milestone.id)}, None
+        load, found = {**self.load_request(milestone), "dice": self._dice(milestone, milestone.id)}, None
         try:
             found = inspect(milestone, self.syllabus, self.submission, make_worker, load)
         finally:

@@ -27,15 +27,19 @@ def student_view(record: Record) -> Record:
         secret_seed=True,
         seconds=0.0,
         notes=record.notes if _NOTE in record.notes else [*record.notes, _NOTE],
-        milestones=[_milestone(milestone, record.prerequisites == "solutions") for milestone in record.milestones],
+        milestones=[_milestone(milestone) for milestone in record.milestones],
     )
 
 
-def _milestone(milestone: Milestone, beside_solutions: bool) -> Milestone:
-    # A file that fails while it is imported has not met a hidden input yet, but it may have met the solutions.
-    problem = _PRIVATE_PROBLEM if milestone.problem and beside_solutions else milestone.problem
+def _milestone(milestone: Milestone) -> Milestone:
+    problem = (milestone.official_problem or _PRIVATE_PROBLEM) if milestone.problem else milestone.problem
     return dataclasses.replace(
-        milestone, problem=problem, notes=list(milestone.notes), tasks=[_task(task) for task in milestone.tasks]
+        milestone,
+        problem=problem,
+        notes=list(milestone.notes),
+        tasks=[_task(task) for task in milestone.tasks],
+        dice="",
+        official_problem="",
     )
 
 
@@ -43,16 +47,17 @@ def _task(task: Task) -> Task:
     seen: dict[str, int] = {}
     checks = []
     for check in task.checks:
-        name = check.id.split("[", 1)[0]
+        name, bracket, parameter = check.id.partition("[")
         seen[name] = seen.get(name, 0) + 1
-        checks.append(_check(check, f"{name}[{seen[name]}]" if "[" in check.id else name))
+        title = check.title.removesuffix(f" [{parameter}") if bracket else check.title
+        checks.append(_check(check, f"{name}[{seen[name]}]" if bracket else name, title))
     return dataclasses.replace(task, checks=checks)
 
 
-def _check(check: Check, name: str) -> Check:
+def _check(check: Check, name: str, title: str) -> Check:
     return Check(
         id=name,
-        title=check.title,
+        title=title,
         outcome=check.outcome,
         message=SENTENCE[check.outcome],
         mistake=check.mistake,

@@ -1,6 +1,11 @@
 """`nox -s bench [-- PART…]`: run the measurements and print one table each.
 
 Parts: sandbox, start, tokenizer, watch, classroom, others (otter-grader and nbgrader, where they are installed).
+
+`nox -s bench -- against COMMIT [PART…] [--rounds N]` compares this tree with an earlier commit instead, by turns in one
+run (parts: see `benchmarks.against.parts`, whose names it prints when it does not know one). It gives for each figure
+the median of either build, and the ratio of this tree to the commit in each round and in the median. `checks` lists
+each check whose median ratio is above 1.05; beside it stands how many are below 1/1.05, which is what chance does.
 """
 
 from __future__ import annotations
@@ -16,7 +21,11 @@ os.environ["TOKENIZERS_PARALLELISM"] = "false"
 
 
 def main(names: list[str]) -> int:
-    """Run the parts named, or all of them."""
+    """Run the parts named, or all of them; or compare with a commit."""
+    if names[:1] == ["against"]:
+        from benchmarks.against.command import main as compare
+
+        return compare(names[1:])
     from benchmarks import classroom, other_graders, sandbox, start, tokenizer, watch
 
     modules = {"sandbox": sandbox, "start": start, "tokenizer": tokenizer, "watch": watch}

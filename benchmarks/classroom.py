@@ -6,7 +6,6 @@ and nbgrader.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 import statistics
@@ -26,6 +25,8 @@ from grader.judge.oracles import Weights
 from grader.judge.planned import Options
 from grader.sandbox import levels
 from grader.submission import collect
+
+from .memory import below as memory_below
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 COPIES = int(os.environ.get("SCRATCHWORK_BENCH_COPIES", "2"))  # of each of the four kinds
@@ -173,7 +174,7 @@ def _classroom(
         process = subprocess.Popen(command, cwd=root, stdout=said, stderr=said)
         watched = psutil.Process(process.pid)
         while memory is not None and process.poll() is None:
-            memory.append(_memory_of(watched))
+            memory.append(memory_below(watched) / 2**20)
             time.sleep(0.5)
         process.wait()
         seconds = time.perf_counter() - start
@@ -181,17 +182,6 @@ def _classroom(
             said.seek(0)
             raise SystemExit(said.read().decode("utf-8", "replace")[-2000:])
     return seconds
-
-
-def _memory_of(process: psutil.Process) -> float:
-    """Return the memory of a process and of all below it, in MB, what they share counted once."""
-    total = 0
-    with contextlib.suppress(psutil.Error):
-        for one in [process, *process.children(recursive=True)]:
-            with contextlib.suppress(psutil.Error):  # a worker ends at any time
-                full = one.memory_full_info()
-                total += getattr(full, "pss", full.rss)
-    return total / 2**20
 
 
 def _source(folder: str, milestone: str) -> str:

@@ -19,6 +19,8 @@ from grader.judge.planned import Options
 from grader.sandbox import levels
 from grader.submission import collect
 
+from .memory import below
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 ROUNDS = 5
 COMPARED = ("sandboxed", "inline")  # check by check, with one judge on both sides
@@ -140,12 +142,5 @@ class Watch:
 
     def _look(self) -> None:
         while not self._stop.wait(0.5):
-            me = psutil.Process()
-            total = 0
-            for process in [me, *me.children(recursive=True)]:
-                try:
-                    full = process.memory_full_info()
-                    total += getattr(full, "pss", full.rss)
-                except psutil.Error:
-                    continue
+            total = below(psutil.Process())
             self._peak.highest[self._label] = max(self._peak.highest.get(self._label, 0), total)

@@ -113,7 +113,11 @@ def table(commit: str, pairs: list[Pair]) -> Iterator[str]:
     ratio_of = {name: statistics.median(ratios(sides)) for name, sides in sides_of.items()}
     grown = sorted((name for name in common if ratio_of[name] > GROWN), key=lambda name: -ratio_of[name])
     fallen = sum(ratio < 1 / GROWN for ratio in ratio_of.values())
-    yield f"of {len(common)}, {len(grown)} have a median ratio above {GROWN}, and {fallen} one below 1/{GROWN}"
+    always = sum(min(ratios(sides_of[name])) > GROWN for name in grown)
+    yield (
+        f"of {len(common)}, {len(grown)} have a median ratio above {GROWN} ({always} of them in every round), "
+        f"and {fallen} one below 1/{GROWN}"
+    )
     yield f"the median of all their ratios is {statistics.median(ratio_of.values()):.3f}"
     for name in grown[:MOST_LISTED]:
         sides = sides_of[name]

@@ -222,9 +222,11 @@ class Gradebook:
         return str(row[0]) if row else ""
 
     def _know(self, student: Student) -> None:
+        """Note who a student is; where a hand-in does not say so, what is known stays."""
         self._execute(
-            "INSERT INTO student (id, name, email) VALUES (?, ?, ?) "
-            "ON CONFLICT (id) DO UPDATE SET name = excluded.name, email = excluded.email",
+            "INSERT INTO student (id, name, email) VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE SET "
+            "name = iif(excluded.name = '', name, excluded.name), "
+            "email = iif(excluded.email = '', email, excluded.email)",
             (student.id, student.name, student.email),
         )
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from . import schema
+from .clipping import FRAMES, LINE, MESSAGE, NAME, SENTENCE, clip, clip_list
 
 SCHEMA = "scratchwork-record/1"
 OFFICIAL_LEVELS = ("bubblewrap", "user")  # at which a run may count
@@ -42,6 +43,14 @@ class Frame:
     function: str
     source: str
 
+    def __post_init__(self) -> None:
+        """Keep names and line to a length."""
+        self.file, self.function, self.source = (
+            clip(self.file, NAME),
+            clip(self.function, NAME),
+            clip(self.source, LINE),
+        )
+
 
 @dataclass
 class Check:
@@ -57,6 +66,17 @@ class Check:
     blocked_by: str | None = None  # a task id, when the outcome is "blocked"
     traceback: list[Frame] = field(default_factory=list)
     output: str = ""  # what the student's code printed during this check, cut to the limit
+
+    def __post_init__(self) -> None:
+        """Keep texts to a length, however long what the worker sent."""
+        self.id, self.title, self.message = (
+            clip(self.id, SENTENCE),
+            clip(self.title, SENTENCE),
+            clip(self.message, MESSAGE),
+        )
+        self.mistake = self.mistake and clip(self.mistake, SENTENCE)
+        self.blocked_by = self.blocked_by and clip(self.blocked_by, NAME)
+        self.traceback = self.traceback[-FRAMES:]
 
 
 @dataclass
@@ -102,6 +122,11 @@ class Milestone:
     sources: str = ""  # SHA-256 of exactly what was graded
     dice: str = ""  # what the workers' dice were drawn from; empty: from the seed
     official_problem: str = ""  # what an official report says of the problem; empty: only that there is one
+
+    def __post_init__(self) -> None:
+        """Keep texts to a length and notes to a number."""
+        self.problem = self.problem and clip(self.problem, SENTENCE)
+        self.official_problem, self.notes = clip(self.official_problem, SENTENCE), clip_list(self.notes)
 
     @property
     def earned(self) -> float:

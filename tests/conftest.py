@@ -15,7 +15,10 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import support
 
+from grader.judge import mistakes
 from grader.sandbox import levels
+
+mistakes.strict = True  # a suite that names a mistake made at run time is seen here
 
 # The files that take longest come first, and what can be divided comes last, so that all processes end together.
 # One process has these, and precedence: they are held to time limits, or close folders to other users and look through

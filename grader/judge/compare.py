@@ -10,6 +10,7 @@ from grader.record import CLAIM, MEASURED, VALUE
 from grader.sandbox.conversation import Handle
 from grader.sandbox.errors import StudentError
 
+from . import mistakes
 from .describe import describe, difference, excerpt
 from .outcomes import TASK_ID, CheckFailed, GraderError
 from .tolerances import LARGEST_SHARE
@@ -22,6 +23,7 @@ Misses = Mapping[str, Any]
 def expect(condition: bool, message: str, *, mistake: str | None = None, evidence: str = CLAIM) -> None:
     """Fail with this message unless the condition holds; `evidence` says what the condition rests on."""
     _note(evidence)
+    mistakes.check(mistake)
     if not condition:
         raise CheckFailed(message, mistake)
 
@@ -68,6 +70,7 @@ def expect_close(
     import torch
 
     _note(VALUE)
+    mistakes.check(None, misses)
     if isinstance(expected, float):
         if type(actual) is not float:
             raise CheckFailed(f"{_start(what)} is {describe(actual)}, expected a float.")
@@ -104,6 +107,7 @@ def expect_close(
 def expect_equal(actual: Any, expected: Any, *, misses: Misses | None = None, what: str = "the result") -> None:
     """Fail unless `actual` equals `expected` exactly, types included."""
     _note(VALUE)
+    mistakes.check(None, misses)
     found = difference(actual, expected)
     if found is None:
         return

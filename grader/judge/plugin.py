@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from _pytest.runner import runtestprotocol
 
+from . import mistakes
 from .crew import Crew, Helper
 from .outcomes import GraderError
 from .planned import Planned
@@ -16,6 +17,7 @@ from .run import Run
 
 RUN: pytest.StashKey[Run] = pytest.StashKey()
 CHECK: pytest.StashKey[Planned] = pytest.StashKey()
+SUITES = "grader.suites."  # the package of what the suites are made of
 
 
 class Judge:
@@ -52,6 +54,9 @@ class Judge:
         items[:] = selected
         if dropped:
             config.hook.pytest_deselected(items=dropped)
+        suites = [module for name, module in sys.modules.items() if name.startswith(SUITES)]
+        shortcuts = [name for milestone in self.run.syllabus.milestones for name in milestone.shortcuts]
+        mistakes.seal({id(one): one for one in [*suites, *(item.module for item in selected)]}.values(), shortcuts)  # type: ignore[attr-defined]
 
     def pytest_collection_finish(self) -> None:
         """Say how many checks there will be."""
@@ -191,6 +196,7 @@ class Judge:
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """End what is still running, and let the exit code say whether everything passed."""
         self.run.supply.close()
+        mistakes.forget()
         bad = any(result.outcome != "passed" for check in self.run.planned for result in check.results)
         if bad and session.exitstatus == 0:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED

@@ -15,9 +15,9 @@ from grader.sandbox.errors import SandboxError, StudentError, WorkerLost
 from grader.submission import Submission
 from grader.syllabus import Milestone, Syllabus
 
-from . import compare
+from . import compare, mistakes
 from .oracles import Data, Weights
-from .outcomes import Verdict, known_exception, lost, verdict
+from .outcomes import GraderError, Verdict, known_exception, lost, verdict
 from .planned import Options, Planned
 from .preflight import Preflight
 from .student import Student
@@ -82,6 +82,10 @@ class Run:
     def finish(self, check: Planned, given: Verdict | None = None) -> None:
         """Give a check its outcome."""
         result = given or self._verdict(check)
+        try:
+            mistakes.check(result.mistake)
+        except GraderError as error:
+            result = verdict(error, check.task.id, check.limits, check.answered)
         if self.options.prerequisites == "solutions" and given is None:
             result = self._discreet(check, result)
         sources = self.submission.sources
@@ -98,7 +102,7 @@ class Run:
             evidence=sorted(check.evidence),
             seconds=round(time.perf_counter() - check.started, 4),
             message=result.message,
-            mistake=result.mistake,
+            mistake=mistakes.named(result.mistake),
             blocked_by=result.blocked_by,
             traceback=frames,
             output="" if self.options.prerequisites == "solutions" else check.output,
@@ -135,7 +139,7 @@ class Run:
             return Verdict(
                 record.FAILED,
                 f"Your code uses {used}, which is what this milestone builds; write it out with simpler operations.",
-                mistake=f"a library does the work ({used})",
+                mistake=mistakes.named(mistakes.by_library(used.partition(" ")[0])) or mistakes.LIBRARY,
             )
         return Verdict(record.PASSED)
 
@@ -199,19 +203,19 @@ class Run:
         return [self._milestone(self.syllabus.milestone(name)) for name in self.options.milestones]
 
     def _milestone(self, milestone: Milestone) -> record.Milestone:
+        preflight = self.supply.preflights.get(milestone.id)
+        problem = preflight.problem if preflight is not None else None
         result = record.Milestone(
             milestone.id,
             milestone.title,
+            problem=problem.message.partition("\n")[0] if problem else None,
+            official_problem=problem.official if problem else "",
+            notes=preflight.notes if preflight is not None else [],
             sources=self.submission.digest(self.syllabus.with_uses(milestone)),
             dice=self.options.dice[milestone.id],
         )
-        preflight = self.supply.preflights.get(milestone.id)
-        if preflight is not None:
-            result.notes = list(preflight.notes)
-            if preflight.problem is not None:
-                result.official_problem = preflight.problem.official
-                beside = self.options.prerequisites == "solutions"
-                result.problem = result.official_problem if beside else preflight.problem.message.splitlines()[0]
+        if problem and self.options.prerequisites == "solutions":
+            result.problem = result.official_problem
         for task in milestone.tasks:
             checks = [self._outcome(check) for check in self.planned if check.task.id == task.id]
             if not checks and self.options.only is not None:

@@ -22,6 +22,13 @@ def softmax(x: Tensor, *, along: int = -1) -> Tensor:
     return (powers / powers.sum(along, keepdim=True)).to(x.dtype)
 
 
+HIDDEN = {
+    tiny: f"a small number ({tiny:g}) is added, or is the least, before the logarithm: that hides the truth"
+    for tiny in (1e-12, 1e-10, 1e-9, 1e-8, 1e-7, 1e-6)
+}
+TOO_EARLY = {kind: f"{kind} comes too early: the order is cuda, mps, cpu" for kind in ("mps", "cpu")}
+
+
 def log_softmax(x: Tensor, *, along: int = -1) -> Tensor:
     """Compute in float64, and return the dtype of x."""
     shifted = x.double() - x.double().amax(along, keepdim=True)
@@ -66,8 +73,7 @@ def log_softmax_misses(x: Tensor, dim: int = -1) -> Misses:
         ),
         "these are probabilities, and no logarithms of them": lambda: softmax(x, along=dim),
     }
-    for tiny in (1e-12, 1e-10, 1e-9, 1e-8, 1e-7, 1e-6):
-        words = f"a small number ({tiny:g}) is added, or is the least, before the logarithm: that hides the truth"
+    for tiny, words in HIDDEN.items():
         misses[words] = functools.partial(_nudged, x, dim, tiny)
         misses[words + " "] = functools.partial(_floored, x, dim, tiny)
     return misses

@@ -21,6 +21,8 @@ ELSEWHERE = "the device is not passed on"
 WRAPS_ID = "a negative id counts from the end of the table, as torch's indices do: refuse it yourself"
 CLAMPS_ID = "an id outside is moved to the nearest that has a row"
 MODULO_ID = "an id outside wraps around (% vocab_size)"
+ONCE = "the gradients of an id that occurs twice do not add up: only one occurrence counts"
+ONCE_FIRST = f"{ONCE} (the first)"
 
 
 def state_misses(found: list[str]) -> dict[str, list[str]]:
@@ -53,11 +55,10 @@ def gradient_misses(table: Tensor, ids: Tensor, weights: Tensor) -> Misses:
         last[row] = weight
     for row, weight in reversed(pairs):
         first[row] = weight
-    once = "the gradients of an id that occurs twice do not add up: only one occurrence counts"
     return {
         CUT: lambda: torch.zeros_like(table),
-        once: lambda: last,
-        f"{once} (the first)": lambda: first,
+        ONCE: lambda: last,
+        ONCE_FIRST: lambda: first,
         "the gradients of an id that occurs twice are averaged instead of added": lambda: total / count.clamp(min=1),
     }
 
@@ -198,8 +199,10 @@ def far_misses(context_length: int, d_model: int) -> Misses:
         angle = (position / 10_000 ** (pair / d_model)).to(dtype)
         return lambda: torch.stack([angle.sin(), angle.cos()], dim=2).flatten(1).float()
 
-    coarse = "the angles are rounded to {}, which cannot tell large positions apart"
-    return {coarse.format("bfloat16"): rounded(torch.bfloat16), coarse.format("float16"): rounded(torch.float16)}
+    return {
+        "the angles are rounded to bfloat16, which cannot tell large positions apart": rounded(torch.bfloat16),
+        "the angles are rounded to float16, which cannot tell large positions apart": rounded(torch.float16),
+    }
 
 
 def served(function: Callable[..., Tensor]) -> Callable[..., Tensor]:

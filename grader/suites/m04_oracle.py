@@ -17,6 +17,7 @@ ELSEWHERE = "a tensor is made on the default device instead of on the device of 
 CUT = "the graph is cut: detach(), .data, .item(), numpy or no_grad stands on the way"
 LEAK = "a token attends to later ones: the causal mask is missing, the wrong way round, or off by one"
 AWAKE = "dropout is still active after eval(): it must depend on self.training"
+SCALED = {name: f"the {name} is scaled in place (/= or mul_)" for name in ("query", "key", "value")}
 BLIND = "a token does not attend to itself and to everything before it"
 
 
@@ -141,10 +142,10 @@ def dropped(actual: Tensor, plain: Tensor, p: float) -> tuple[Tensor, Misses]:
 
 def dropout_misses(plain: Tensor, p: float, silent: float) -> Misses:
     """Compute what the mistakes make of the outputs that were kept; `silent` is the share of silent heads."""
-    half = "the attention weights" if silent < p / 2 else "the output"
+    on_weights, on_output = "dropout is missing on the attention weights", "dropout is missing on the output"
     return {
         "dropout is not active in training mode": lambda: plain,
-        f"dropout is missing on {half}": lambda: plain / (1 - p),
+        on_weights if silent < p / 2 else on_output: lambda: plain / (1 - p),
     }
 
 

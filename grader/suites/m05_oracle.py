@@ -23,6 +23,18 @@ ERF = "this is GELU in its exact form (erf); GPT-2's is the approximation with t
 FIXED = "the argument eps is not used, or eps is left out altogether"
 NO_EPS = "eps is left out: equal numbers have variance 0, and 0 / 0 is NaN"
 NAIVE = "mean of squares less square of mean: far from zero that is rounding; square what is centred"
+_DTYPES = {getattr(torch, name): name for name in ("float16", "bfloat16", "float32", "float64")}
+COARSE = {d: f"the statistics are computed in {name}: turn x into float32 first" for d, name in _DTYPES.items()}
+COARSE_AND_NAIVE = {
+    dtype: f"mean of squares less square of mean, in {name}: turn x into float32, centre, then square"
+    for dtype, name in _DTYPES.items()
+}
+IN_A_NORM = {words: f"in a norm: {words}" for words in (UNBIASED, OUTSIDE, STD)}
+SUBLAYERS = ("the MLP", "attn", "mlp")
+ASLEEP = {where: f"dropout is not active in training of {where}" for where in SUBLAYERS}
+NOT_ON_OUTPUT = {where: f"dropout is not on the output of {where}" for where in SUBLAYERS}
+TWICE = {where: f"dropout falls on the output twice of {where}" for where in SUBLAYERS}
+IN_THE_MLP = f"in the MLP: {ERF}"
 DROPS_BY_DEFAULT = "without a word about it there is no dropout: its default is 0.0"
 AWAKE = "dropout is still active after eval(): it must depend on self.training"
 NOT_CAUSAL = "something mixes the tokens outside of attention, or attention is not causal"
@@ -100,11 +112,10 @@ def coarse_misses(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Misses
         variance = wide.square().mean(-1, keepdim=True) - mean.square()
         return ((wide - mean) / (variance + eps).sqrt() * weight + bias).to(x.dtype)
 
-    name = str(x.dtype).removeprefix("torch.")
     return {
-        f"the statistics are computed in {name}: turn x into float32 first": two_passes,
+        COARSE[x.dtype]: two_passes,
         NAIVE: lambda: naive(x.float()),
-        f"mean of squares less square of mean, in {name}: turn x into float32, centre, then square": lambda: naive(x),
+        COARSE_AND_NAIVE[x.dtype]: lambda: naive(x),
     }
 
 
@@ -300,10 +311,10 @@ def block_misses(x: Tensor, state: State, n_heads: int, eps: float = 1e-5) -> Mi
         "eps is handed on to neither norm": wrong(eps=(1e-5, 1e-5)),
         "eps is not handed on to ln_1": wrong(eps=(1e-5, eps)),
         "eps is not handed on to ln_2": wrong(eps=(eps, 1e-5)),
-        f"in a norm: {UNBIASED}": wrong(correction=1),
-        f"in a norm: {OUTSIDE}": wrong(outside=True),
-        f"in a norm: {STD}": wrong(correction=1, outside=True),
-        f"in the MLP: {ERF}": wrong(activation=ACTIVATIONS[ERF]),
+        IN_A_NORM[UNBIASED]: wrong(correction=1),
+        IN_A_NORM[OUTSIDE]: wrong(outside=True),
+        IN_A_NORM[STD]: wrong(correction=1, outside=True),
+        IN_THE_MLP: wrong(activation=ACTIVATIONS[ERF]),
     }
 
 
@@ -335,11 +346,14 @@ def hugging_face(module: Any, x: Tensor) -> Tensor:
 
 
 def dropout_mistake(share: float, p: float, repeated: bool, where: str) -> str | None:
-    """Say what a share of zeros far from p means; `repeated` is whether two calls in training were equal."""
+    """Say what a share of zeros far from p means; `repeated` is whether two calls in training were equal.
+
+    `where` is one of SUBLAYERS.
+    """
     if share == 0:
-        return f"dropout is not active in training {where}" if repeated else f"dropout is not on the output {where}"
+        return ASLEEP[where] if repeated else NOT_ON_OUTPUT[where]
     if abs(share - (2 * p - p * p)) < p / 5:
-        return f"dropout falls on the output twice {where}"
+        return TWICE[where]
     if abs(share - (1 - p)) < p / 5:
         return "dropout is the probability of being dropped, not of being kept"
     return None

@@ -28,6 +28,8 @@ ASLEEP = "dropout does not fall on the embedded ids in training"
 NOT_HANDED_ON = "config.dropout is not handed on to the blocks"
 UNREACHED = "torch's own start of a bias is left: init_weights sets it to 0"
 AT_ADDRESS = "parameters are told apart by data_ptr(), which is 0 for all of them on the meta device"
+LAST_AT_ADDRESS = f"{AT_ADDRESS} (the last one is left)"
+EXTRA = "there is state that GPT-2 does not have"
 STRICT = {
     "is missing": "a tensor that the checkpoint lacks keeps what the model had: compare the keys both ways",
     "is one too many": "a tensor that the model has no place for is passed over: compare the keys both ways",
@@ -160,7 +162,7 @@ def key_misses(found: list[str], expected: list[str]) -> dict[str, list[str]]:
     if extra == {"lm_head.bias"} and not lost:
         return {"lm_head has a bias: pass bias=False": found}
     if extra and not lost:
-        return {f"there is state that GPT-2 does not have ({min(extra)})": found}
+        return {EXTRA: found}
     return {}
 
 
@@ -197,7 +199,7 @@ def count_misses(sizes: dict[str, Any]) -> dict[str, int]:
             sizes, heads=2, more=5
         ),
         AT_ADDRESS: vocab * sizes["d_model"],
-        f"{AT_ADDRESS} (the last one is left)": sizes["d_model"],
+        LAST_AT_ADDRESS: sizes["d_model"],
     }
 
 
@@ -326,7 +328,12 @@ def expect_hugging_faces_logits(student: Any, model: Any, ids: Tensor, weights: 
         if failed.mistake is None:
             names = parts(weights.sizes["n_layers"])
             mine = student.plant(m06_probes).listen(model, ids, names)
-            failed.mistake = first_difference(mine, listened(reference, ids, names), names)
+            first, right, silent = first_difference(mine, listened(reference, ids, names), names)
+            failed.mistake = DIFFERENCES.get((first, right, " and ".join(silent))) or DIFFERENCES.get(
+                (first, right, "")
+            )
+            failed.message += f"\nThe first part that differs is {first or 'none'}."
+            failed.message += f" That {' and '.join(silent)} ran was not seen." if silent else ""
         raise
 
 
@@ -343,8 +350,11 @@ def listened(reference: Any, ids: Tensor, names: list[str]) -> dict[str, State]:
     return {side: {theirs[name]: value for name, value in found[side].items()} for side in found}
 
 
-def first_difference(mine: Any, reference: dict[str, State], names: list[str]) -> str:
-    """Say which part is the first whose output is not the reference's, and what that usually means."""
+def first_difference(mine: Any, reference: dict[str, State], names: list[str]) -> tuple[str, bool, list[str]]:
+    """Return the first part whose output is not the reference's, whether its input is, and what never ran before it.
+
+    Without such a part its name is empty.
+    """
     silent: list[str] = []
     for name in names:
         if name not in mine["outputs"]:
@@ -355,10 +365,8 @@ def first_difference(mine: Any, reference: dict[str, State], names: list[str]) -
             continue
         given = mine["inputs"].get(name), reference["inputs"].get(name)
         right = None in given or same(*given)
-        never = f" ({' and '.join(silent)} never ran)" if silent else ""
-        return f"the first part that differs is {name}{never}: {meaning(name, right)}"
-    never = f", and {' and '.join(silent)} never ran" if silent else ""
-    return f"no part differs by more than a thousandth{never}: look at what happens between them"
+        return name, right, silent
+    return "", False, silent
 
 
 def same(actual: Any, expected: Any) -> bool:
@@ -388,6 +396,8 @@ def meaning(name: str, input_is_right: bool) -> str:
             "lm_head": "it reads the right vectors; its weight must be wte.weight",
         }.get(part, "its parts are right; what they are added to is not")
     wanted = {
+        "wte": "the ids as they are",
+        "wpe": "the positions from 0 up",
         "attn": f"what {block}.ln_1 gives",
         "ln_2": f"the sum of the block's input and what {block}.attn gives",
         "mlp": f"what {block}.ln_2 gives",
@@ -401,6 +411,22 @@ def before(block: str) -> str:
     """Say what a block has to read."""
     number = int(block.rpartition(".")[2])
     return f"what h.{number - 1} gives" if number else "the sum of what wte and wpe give"
+
+
+def differences() -> dict[tuple[str, bool, str], str]:
+    """Name every first difference that there can be, in a GPT of as many layers as the largest GPT-2 has."""
+    names = parts(48)
+    found = {("", False, ""): "no part differs by more than a thousandth: look at what happens between them"}
+    for name, last in zip(names, ["", *names], strict=False):
+        for right in (True, False):
+            found[name, right, ""] = f"the first part that differs is {name}: {meaning(name, right)}"
+            if last:
+                said = f"the first part that differs is {name} ({last} never ran): {meaning(name, right)}"
+                found[name, right, last] = said
+    return found
+
+
+DIFFERENCES = differences()
 
 
 def checkpoint(state: State, sizes: dict[str, Any], layout: str) -> State:

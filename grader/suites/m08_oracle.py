@@ -18,6 +18,9 @@ Group = dict[str, Any]
 Rows = Sequence[Sequence[Tensor | None]]
 
 DEFAULTS = {"betas": (0.9, 0.95), "eps": 1e-8, "weight_decay": 0.1}
+FORGOTTEN_DICE = {
+    name: f"{name}'s random state is not in the checkpoint, or not brought back" for name in ("torch", "Python")
+}
 NUMBERS = {"lr": 0.02, "betas": (0.8, 0.9), "eps": 1e-6, "weight_decay": 0.3}
 
 

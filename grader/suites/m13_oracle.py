@@ -19,6 +19,13 @@ ZERO = "where all is 0 the scale is 0 too, and 0 / 0 is NaN: put 1 in its place"
 WRAPPED = "values are not cut off before the cast to int8, where 128 comes back as -128"
 UPSIDE = "the nibbles are the wrong way round: the first integer of a pair goes into the low four bits"
 UNSIGNED = "nibbles are not given their sign back: 8 to 15 stand for -8 to -1"
+AXES = range(4)  # that any tensor here has at most
+NO_AXIS = [f"there is a scale for each index along axis {axis} though no axis is given" for axis in AXES]
+WRONG_AXIS = {
+    (other, axis): f"the scales run along axis {other} instead of axis {axis}: reduce over all the other axes"
+    for other in AXES
+    for axis in range(-4, 4)
+}
 NOT_QUANTIZED = "the layers still compute with their float weights"
 ROUNDINGS: dict[str, Callable[[Tensor], Tensor]] = {
     "even": torch.round,
@@ -109,15 +116,13 @@ def absmax_misses(x: Tensor, axis: int | None = None) -> dict[str, Callable[[], 
 def axis_misses(quantize: Callable[..., Any], x: Tensor, axis: int | None) -> dict[str, Callable[[], Any]]:
     """Compute what other channels than the ones asked for give."""
     if axis is None:
-        words = "there is a scale for each index along axis {} though no axis is given"
-        return {words.format(other): partial(quantize, x, along=other) for other in range(x.ndim)}
+        return {NO_AXIS[other]: partial(quantize, x, along=other) for other in range(x.ndim)}
     misses: dict[str, Callable[[], Any]] = {
         "one scale serves all channels: the axis is not used": partial(quantize, x, along=None)
     }
     for other in range(x.ndim):
         if other != axis % x.ndim:
-            words = f"the scales run along axis {other} instead of axis {axis}: reduce over all the other axes"
-            misses[words] = partial(quantize, x, along=other)
+            misses[WRONG_AXIS[other, axis]] = partial(quantize, x, along=other)
     return misses
 
 

@@ -348,7 +348,7 @@ def test_the_best_device_is_cuda_then_mps_then_cpu(student):
         known = there.split()
         actual = student.pick_device(available=student.callback(known.__contains__))
         misses = {"this is the device's name: return a torch.device": best} | {
-            f"{kind} comes too early: the order is cuda, mps, cpu": torch.device(kind) for kind in ("mps", "cpu")
+            oracle.TOO_EARLY[kind]: torch.device(kind) for kind in ("mps", "cpu")
         }
         expect_equal(actual, torch.device(best), misses=misses, what=f"the device where there is {there or 'no GPU'}")
 

@@ -301,7 +301,7 @@ def test_dropout_of_an_mlp_falls_on_its_output(student, draw):
     expect_tensor(again, shape=(400, 1, 12), dtype=torch.float32)
     quiet, plain = actual == 0, oracle.mlp(x, state)
     share = float(quiet.double().mean())  # of 4,800: 0.05 is eight standard deviations
-    mistake = oracle.dropout_mistake(share, 0.25, torch.equal(actual, again), "of the MLP")
+    mistake = oracle.dropout_mistake(share, 0.25, torch.equal(actual, again), "the MLP")
     text = f"{share:.0%} of the outputs are zero, expected 25%."
     expect(abs(share - 0.25) < 0.05, text, mistake=mistake, evidence="value")
     misses = {"the outputs that are kept do not grow by 1 / (1 - dropout)": plain[~quiet]}
@@ -416,7 +416,7 @@ def test_dropout_goes_to_both_sublayers_and_not_to_the_stream(student, draw, par
     lost = float((actual == 0).double().mean())
     expect(lost < 0.01, f"{lost:.0%} of the outputs are zero.", mistake=oracle.DROPPED_STREAM, evidence="value")
     share = float((actual == x).double().mean())  # of 4,800: 0.05 is eight standard deviations
-    mistake = oracle.dropout_mistake(share, 0.25, torch.equal(actual, again), f"of {part}")
+    mistake = oracle.dropout_mistake(share, 0.25, torch.equal(actual, again), part)
     text = f"{share:.0%} of what {part} adds is zero, expected 25%."
     expect(abs(share - 0.25) < 0.05, text, mistake=mistake, evidence="value")
 

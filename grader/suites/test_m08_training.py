@@ -446,7 +446,7 @@ def test_random_numbers_go_on_from_the_checkpoint(student, draw):
     expected["Python"] = torch.tensor([chance.random() for _ in range(8)])
     for name, wanted in expected.items():
         numbers = torch.as_tensor(actual[name])
-        misses = {f"{name}'s random state is not in the checkpoint, or not brought back": numbers}
+        misses = {oracle.FORGOTTEN_DICE[name]: numbers}
         expect_close(numbers, wanted, atol=FLOAT64, misses=misses, what=f"what {name} draws next")
 
 

@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 import gzip
+import io
 import os
 import random
+import tarfile
 import tracemalloc
 import zipfile
 
 import pytest
+import repositories
 from attacks import archives as hostile
 from handing_in import ATTENTION, COURSE, WARMUP, folder, tarred, zipped
 
-from grader.classroom import archives
+from grader.classroom import archives, collecting, tars
 from grader.classroom.collecting import collect_class
+from grader.classroom.reading import Reading
 from grader.classroom.roster import Roster
 from grader.classroom.standing import Student
 
 CLASS = Roster((Student("a1"), Student("b2")))
 BOBS = {"m00_warmup": b"bob"}
+
+
+@pytest.fixture
+def _in_this_process(monkeypatch):
+    """Have submissions read here, where a test can lower a limit or measure memory."""
+    monkeypatch.setattr(collecting, "Reader", Reading)
 
 
 def take(tmp_path, archive: bytes, ending: str = "zip"):
@@ -35,6 +45,7 @@ def take(tmp_path, archive: bytes, ending: str = "zip"):
     return anna
 
 
+@pytest.mark.usefixtures("_in_this_process")
 @pytest.mark.parametrize("build", hostile.ALL, ids=lambda build: build.__name__)
 def test_a_hostile_archive_harms_nobody(tmp_path, build):
     """Whatever is in it: nothing of it lands on disk or is taken for a module, memory stays, others are taken."""
@@ -97,6 +108,7 @@ def test_a_name_that_is_there_twice_is_refused(tmp_path):
     assert twin.notes == ["s/a1.zip!M00_WARMUP.py was ignored: the module is called m00_warmup.py."]
 
 
+@pytest.mark.usefixtures("_in_this_process")
 def test_a_zip_entry_that_grows_is_not_unpacked(tmp_path):
     """A module that claims gigabytes is refused by its claim, one that lies about its size by its checksum."""
     (_, honest), (_, lying) = hostile.a100_bomb_in_a_zip()
@@ -112,6 +124,7 @@ def test_a_zip_entry_that_grows_is_not_unpacked(tmp_path):
     assert peak < 10_000_000
 
 
+@pytest.mark.usefixtures("_in_this_process")
 def test_a_tar_that_unpacks_without_end_is_stopped(tmp_path, monkeypatch):
     """A compressed tar archive has a limit in bytes, and one in relation to its own size."""
     monkeypatch.setattr(archives, "_UNPACKED_MINIMUM", 1_000_000)
@@ -123,6 +136,7 @@ def test_a_tar_that_unpacks_without_end_is_stopped(tmp_path, monkeypatch):
         assert "is not read: it unpacks to more than" in anna.problem
 
 
+@pytest.mark.usefixtures("_in_this_process")
 def test_a_nested_archive_has_its_limits(tmp_path, monkeypatch):
     """An archive in an archive is opened, one deeper is not, and one that claims too much is never unpacked."""
     inner = zipped({WARMUP: "anna"})
@@ -138,6 +152,7 @@ def test_a_nested_archive_has_its_limits(tmp_path, monkeypatch):
     assert take(tmp_path / "6", beside).notes == ["s/a1.zip!old.zip was not opened: modules lie beside it."]
 
 
+@pytest.mark.usefixtures("_in_this_process")
 def test_too_many_names_are_refused(tmp_path, monkeypatch):
     """The number of names and the size of their list are limited before anything is made of them."""
     monkeypatch.setattr(archives, "STUDENT", archives.ArchiveLimits(entries=10, directory=5_000, unpacked=10**7))
@@ -228,8 +243,81 @@ def test_a_damaged_archive_is_one_students_problem(tmp_path, archive, ending):
 
 def test_headers_that_never_end_are_stopped(tmp_path):
     """A tar header may announce any length, and a list of holes may have no end: neither is read."""
-    for number, (ending, archive) in enumerate(hostile.a100_headers_without_end()):
-        assert "cannot be read" in take(tmp_path / str(number), archive, ending).problem
+    (_, giant), (_, holes) = hostile.a100_headers_without_end()
+
+    assert "cannot be read" in take(tmp_path / "1", giant, "tar").problem
+    assert "it is a file with holes" in take(tmp_path / "2", holes, "tar").submission.problems["m00_warmup"]
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        hostile.b180_headers_in_front_of_headers,
+        hostile.b181_records_that_end_elsewhere,
+        hostile.b182_one_name_for_all,
+        hostile.b183_sizes_in_extended_headers,
+    ],
+    ids=lambda build: build.__name__,
+)
+def test_extended_headers_that_no_tool_writes_are_refused(tmp_path, build):
+    """A tar archive's extended headers are measured before they are read, and are read by their own lengths."""
+    for number, (ending, archive) in enumerate(build()):
+        assert "it is damaged, or no zip or tar archive" in take(tmp_path / str(number), archive, ending).problem
+
+
+@pytest.mark.usefixtures("_in_this_process")
+def test_extended_headers_have_a_budget_for_all_together(tmp_path, monkeypatch):
+    """What stands in front of a tar archive's names is limited as a zip archive's list of names is."""
+    monkeypatch.setattr("grader.classroom.layout.STUDENT", archives.ArchiveLimits(50, directory=5_000, unpacked=10**7))
+    headers = hostile.pax_block({"comment": "x" * 900}) + hostile.plain_member(WARMUP)[:-1024]
+
+    assert not take(tmp_path / "1", headers * 5 + hostile.END, "tar").problem
+    assert "its list of names is larger than" in take(tmp_path / "2", headers * 6 + hostile.END, "tar").problem
+
+
+@pytest.mark.parametrize("kind", [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
+def test_ordinary_tar_archives_are_listed_as_tarfile_does(kind):
+    """Long names, other letters, large times, links and folders, in each format that tools write."""
+    data = io.BytesIO()
+    with tarfile.open(fileobj=data, mode="w", format=kind) as archive:
+        for name in ("a.py", "x/" + "d" * 90 + "/b.py", "x/" * 40 + "deep.py", "x/Müller.py"):
+            info = tarfile.TarInfo(name)
+            info.size, info.mtime, info.uname = len(name), 1e9 + 0.5 if kind == tarfile.PAX_FORMAT else 10**9, "Zoë"
+            archive.addfile(info, io.BytesIO(b"x" * info.size))
+        for name, form in (("folder", tarfile.DIRTYPE), ("link", tarfile.SYMTYPE), ("pipe", tarfile.FIFOTYPE)):
+            info = tarfile.TarInfo(name)
+            info.type, info.linkname = form, "a.py"
+            archive.addfile(info)
+        if kind != tarfile.USTAR_FORMAT:
+            info = tarfile.TarInfo("y" * 3000)
+            info.size = 3
+            archive.addfile(info, io.BytesIO(b"end"))
+    with tarfile.open(fileobj=io.BytesIO(data.getvalue())) as archive:
+        expected = [(each.name, each.offset_data, each.size, each.isdir()) for each in archive]
+
+    found = list(tars.members(data, 100_000))
+
+    assert [(each.name.rstrip("/"), each.at, each.size, each.folder) for each in found] == expected
+    assert [each.name.rstrip("/") for each in found if each.refused] == ["link", "pipe"]
+
+
+def test_what_git_and_tar_pack_is_read(tmp_path):
+    """An archive made by git, with its header for all that says which commit it is, is taken like any other."""
+    repositories.repository(tmp_path / "anna", {f"exercises/{WARMUP}": "anna"})
+    repositories.git(tmp_path / "anna", "archive", "-o", str(tmp_path / "a.tar.gz"), "--prefix=anna/", "main")
+
+    anna = take(tmp_path / "class", (tmp_path / "a.tar.gz").read_bytes(), "tar.gz")
+
+    assert anna.submission.sources == {"m00_warmup": b"anna"}
+
+
+def test_a_zip_archive_with_a_long_end_is_read(tmp_path):
+    """What some tools write for any archive, zip64, is read like another; what it claims is held to the same limits."""
+    honest = hostile.long_ended(zipped({WARMUP: "anna"}))
+
+    assert take(tmp_path / "honest", honest).submission.sources == {"m00_warmup": b"anna"}
+    for number, (ending, archive) in enumerate(hostile.b184_claims_of_a_long_end()):
+        assert take(tmp_path / str(number), archive, ending).problem.startswith("s/a1.zip ")
 
 
 def test_names_that_are_no_utf8_are_shown_harmlessly(tmp_path):

@@ -87,7 +87,7 @@ def test_names_in_a_roster_are_made_harmless(tmp_path):
         Claim("Anna@Example.org"),
         Claim("Anna Müller"),
         Claim("ANNA_MU\u0308LLER"),  # as macOS writes it
-        Claim(id="a1", email="unknown@example.org", name="somebody"),
+        Claim(id="a1", email="ANNA@example.org", name="somebody"),
         Claim(id="unknown", email="anna@example.org", name="Bob O'Neil"),
         Claim(id="a1", email="anna@example.org"),
         Claim(name="anna  müller"),
@@ -122,6 +122,21 @@ def test_an_id_and_an_email_of_two_people_are_refused():
     """Students can set their id on some platforms: one who takes another's does not get that one's marks."""
     with pytest.raises(Ambiguous, match=r"has the id of Bob O'Neil \(b2\) and the email of Anna Müller \(a1\)"):
         CLASS.find(Claim(id="b2", email="anna@example.org", name="Anna Müller"))
+
+
+@pytest.mark.parametrize(
+    "claim",
+    [
+        Claim(id="b2", email="eve@example.org", name="Eve"),
+        Claim(email="eve@example.org", name="Bob O'Neil"),
+        Claim(id="e5", name="Bob O'Neil"),
+    ],
+    ids=["another's id", "another's name", "another's name without an address"],
+)
+def test_an_id_or_a_name_with_an_address_of_nobody_is_refused(claim):
+    """Ids and names are what people type; an address or an id that contradicts them is no student's claim."""
+    with pytest.raises(Ambiguous, match=r"of Bob O'Neil \(b2\) and another (address|id) than the roster"):
+        CLASS.find(claim)
 
 
 def test_an_id_goes_before_a_name():

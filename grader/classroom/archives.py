@@ -15,7 +15,6 @@ import os
 import re
 import stat
 import struct
-import tarfile
 import tempfile
 import zipfile
 import zlib
@@ -28,6 +27,7 @@ from typing import BinaryIO, cast
 from grader.reports.safe_text import one_line
 from grader.submission import not_regular, too_large
 
+from .tars import TarTooLong, members
 from .trees import DEPTH, Entry, Tree, TreeError, is_junk
 
 MEGABYTE = 1024 * 1024
@@ -38,7 +38,7 @@ class ArchiveLimits:
     """What one archive may hold."""
 
     entries: int
-    directory: int  # bytes of a zip archive's list of names
+    directory: int  # bytes of a zip archive's list of names, or of a tar archive's extended headers
     unpacked: int  # bytes that a compressed tar archive may unpack to
     ratio: int = 200  # to its own size, above a small minimum
 
@@ -49,13 +49,11 @@ NESTED = 64 * MEGABYTE  # bytes of an archive inside another one, which is held 
 
 _SUFFIX = re.compile(r"\.(zip|tar|tgz|tbz2?|txz|tar\.(gz|bz2|xz))$", re.IGNORECASE)
 _UNREAD_SUFFIX = re.compile(r"\.(rar|7z|tar\.(zst|lz4|lz|z)|zst|gz|xz|bz2)$", re.IGNORECASE)
-_HEADER = 64 * 1024  # bytes that the headers of one tar member may take
 _UNPACKED_MINIMUM = 64 * MEGABYTE  # what any compressed archive may unpack to, however small it is
 _DAMAGED = "its content in the archive is damaged"
 # What the standard library raises for damaged archives, beyond its own exceptions.
 _ERRORS = (
     zipfile.BadZipFile,
-    tarfile.TarError,
     zlib.error,
     lzma.LZMAError,
     struct.error,
@@ -108,7 +106,7 @@ def archive_tree(file: BinaryIO, shown: str, limits: ArchiveLimits, stack: ExitS
 
 def _zip_tree(file: BinaryIO, shown: str, limits: ArchiveLimits, stack: ExitStack) -> Tree:
     if _directory_size(file) > limits.directory:
-        raise TreeError(f"{shown} is not read: its list of names is larger than {limits.directory // MEGABYTE} MB.")
+        raise TreeError(_long_list(shown, limits))
     archive = stack.enter_context(zipfile.ZipFile(file))
     infos = archive.infolist()
     if len(infos) > limits.entries:
@@ -137,18 +135,31 @@ def _directory_size(file: BinaryIO) -> int:
     (comment,) = struct.unpack_from("<H", tail, at + 20)
     if at + 22 + comment != len(tail):
         raise zipfile.BadZipFile  # cut off, or made so that two readers would find two ends
-    locator = start + at - 20
-    if locator >= 56:
-        file.seek(locator - 56)
-        record = file.read(76)
-        if record[56:60] == b"PK\6\7":
-            (where,) = struct.unpack_from("<Q", record, 56 + 8)
-            file.seek(min(where, size))
-            for long_end in (record[:56], file.read(56)):
-                if long_end[:4] == b"PK\6\6" and len(long_end) == 56:
-                    directory = max(directory, *struct.unpack_from("<Q", long_end, 40))
+    if (long_end := _long_end(file, start + at)) is not None:
+        # What zipfile goes by; all ones in the plain end say "see there".
+        directory = max(long_end, 0 if directory == 0xFFFFFFFF else directory)
     file.seek(0)
+    if directory > size:
+        raise zipfile.BadZipFile
     return int(directory)
+
+
+def _long_end(file: BinaryIO, end: int) -> int | None:
+    """Return the size of the list of names by zip64's own end record, which lies before the plain one at `end`.
+
+    Raises BadZipFile when that record is anywhere else than where all readers look for it.
+    """
+    at = end - 20 - 56
+    if at < 0:
+        return None
+    file.seek(at)
+    record = file.read(76)
+    if record[56:60] != b"PK\6\7":
+        return None
+    (where,) = struct.unpack_from("<Q", record, 56 + 8)
+    if where != at or record[:4] != b"PK\6\6":
+        raise zipfile.BadZipFile
+    return int(struct.unpack_from("<Q", record, 40)[0])
 
 
 def _zip_name(info: zipfile.ZipInfo) -> str:
@@ -213,53 +224,21 @@ def _unpacked(file: BinaryIO, head: bytes, shown: str, limits: ArchiveLimits, st
     return cast(BinaryIO, spool)
 
 
-class _Headers:
-    """A tar archive as tarfile sees it: the headers of one member may take so much and no more."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self.left = _HEADER
-        self.seek, self.tell = file.seek, file.tell
-
-    def read(self, size: int = -1) -> bytes:
-        """Read like a file."""
-        if size < 0 or size > self.left:
-            raise tarfile.ReadError("a header is too long")
-        self.left -= size
-        return self._file.read(size)
-
-
 def _tar_tree(file: BinaryIO, shown: str, limits: ArchiveLimits) -> Tree:
-    headers = _Headers(file)
     listing = _Listing(shown)
-    archive = tarfile.TarFile(fileobj=cast(BinaryIO, headers), mode="r", encoding="utf-8", errors="surrogateescape")
-    count = 0
-    while (member := archive.next()) is not None:
-        headers.left = _HEADER
-        getattr(archive, "members", []).clear()  # it keeps them all, for what is not asked of it here
-        count += 1
-        if count > limits.entries:
-            raise TreeError(f"{shown} is not read: it holds more than {limits.entries:,} files.")
-        read = partial(_tar_content, file, member.offset_data, member.size)
-        listing.add(member.name, read, _tar_refusal(member), member.isdir())
-    file.seek(archive.offset)
-    if file.read(tarfile.BLOCKSIZE).strip(b"\0"):
-        raise tarfile.ReadError("it goes on with something that is no header")
+    try:
+        for count, member in enumerate(members(file, limits.directory)):
+            if count >= limits.entries:
+                raise TreeError(f"{shown} is not read: it holds more than {limits.entries:,} files.")
+            read = partial(_tar_content, file, member.at, member.size)
+            listing.add(member.name, read, member.refused, member.folder)
+    except TarTooLong as error:
+        raise TreeError(_long_list(shown, limits)) from error
     return listing.tree
 
 
-def _tar_refusal(member: tarfile.TarInfo) -> str:
-    if member.isdir():
-        return ""
-    if member.islnk():
-        return "it is a hard link, another name of a file that may be somebody else's"
-    if member.issym():
-        return not_regular(stat.S_IFLNK)
-    if member.isfifo():
-        return not_regular(stat.S_IFIFO)
-    if not member.isreg():
-        return not_regular(0)
-    return "it is a file with holes, which no source needs" if member.issparse() else ""
+def _long_list(shown: str, limits: ArchiveLimits) -> str:
+    return f"{shown} is not read: its list of names is larger than {limits.directory // MEGABYTE} MB."
 
 
 def _tar_content(file: BinaryIO, at: int, size: int, limit: int) -> bytes:

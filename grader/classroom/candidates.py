@@ -7,26 +7,71 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO
 
 from grader.reports.safe_text import one_line
 from grader.submission import Submission, open_regular, reason
 from grader.syllabus import Syllabus
 
 from .archives import CLASS, archive_tree, is_archive, is_unreadable_kind, stem
-from .git_sources import Listed, ListError, fetch_and_take, read_list
 from .layout import Part, has_modules, split, take_archive, take_tree
-from .lms_exports import Exported, gradescope, moodle, without_group
+from .lms_exports import Exported, gradescope, gradescope_root, moodle, named_by_gradescope, without_group
 from .roster import Ambiguous, Claim, Roster
 from .standing import Student
 from .trees import Tree, TreeError, folder_tree
 
-LIST_LIMIT = 4 * 1024 * 1024
 LIST_SUFFIXES = (".csv", ".tsv", ".txt", ".list", "")
+MOST = 20_000  # submissions in one source
+_IS_AN_EXPORT = (
+    "{} says who handed in what as a Gradescope export does, which is believed of what you have downloaded and name "
+    "with --export"
+)
 
 
 class CollectingError(Exception):
     """A source as a whole cannot be taken in, such as a path that is not there; the text is one sentence."""
+
+
+class Unbelieved(Exception):
+    """A source says who handed in what, and nobody has said that it is to be believed; the text is one sentence."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """What the instructor names on the command line."""
+
+    path: Path
+    export: bool = False  # named as an LMS's export, or as the class's archive: what it says is believed
+    alone: bool = True  # nothing else is named
+
+    @property
+    def shown(self) -> str:
+        """As it is named to a person."""
+        path = self.path
+        return one_line(str(path.name or path), 120) if path.is_absolute() else one_line(str(path), 120)
+
+    @property
+    def name(self) -> str:
+        """Whose it is if it is one student's: the folder's name, or the archive's without its ending."""
+        return self.path.resolve().name if self.path.is_dir() else stem(self.path.name) or self.path.stem
+
+    def is_list(self) -> bool:
+        """Tell whether it is no folder and no archive but may be a list of repositories. Raises CollectingError."""
+        path = self.path
+        if path.is_dir():
+            return False
+        try:
+            with path.open("rb") if path.is_file() else open_regular(path) as file:
+                archive = stem(path.name) is not None or is_archive(file)
+        except FileNotFoundError:
+            raise CollectingError(f"There is no folder, archive or list {one_line(str(path), 200)}.") from None
+        except (OSError, ValueError) as error:
+            why = reason(error)
+            raise CollectingError(f"{one_line(str(path), 200)} cannot be read: {why}.") from error
+        if not archive and is_unreadable_kind(path.name):
+            raise CollectingError(f"{self.shown} is an archive of a kind that is not read; zip and tar are.")
+        if not archive and path.suffix.lower() not in LIST_SUFFIXES:
+            raise CollectingError(f"{self.shown} is no folder, no zip or tar archive, and no list of git repositories.")
+        return not archive
 
 
 @dataclass
@@ -48,54 +93,67 @@ class Candidate:
     take: Callable[[], Taken]  # raises SubmissionError, TreeError or GitError with one sentence
     handed_in: str = ""
     notes: list[str] = field(default_factory=list)
+    unclear: str = ""  # why whose it is cannot be told, in a sentence
     fetched: bool = False  # from another machine: several may be read at the same time
 
 
 def candidates_of(
-    source: Path | str, syllabus: Syllabus, roster: Roster, stack: ExitStack, notes: list[str]
+    source: Source, syllabus: Syllabus, roster: Roster, stack: ExitStack, notes: list[str]
 ) -> list[Candidate]:
-    """Return the submissions in a source; `stack` closes its archives.
+    """Return the submissions in a folder or an archive; `stack` closes the archive.
 
-    Raises CollectingError for what is no source, TreeError for an archive or a folder that cannot be read.
+    Raises TreeError for what cannot be read, Unbelieved for an export that nobody has called one.
     """
-    path = Path(source)
-    shown = one_line(str(path.name or path), 120) if path.is_absolute() else one_line(str(path), 120)
-    if path.is_dir():
-        return _in_tree(folder_tree(path, shown), path.resolve().name, syllabus, roster, notes, nesting=0)
-    try:
-        file: BinaryIO = stack.enter_context(path.open("rb")) if path.is_file() else open_regular(path)
-    except FileNotFoundError:
-        raise CollectingError(f"There is no folder, archive or list {one_line(str(path), 200)}.") from None
-    except (OSError, ValueError) as error:
-        why = reason(error)
-        raise CollectingError(f"{one_line(str(path), 200)} cannot be read: {why}.") from error
-    name = stem(path.name)
-    if name or is_archive(file):
-        tree = archive_tree(file, shown, CLASS, stack)
-        return _in_tree(tree, name or path.stem, syllabus, roster, notes, nesting=1)
-    if is_unreadable_kind(path.name):
-        raise CollectingError(f"{shown} is an archive of a kind that is not read; zip and tar are.")
-    if path.suffix.lower() not in LIST_SUFFIXES:
-        raise CollectingError(f"{shown} is no folder, no zip or tar archive, and no list of git repositories.")
-    return _in_list(file, shown, path.resolve().parent, syllabus)
+    if source.path.is_dir():
+        tree = folder_tree(source.path, source.shown)
+    else:
+        try:
+            file = stack.enter_context(source.path.open("rb"))
+        except OSError as error:
+            raise TreeError(f"{source.shown} cannot be read: {reason(error)}.") from error
+        tree = archive_tree(file, source.shown, CLASS, stack)
+    found = _in_tree(tree, source, syllabus, roster, notes)
+    if len(found) > MOST:
+        raise TreeError(f"{source.shown} holds more than {MOST:,} submissions, which no class has.")
+    return found
 
 
-def _in_tree(
-    tree: Tree, name: str, syllabus: Syllabus, roster: Roster, notes: list[str], nesting: int
-) -> list[Candidate]:
+def _in_tree(tree: Tree, source: Source, syllabus: Syllabus, roster: Roster, notes: list[str]) -> list[Candidate]:
     known = partial(is_known, roster)
+    nesting = 0 if source.path.is_dir() else 1
     # Somebody's own archive is never read as a class's export: it could bring metadata that names others.
-    exported = None if known(name) or has_modules(tree, syllabus) else gradescope(tree) or moodle(tree)
+    own = not source.export and (known(source.name) or has_modules(tree, syllabus))
+    exported = None if own else _exported(tree, source, notes)
     if exported is not None:
         notes += tree.notes
         return [_of_export(each, syllabus, roster, nesting) for each in exported]
-    parts = split(tree, name, syllabus, known, is_archive=nesting > 0)
-    if len(parts) == 1 and parts[0].tree is tree:
+    one = own or (nesting and not (source.export or source.alone))
+    whole = Part(source.name, tree.shown, tree)
+    parts = split(tree, source.name, syllabus, known, is_archive=nesting > 0)
+    if one and len(parts) > 1:
+        whole_class = "if it holds a class, name it with --export"
+        notes.append(f"{tree.shown.rstrip('!')} is taken for one student's; {whole_class}.")
+    if one or (len(parts) == 1 and parts[0].tree is tree):
+        parts = [whole]
         if not tree.entries:
             raise TreeError(f"There is nothing in {tree.shown.rstrip('!')}.")
     else:
         notes += tree.notes
-    return [_of_part(part, Claim(part.name), Student(one_line(part.name, 100)), syllabus, nesting) for part in parts]
+    return [_of_part(part, Claim(part.name), Student(part.name), syllabus, nesting) for part in parts]
+
+
+def _exported(tree: Tree, source: Source, notes: list[str]) -> list[Exported] | None:
+    """Return what an export says, where it is one and is to be believed."""
+    root = gradescope_root(tree)
+    if root is not None:
+        if source.export or (source.alone and named_by_gradescope(source.name)):
+            return gradescope(root)
+        if root is tree or not source.path.is_dir():
+            raise Unbelieved(f"{_IS_AN_EXPORT.format(source.shown)}; nothing of it was taken.")
+        # The only folder of a class may be a student's own, whatever lies in it.
+        notes.append(f"{_IS_AN_EXPORT.format(root.shown)}; it is taken for one student's.")
+    believed = source.export or source.alone or source.path.is_dir()
+    return moodle(tree) if believed else None
 
 
 def is_known(roster: Roster, word: str) -> bool:
@@ -122,9 +180,9 @@ def _of_export(each: Exported, syllabus: Syllabus, roster: Roster, nesting: int)
         # A group's name may stand before the student's; only a whole name after one of the hyphens counts.
         known = [name for name in without_group(claim.name) if is_known(roster, name)]
         claim = Claim(name=known[0]) if len(known) == 1 else claim
-    stranger = Student(*(one_line(part, 100) for part in (each.student.id, each.student.name, each.student.email)))
-    candidate = _of_part(each.part, claim, stranger, syllabus, nesting)
+    candidate = _of_part(each.part, claim, each.student, syllabus, nesting)
     candidate.handed_in, candidate.notes = each.handed_in, [one_line(note, 300) for note in each.notes]
+    candidate.unclear = each.unclear
     if each.problem:
 
         def refuse() -> Taken:
@@ -132,29 +190,3 @@ def _of_export(each: Exported, syllabus: Syllabus, roster: Roster, nesting: int)
 
         candidate.take = refuse
     return candidate
-
-
-def _in_list(file: BinaryIO, shown: str, folder: Path, syllabus: Syllabus) -> list[Candidate]:
-    data = file.read(LIST_LIMIT + 1)
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise CollectingError(f"{shown} is no folder, no zip or tar archive, and no list in UTF-8.") from None
-    if len(data) > LIST_LIMIT:
-        raise CollectingError(
-            f"{shown} is larger than {LIST_LIMIT // 1024 // 1024} MB, which no list of repositories is."
-        )
-    try:
-        return [_of_repository(listed, syllabus) for listed in read_list(text, shown, folder)]
-    except ListError as error:
-        raise CollectingError(str(error)) from error
-
-
-def _of_repository(listed: Listed, syllabus: Syllabus) -> Candidate:
-    def take() -> Taken:
-        submission, commit, notes = fetch_and_take(listed, syllabus)
-        return Taken(submission, listed.shown(commit), notes)
-
-    word = listed.student or listed.name
-    stranger = Student(one_line(word, 100))
-    return Candidate(Claim(word), stranger, listed.shown(), take, listed.handed_in, fetched=True)

@@ -6,8 +6,7 @@ import difflib
 import re
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -16,10 +15,13 @@ from grader.reports.safe_text import one_line
 from grader.submission import Submission, SubmissionError
 from grader.syllabus import Syllabus
 
-from .archives import stem
-from .candidates import Candidate, CollectingError, Taken, candidates_of, is_known
+from .candidates import Candidate, CollectingError, Source, Taken, Unbelieved, is_known
 from .git_objects import GitError
-from .roster import Ambiguous, Claim, Roster, folded
+from .identity import Claimed, settle
+from .listed import candidates_in_list
+from .reader import Reader
+from .reading import unexpected
+from .roster import Claim, Roster, folded
 from .standing import Student
 from .trees import TreeError
 
@@ -46,6 +48,7 @@ class Collected:
 
     handed_in: list[HandedIn] = field(default_factory=list)  # in the order of the roster, then those not on it
     missing: list[Student] = field(default_factory=list)  # on the roster, nothing handed in
+    unclear: list[str] = field(default_factory=list)  # why whose something is cannot be told: one sentence each
     notes: list[str] = field(default_factory=list)  # duplicates, strangers, unreadable archives: one sentence each
 
 
@@ -54,12 +57,17 @@ def collect_class(
     syllabus: Syllabus,
     roster: Roster | None = None,
     *,
+    exports: Sequence[Path | str] = (),
+    book: Sequence[Student] = (),
+    allow_local: bool = False,
     since: datetime | None = None,
     students: set[str] | None = None,
     tell: Callable[[str], None] = lambda line: None,
 ) -> Collected:
     """Take in all submissions of a class; one that cannot be taken never stops the rest.
 
+    `exports` are sources that are believed when they say who handed in what; `book` is who has results already;
+    `allow_local` lets lists of repositories name paths of this machine and ssh addresses;
     `since` leaves out what was handed in before, where the source says when that was (what it doesn't say, stays);
     `students` keeps those whose id, email or name is in it; `tell` hears a line about what takes long.
     Raises CollectingError when a source isn't there or is nothing that can be taken in, or when nobody is who is in
@@ -67,13 +75,17 @@ def collect_class(
     """
     roster = roster or Roster()
     collected = Collected()
-    with ExitStack() as stack:
-        claimed = [_identified(each, roster) for each in _candidates(sources, syllabus, roster, stack, collected.notes)]
+    alone = len(sources) + len(exports) == 1
+    named = [Source(Path(path), alone=alone) for path in sources]
+    named += [Source(Path(path), export=True, alone=alone) for path in exports]
+    with Reader(syllabus, roster) as reader:
+        claimed = settle(_candidates(named, syllabus, roster, allow_local, reader, collected), roster, book)
         claimed = [each for each in claimed if _is_wanted(each.student, students, each.candidate.claim)]
         wanted = [student for student in roster.students if _is_wanted(student, students)]
-        _check_wanted(students, [*wanted, *(each.student for each in claimed)], roster, claimed)
+        _check_wanted(students, wanted, roster, claimed)
+        collected.unclear += [each.unclear for each in claimed if each.student is None]
         present = {each.student for each in claimed}
-        taken = _taken(_recent(claimed, since, collected.notes), tell)
+        taken = _taken(_recent([each for each in claimed if each.student], since, collected.notes), tell)
     collected.missing = [student for student in wanted if student not in present]
     order = {student: number for number, student in enumerate(roster.students)}
     groups: dict[Student, list[HandedIn]] = {}
@@ -87,34 +99,36 @@ def collect_class(
     return collected
 
 
-@dataclass
-class _Claimed:
-    """A candidate and whose it is."""
-
-    candidate: Candidate
-    student: Student
-    problem: str = ""  # why that is not clear
-
-
 def _candidates(
-    sources: Sequence[Path | str], syllabus: Syllabus, roster: Roster, stack: ExitStack, notes: list[str]
+    sources: Sequence[Source],
+    syllabus: Syllabus,
+    roster: Roster,
+    allow_local: bool,
+    reader: Reader,
+    collected: Collected,
 ) -> list[Candidate]:
     """Return what the sources hold; one that can't be read is a student's problem, or a note if it is nobody's."""
     found: list[Candidate] = []
     unread = []
     for source in sources:
         try:
-            found += candidates_of(source, syllabus, roster, stack, notes)
+            if source.is_list():
+                found += candidates_in_list(source, syllabus, allow_local)
+                continue
+            candidates, notes = reader.candidates(source)
+            found += candidates
+            collected.notes += notes
+        except Unbelieved as error:
+            collected.unclear.append(str(error))
         except TreeError as error:
-            name = stem(Path(source).name) or Path(source).name
-            if is_known(roster, name):
-                shown = one_line(Path(source).name, 120)
-                found.append(Candidate(Claim(name), Student(name), shown, partial(_refuse, str(error))))
+            if is_known(roster, source.name):
+                refuse = partial(_refuse, str(error))
+                found.append(Candidate(Claim(source.name), Student(source.name), source.shown, refuse))
             else:
                 unread.append(str(error))
-    if unread and not found:
-        raise CollectingError(unread[0])
-    notes += unread
+    if not found and (collected.unclear or unread):
+        raise CollectingError([*collected.unclear, *unread][0])
+    collected.notes += unread
     return found
 
 
@@ -122,27 +136,20 @@ def _refuse(sentence: str) -> Taken:
     raise TreeError(sentence)
 
 
-def _identified(candidate: Candidate, roster: Roster) -> _Claimed:
-    try:
-        return _Claimed(candidate, roster.find(candidate.claim) or candidate.stranger)
-    except Ambiguous as error:
-        return _Claimed(candidate, candidate.stranger, f"Whose {candidate.origin} is cannot be told: {error}")
-
-
-def _is_wanted(student: Student, students: set[str] | None, claim: Claim | None = None) -> bool:
+def _is_wanted(student: Student | None, students: set[str] | None, claim: Claim | None = None) -> bool:
     if students is None:
         return True
-    names = {folded(part) for part in (student.id, student.email, student.name, claim.word if claim else "")} - {""}
+    parts = [part for part in (student, claim) if part is not None]
+    names = {folded(text) for part in parts for text in astuple(part)} - {""}
     return any(folded(wanted) in names for wanted in students)
 
 
-def _check_wanted(students: set[str] | None, found: list[Student], roster: Roster, claimed: Sequence[_Claimed]) -> None:
+def _check_wanted(students: set[str] | None, found: list[Student], roster: Roster, claimed: Sequence[Claimed]) -> None:
     """Raise CollectingError for a name in `students` that is nobody's."""
-    claims = [each.candidate.claim for each in claimed]
     for wanted in sorted(students or ()):
         if any(_is_wanted(student, {wanted}) for student in found):
             continue
-        if any(folded(claim.word) == folded(wanted) for claim in claims):
+        if any(_is_wanted(each.student, {wanted}, each.candidate.claim) for each in claimed):
             continue
         names = [part for student in roster.students for part in (student.id, student.email, student.name) if part]
         close = difflib.get_close_matches(wanted, names, n=1)
@@ -150,7 +157,7 @@ def _check_wanted(students: set[str] | None, found: list[Student], roster: Roste
         raise CollectingError(f"There is no student {one_line(wanted, 80)}{guess}")
 
 
-def _recent(claimed: list[_Claimed], since: datetime | None, notes: list[str]) -> list[_Claimed]:
+def _recent(claimed: list[Claimed], since: datetime | None, notes: list[str]) -> list[Claimed]:
     """Return what was handed in at `since` or later, or at a time that is not known."""
     if since is None:
         return claimed
@@ -173,9 +180,9 @@ def _moment(written: str) -> datetime | None:
     return datetime.fromisoformat(written) if written else None
 
 
-def _taken(claimed: list[_Claimed], tell: Callable[[str], None]) -> list[HandedIn]:
+def _taken(claimed: list[Claimed], tell: Callable[[str], None]) -> list[HandedIn]:
     """Read all candidates, repositories several at a time; the order stays."""
-    fetched = [each for each in claimed if each.candidate.fetched and not each.problem]
+    fetched = [each for each in claimed if each.candidate.fetched]
     with ThreadPoolExecutor(FETCHES) as pool:
         waiting = {id(each): pool.submit(_take, each) for each in fetched}
         found = []
@@ -190,21 +197,18 @@ def _taken(claimed: list[_Claimed], tell: Callable[[str], None]) -> list[HandedI
     return found
 
 
-def _take(each: _Claimed) -> HandedIn:
+def _take(each: Claimed) -> HandedIn:
     """Read one candidate; whatever goes wrong with it is its problem, and stays there."""
     candidate = each.candidate
-    handed_in = HandedIn(
-        each.student, Submission(candidate.origin), candidate.origin, candidate.handed_in, each.problem
-    )
+    assert each.student is not None
+    handed_in = HandedIn(each.student, Submission(candidate.origin), candidate.origin, candidate.handed_in)
     handed_in.notes = list(candidate.notes)
-    if each.problem:
-        return handed_in
     try:
         taken = candidate.take()
-    except (SubmissionError, TreeError, GitError) as error:
+    except (SubmissionError, TreeError, GitError, Unbelieved) as error:
         handed_in.problem = str(error)
     except Exception as error:  # hostile input finds what nobody has thought of, and the others want their marks
-        handed_in.problem = f"{candidate.origin} cannot be read ({type(error).__name__}: {one_line(str(error), 120)})."
+        handed_in.problem = unexpected(candidate.origin, error)
     else:
         handed_in.submission, handed_in.origin = taken.submission, taken.origin
         handed_in.notes += taken.notes

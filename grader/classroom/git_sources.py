@@ -20,16 +20,18 @@ from grader.syllabus import Syllabus
 
 from .git_objects import FULL_SHA, GitError, parse_listing, run_git, take_modules
 from .layout import chosen_folder, folders_with_modules
+from .lms_exports import YEARS
 from .roster import folded, separator
 from .trees import Entry, Tree, is_junk
 
 FETCH_SECONDS = 180.0
 PACK_BLOCKS = 1024 * 1024  # of 512 bytes: no file that git writes while fetching may be larger
-LISTING_LIMIT = 64 * 1024 * 1024
+LISTING_LIMIT = 8 * 1024 * 1024  # bytes of all paths in a commit
 _COLUMNS = ("student", "url", "commit", "handed_in")
 _NAME = re.compile(r"(?!-)(?!.*(\.\.|@\{|//))[\w][\w./+@-]*", re.ASCII)
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*::?//|[A-Za-z][A-Za-z0-9+.-]*::")
 _SCP = re.compile(r"(?:[\w.-]+@)?\w[\w.-]*:(?!//)[^\\].*", re.ASCII)
+_SHORT_SHA = re.compile(r"[0-9a-f]{7,}", re.IGNORECASE)
 _SECRET = re.compile(r"://[^/@\s]*@")
 
 
@@ -56,15 +58,17 @@ class Listed:
         return one_line(f"{_SECRET.sub('://', self.url)}@{commit or self.commit}", 300)
 
 
-def read_list(text: str, shown: str, folder: Path) -> list[Listed]:
+def read_list(text: str, shown: str, folder: Path, allow_local: bool = False) -> list[Listed]:
     """Read a list: CSV with the columns student, url, commit and handed_in, or lines with an address and a commit.
 
-    Columns but url may be absent; paths on this machine are relative to `folder`. Lines that are empty or begin with #
-    are left out. Raises ListError, with the line's number, for what can't be meant.
+    Columns but url may be absent. Addresses are https, and only with `allow_local` ssh and paths on this machine, which
+    are relative to `folder`. Lines that are empty or begin with # are left out.
+    Raises ListError, with the line's number, for what can't be meant.
     """
     lines = list(enumerate(text.splitlines(), 1))
     lines = [(number, line) for number, line in lines if line.strip() and not line.lstrip().startswith("#")]
-    listed = [_line(number, cells, shown, folder) for number, cells in _rows(lines)] if lines else []
+    local = folder if allow_local else None
+    listed = [_line(number, cells, shown, local) for number, cells in _rows(lines)] if lines else []
     if not listed:
         raise ListError(f"{shown} names no repository.")
     return listed
@@ -91,7 +95,7 @@ def _looks_like_address(cell: str) -> bool:
     return "/" in cell or "\\" in cell
 
 
-def _line(number: int, cells: dict[str, str], shown: str, folder: Path) -> Listed:
+def _line(number: int, cells: dict[str, str], shown: str, folder: Path | None) -> Listed:
     row = {column: cells.get(column, "").strip() for column in _COLUMNS}
     where = f"{shown}, line {number}"
     commit = row["commit"] or "HEAD"
@@ -102,21 +106,30 @@ def _line(number: int, cells: dict[str, str], shown: str, folder: Path) -> Liste
     if row["handed_in"]:
         try:
             moment = datetime.fromisoformat(row["handed_in"])
-        except ValueError:
+            moment = moment if moment.tzinfo else moment.astimezone()
+            if moment.year not in YEARS:
+                raise ValueError
+        except (ValueError, OverflowError, OSError):
             given = one_line(row["handed_in"], 40)
             raise ListError(f"{where}: {given} is no time; write it like 2026-03-01T23:59+01:00.") from None
-        row["handed_in"] = (moment if moment.tzinfo else moment.astimezone()).isoformat()
+        row["handed_in"] = moment.isoformat()
     if FULL_SHA.fullmatch(commit.lower()):
         commit = commit.lower()
     return Listed(_address(row["url"], where, folder), commit, row["student"], row["handed_in"])
 
 
-def _address(url: str, where: str, folder: Path) -> str:
-    """Return the address as git gets it: https, ssh, or the absolute path of a repository on this machine."""
+def _address(url: str, where: str, folder: Path | None) -> str:
+    """Return the address as git gets it: https, or with a folder also ssh, or the absolute path of a repository."""
     shown = one_line(_SECRET.sub("://", url), 120)
     if url.startswith("-") or any(letter < " " for letter in url):
         raise ListError(f"{where}: {shown} is no address of a repository.")
-    if url.startswith(("https://", "ssh://", "file://")):
+    if url.startswith("https://"):
+        return url
+    if folder is None:
+        raise ListError(
+            f"{where}: {shown} is not fetched; https is, and with --allow-local paths on this machine and ssh."
+        )
+    if url.startswith(("ssh://", "file://")):
         return url
     if _SCHEME.match(url):
         raise ListError(f"{where}: {shown} is not fetched; https, ssh and paths on this machine are.")
@@ -157,16 +170,21 @@ def _fetched(repo: Path, listed: Listed) -> str:
     if listed.commit == "HEAD":
         _fetch(repo, listed, "--depth=1", "+HEAD:refs/taken")
         return _resolved(repo, listed, "refs/taken")
-    for place in ("heads", "tags"):
+    if _SHORT_SHA.fullmatch(listed.commit):
+        # A branch can be given any name at any time, so that it would be taken for the commit that was meant.
+        raise GitError(
+            f"{listed.shown()} may be a commit or a branch: a commit is named by its full id of 40 digits, and a "
+            f"branch or tag of such a name as refs/heads/{listed.commit} or refs/tags/{listed.commit}."
+        )
+    full = listed.commit.startswith(("refs/heads/", "refs/tags/"))
+    for place in ("",) if full else ("refs/heads/", "refs/tags/"):
         try:
-            _fetch(repo, listed, "--depth=1", f"+refs/{place}/{listed.commit}:refs/taken")
+            _fetch(repo, listed, "--depth=1", f"+{place}{listed.commit}:refs/taken")
         except GitError as error:
             if "couldn't find remote ref" not in str(error):
                 raise
         else:
             return _resolved(repo, listed, "refs/taken")
-    if re.fullmatch(r"[0-9a-f]{7,}", listed.commit):
-        raise GitError(f"{listed.shown()} is no branch or tag; a commit is named by its full id of 40 digits.")
     raise GitError(f"{listed.shown()} is not there: the repository has no such branch or tag.")
 
 

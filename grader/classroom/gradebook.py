@@ -100,6 +100,9 @@ class Gradebook:
             self._execute("UPDATE student SET position = NULL")
             for position, student in enumerate(students):
                 self._know(student)
+                self._execute(
+                    "UPDATE student SET name = ?, email = ? WHERE id = ?", (student.name, student.email, student.id)
+                )
                 self._execute("UPDATE student SET position = ? WHERE id = ?", (position, student.id))
 
     def hand_in(
@@ -162,6 +165,10 @@ class Gradebook:
                 (run, handin, key.student, key.milestone, handed_in, fault),
             )
 
+    def students(self) -> list[Student]:
+        """Return everybody who is known, in the order of their ids."""
+        return [Student(*row) for row in self.rows("SELECT id, name, email FROM student ORDER BY id")]
+
     def mean_seconds(self) -> dict[str, float]:
         """Return how long each milestone took on average: its id → seconds."""
         return dict(self.rows("SELECT milestone, AVG(seconds) FROM result GROUP BY milestone"))
@@ -222,11 +229,10 @@ class Gradebook:
         return str(row[0]) if row else ""
 
     def _know(self, student: Student) -> None:
-        """Note who a student is; where a hand-in does not say so, what is known stays."""
+        """See to it that somebody has a row. Only a roster changes a name or an address that is there."""
         self._execute(
             "INSERT INTO student (id, name, email) VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE SET "
-            "name = iif(excluded.name = '', name, excluded.name), "
-            "email = iif(excluded.email = '', email, excluded.email)",
+            "name = iif(name = '', excluded.name, name), email = iif(email = '', excluded.email, email)",
             (student.id, student.name, student.email),
         )
 

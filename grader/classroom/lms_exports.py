@@ -13,20 +13,20 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
-from typing import Any
 
-import yaml
+from grader.submission import reason
 
 from .layout import Part
+from .metadata import METADATA, METADATA_LIMIT, Record, records
 from .roster import Claim, folded
 from .standing import Student
 from .trees import Entry, Tree, TreeError, beneath
 
-METADATA = "submission_metadata.yml"
-METADATA_LIMIT = 256 * 1024 * 1024  # bytes: it holds all results and what every student's run printed
+YEARS = range(1990, 2200)  # in which anybody hands in; times at the ends of the calendar cannot be compared
+_EXPORT_NAME = re.compile(r"assignment_\d+_export(?: ?\(\d+\))?", re.ASCII)
 _MOODLE = re.compile(r"([^_]+)_(\d+)_assignsubmission_file(?:_(.*))?", re.DOTALL)
 _MOODLE_TEXT = re.compile(r"[^_]+_\d+_assignsubmission_onlinetext(?:_.*)?", re.DOTALL)
-_TIME = re.compile(r"(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)(?:\.(\d{1,6})\d*)?\s*(Z|[+-]\d\d:?\d\d)")
+_TIME = re.compile(r"(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)(?:\.(\d{1,6})\d*)?\s*(Z|[+-]\d\d:?\d\d)", re.ASCII)
 
 
 @dataclass
@@ -38,26 +38,38 @@ class Exported:
     part: Part
     handed_in: str = ""
     problem: str = ""
+    unclear: str = ""  # why whose it is cannot be told, in a sentence
     notes: list[str] = field(default_factory=list)
 
 
-def gradescope(tree: Tree) -> list[Exported] | None:
-    """Return the submissions of a Gradescope export, or None when the tree is none.
+def gradescope_root(tree: Tree) -> Tree | None:
+    """Return the folder with Gradescope's metadata: the tree itself or the only folder in it; None in any other."""
+    if any(entry.name == METADATA for entry in tree.files):
+        return tree
+    folders = list(tree.folders().values())
+    if len(folders) == 1 and any(entry.name == METADATA for entry in folders[0].files):
+        return folders[0]
+    return None
+
+
+def named_by_gradescope(name: str) -> bool:
+    """Tell whether a file or folder is called as Gradescope names a download: "assignment_123_export (1)"."""
+    return bool(_EXPORT_NAME.fullmatch(name))
+
+
+def gradescope(root: Tree) -> list[Exported]:
+    """Return the submissions of a Gradescope export, whose metadata lies in `root`.
 
     Raises TreeError when its metadata cannot be read.
     """
-    root = tree
-    if not any(entry.name == METADATA for entry in tree.files):
-        folders = tree.folders()
-        if len(folders) != 1 or not any(entry.name == METADATA for entry in next(iter(folders.values())).files):
-            return None
-        root = next(iter(folders.values()))
-    metadata = next(entry for entry in root.files if entry.name == METADATA)
+    metadata = [entry for entry in root.files if entry.name == METADATA]
     shown = beneath(root.shown, METADATA)
     try:
-        listed = dict(_records(metadata.content(METADATA_LIMIT)))
-    except (OSError, ValueError, yaml.YAMLError, RecursionError) as error:
-        raise TreeError(f"{shown} cannot be read: it is not as Gradescope writes it.") from error
+        if len(metadata) != 1:
+            raise ValueError(f"it is there {len(metadata)} times")
+        listed = records(metadata[0].content(METADATA_LIMIT))
+    except (OSError, ValueError) as error:
+        raise TreeError(f"{shown} cannot be read: {reason(error)}.") from error
     if not listed:
         raise TreeError(f"{shown} names no submissions.")
     folders = root.folders()
@@ -70,95 +82,38 @@ def gradescope(tree: Tree) -> list[Exported] | None:
     return found
 
 
-def _submitters(name: str, record: dict[str, Any], tree: Tree | None, shown: str) -> Iterator[Exported]:
-    submitters = record.get(":submitters")
-    people = [person for person in submitters if isinstance(person, dict)] if isinstance(submitters, list) else []
-    handed_in = gradescope_time(record.get(":created_at", ""))
+def _submitters(name: str, record: Record, tree: Tree | None, shown: str) -> Iterator[Exported]:
+    handed_in = gradescope_time(record.created_at)
     part = Part(name, shown, tree or Tree(shown))
     problem = "" if tree else f"The export has no folder {name}, so that nothing of it can be graded."
-    for person in people or [{}]:
-        sid, email, full = (str(person.get(key) or "").strip() for key in (":sid", ":email", ":name"))
+    unclear = f"Whose {shown} is cannot be told: {record.problem}." if record.problem else ""
+    for person in record.people or [{}]:
+        sid, email, full = (person.get(key, "") for key in (":sid", ":email", ":name"))
         student = Student(sid or email or full or name, full, email)
         notes = [] if handed_in else [f"{shown} does not say when it was handed in."]
-        if len(people) > 1:
-            others = [str(other.get(":name") or other.get(":email")) for other in people if other is not person]
+        if len(record.people) > 1:
+            others = [other.get(":name") or other.get(":email", "") for other in record.people if other is not person]
             notes.append(f"Handed in together with {', '.join(others)}.")
-        yield Exported(Claim("", sid, email, full or student.id), student, part, handed_in, problem, notes)
+        yield Exported(Claim("", sid, email, full or student.id), student, part, handed_in, problem, unclear, notes)
 
 
-def gradescope_time(written: Any) -> str:
+def gradescope_time(written: str) -> str:
     """Return a time as Gradescope writes it in ISO 8601, or an empty string: "2026-03-01 09:30:00.5 Z"."""
-    if isinstance(written, dict):  # how Ruby writes a time with its zone
-        written = written.get("utc", "")
-    found = _TIME.search(str(written))
+    found = _TIME.fullmatch(written.strip())
     if not found:
         return ""
     day, clock, fraction, zone = found.groups()
-    offset = UTC if zone == "Z" else _offset(zone)
     try:
+        offset = UTC if zone == "Z" else _offset(zone)
         moment = datetime.fromisoformat(f"{day}T{clock}").replace(microsecond=int((fraction or "0").ljust(6, "0")))
     except ValueError:
         return ""
-    return moment.replace(tzinfo=offset).isoformat()
+    return moment.replace(tzinfo=offset).isoformat() if moment.year in YEARS else ""
 
 
 def _offset(zone: str) -> timezone:
     minutes = int(zone[1:3]) * 60 + int(zone[-2:])
     return timezone(timedelta(minutes=-minutes if zone[0] == "-" else minutes))
-
-
-def _records(data: bytes) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Return what each submission's record says of its submitters and its time.
-
-    Events are read, not values: results and output, which are most of the file, are never built, tags never obeyed.
-    """
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    events = iter(yaml.parse(data, Loader=loader))
-    anchors: dict[str, Any] = {}
-    for event in events:
-        if isinstance(event, yaml.MappingStartEvent):
-            break
-        if isinstance(event, yaml.ScalarEvent | yaml.SequenceStartEvent):
-            raise ValueError("no mapping")
-    for event in events:
-        if not isinstance(event, yaml.ScalarEvent):
-            return  # the end of the mapping
-        record = _value(next(events), events, anchors, wanted=(":submitters", ":created_at"))
-        if not isinstance(record, dict):
-            raise ValueError("no record")
-        yield event.value, record
-
-
-def _value(event: Any, events: Iterator[Any], anchors: dict[str, Any], wanted: tuple[str, ...] = ()) -> Any:
-    """Build the value that begins with an event; of a mapping only the keys `wanted`, if there are any."""
-    value: Any = ""
-    if isinstance(event, yaml.AliasEvent):
-        return anchors.get(event.anchor, "")
-    if isinstance(event, yaml.ScalarEvent):
-        value = event.value
-    elif isinstance(event, yaml.SequenceStartEvent):
-        value = []
-        while not isinstance(inner := next(events), yaml.SequenceEndEvent):
-            value.append(_value(inner, events, anchors))
-    elif isinstance(event, yaml.MappingStartEvent):
-        value = {}
-        while not isinstance(key := next(events), yaml.MappingEndEvent):
-            name = _value(key, events, anchors)
-            name = name if isinstance(name, str) else ""
-            if wanted and name not in wanted:
-                _skip(next(events), events)
-            else:
-                value[name] = _value(next(events), events, anchors)
-    if getattr(event, "anchor", None):
-        anchors[event.anchor] = value
-    return value
-
-
-def _skip(event: Any, events: Iterator[Any]) -> None:
-    depth = int(isinstance(event, yaml.CollectionStartEvent))
-    while depth:
-        inner = next(events)
-        depth += isinstance(inner, yaml.CollectionStartEvent) - isinstance(inner, yaml.CollectionEndEvent)
 
 
 def moodle(tree: Tree) -> list[Exported] | None:

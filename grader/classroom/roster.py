@@ -54,7 +54,7 @@ class Roster:
         """Return the student who is meant: by id, then by email, then by name, each as it is spelled and then folded.
 
         Nothing is guessed: a part of a name, or a likely spelling of it, finds nobody.
-        Raises Ambiguous when two students answer to the claim, or when its id and its email belong to different ones.
+        Raises Ambiguous when two students answer to the claim, or when one part of it says somebody else than another.
         """
         by_id = self._one(claim.id or claim.word, lambda student: student.id)
         by_email = self._one(claim.email or claim.word, lambda student: student.email)
@@ -63,7 +63,24 @@ class Roster:
                 f"{claim.shown} has the id of {_named(by_id)} and the email of {_named(by_email)}; "
                 "say in the roster which of the two it is."
             )
-        return by_id or by_email or self._one(claim.name or claim.word, lambda student: student.name)
+        found = by_id or by_email or self._one(claim.name or claim.word, lambda student: student.name)
+        if found is None:
+            return None
+        if claim.email and found.email and folded(claim.email) != folded(found.email):
+            raise Ambiguous(
+                f"{claim.shown} has the {'id' if by_id else 'name'} of {_named(found)} and another address than the "
+                f"roster, {one_line(claim.email, 80)}; if it is that student's, write it into the roster."
+            )
+        if claim.id and not (by_id or by_email):
+            raise Ambiguous(
+                f"{claim.shown} has the name of {_named(found)} and another id than the roster, "
+                f"{one_line(claim.id, 80)}; if it is that student's, write it into the roster."
+            )
+        return found
+
+    def with_id(self, wanted: str) -> Student | None:
+        """Return the student with an id, as it is spelled and then folded. Raises Ambiguous when two have it."""
+        return self._one(wanted, lambda student: student.id)
 
     def _one(self, wanted: str, part: Callable[[Student], str]) -> Student | None:
         if not wanted.strip():

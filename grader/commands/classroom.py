@@ -39,6 +39,15 @@ def arguments(command: argparse.ArgumentParser) -> None:
         metavar="SUBMISSIONS",
         help="folders, zip or tar archives, a Gradescope or Moodle export, a list of repositories and commits",
     )
+    command.add_argument(
+        "--export", action="append", default=[], metavar="PATH",
+        help="an LMS's export or an archive of the class, which is believed when it says who handed in what",
+    )  # fmt: skip
+    command.add_argument(
+        "--allow-local",
+        action="store_true",
+        help="lists may name paths on this machine and ssh addresses, not just https",
+    )
     command.add_argument("--roster", metavar="CSV", help="who belongs to the class: columns id, name, email")
     command.add_argument(
         "--gradebook", default="gradebook.sqlite", metavar="FILE", help="where the results are kept (%(default)s)"
@@ -68,11 +77,11 @@ def _moment(text: str) -> datetime:
     """Read a date or a date with a time, ISO 8601; without an offset it is this machine's local time."""
     try:
         found = datetime.fromisoformat(text)
-    except ValueError:
+        return found if found.utcoffset() is not None else found.astimezone()
+    except (ValueError, OverflowError, OSError):  # the ends of the calendar have no local time
         raise argparse.ArgumentTypeError(
             f"{text!r} is no date like 2026-10-12, and no time like 2026-10-12T23:59:00+02:00"
         ) from None
-    return found if found.utcoffset() is not None else found.astimezone()
 
 
 def run(options: argparse.Namespace) -> int:
@@ -83,7 +92,7 @@ def run(options: argparse.Namespace) -> int:
     try:
         if options.changes:
             return show_changes(options, console)
-        if not options.submissions:
+        if not (options.submissions or options.export):
             raise UsageProblem("classroom wants what was handed in: folders, archives, or a list of repositories.")
         return _run(options, console)
     except (CollectingError, GradebookError, LockError, RosterError) as error:
@@ -156,8 +165,9 @@ class _Run:
         progress = ClassProgress(self.console)
         students = set(options.student) or None
         collected = collect_class(
-            options.submissions, self.whole, self.roster, since=options.since, students=students, tell=progress.note
-        )
+            options.submissions, self.whole, self.roster, exports=options.export, book=self.book.students(),
+            allow_local=options.allow_local, since=options.since, students=students, tell=progress.note,
+        )  # fmt: skip
         if self.roster is not None:
             self.book.enrol(self.roster.students)
         batch = self._plan(station, collected)
@@ -236,7 +246,8 @@ class _Run:
         wanted = [milestone.id for milestone in self.chosen]
         class_table.render(result, self.console, chosen=wanted if self.options.milestone else None)
         tally = batch.tally
-        class_table.say(self.console, "Could not be graded", tally.problems)
+        problems = [*tally.problems, *collected.unclear]
+        class_table.say(self.console, "Could not be graded", problems)
         class_table.say(self.console, "Not graded; the next run tries again", tally.ungraded)
         class_table.say(self.console, "Nothing handed in", [_named(one) for one in collected.missing])
         class_table.say(self.console, "Notes", [*collected.notes, *result.notes])
@@ -249,7 +260,7 @@ class _Run:
             f"{_milestones(tally.graded)} graded in {spent}{kept}; the results are in {self.book.path}.",
             highlight=False, markup=False, soft_wrap=True,
         )  # fmt: skip
-        code = FAULT if tally.faults else NOT_PASSED if tally.problems or tally.ungraded else PASSED
+        code = FAULT if tally.faults else NOT_PASSED if problems or tally.ungraded else PASSED
         if self.options.json:
             try:
                 write_text_report(self.options.json, standing_json.render(result))

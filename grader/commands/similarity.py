@@ -17,7 +17,13 @@ from grader.submission import Submission
 
 def arguments(command: argparse.ArgumentParser) -> None:
     """Add what the command takes."""
-    command.add_argument("submissions", nargs="+", metavar="SUBMISSIONS", help="folders, archives, exports")
+    command.add_argument("submissions", nargs="*", metavar="SUBMISSIONS", help="folders, archives, exports")
+    command.add_argument(
+        "--export", action="append", default=[], metavar="PATH", help="an LMS's export that is believed"
+    )
+    command.add_argument(
+        "--allow-local", action="store_true", help="lists may name paths on this machine and ssh addresses"
+    )
     command.add_argument("--roster", metavar="CSV", help="id,name,email of the class")
     command.add_argument("--milestone", action="append", metavar="M", help="only this one (can be given several times)")
     command.add_argument("--threshold", type=_share, default=None, metavar="SHARE", help="from which likeness on")
@@ -43,6 +49,8 @@ def run(options: argparse.Namespace) -> int:
     from grader.reports import similarity_page
     from grader.reports.text_file import ReportError, write_text_report
 
+    if not (options.submissions or options.export):
+        raise UsageProblem("similarity wants what was handed in: folders, archives, or a list of repositories.")
     report_paths.check_writable([options.out])
     course = syllabus.load()
     chosen = select(course, options.milestone or [])
@@ -78,9 +86,11 @@ def take_in(
 
     try:
         roster = load_roster(Path(options.roster)) if options.roster else None
-        collected = collect_class(options.submissions, course, roster)
+        collected = collect_class(
+            options.submissions, course, roster, exports=options.export, allow_local=options.allow_local
+        )
     except (CollectingError, RosterError) as error:
         raise UsageProblem(str(error)) from error
-    notes = list(collected.notes)
+    notes = [*collected.notes, *collected.unclear]
     notes += [f"{each.origin}: {each.problem}" for each in collected.handed_in if each.problem]
     return [(each.student, each.submission) for each in collected.handed_in if not each.problem], notes

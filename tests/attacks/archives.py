@@ -112,6 +112,71 @@ def a102_names_alike_in_an_archive() -> list[Archive]:
     return [("zip", zip_entry("M00_WARMUP.py")), ("tar.gz", odd)]
 
 
+def b180_headers_in_front_of_headers() -> list[Archive]:
+    """Puts more extended headers in front of one name than any tool writes, and one larger than all that it could say."""
+    small = [pax_block({f"comment{number}": "x"}) for number in range(9)]
+    return [("tar", b"".join([*small, plain_member(ATTENTION)])), ("tar", pax_block({"comment": "x" * 70_000}) + END)]
+
+
+def b181_records_that_end_elsewhere() -> list[Archive]:
+    """Has records in an extended header that say they are longer than it, are no numbers, or lack their key."""
+    records = (b"99 path=m04_attention.py\n", b"x9 path=m04_attention.py\n", b"11 =nothing\n\n", b"5 a=b\n3\n")
+    return [("tar", pax_raw(record) + plain_member(ATTENTION)) for record in records]
+
+
+def b182_one_name_for_all() -> list[Archive]:
+    """Says once for all members what their name is, which some readers obey and others don't."""
+    return [("tar", pax_block({"path": ATTENTION}, tarfile.XGLTYPE) + plain_member(WARMUP))]
+
+
+def b183_sizes_in_extended_headers() -> list[Archive]:
+    """Says in an extended header that a member is larger than the archive, smaller than nothing, or no number at all."""
+    sizes = ("99999999", "9" * 30, "-512", "0x10", "")
+    return [("tar", pax_block({"size": size}) + plain_member(ATTENTION)) for size in sizes]
+
+
+def b184_claims_of_a_long_end() -> list[Archive]:
+    """Ends as a zip archive beyond four gigabytes does, with a list of names that is larger than any, or nowhere."""
+    good = zipped({WARMUP: "anna"})
+    huge = long_ended(good, directory=2**62)
+    return [("zip", huge), ("zip", long_ended(good, where=2**62)), ("zip", long_ended(good, directory=9 * 2**20))]
+
+
+END = b"\0" * 1024
+
+
+def pax_block(records: dict[str, str], kind: bytes = tarfile.XHDTYPE) -> bytes:
+    """Return an extended header of a tar archive."""
+    made = tarfile.TarInfo("x").create_pax_global_header(records)
+    return pax_raw(made[512:].rstrip(b"\0"), kind)
+
+
+def pax_raw(content: bytes, kind: bytes = tarfile.XHDTYPE) -> bytes:
+    """Return an extended header whose content is exactly this."""
+    info = tarfile.TarInfo("././@PaxHeader")
+    info.type, info.size = kind, len(content)
+    return info.tobuf(tarfile.USTAR_FORMAT) + content + b"\0" * (-len(content) % 512)
+
+
+def plain_member(name: str, content: bytes = b"evil") -> bytes:
+    """Return a member of a tar archive and the archive's end."""
+    info = tarfile.TarInfo(name)
+    info.size = len(content)
+    return info.tobuf(tarfile.USTAR_FORMAT) + content + b"\0" * (-len(content) % 512) + END
+
+
+def long_ended(archive: bytes, directory: int | None = None, where: int | None = None) -> bytes:
+    """Return a zip archive that ends as one beyond four gigabytes does; honestly, unless it is told what to claim."""
+    size, offset = struct.unpack_from("<LL", archive, len(archive) - 10)
+    (count,) = struct.unpack_from("<H", archive, len(archive) - 12)
+    body, at = archive[:-22], len(archive) - 22
+    claimed = size if directory is None else directory
+    record = struct.pack("<4sQHHLLQQQQ", b"PK\6\6", 44, 45, 45, 0, 0, count, count, claimed, offset)
+    locator = struct.pack("<4sLQL", b"PK\6\7", 0, at if where is None else where, 1)
+    ones = b"\xff" * 2
+    return body + record + locator + b"PK\5\6\0\0\0\0" + ones * 2 + ones * 4 + b"\0\0"
+
+
 def zip_entry(name: str, content: str = "evil", mode: int = 0) -> bytes:
     """Return a zip archive of a good module and one entry more."""
     data = io.BytesIO()
@@ -125,4 +190,4 @@ def zip_entry(name: str, content: str = "evil", mode: int = 0) -> bytes:
     return data.getvalue()
 
 
-ALL = [thing for name, thing in sorted(globals().items()) if name[:1] == "a" and name[1:3].isdigit()]
+ALL = [thing for name, thing in sorted(globals().items()) if name[:1] in "ab" and name[1:3].isdigit()]

@@ -1,0 +1,89 @@
+"""Candidates and what was taken of them as plain data, which is all that leaves the process that reads them."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from dataclasses import astuple
+from typing import Any
+
+from grader.submission import Submission
+from grader.syllabus import Syllabus
+
+from .candidates import Candidate, Taken
+from .roster import Claim
+from .standing import Student
+from .trees import TreeError
+
+
+class NotInert(ValueError):
+    """An answer is not as `of_candidate` and `of_taken` make them."""
+
+
+def of_candidate(candidate: Candidate) -> list[Any]:
+    """Return a candidate without its way to be read."""
+    each = candidate
+    return [astuple(each.claim), astuple(each.stranger), each.origin, each.handed_in, each.notes, each.unclear]
+
+
+def candidate(plain: Any) -> Candidate:
+    """Return the candidate again, still without its way to be read. Raises NotInert."""
+    claim, stranger, origin, handed_in, notes, unclear = _list(plain, 6)
+    return Candidate(
+        Claim(*_texts(claim, 4)), Student(*_texts(stranger, 3)), _text(origin), _nowhere,
+        _text(handed_in), _texts(notes), _text(unclear),
+    )  # fmt: skip
+
+
+def _nowhere() -> Taken:
+    raise TreeError("There is no way to read this submission.")
+
+
+def of_taken(taken: Taken) -> list[Any]:
+    """Return what was taken; sources as base64."""
+    given = taken.submission
+    sources = [[name, base64.b64encode(source).decode("ascii")] for name, source in given.sources.items()]
+    return [given.folder, sources, list(given.problems.items()), given.notes, taken.origin, taken.notes]
+
+
+def taken(plain: Any, syllabus: Syllabus) -> Taken:
+    """Return it again. Raises NotInert, also for a module that is none of the syllabus's or too large."""
+    folder, sources, problems, notes, origin, said = _list(plain, 6)
+    names = {milestone.id for milestone in syllabus.milestones}
+    submission = Submission(_text(folder), notes=_texts(notes))
+    for pair in _list(sources):
+        name, source = _texts(pair, 2)
+        try:
+            data = base64.b64decode(source, validate=True)
+        except binascii.Error as error:
+            raise NotInert from error
+        if name not in names or len(data) > syllabus.max_source_bytes:
+            raise NotInert
+        submission.sources[name] = data
+    for pair in _list(problems):
+        name, problem = _texts(pair, 2)
+        if name not in names:
+            raise NotInert
+        submission.problems[name] = problem
+    return Taken(submission, _text(origin), _texts(said))
+
+
+def texts(plain: Any) -> list[str]:
+    """Return a list of texts. Raises NotInert for anything else."""
+    return _texts(plain)
+
+
+def _list(value: Any, length: int | None = None) -> list[Any]:
+    if not isinstance(value, list) or length not in (None, len(value)):
+        raise NotInert
+    return value
+
+
+def _texts(value: Any, length: int | None = None) -> list[str]:
+    return [_text(each) for each in _list(value, length)]
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise NotInert
+    return value

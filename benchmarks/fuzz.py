@@ -1,7 +1,7 @@
 """`nox -s fuzz [-- --minutes N]`: random bytes, guided by coverage, against everything that reads what others wrote.
 
-Four doors: a frame on the channel, the content of a message as JSON text and as a tree of nodes, and the file of a
-result record. Nothing but
+Six doors: a frame on the channel, the content of a message as JSON text and as a tree of nodes, the file of a
+result record, an archive that a student hands in, and the metadata of a platform's export. Nothing but
 the door's own errors may come out, within a second and 64 MB for each input. Atheris (libFuzzer) keeps inputs that
 reach new lines; what it finds is kept in a folder and named. Runs outside of CI: minutes tell more than seconds.
 """
@@ -10,12 +10,15 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import io
 import json
 import math
 import os
 import sys
+import tarfile
 import tempfile
 import time
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -30,11 +33,13 @@ if __name__ == "__main__":
     except ImportError:
         sys.exit("fuzz: this needs atheris (python -m pip install atheris; Linux and macOS, Python 3.11 to 3.13).")
     with atheris.instrument_imports(include=["grader.sandbox.inside.wire", "grader.sandbox.conversation", "grader"]):
-        from grader import record, schema
+        from grader import record, schema, submission, syllabus
+        from grader.classroom import archives, layout, lms_exports, metadata, trees
         from grader.sandbox import conversation
         from grader.sandbox.inside import wire
 else:
-    from grader import record, schema
+    from grader import record, schema, submission, syllabus
+    from grader.classroom import archives, layout, lms_exports, metadata, trees
     from grader.sandbox import conversation
     from grader.sandbox.inside import wire
 
@@ -134,7 +139,27 @@ def result_record(data: bytes) -> None:
         assert record.from_json(plain) == made
 
 
-DOORS: tuple[Callable[[bytes], None], ...] = (frame, message, tree, result_record)
+COURSE = syllabus.load()
+SMALL = archives.ArchiveLimits(entries=1000, directory=64 * 1024, unpacked=1024 * 1024)
+
+
+def archive(data: bytes) -> None:
+    """List bytes as an archive, and take the modules in it; what cannot be taken is a sentence."""
+    with contextlib.suppress(trees.TreeError, submission.SubmissionError), contextlib.ExitStack() as stack:
+        made = archives.archive_tree(io.BytesIO(data), "x.zip", SMALL, stack)
+        taken, _, _ = layout.take_tree(made, COURSE, 1)
+        assert all(len(source) <= COURSE.max_source_bytes for source in taken.sources.values())
+
+
+def claims(data: bytes) -> None:
+    """Read bytes as a platform's metadata: each record is plain texts, or has a problem."""
+    with contextlib.suppress(metadata.MetadataError):
+        for each in metadata.records(data).values():
+            lms_exports.gradescope_time(each.created_at)
+            assert all(len(text) <= metadata.TEXT for person in each.people for text in person.values())
+
+
+DOORS: tuple[Callable[[bytes], None], ...] = (frame, message, tree, result_record, archive, claims)
 
 
 def one_input(data: bytes) -> None:
@@ -189,7 +214,27 @@ def seeds() -> list[bytes]:
     milestone = record.Milestone("m04_attention", "Attention", [task], notes=["A note."])
     made = record.Record("0", "x", "0", "cpu", "bubblewrap", milestones=[milestone])
     found += [b"\2" + os.urandom(200) for _ in range(20)]
+    found += [b"\4" + packed for packed in archive_seeds()]
+    people = "  - &a\n    :name: Anna\n    :sid: a1\n    :email: a@x.org\n  - *a\n"
+    found.append(f"\5submission_1:\n  :submitters:\n{people}  :created_at: 2026-03-01 09:30:00 +01:00\n".encode())
     return [*found, b"\3" + json.dumps(record.to_json(made)).encode()]
+
+
+def archive_seeds() -> list[bytes]:
+    """Return an archive of each kind, with a long name in it."""
+    name, found = "x" * 150 + "/m00_warmup.py", []
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as made:
+        made.writestr(name, "anna")
+    found.append(packed.getvalue())
+    for mode, kind in (("w", tarfile.GNU_FORMAT), ("w", tarfile.PAX_FORMAT), ("w:gz", tarfile.PAX_FORMAT)):
+        packed = io.BytesIO()
+        with tarfile.open(fileobj=packed, mode=mode, format=kind) as made_tar:
+            info = tarfile.TarInfo(name)
+            info.size = 4
+            made_tar.addfile(info, io.BytesIO(b"anna"))
+        found.append(packed.getvalue()[:4096] if mode == "w" else packed.getvalue())
+    return found
 
 
 def words() -> list[str]:
@@ -198,6 +243,7 @@ def words() -> list[str]:
     kinds += ["handle", "ok", "error", "ask", "stop", "kind", "number", "args", "kwargs", "callback", "SCR1"]
     kinds += [*wire.TORCH_DTYPES, *record.OUTCOMES]
     parts = [schema.load(schema.RECORD), *schema.load(schema.RECORD)["$defs"].values()]
+    kinds += [":submitters:", ":created_at:", ":name:", ":sid:", "&a", "*a", "ustar", "m00_warmup.py", "PK\\x05\\x06"]
     return [*kinds, *(name for part in parts for name in part["properties"]), "NaN", "1e999", "[[[[[[[[", "{\\x22"]
 
 

@@ -101,7 +101,8 @@ class Gradebook:
             for position, student in enumerate(students):
                 self._know(student)
                 self._execute(
-                    "UPDATE student SET name = ?, email = ? WHERE id = ?", (student.name, student.email, student.id)
+                    "UPDATE student SET name = iif(?1 = '', name, ?1), email = iif(?2 = '', email, ?2) WHERE id = ?3",
+                    (student.name, student.email, student.id),
                 )
                 self._execute("UPDATE student SET position = ? WHERE id = ?", (position, student.id))
 

@@ -33,12 +33,8 @@ from grader.syllabus import Syllabus
 
 FOLDER = support.TESTS / "attacks"
 LEVELS = "bubblewrap user process"  # where an attack is graded that names no levels
-BUILT: list[Callable[..., Any]] = [
-    *on_disk.ALL,
-    *archives.ALL,
-    *claims.ALL,
-    *pull_requests.ALL,
-]  # by functions, where it is needed
+# By functions, where it is needed.
+BUILT: list[Callable[..., Any]] = [*on_disk.ALL, *archives.ALL, *claims.ALL, *pull_requests.ALL]
 PLANTED = ".planted"  # what stands behind the name of a file that no tool of this repository may take for its own
 LOOT = "LOOT"  # what an attack prints when it got somewhere
 WRITTEN_MARK = "sw-attack"  # what the processes and files of an attack are called where it is written

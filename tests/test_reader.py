@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from pathlib import Path
 
 import pytest
 import systems
@@ -105,16 +106,16 @@ def test_a_process_that_cannot_be_started_is_said(tmp_path, monkeypatch):
 def test_nothing_is_left_running(tmp_path):
     """The process ends with the class, and with an error in the middle of it."""
     source = folder(tmp_path / "s", GOOD)
-    children = f"/proc/self/task/{os.getpid()}/children"
-    if not os.path.exists(children):
+    children = Path(f"/proc/self/task/{os.getpid()}/children")
+    if not children.exists():
         pytest.skip("this system does not list a process's children")
-    before = set(open(children).read().split())
+    before = set(children.read_text().split())
 
     collect_class([source], COURSE)
     with pytest.raises(CollectingError):
         collect_class([source], COURSE, students={"nobody"})
 
-    assert set(open(children).read().split()) <= before
+    assert set(children.read_text().split()) <= before
 
 
 def test_what_is_taken_crosses_as_plain_data():

@@ -7,12 +7,14 @@ import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from pathlib import Path
 from typing import Any, NoReturn
 from zoneinfo import ZoneInfo
 
+from . import files
 from . import syllabus as syllabuses
+from .schema import shown
 from .syllabus import Milestone, Syllabus, SyllabusError
 
 KEYS = {
@@ -22,6 +24,8 @@ KEYS = {
     "milestone": ("id", "points", "due", "tasks", "late"),
 }
 DAY = timedelta(days=1)
+LARGEST = 2**20  # bytes of a file
+YEARS = range(1970, 9999)  # in which something can be due: a day before and after them has a date in every time zone
 
 
 class CourseError(SyllabusError):
@@ -112,11 +116,15 @@ def load(path: Path, whole: Syllabus | None = None) -> Course:
     """Read a course's file and check it against the syllabus. Raises CourseError."""
     whole = whole or syllabuses.load()
     try:
-        plain = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise CourseError(f"The course {path} cannot be read ({(error.strerror or str(error)).lower()}).") from None
-    except ValueError as error:  # bytes that are no UTF-8 as well as what is no TOML
+        text = files.read_text(path, LARGEST)
+    except (OSError, ValueError) as error:
+        raise CourseError(f"The course {path} cannot be read ({files.reason(error)}).") from None
+    try:
+        plain = tomllib.loads(text)
+    except ValueError as error:
         raise CourseError(f"The course {path} is no TOML: {str(error).rstrip('.')}.") from None
+    except RecursionError:
+        raise CourseError(f"The course {path} is nested too deep.") from None
     course = _Reader(str(path), whole).course(plain)
     course.syllabus(whole)
     return course
@@ -207,19 +215,21 @@ class _Reader:
         minutes = plain.get("grace_minutes", default.grace / timedelta(minutes=1))
         for name, share in (("per_day", per_day), ("cap", cap)):
             if not _is_number(share) or not 0 <= share <= 1:
-                self._wrong(f"{key}.{name}", f"is a share from 0 to 1, and {share!r} is not")
+                self._wrong(f"{key}.{name}", f"is a share from 0 to 1, and {shown(share)} is not")
         if not _is_number(minutes) or not 0 <= minutes <= 100_000:
-            self._wrong(f"{key}.grace_minutes", f"is a number of minutes from 0 to 100,000, and {minutes!r} is not")
+            self._wrong(f"{key}.grace_minutes", f"is a number of minutes up to 100,000, and {shown(minutes)} is not")
         return Late(float(per_day), float(cap), timedelta(minutes=minutes))
 
     def _points(self, key: str, value: Any) -> float:
         if not _is_number(value) or not 0 < value <= 1_000_000:
-            self._wrong(key, f"is a number of points above 0, and {value!r} is not")
+            self._wrong(key, f"is a number of points above 0, and {shown(value)} is not")
         return float(value)
 
     def _due(self, key: str, value: Any) -> datetime:
         if not isinstance(value, datetime):
-            self._wrong(key, f"is a date with a time, like 2026-10-12T23:59:00+02:00, and {value!s} is not")
+            self._wrong(key, f"is a date with a time, like 2026-10-12T23:59:00+02:00, and {_plain(value)} is not")
+        if value.year not in YEARS:
+            self._wrong(key, f"is in the year {value.year}, and no course is")
         if value.utcoffset() is not None:
             return value
         if self._zone is None:
@@ -237,7 +247,7 @@ class _Reader:
         try:
             return ZoneInfo(name)
         except Exception:  # its own, OSError, ValueError and TypeError: whatever a wrong name leads to
-            self._wrong("course.time_zone", f"is the name of a time zone, like Europe/Berlin, and {name!r} is not")
+            self._wrong("course.time_zone", f"is the name of a time zone, like Europe/Berlin, and {shown(name)} is not")
 
     def _table(self, plain: dict[str, Any], name: str, key: str = "") -> dict[str, Any]:
         found = plain.get(name, {})
@@ -258,4 +268,9 @@ class _Reader:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return type(value) is int or (type(value) is float and math.isfinite(value))
+
+
+def _plain(value: Any) -> str:
+    """Return a value as a sentence quotes it, a date as it was written."""
+    return str(value) if isinstance(value, date | time) else shown(value)

@@ -9,7 +9,7 @@ import secrets
 from pathlib import Path
 from typing import Any
 
-from grader import record, syllabus
+from grader import files, record, syllabus
 from grader.judge.errors import UsageProblem
 from grader.judge.fingerprint import environment, grader_version
 from grader.judge.oracles import Weights
@@ -21,6 +21,7 @@ from grader.submission import Submission, collect
 PUBLIC_SEED = "0"
 SECRET_SEED = "SCRATCHWORK_SECRET_SEED"
 SECRET_SEED_FILE = "SCRATCHWORK_SECRET_SEED_FILE"
+LONGEST_SEED = 8192  # bytes of a file that holds a secret seed
 SHORTEST_SECRET = 16  # characters: a seed that can be guessed is no secret
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -128,7 +129,7 @@ class Practice(Station):
                 self.progress.remember(self.folder, result.milestones, keys)
         fresh = {milestone.id: milestone for milestone in result.milestones}
         result.milestones = [fresh.get(milestone.id) or reused[milestone.id] for milestone in self.chosen]
-        result.notes = [*self.notes, *(f"{gap[:1].upper()}{gap[1:]}." for gap in levels.gaps(self.workers.level))]
+        result.notes = [*self.notes, *levels.gap_notes(self.workers.level)]
         result.notes += [self.progress.trouble] if self.progress.trouble else []
         return result
 
@@ -250,9 +251,9 @@ def secret_seed() -> str | None:
     if not path:
         return os.environ.get(SECRET_SEED)
     try:
-        seed = Path(path).read_text(encoding="utf-8").strip()
+        seed = files.read_text(path, LONGEST_SEED).strip()
     except (OSError, ValueError) as error:
-        raise UsageProblem(f"{SECRET_SEED_FILE} names {path}, which cannot be read ({error}).") from None
+        raise UsageProblem(f"{SECRET_SEED_FILE} names {path}, which cannot be read ({files.reason(error)}).") from None
     if not seed:
         raise UsageProblem(f"{SECRET_SEED_FILE} names {path}, which is empty.")
     return seed

@@ -214,6 +214,24 @@ def to_json(record: Record) -> dict[str, Any]:
     return plain
 
 
+def fitted(check: Check) -> Check:
+    """Return a check as a record can hold it: text cut to its length, numbers in their range, no frame that is none.
+
+    What a worker says goes through here when it becomes a check, so that no record is made that nobody can read.
+    Raises ValueError for a check that is malformed in another way.
+    """
+    whole = schema.load(schema.RECORD)
+    return _check(schema.fitted(dataclasses.asdict(check), {"$ref": "#/$defs/check"}, whole))
+
+
+def fit_words(milestone: Milestone) -> None:
+    """Cut what is said of a milestone as a whole in the same way."""
+    known = schema.load(schema.RECORD)["$defs"]["milestone"]["properties"]
+    for part in dataclasses.fields(milestone):
+        if part.name != "tasks":
+            setattr(milestone, part.name, schema.fitted(getattr(milestone, part.name), known[part.name]))
+
+
 def validate(plain: Any) -> None:
     """Raise ValueError, with what is wrong and where, unless this is a record of our schema whose sums are right."""
     if not isinstance(plain, dict) or plain.get("schema") != SCHEMA:
@@ -225,6 +243,7 @@ def validate(plain: Any) -> None:
         )
     for number, milestone in enumerate(plain["milestones"]):
         _validate_sums(milestone, f"milestones[{number}]")
+    _validate_names(plain["milestones"], "it")
     _validate_total(plain, plain["milestones"], "it")
 
 
@@ -268,11 +287,21 @@ def _validate_sums(milestone: dict[str, Any], place: str) -> None:
         where = f"{place}.tasks[{number}]"
         checks = [_check(check) for check in task["checks"]]
         outcomes = Task("", "", 0, checks=checks, withheld=task["withheld"]).outcome
+        _validate_names(task["checks"], where)
         if task["outcome"] != outcomes:
             raise ValueError(f"{where} is called {task['outcome']}, which its checks are not")
         if task["earned"] not in (0, task["points"]) or (task["earned"] and outcomes != PASSED):
             raise ValueError(f"{where} has {task['earned']:g} points, which its checks do not earn")
+    _validate_names(milestone["tasks"], place)
     _validate_total(milestone, milestone["tasks"], place)
+
+
+def _validate_names(parts: list[dict[str, Any]], place: str) -> None:
+    seen: set[str] = set()
+    for part in parts:
+        if part["id"] in seen:
+            raise ValueError(f"{place} has {schema.shown(part['id'])} twice")
+        seen.add(part["id"])
 
 
 def _validate_total(whole: dict[str, Any], parts: list[dict[str, Any]], place: str) -> None:

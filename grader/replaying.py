@@ -9,7 +9,9 @@ from typing import Any
 from grader import record
 from grader.judge.errors import UsageProblem
 from grader.practice import SECRET_SEED, SECRET_SEED_FILE, secret_seed, seed_hash, with_solutions
+from grader.reports.safe_text import one_line
 from grader.sandbox import levels
+from grader.sandbox.errors import SandboxError
 from grader.submission import Submission, collect
 from grader.syllabus import Milestone, Syllabus
 
@@ -40,13 +42,70 @@ def milestones(old: record.Record, course: Syllabus) -> list[Milestone]:
     return [milestone for milestone in course.milestones if milestone.id in names]
 
 
-def seed_of(old: record.Record) -> str:
-    """Return the seed of a record. Of a secret one that was left out the person has to give it, and it is compared.
+@dataclass(frozen=True)
+class Wanted:
+    """What a record only says, and the person who replays it has to ask for."""
 
-    Raises UsageProblem where it is not given, or is another.
+    submission: str
+    device: str
+    weights: str
+    prerequisites: str
+
+
+DEFAULTS = Wanted(submission="exercises", device="cpu", weights="gpt2-nano", prerequisites="submission")
+WHAT = {
+    "submission": "of the folder",
+    "device": "on the device",
+    "weights": "with the checkpoint",
+    "prerequisites": "with the earlier milestones from",
+}
+
+
+def wanted(old: record.Record, options: Any) -> Wanted:
+    """Return under what a record is graded again: what was typed, or what everybody has who types nothing.
+
+    A record may be anybody's. It does not choose a folder to read, a checkpoint to fetch or the solutions to be laid
+    beside somebody's code, nor a device whose workers are shut in less. Raises UsageProblem that says what to type.
+    """
+    chosen = {}
+    for name, usual in vars(DEFAULTS).items():
+        said, typed = getattr(old, name), getattr(options, name)
+        if typed is None and said != usual:
+            shown = one_line(said, 200)
+            raise UsageProblem(
+                f"This record was made {WHAT[name]} {shown}, which it may not choose by itself: "
+                f"name it with --{name} if you know the record."
+            )
+        chosen[name] = usual if typed is None else typed
+    return Wanted(**chosen)
+
+
+def level(old: record.Record, typed: str) -> str:
+    """Return the isolation level of a replay: as typed, else the record's own, and never one that strangers don't get.
+
+    Raises UsageProblem where neither level for strangers works here.
+    """
+    if typed != "auto":
+        return typed
+    if old.isolation in levels.OFFICIAL:
+        return old.isolation
+    try:
+        return levels.strongest_for_strangers()
+    except SandboxError as error:
+        raise UsageProblem(
+            f"The record was made at the level {old.isolation}, which it may not choose by itself, and {error}; "
+            "if you would run this code yourself, type --isolation process."
+        ) from None
+
+
+def seed_of(old: record.Record) -> tuple[str, bool]:
+    """Return the seed of a record, and whether the person who replays it vouches for it by giving it as well.
+
+    Of a secret one that was left out the person has to give it, and it is compared. Raises UsageProblem where it is
+    not given, or is another.
     """
     if not (old.secret_seed and old.seed.startswith("sha256:")):
-        return old.seed
+        return old.seed, old.secret_seed and secret_seed() == old.seed
     seed = secret_seed()
     if not seed:
         raise UsageProblem(
@@ -55,10 +114,10 @@ def seed_of(old: record.Record) -> str:
         )
     if seed_hash(seed) != old.seed:
         raise UsageProblem("The secret seed that is set is not the one that this record was drawn from.")
-    return seed
+    return seed, True
 
 
-def lots(old: record.Record, course: Syllabus, whole: Syllabus, folder: str) -> list[Lot]:
+def lots(old: record.Record, course: Syllabus, whole: Syllabus, folder: str, prerequisites: str) -> list[Lot]:
     """Return what is graded again. Raises UsageProblem when the folder now holds other sources than were graded.
 
     `grade` has a course's modules lie side by side; `classroom` has all modules, whatever the course, and on top of
@@ -69,7 +128,7 @@ def lots(old: record.Record, course: Syllabus, whole: Syllabus, folder: str) -> 
     hashes = {milestone.id: milestone.sources for milestone in old.milestones}
     own = {milestone.id: milestone for milestone in course.milestones}
     priced = replace(whole, milestones=tuple(own.get(each.id, each) for each in whole.milestones))
-    groups = [chosen] if old.prerequisites == "submission" else [chosen, *([milestone] for milestone in chosen)]
+    groups = [chosen] if prerequisites == "submission" else [chosen, *([milestone] for milestone in chosen)]
     other: list[str] = []
     shown = ""
     for syllabus in (course, priced) if course is not whole else (course,):
@@ -77,7 +136,7 @@ def lots(old: record.Record, course: Syllabus, whole: Syllabus, folder: str) -> 
         shown = submission.folder
         found: dict[str, Lot] = {}
         for group in groups:
-            beside = with_solutions(submission, syllabus, group) if old.prerequisites == "solutions" else submission
+            beside = with_solutions(submission, syllabus, group) if prerequisites == "solutions" else submission
             same = [m for m in group if beside.digest(syllabus.with_uses(m)) == hashes[m.id] and m.id not in found]
             found.update(dict.fromkeys((m.id for m in same), Lot(syllabus, beside, same)))
         if found.keys() == names:
@@ -89,19 +148,25 @@ def lots(old: record.Record, course: Syllabus, whole: Syllabus, folder: str) -> 
     )
 
 
-def grade_again(old: record.Record, parts: list[Lot], seed: str, workers: Any, weights: Any) -> record.Record:
-    """Grade what a record was made of; where the old one had only the hash of its seed, so has the new one."""
+def grade_again(
+    old: record.Record, parts: list[Lot], asked: Wanted, seed: str, vouched: bool, workers: Any, weights: Any
+) -> record.Record:
+    """Grade what a record was made of; where the old one had only the hash of its seed, so has the new one.
+
+    It is official only where the person vouches for the seed: whoever writes a record can call any seed secret.
+    """
     from grader.judge.grading import grade
     from grader.judge.planned import Options
 
     graded, dice = [], {milestone.id: milestone.dice for milestone in old.milestones}
     for lot in parts:
         names = [milestone.id for milestone in lot.milestones]
-        settings = Options(names, None, old.prerequisites, old.device, seed, old.secret_seed, dice=dice)
+        settings = Options(names, None, asked.prerequisites, asked.device, seed, old.secret_seed, dice=dice)
         graded.append(grade(settings, lot.course, lot.submission, workers, weights))
     new = graded[0]
     new.milestones = sorted((part for one in graded for part in one.milestones), key=lambda part: part.id)
     new.seconds = sum(one.seconds for one in graded)
     new.seed = old.seed
-    new.official = old.official and workers.level in levels.OFFICIAL  # at another level it is practice
+    new.notes += levels.gap_notes(workers.level)
+    new.official = old.official and vouched and workers.level in levels.OFFICIAL
     return new

@@ -5,9 +5,9 @@ A whole library for it would be four more packages on every student's machine; t
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
-import math
 import re
 from pathlib import Path
 from typing import Any
@@ -22,9 +22,10 @@ TYPES: dict[str, tuple[type, ...]] = {
     "integer": (int,),
     "number": (int, float),
 }
+_HALF = re.compile("[\ud800-\udfff]")  # of a surrogate pair, which no UTF-8 file and no database can hold
 SAYS_NOTHING = {"$schema", "$id", "$defs", "title", "description"}
 KNOWN = {"type", "enum", "const", "required", "properties", "additionalProperties", "items", "$ref"}
-KNOWN |= {"minimum", "pattern"}
+KNOWN |= {"minimum", "maximum", "maxLength", "maxItems", "pattern"}
 
 
 class SchemaError(ValueError):
@@ -47,15 +48,19 @@ def check(value: Any, schema: dict[str, Any], place: str = "", root: dict[str, A
     where = place or "it"
     if "type" in schema and not _is_of(value, schema["type"]):
         kinds = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
-        raise SchemaError(f"{where} is {_shown(value)}, not of type {' or '.join(kinds)}")
+        raise SchemaError(f"{where} is {shown(value)}, not of type {' or '.join(kinds)}")
     if "const" in schema and value != schema["const"]:
-        raise SchemaError(f"{where} is {_shown(value)}, not {schema['const']!r}")
+        raise SchemaError(f"{where} is {shown(value)}, not {schema['const']!r}")
     if "enum" in schema and not (isinstance(value, str) and value in schema["enum"]):
-        raise SchemaError(f"{where} is {_shown(value)}, not one of {', '.join(schema['enum'])}")
-    if "minimum" in schema and not schema["minimum"] <= value < math.inf:
-        raise SchemaError(f"{where} is {_shown(value)}, not a number from {schema['minimum']} up")
+        raise SchemaError(f"{where} is {shown(value)}, not one of {', '.join(schema['enum'])}")
+    if "minimum" in schema and not schema["minimum"] <= value <= schema["maximum"]:
+        raise SchemaError(f"{where} is {shown(value)}, not a number from {schema['minimum']} to {schema['maximum']:,}")
+    if "maxLength" in schema and isinstance(value, str) and len(value) > schema["maxLength"]:
+        raise SchemaError(f"{where} has {len(value):,} characters, and at most {schema['maxLength']:,} are allowed")
+    if "maxItems" in schema and len(value) > schema["maxItems"]:
+        raise SchemaError(f"{where} has {len(value):,} entries, and at most {schema['maxItems']:,} are allowed")
     if "pattern" in schema and not re.search(schema["pattern"], value):
-        raise SchemaError(f"{where} is {_shown(value)}, which does not look like {schema['pattern']}")
+        raise SchemaError(f"{where} is {shown(value)}, which does not look like {schema['pattern']}")
     if isinstance(value, dict):
         _check_object(value, schema, place, root)
     elif isinstance(value, list) and "items" in schema:
@@ -72,7 +77,7 @@ def _check_object(value: dict[str, Any], schema: dict[str, Any], place: str, roo
         if name in known:
             check(part, known[name], f"{place}.{name}" if place else name, root)
         elif schema.get("additionalProperties") is False:
-            raise SchemaError(f"{place or 'it'} has {_shown(name)}, which is unknown")
+            raise SchemaError(f"{place or 'it'} has {shown(name)}, which is unknown")
 
 
 def _is_of(value: Any, kinds: str | list[str]) -> bool:
@@ -83,8 +88,41 @@ def _is_of(value: Any, kinds: str | list[str]) -> bool:
     return any(isinstance(value, TYPES[kind]) for kind in ([kinds] if isinstance(kinds, str) else kinds))
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
+    """Return a value as a sentence quotes it: short, on one line, whatever it is."""
     if isinstance(value, dict | list):
         return "an object" if isinstance(value, dict) else "a list"
-    text = repr(value)
+    if isinstance(value, int) and value.bit_length() > 200:  # Python itself may refuse to print it
+        return f"a number of {value.bit_length()} bits"
+    text = repr(value[:100] if isinstance(value, str) else value)
     return text if len(text) <= 60 else f"{text[:60]}…"
+
+
+def fitted(value: Any, schema: dict[str, Any], root: dict[str, Any] | None = None) -> Any:
+    """Return plain data made to fit: text cut, numbers moved into their range, what cannot fit left out of its list.
+
+    Raises SchemaError for what is wrong in another way: data that is not of its type, or lacks a field.
+    """
+    root = root or schema
+    value = _cut(value, schema, root)
+    check(value, schema, root=root)
+    return value
+
+
+def _cut(value: Any, schema: dict[str, Any], root: dict[str, Any]) -> Any:
+    if "$ref" in schema:
+        schema = root["$defs"][schema["$ref"].removeprefix("#/$defs/")]
+    if isinstance(value, str):
+        return _HALF.sub(lambda found: f"\\u{ord(found[0]):04x}", value)[: schema.get("maxLength", len(value))]
+    if isinstance(value, dict):
+        known = schema.get("properties", {})
+        return {name: _cut(part, known[name], root) if name in known else part for name, part in value.items()}
+    if isinstance(value, list):
+        kept = [] if "items" in schema else value
+        for item in value if "items" in schema else ():
+            with contextlib.suppress(SchemaError):
+                kept.append(fitted(item, schema["items"], root))
+        return kept[: schema.get("maxItems", len(kept))]
+    if "minimum" in schema and isinstance(value, int | float) and not isinstance(value, bool):
+        return min(max(schema["minimum"], value), schema["maximum"])  # of what is no number at all, the minimum
+    return value

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import stat
 import unicodedata
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
 
+from . import files
+from .files import reason
 from .syllabus import Syllabus
 
 
@@ -141,49 +141,14 @@ def _shown(folder: Path) -> str:
     return str(folder) if relative.startswith("..") else relative
 
 
-_PIECE = 1024 * 1024
-
-
 def read_regular(path: Path, limit: int) -> bytes:
     """Return the bytes of a regular file. Raises ValueError for anything else, and for more than `limit` bytes."""
-    data = b""
-    with open_regular(path) as file:
-        # A piece at a time: memory is set aside for as much as is asked for, and limits are far above most files.
-        while len(data) <= limit and (piece := file.read(min(limit + 1 - len(data), _PIECE))):
-            data += piece
-    if len(data) > limit:
-        raise ValueError(too_large(limit))
-    return data
-
-
-def open_regular(path: Path) -> BinaryIO:
-    """Open a regular file with one name for reading. Raises ValueError for anything else, OSError if it can't be."""
-    status = os.lstat(path)
-    if not stat.S_ISREG(status.st_mode):
-        raise ValueError(not_regular(status.st_mode))
-    # Opened without following a link or waiting for a pipe that may have taken the file's place since.
-    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-    file = os.fdopen(os.open(path, flags), "rb")
-    opened = os.fstat(file.fileno())
-    if stat.S_ISREG(opened.st_mode) and opened.st_nlink <= 1:
-        return file
-    file.close()
-    if not stat.S_ISREG(opened.st_mode):
-        raise ValueError("it is not a regular file")
-    raise ValueError("it is a hard link, another name of a file that may be somebody else's")
+    try:
+        return files.read(path, limit, own=False)
+    except files.TooLarge:
+        raise ValueError(too_large(limit)) from None
 
 
 def too_large(limit: int) -> str:
     """Return what is wrong with a source of more than `limit` bytes."""
     return f"it is larger than {limit // 1024} kB, which no solution needs"
-
-
-def not_regular(mode: int) -> str:
-    """Return what is wrong with a file of this mode, as the second half of a sentence."""
-    kinds = {stat.S_IFLNK: "symbolic link", stat.S_IFIFO: "named pipe", stat.S_IFDIR: "folder", stat.S_IFSOCK: "socket"}
-    return f"it is a {kinds.get(stat.S_IFMT(mode), 'device')}, not a regular file"
-
-
-def reason(error: Exception) -> str:
-    """Return what went wrong, as the second half of a sentence."""
-    return (error.strerror or str(error)).lower() if isinstance(error, OSError) else str(error)

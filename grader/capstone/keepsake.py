@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
+import io
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from grader.reports.text_file import ReportError, write_report
 
 
 @dataclass
@@ -17,20 +21,36 @@ class Run:
     facts: dict[str, str] = field(default_factory=dict)
 
 
+NAMES = ("loss.csv", "stories.txt", "loss.png")
+
+
 def keep(run: Run, folder: Path) -> None:
-    """Write loss.csv, loss.png and stories.txt into a folder, which is made. Raises OSError."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write loss.csv, stories.txt and loss.png into a folder. Raises ReportError; what can be written is."""
+    trouble: ReportError | None = None
+    stories = "\n\n".join(run.stories).encode("utf-8", "backslashreplace") + b"\n"
+    with contextlib.suppress(OSError):  # said when the first file is written
+        folder.mkdir(parents=True, exist_ok=True)
+    for name, data in zip(NAMES, (table(run), stories, picture(run)), strict=True):
+        try:
+            write_report(folder / name, data)
+        except ReportError as error:
+            trouble = trouble or error
+    if trouble is not None:
+        raise trouble
+
+
+def table(run: Run) -> bytes:
+    """Return the losses as a CSV file."""
     heldout = dict(run.heldout)
-    with (folder / "loss.csv").open("w", encoding="utf-8", newline="") as file:
-        table = csv.writer(file)
-        table.writerow(["step", "training_loss", "heldout_loss"])
-        for step, loss in run.losses:
-            table.writerow([step, f"{loss:.4f}", f"{heldout[step]:.4f}" if step in heldout else ""])
-    (folder / "stories.txt").write_text("\n\n".join(run.stories) + "\n", encoding="utf-8")
-    picture(run, folder / "loss.png")
+    text = io.StringIO(newline="")
+    rows = csv.writer(text)
+    rows.writerow(["step", "training_loss", "heldout_loss"])
+    for step, loss in run.losses:
+        rows.writerow([step, f"{loss:.4f}", f"{heldout[step]:.4f}" if step in heldout else ""])
+    return text.getvalue().encode()
 
 
-def picture(run: Run, path: Path) -> None:
+def picture(run: Run) -> bytes:
     """Draw the loss curve as a PNG."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -48,4 +68,6 @@ def picture(run: Run, path: Path) -> None:
     axes.set_ylabel("loss (nats per token)")
     axes.set_title("What the model has learned")
     axes.grid(alpha=0.3)
-    figure.savefig(path, dpi=120)
+    drawn = io.BytesIO()
+    figure.savefig(drawn, dpi=120, format="png")
+    return drawn.getvalue()

@@ -24,8 +24,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import BinaryIO, cast
 
+from grader.files import not_regular
 from grader.reports.safe_text import one_line
-from grader.submission import not_regular, too_large
+from grader.submission import too_large
 
 from .tars import TarTooLong, members
 from .trees import DEPTH, Entry, Tree, TreeError, is_junk

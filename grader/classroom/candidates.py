@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from grader.files import open_regular, reason
 from grader.reports.safe_text import one_line
-from grader.submission import Submission, open_regular, reason
+from grader.submission import Submission
 from grader.syllabus import Syllabus
 
 from .archives import CLASS, archive_tree, is_archive, is_unreadable_kind, stem

@@ -7,8 +7,10 @@ what was being graded and nothing else. The file is in SQLite's rollback mode: i
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import sqlite3
+import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,9 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from grader.course import Course
+from grader.files import not_regular, reason
+from grader.schema import shown
 from grader.syllabus import Syllabus
 
-from .results import GradebookError, class_result
+from .results import GradebookError, class_result, moment
 from .schema import APPLICATION, SCRIPTS, VERSION
 from .standing import ClassResult, Student
 
@@ -55,6 +59,7 @@ class Gradebook:
                 raise GradebookError(f"There is no gradebook {path}; `classroom` makes one when it grades.")
             if not path.parent.is_dir():
                 raise GradebookError(f"The gradebook cannot be {path}: there is no folder {path.parent}.")
+        _check_regular(path)
         try:
             connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
         except sqlite3.Error as error:
@@ -217,7 +222,7 @@ class Gradebook:
         times = [handed_in for _, handed_in, sources in before if handed_in and sources == key.sources]
         if own := self._handed_in(handin):
             times.append(own)
-        first = min(times, key=datetime.fromisoformat, default="")
+        first = min(times, key=moment, default="")
         if not before or before[-1][:2] != (result, first):
             self._insert(
                 "INSERT INTO standing (run, handin, student, milestone, handed_in, result, fault) "
@@ -265,7 +270,9 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     """Set the connection up, and add to the tables what later versions have."""
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA synchronous = FULL")  # so that a result also outlives the machine losing its power
+    connection.execute("PRAGMA trusted_schema = OFF")  # what a file defines calls no function that reaches out of it
     if _pragma(connection, "user_version") == VERSION and _pragma(connection, "application_id") == APPLICATION:
+        _check_tables(connection, path)
         return
     connection.execute("BEGIN EXCLUSIVE")
     with contextlib.ExitStack() as undo:
@@ -282,10 +289,47 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
         for script in SCRIPTS[version:]:
             for statement in statements(script):
                 connection.execute(statement)
+        _check_tables(connection, path)
         connection.execute(f"PRAGMA application_id = {APPLICATION}")
         connection.execute(f"PRAGMA user_version = {VERSION}")
         undo.pop_all()
     connection.execute("COMMIT")
+
+
+def _check_regular(path: Path) -> None:
+    """Raise GradebookError where SQLite would open and wait for something that is no file: a pipe never answers."""
+    for place in (path, *(path.with_name(path.name + ending) for ending in ("-journal", "-wal", "-shm"))):
+        try:
+            mode = place.stat().st_mode
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise GradebookError(f"The gradebook {path} cannot be opened ({reason(error)}).") from None
+        if not stat.S_ISREG(mode):
+            what = "" if place == path else f"{place.name} lies beside it, and "
+            raise GradebookError(f"The gradebook {path} cannot be opened: {what}{not_regular(mode)}.")
+
+
+def _check_tables(connection: sqlite3.Connection, path: Path) -> None:
+    """Raise GradebookError unless the tables are the grader's own.
+
+    Columns of other kinds would bring values that nobody expects; views and triggers change what is read and written.
+    """
+    there = set(connection.execute("SELECT type, name, sql FROM sqlite_master"))
+    strange = [f"a {kind}, {shown(name)}" for kind, name, _ in there if kind in ("view", "trigger")]
+    strange += [f"no {kind} {name} like the grader's" for kind, name, _ in sorted(tables(SCRIPTS) - there)]
+    if strange:
+        raise GradebookError(f"{path} is no gradebook that can be used (it has {strange[0]}).")
+
+
+@functools.cache
+def tables(scripts: tuple[str, ...]) -> frozenset[tuple[str, str, str]]:
+    """Return what these scripts make of an empty gradebook: kind, name and definition of each table and index."""
+    with contextlib.closing(sqlite3.connect(":memory:")) as empty:
+        for script in scripts:
+            empty.executescript(script)
+        rows = empty.execute("SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
+    return frozenset(rows)
 
 
 def statements(script: str) -> Iterator[str]:

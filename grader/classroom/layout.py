@@ -7,8 +7,9 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 
+from grader.files import reason
 from grader.reports.safe_text import one_line
-from grader.submission import Submission, SubmissionError, reason, resembles
+from grader.submission import Submission, SubmissionError, resembles
 from grader.syllabus import Syllabus
 
 from .archives import NESTED, STUDENT, archive_tree, is_unreadable_kind, stem

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
-from datetime import datetime
+from datetime import MAXYEAR, datetime
 from typing import Any, Protocol
 
-from grader import record
+from grader import files, record
 from grader.course import Course
+from grader.schema import shown
 from grader.syllabus import Milestone, Syllabus
 
 from .standing import ClassResult, Column, Standing, Student
@@ -46,7 +46,7 @@ class Rows(Protocol):
 def read(text: str, student: str, milestone: str) -> record.Milestone:
     """Read a result that the gradebook holds. Raises GradebookError when it is none."""
     try:
-        return record.milestone_from_json(json.loads(text))
+        return record.milestone_from_json(files.parse_json(text))
     except ValueError as error:
         said = f"The gradebook's result of {milestone} for {student} cannot be read ({error})"
         raise GradebookError(f"{said}; grade it anew with --regrade.") from None
@@ -70,7 +70,7 @@ def class_result(book: Rows, whole: Syllabus, course: Course | None = None) -> C
         if (graded_by, under) != (grader, conditions):
             older.add(student)
         if course and handed_in:
-            lost = course.penalty(name, found.earned, datetime.fromisoformat(handed_in))
+            lost = course.penalty(name, found.earned, moment(handed_in))
             if lost:
                 standings[student].penalties[name] = lost
     for student, name, fault in book.rows(FAULTS):
@@ -86,6 +86,28 @@ def class_result(book: Rows, whole: Syllabus, course: Course | None = None) -> C
         )
     columns = [_column(milestone, course) for milestone in chosen.milestones]
     return ClassResult(chosen.name, columns, list(standings.values()), grader, isolation, official, notes)
+
+
+def moment(text: str) -> datetime:
+    """Read a time that the gradebook holds. Raises GradebookError when it is none."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise GradebookError(f"The gradebook says that something was handed in at {shown(text)}, no time.") from None
+    if not 1 < found.year < MAXYEAR:  # so that it has a time in every zone
+        raise GradebookError(f"The gradebook says that something was handed in at {shown(text)}, which was never.")
+    return found
+
+
+def sentences(text: str) -> list[str]:
+    """Read notes that the gradebook holds. Raises GradebookError when they are none."""
+    try:
+        found = files.parse_json(text or "[]")
+    except ValueError as error:
+        raise GradebookError(f"The gradebook holds notes that cannot be read ({error}).") from None
+    if not isinstance(found, list) or not all(isinstance(note, str) for note in found):
+        raise GradebookError("The gradebook holds notes that are no list of sentences.")
+    return found
 
 
 def priced(result: record.Milestone, milestone: Milestone) -> record.Milestone:
@@ -105,7 +127,7 @@ def _standing(row: tuple[Any, ...]) -> Standing:
         origin=origin or "",
         handed_in=handed_in or "",
         problem=problem or "",
-        notes=json.loads(notes) if notes else [],
+        notes=sentences(notes or ""),
     )
 
 

@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from grader import files
+from grader.files import reason
 from grader.reports.safe_text import one_line
-from grader.submission import read_regular, reason
 
 from .standing import Student
 
@@ -111,7 +112,7 @@ def load_roster(path: Path) -> Roster:
     """
     shown = one_line(str(path), 200)
     try:
-        text = read_regular(path, FILE_LIMIT).decode("utf-8-sig")
+        text = files.read(path, FILE_LIMIT).decode("utf-8-sig")
     except FileNotFoundError:
         raise RosterError(f"There is no roster {shown}.") from None
     except UnicodeDecodeError:

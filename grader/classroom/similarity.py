@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from grader import files
 from grader.classroom import likeness
 from grader.classroom.likeness import Likeness, Module
 from grader.classroom.standing import Student
@@ -135,6 +136,6 @@ def _compare_all(findings: Findings, modules: list[tuple[Student, bytes, Module]
 def _bytes(path: Path) -> bytes:
     """Return a file of the course's own; nothing when it is not there."""
     try:
-        return path.read_bytes()
-    except OSError:
+        return files.read(path, 2**20)
+    except (OSError, ValueError):
         return b""

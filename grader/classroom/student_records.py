@@ -6,13 +6,12 @@ A gradebook has of a secret seed only the hash, and so has the record: whoever r
 from __future__ import annotations
 
 import difflib
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from grader import record
+from grader import files, record
 from grader.reports.safe_text import one_line
 from grader.sandbox import levels
 from grader.syllabus import Milestone
@@ -99,7 +98,7 @@ def _record(student: str, results: list[_Result], origin: str) -> record.Record:
     under = _conditions(first, shown)
     seed, level = under["seed"], under["isolation"]
     secret = seed.startswith("sha256:")
-    notes = [TOGETHER, *([HASHED] if secret else []), *(f"{gap[:1].upper()}{gap[1:]}." for gap in levels.gaps(level))]
+    notes = [TOGETHER, *([HASHED] if secret else []), *levels.gap_notes(level)]
     return record.Record(
         grader=first.grader, submission=origin, seed=seed, secret_seed=secret, device=under["device"], isolation=level,
         weights=under["weights"], official=under["official"], prerequisites=under["prerequisites"], notes=notes,
@@ -111,7 +110,7 @@ def _record(student: str, results: list[_Result], origin: str) -> record.Record:
 def _conditions(result: _Result, student: str) -> dict[str, Any]:
     """Return the conditions of a result. Raises GradebookError where the gradebook does not say them."""
     try:
-        plain = json.loads(result.conditions)
+        plain = files.parse_json(result.conditions)
     except ValueError:
         plain = None
     plain = plain if isinstance(plain, dict) else {}

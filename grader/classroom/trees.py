@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from grader.files import not_regular, reason
 from grader.reports.safe_text import one_line
-from grader.submission import Submission, not_regular, read_regular, reason, take
+from grader.submission import Submission, read_regular, take
 from grader.syllabus import Syllabus
 
 ENTRIES = 50_000  # names in one submission: a repository with its history and its environment is left well below

@@ -16,8 +16,10 @@ from grader.arguments import ISOLATION, count, submission, submission_folder
 from grader.capstone import keepsake
 from grader.capstone.parts import NEEDED, lacking
 from grader.cli import NOT_PASSED, PASSED, USAGE
+from grader.commands import report_paths
 from grader.judge.errors import UsageProblem
 from grader.practice import check_device
+from grader.reports.text_file import ReportError
 from grader.sandbox import levels
 from grader.sandbox.errors import StudentError, WorkerLost
 from grader.sandbox.limits import Limits
@@ -61,6 +63,7 @@ def run(options: argparse.Namespace) -> int:
         return say_missing(console, missing)
     if reason := unwritable(folder):
         raise UsageProblem(f"{folder} cannot be used for what is kept ({reason}); name another folder with --out.")
+    report_paths.check_writable([str(folder / name) for name in keepsake.NAMES])
     notes: list[str] = []
     workers = levels.choose(options.isolation, options.device, notes.append)
     try:
@@ -205,10 +208,8 @@ class Capstone:
         self._console.print()
         try:
             keepsake.keep(self._run, folder)
-        except OSError as error:
-            print(
-                f"scratchwork: {folder} cannot be written ({error.strerror}); name another with --out.", file=sys.stderr
-            )
+        except ReportError as error:
+            print(f"scratchwork: {error} Name another folder with --out.", file=sys.stderr)
             return USAGE
         minutes, seconds = divmod(int(time.perf_counter() - self._started), 60)
         last = f"held-out loss {self._run.heldout[-1][1]:.3f}" if self._run.heldout else "no loss was reported"

@@ -41,6 +41,7 @@ def arguments(command: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Read the record, render it, write it to the file or the screen; return the exit code."""
     report_paths.check_writable([options.out])
+    report_paths.check_another(options.out, options.record)
     if options.visibility != "visible" and options.to != "gradescope":
         raise UsageProblem("--visibility belongs to --to gradescope.")
     try:

@@ -7,7 +7,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from grader import syllabus
+from grader import files, syllabus
 from grader.classroom import standing_json
 from grader.classroom.standing import ClassResult
 from grader.cli import PASSED
@@ -79,10 +79,10 @@ def check(options: argparse.Namespace) -> None:
 def read_class(path: Path, course: str | None) -> ClassResult:
     """Return a class out of a gradebook, or out of a file that `--format json` wrote."""
     try:
-        with path.open("rb") as file:
+        with files.open_regular(path, own=True) as file:
             beginning = file.read(len(_SQLITE))
-    except OSError as error:
-        raise UsageProblem(f"The gradebook {path} can't be read: {(error.strerror or str(error)).lower()}.") from error
+    except (OSError, ValueError) as error:
+        raise UsageProblem(f"The gradebook {path} can't be read: {files.reason(error)}.") from error
     if beginning == _SQLITE:
         return from_gradebook(path, course)
     if course is not None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from grader import files
 from grader.arguments import count, course, prerequisites, syllabus_of
 from grader.classroom import gradescope_zip
 from grader.cli import PASSED
 from grader.commands import report_paths
 from grader.commands.grade import select
+from grader.course import LARGEST
 from grader.judge.errors import UsageProblem
-from grader.practice import SHORTEST_SECRET
+from grader.practice import LONGEST_SEED, SHORTEST_SECRET
 
 
 def arguments(command: argparse.ArgumentParser) -> None:
@@ -45,7 +47,7 @@ def run(options: argparse.Namespace) -> int:
     assignment = gradescope_zip.Assignment(
         chosen, not options.practice, "" if options.practice else _seed(options.secret_seed),
         options.prerequisites, options.isolation, options.minutes,
-        b"" if options.course is None else Path(options.course).read_bytes(),
+        b"" if options.course is None else files.read(options.course, LARGEST),
     )  # fmt: skip
     out = Path(options.out)
     try:
@@ -64,9 +66,9 @@ def _seed(path: str | None) -> str:
     if path is None:
         return gradescope_zip.draw_seed()
     try:
-        seed = Path(path).read_text(encoding="utf-8").strip()
+        seed = files.read_text(path, LONGEST_SEED).strip()
     except (OSError, ValueError) as error:
-        raise UsageProblem(f"--secret-seed names {path}, which cannot be read ({error}).") from None
+        raise UsageProblem(f"--secret-seed names {path}, which cannot be read ({files.reason(error)}).") from None
     if len(seed) < SHORTEST_SECRET:
         raise UsageProblem(f"The secret seed in {path} has fewer than {SHORTEST_SECRET} characters; make it longer.")
     return seed

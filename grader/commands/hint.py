@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 
 from grader import record, syllabus
 from grader.arguments import submission, submission_folder
@@ -40,6 +41,8 @@ def run(options: argparse.Namespace) -> int:
         else f"The next one: python -m grader hint {task.id}"
     )
     console.print(more, style="dim", highlight=False, markup=False)
+    if progress.trouble:
+        print(f"scratchwork: {progress.trouble}", file=sys.stderr)
     return PASSED
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 
 from grader import record, syllabus
 from grader.arguments import course, submission, submission_folder, syllabus_of
@@ -41,6 +42,8 @@ def run(options: argparse.Namespace) -> int:
             )
         )
     render_syllabus(rows, Console())
+    if progress.trouble:
+        print(f"scratchwork: {progress.trouble}", file=sys.stderr)
     return PASSED
 
 
@@ -63,8 +66,8 @@ def advice(milestone: syllabus.Milestone, last: record.Milestone | None) -> str:
     if last is not None and last.passed:
         return ""
     done = (record.PASSED, record.WITHHELD)
-    unfinished = [task.id for task in last.tasks if task.outcome not in done] if last else [milestone.tasks[0].id]
-    if not unfinished:
+    finished = {task.id for task in last.tasks if task.outcome in done} if last else set()
+    task = next((task for task in milestone.tasks if task.id not in finished), None)
+    if task is None:
         return "checked on handing in"
-    task = next(task for task in milestone.tasks if task.id == unfinished[0])
     return f"next: {task.id} {task.title}"

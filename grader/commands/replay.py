@@ -20,9 +20,17 @@ MOST_LINES = 20  # differences that are printed
 def arguments(command: argparse.ArgumentParser) -> None:
     """Add what the command takes."""
     command.add_argument("record", metavar="RECORD.json", help="what `grade --json` or `export` wrote")
-    command.add_argument("--submission", metavar="DIR", help="where the sources lie now (default: as in the record)")
+    command.add_argument("--submission", metavar="DIR", help="where the sources lie (default: exercises)")
     course(command)
-    command.add_argument("--isolation", choices=ISOLATION[:-1], default="auto", help="auto: the record's own level")
+    command.add_argument(
+        "--isolation",
+        choices=ISOLATION[:-1],
+        default="auto",
+        help="auto: the record's own level, or the strongest for other people's code",
+    )
+    command.add_argument("--device", choices=("cpu", "cuda", "mps"), help="needed where the record's is not the cpu")
+    command.add_argument("--weights", metavar="gpt2|DIR", help="needed where the record's are not gpt2-nano")
+    command.add_argument("--prerequisites", choices=("submission", "solutions"), help="needed where it was solutions")
     command.add_argument("--json", metavar="FILE", help="write the new result record")
 
 
@@ -38,24 +46,29 @@ def run(options: argparse.Namespace) -> int:
 
     console = Console(highlight=False, markup=False, soft_wrap=True)
     report_paths.check_writable([options.json])
+    report_paths.check_another(options.json, options.record)
     course = syllabus_of(options)
     try:
         old = json_report.read(options.record)
     except ReportError as error:
         raise UsageProblem(str(error)) from None
-    seed = replaying.seed_of(old)
-    lots = replaying.lots(old, course, syllabus.load(), options.submission or old.submission)
-    weights = Weights(old.weights)
-    if old.weights != "gpt2-nano":
+    replaying.milestones(old, course)
+    asked = replaying.wanted(old, options)
+    seed, vouched = replaying.seed_of(old)
+    lots = replaying.lots(old, course, syllabus.load(), asked.submission, asked.prerequisites)
+    weights = Weights(asked.weights)
+    if asked.weights != replaying.DEFAULTS.weights:
         weights.check()
-    check_device(old.device)
-    workers = _workers(options.isolation, old, console.print)
+    check_device(asked.device)
+    workers = _workers(replaying.level(old, options.isolation), asked.device, console.print)
     workers.checkpoint = checkpoint(weights, workers.level)
-    for line in changed_since(old, workers.level):
-        console.print(line)
+    for line in [*levels.gap_notes(workers.level), *changed_since(old, asked, workers.level)]:
+        console.print(one_line(line, 600))
+    if old.official and not vouched:
+        console.print("The seed is the record's own word, so this shows that its outcomes follow, not that it counts.")
     try:
         workers.wait()
-        new = replaying.grade_again(old, lots, seed, workers, weights)
+        new = replaying.grade_again(old, lots, asked, seed, vouched, workers, weights)
     finally:
         workers.close()
     found = differences(old, new)
@@ -84,17 +97,15 @@ def _points(old: record.Record, new: record.Record) -> str:
     return f"the same {now}" if now == then else f"{now}; in the record it was {then}"
 
 
-def _workers(wanted: str, old: record.Record, note: Any) -> Any:
-    """Return workers at the record's own level, or at the one asked for; inline runs are replayed in a sandbox."""
-    if wanted == "auto" and old.isolation != "inline":
-        wanted = old.isolation
+def _workers(wanted: str, device: str, note: Any) -> Any:
+    """Return workers at the level wanted."""
     try:
-        return levels.choose(wanted, old.device, note)
+        return levels.choose(wanted, device, note)
     except SandboxError as error:
         raise UsageProblem(f"The record cannot be replayed as it was: {error}; --isolation names another.") from None
 
 
-def changed_since(old: record.Record, level: str) -> list[str]:
+def changed_since(old: record.Record, asked: replaying.Wanted, level: str) -> list[str]:
     """Return one sentence for each thing that is not as it was, and that could be why outcomes differ."""
     # A gradebook knows its grader by what decides outcomes; the rest of it may have changed.
     grader = judging_version() if old.grader == judging_version() else grader_version()
@@ -102,6 +113,8 @@ def changed_since(old: record.Record, level: str) -> list[str]:
         ("grader", old.grader, grader),
         ("environment", old.environment or "not recorded", environment()),
         ("isolation level", old.isolation, level),
+        ("device", old.device, asked.device),
+        ("checkpoint", old.weights, asked.weights),
     )
     return [f"The {name} is another: {then} in the record, {now} here." for name, then, now in pairs if then != now]
 

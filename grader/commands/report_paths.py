@@ -6,6 +6,13 @@ import os
 from pathlib import Path
 
 from grader.judge.errors import UsageProblem
+from grader.reports.text_file import unwritable
+
+
+def check_another(out: str | None, read: str) -> None:
+    """Raise UsageProblem where a command would write over what it reads."""
+    if out is not None and os.path.realpath(out) == os.path.realpath(read):
+        raise UsageProblem(f"{out} is the record itself; name another file, so that nothing of it is lost.")
 
 
 def check_writable(paths: list[str | None]) -> None:
@@ -15,8 +22,8 @@ def check_writable(paths: list[str | None]) -> None:
             continue
         path = Path(name)
         folder = path.parent
-        if path.is_dir():
-            raise UsageProblem(f"The report cannot be written to {name}: it is a folder.")
+        if wrong := unwritable(path):
+            raise UsageProblem(f"The report cannot be written to {name}: {wrong}.")
         if not folder.is_dir():
             raise UsageProblem(f"The report cannot be written to {name}: there is no folder {folder}.")
         if not os.access(path if path.exists() else folder, os.W_OK):

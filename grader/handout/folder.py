@@ -8,8 +8,11 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from grader import files
+
 from .contents import MANIFEST, Handout, HandoutError, read_manifest
 
+LARGEST = 256 * 2**20  # bytes of a file that an update looks at
 OURS = ("grader/", "fixtures/", MANIFEST)  # what students have no reason to change: an update puts it right
 BESIDE = ".new"  # the ending of what comes beside a file that somebody has changed
 
@@ -50,8 +53,8 @@ def update(handout: Handout, folder: Path) -> Written:
     The grader and the fixtures are put back as they belong. Raises HandoutError for a folder that is no handout.
     """
     try:
-        before = read_manifest((folder / MANIFEST).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError):
+        before = read_manifest(files.read_text(folder / MANIFEST, LARGEST))
+    except (OSError, ValueError):
         raise HandoutError(f"{folder} is no handout: it has no {MANIFEST}.") from None
     except HandoutError as error:
         raise HandoutError(f"{folder} is no handout: {error}.") from None
@@ -106,11 +109,11 @@ def _read(folder: Path, path: str) -> bytes | None:
         if part.is_symlink():
             raise HandoutError(f"{part} is a symbolic link; an update does not write through it.")
     try:
-        return place.read_bytes()
+        return files.read(place, LARGEST)
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except OSError as error:
-        raise HandoutError(f"{place} cannot be read ({(error.strerror or str(error)).lower()}).") from None
+    except (OSError, ValueError) as error:
+        raise HandoutError(f"{place} cannot be read ({files.reason(error)}).") from None
 
 
 def _put(folder: Path, path: str, data: bytes) -> None:

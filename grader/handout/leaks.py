@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from fixtures import manifest as fixtures
-from grader.practice import SECRET_SEED, SECRET_SEED_FILE
+from grader.files import read_text
+from grader.practice import LONGEST_SEED, SECRET_SEED, SECRET_SEED_FILE
 from grader.sandbox.inside.facts import untouched
 
 from .contents import REPOSITORY, HandoutError
@@ -92,7 +93,7 @@ def _secrets() -> list[bytes]:
     found = [os.environ.get(SECRET_SEED, "")]
     if path := os.environ.get(SECRET_SEED_FILE):
         try:
-            found.append(Path(path).read_text(encoding="utf-8").strip())
+            found.append(read_text(path, LONGEST_SEED).strip())
         except (OSError, ValueError):
             raise HandoutError(f"{SECRET_SEED_FILE} names {path}, which cannot be read.") from None
     return [secret.encode() for secret in found if secret]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import builtins
 import functools
-import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import fixtures
+from grader.files import read_json, reason
 
 from .errors import UsageProblem
 
@@ -220,11 +220,11 @@ def read_config(folder: Path) -> dict[str, Any]:
     """Read and check a checkpoint's config.json; WeightsError with one sentence when it won't do."""
     path = folder / "config.json"
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
+        config = read_json(path, 2**20)
     except FileNotFoundError:
         raise WeightsError(f"{folder} has no config.json; --weights wants a folder in Hugging Face's layout.") from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise WeightsError(f"{path} cannot be read ({error}).") from None
+    except (OSError, ValueError) as error:
+        raise WeightsError(f"{path} cannot be read ({reason(error)}).") from None
     if not isinstance(config, dict):
         raise WeightsError(f"{path} is no GPT-2 configuration: it holds no object.")
     missing = [

@@ -95,17 +95,19 @@ class Run:
             record.Frame(file, line, function, source_line(sources, file, line))
             for file, line, function in result.frames
         ]
-        ended = record.Check(
-            id=check.id,
-            title=check.title,
-            outcome=result.outcome,
-            evidence=sorted(check.evidence),
-            seconds=round(time.perf_counter() - check.started, 4),
-            message=result.message,
-            mistake=mistakes.named(result.mistake),
-            blocked_by=result.blocked_by,
-            traceback=frames,
-            output="" if self.options.prerequisites == "solutions" else check.output,
+        ended = record.fitted(
+            record.Check(
+                id=check.id,
+                title=check.title,
+                outcome=result.outcome,
+                evidence=sorted(check.evidence),
+                seconds=round(time.perf_counter() - check.started, 4),
+                message=result.message,
+                mistake=mistakes.named(result.mistake),
+                blocked_by=result.blocked_by,
+                traceback=frames,
+                output="" if self.options.prerequisites == "solutions" else check.output,
+            )
         )
         check.results.append(ended)
         check.error = check.over = None  # its traceback holds on to whatever the student's code returned
@@ -216,6 +218,7 @@ class Run:
         )
         if problem and self.options.prerequisites == "solutions":
             result.problem = result.official_problem
+        record.fit_words(result)
         for task in milestone.tasks:
             checks = [self._outcome(check) for check in self.planned if check.task.id == task.id]
             if not checks and self.options.only is not None:

@@ -6,6 +6,7 @@ import json
 import re
 from pathlib import Path
 
+from grader import files
 from grader.record import Record, from_json, to_json, validate
 from grader.reports.student_view import student_view
 from grader.reports.text_file import ReportError, write_text_report
@@ -43,13 +44,8 @@ def write(record: Record, path: str | Path) -> None:
 def read(path: str | Path) -> Record:
     """Read a record; ReportError if the file can't be read or holds none."""
     try:
-        with open(path, "rb") as file:
-            data = file.read(LARGEST + 1)
-        if len(data) > LARGEST:
-            raise ValueError("it is larger than any record")
-        return from_json(json.loads(data.decode("utf-8")))
+        return from_json(files.read_json(path, LARGEST))
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise ReportError(f"The record {path} can't be read: {reason}.") from error
-    except (ValueError, RecursionError, AttributeError) as error:
+        raise ReportError(f"The record {path} can't be read: {files.reason(error)}.") from error
+    except ValueError as error:
         raise ReportError(f"{path} is no result record of this grader: {error}.") from error

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from grader import files
 from grader.reports.safe_text import csv_cell, one_line
 
 LIMIT = 16 * 1024 * 1024  # bytes of a file that is read
@@ -40,12 +41,11 @@ class Export:
 def read_sheet(path: str | Path) -> Sheet:
     """Read a CSV file, comma or semicolon, with or without a byte order mark; SheetError if it is none."""
     try:
-        with open(path, "rb") as file:
-            data = file.read(LIMIT + 1)
-    except OSError as error:
-        raise SheetError(f"{path} can't be read: {(error.strerror or str(error)).lower()}.") from error
-    if len(data) > LIMIT:
-        raise SheetError(f"{path} is larger than {LIMIT // 1024**2} MB, which no table of grades is.")
+        data = files.read(path, LIMIT)
+    except files.TooLarge:
+        raise SheetError(f"{path} is larger than {LIMIT // 1024**2} MB, which no table of grades is.") from None
+    except (OSError, ValueError) as error:
+        raise SheetError(f"{path} can't be read: {files.reason(error)}.") from error
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -12,6 +12,7 @@ from .inside.wire import WireError, decode, encode
 Message = tuple[Any, list[Any]]
 Answer = Callable[[Any, list[Any]], Message]
 MAX_HANDLES = 100_000
+MOST_LINES = 1_000_000  # of a module; a frame that says more is none, like one below its first
 MAX_ITEMS = 1_000_000  # of something in the worker that a check iterates over
 
 
@@ -188,7 +189,7 @@ def read_error(node: Any) -> Exception:
             kept = []
             for frame in frames[-20:]:
                 match frame:
-                    case [str(file), int(line), str(function)]:
+                    case [str(file), line, str(function)] if type(line) is int and 0 <= line <= MOST_LINES:
                         kept.append((file[:100], line, function[:100]))
             return StudentError(kind[:100], [str(base)[:100] for base in bases[:20]], text[:4000], kept)
     return WorkerLost(nonsense="an error report that is none")

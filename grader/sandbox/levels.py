@@ -54,6 +54,11 @@ def gaps(level: str) -> list[str]:
     return found
 
 
+def gap_notes(level: str) -> list[str]:
+    """Return the same as a sentence each, as a report has them."""
+    return [f"{gap[:1].upper()}{gap[1:]}." for gap in gaps(level)]
+
+
 def platform_forks(device: str) -> bool:
     """Whether a process with torch imported may fork here: on Linux, before any accelerator is touched."""
     return sys.platform.startswith("linux") and device == "cpu"

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from grader import cli, record, replaying, schema
 from grader.course import Course, Part
+from grader.practice import SECRET_SEED
 from grader.reports import json_report
 from grader.reports.student_view import student_view
 from grader.reports.text_file import ReportError
@@ -184,17 +185,20 @@ def graded(tmp_path_factory):
 
 
 def replay(capsys, tmp_path, made, *options):
-    """Replay a record and return the exit code and what was said."""
+    """Replay a record, of the folder that it was made of, and return the exit code and what was said."""
     path = tmp_path / "old.json"
     json_report.write(made, path)
-    code = cli.main(["replay", str(path), *map(str, options)])
+    code = cli.main(["replay", str(path), "--submission", made.submission, *map(str, options)])
     said = capsys.readouterr()
     return code, " ".join((said.out + said.err).split())
 
 
 @systems.strangers
-def test_an_outcome_that_the_sources_do_not_give_is_named(graded, capsys, tmp_path):
-    """Of an official run's record all checks end as before, but the one that was tampered with; no seed is shown."""
+def test_an_outcome_that_the_sources_do_not_give_is_named(graded, capsys, tmp_path, monkeypatch):
+    """Of an official run's record all checks end as before, but the one that was tampered with; no seed is shown.
+
+    The new record is official too where the person gives the seed, and practice where it is the record's own word.
+    """
     made = copy.deepcopy(graded[1])
     made.official, made.secret_seed, made.seed, made.grader = True, True, "a seed that nobody is shown", "0.0.1+other"
     task = made.milestones[0].tasks[0]
@@ -202,6 +206,13 @@ def test_an_outcome_that_the_sources_do_not_give_is_named(graded, capsys, tmp_pa
     code, said = replay(capsys, tmp_path, made, "--json", tmp_path / "new.json")
 
     assert code == 1
+    assert "The seed is the record's own word" in said
+    assert not json_report.read(tmp_path / "new.json").official
+    monkeypatch.setenv(SECRET_SEED, made.seed)
+    code, said = replay(capsys, tmp_path, made, "--json", tmp_path / "new.json")
+
+    assert code == 1
+    assert "The seed is the record's own word" not in said
     assert f"{task.id} {task.checks[0].id}: failed in the record, passed now" in said
     assert f"differ from the record's in 1 of {len(support.checks(made))} checks" in said
     assert "The grader is another: 0.0.1+other in the record" in said
@@ -262,7 +273,7 @@ def test_a_class_is_replayed_with_what_lay_beside_a_milestone(graded):
         milestone = syllabus.milestone(warmup.id)
         made.milestones[0].sources = collect(folder, syllabus).digest(syllabus.with_uses(milestone))
 
-        (lot,) = replaying.lots(made, course, whole, str(folder))
+        (lot,) = replaying.lots(made, course, whole, str(folder), "submission")
 
         assert ([m.id for m in lot.milestones], lot.course.milestone(warmup.id).points) == ([warmup.id], 25)
         assert (tokenizer.id in lot.submission.sources) is beside

@@ -52,6 +52,11 @@ def run(course: SmallCourse, *arguments: object, **environment: str) -> subproce
     )  # fmt: skip
 
 
+def of(course: SmallCourse, student: str) -> tuple[str, str]:
+    """Return what says where somebody's modules lie."""
+    return "--submission", str(course.submissions / student)
+
+
 @systems.bubblewrap
 def test_an_official_result_is_replayed_with_the_seed_and_without_it_refused(tmp_path):
     """With the seed's file every outcome comes again; another seed and none are one sentence, and no file holds it."""
@@ -70,7 +75,7 @@ def test_an_official_result_is_replayed_with_the_seed_and_without_it_refused(tmp
     assert made.official and made.secret_seed and SEED not in path.read_text(encoding="utf-8")
 
     seed.write_text(f"{SEED}\n")
-    right = run(course, "replay", path, "--json", again, **{SECRET_SEED_FILE: str(seed)})
+    right = run(course, "replay", path, *of(course, "anna"), "--json", again, **{SECRET_SEED_FILE: str(seed)})
     assert right.returncode == 0, right.stdout + right.stderr
     assert f"All {CHECKS + 2} checks ended as in the record" in right.stdout
     assert "The grader is another" not in right.stdout
@@ -82,7 +87,7 @@ def test_an_official_result_is_replayed_with_the_seed_and_without_it_refused(tmp
         ({SECRET_SEED_FILE: str(seed)}, "is not the one that this record was drawn from"),
         ({}, f"or into a file that {SECRET_SEED_FILE} names"),
     ):
-        refused = run(course, "replay", path, **variables)
+        refused = run(course, "replay", path, *of(course, "anna"), **variables)
         assert (refused.returncode, refused.stdout) == (2, "")
         assert said in refused.stderr and refused.stderr.count("\n") == 1
 
@@ -106,7 +111,7 @@ def test_everybodys_record_is_replayed(tmp_path):
     assert [path.name for path in paths] == ["anna.json", "cem.json", "eve.json"]
     assert [json_report.read(path).earned for path in paths] == [10.0, 2.0, 4.0]
     for path in paths[1:]:
-        done = run(course, "replay", path)
+        done = run(course, "replay", path, *of(course, path.stem), "--prerequisites", "solutions")
         assert done.returncode == 0 and "All 3 checks ended as in the record" in done.stdout, done.stdout + done.stderr
 
 

@@ -15,11 +15,12 @@ from grader.commands import hint, listing
 from grader.commands.grade import rerun, select
 from grader.judge import fingerprint
 from grader.practice import REPOSITORY, Practice, check_device
-from grader.submission import collect
+from grader.submission import SubmissionError, collect
 from grader.watching.files import Touched, Watched, affected
 from grader.watching.keys import ReadKey, keyboard
 
 PAUSE = 0.1  # seconds between two looks at the files
+MOST_GIVEN_UP = 2  # gradings in a row that newer saves may stop
 KEYS = "h hint · n next · l list · a all again · q quit"
 
 
@@ -56,6 +57,7 @@ class Watch:
         self._console = Console(highlight=False, markup=False)
         self._watched = Watched(self._folder, REPOSITORY / "exercises", self._course)
         self._last: record.Record | None = None
+        self._given_up = 0  # gradings in a row that a newer save has stopped
 
     def run(self, read_key: ReadKey) -> int:
         """Grade what was named, then whatever is saved."""
@@ -116,7 +118,8 @@ class Watch:
         from grader.reports.live import Progress as Live
 
         live = Live(self._console)
-        listener = Interruptible(live, self._watched)
+        # Something that touches the files all the time shall not keep every grading from its end.
+        listener = Interruptible(live, self._watched) if self._given_up < MOST_GIVEN_UP else live
         self._clear()
         self._practice.chosen = milestones
         started = time.perf_counter()
@@ -126,12 +129,18 @@ class Watch:
             live.stop()
             self._console.print(f"scratchwork: {error}; this is a fault of the grader.")
             return
+        except SubmissionError as error:  # the folder is gone, for the moment at least
+            live.stop()
+            self._console.print(f"scratchwork: {error}")
+            return
         except KeyboardInterrupt:
-            if not listener.interrupted:
+            if not getattr(listener, "interrupted", False):
                 raise
+            self._given_up += 1
             return  # a newer save is what counts
         finally:
             live.stop()
+        self._given_up = 0
         self._last.seconds = round(time.perf_counter() - started, 2)
         self._show(self._last)
 
@@ -168,7 +177,10 @@ class Watch:
 
     def _list(self) -> None:
         self._clear()
-        listing.run(self._options)
+        try:
+            listing.run(self._options)
+        except SubmissionError as error:
+            self._console.print(f"scratchwork: {error}")
 
     def _unfinished(self) -> syllabus.Milestone | None:
         """Return the first milestone that has not passed, the one graded last before all others."""

@@ -7,7 +7,7 @@ import os
 import re
 import stat
 from pathlib import Path
-from typing import Any, BinaryIO, NoReturn
+from typing import Any, BinaryIO
 
 _PIECE = 1024 * 1024
 _STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)  # its end may be missing, so that no text is read twice
@@ -43,6 +43,8 @@ def read(path: Path | str, limit: int, *, own: bool = True) -> bytes:
     """Return the bytes of a regular file. Raises ValueError for anything else, and for more than `limit` bytes."""
     pieces, left = [], limit + 1
     with open_regular(path, own=own) as file:
+        if os.fstat(file.fileno()).st_size > limit:
+            left = 0
         # A piece at a time: memory is set aside for as much as is asked for, and limits are far above most files.
         while left and (piece := file.read(min(left, _PIECE))):
             pieces.append(piece)
@@ -69,7 +71,7 @@ def read_json(path: Path | str, limit: int) -> Any:
 def parse_json(text: bytes | str) -> Any:
     """Return plain data out of JSON that anybody may have written. Raises ValueError with the half of a sentence.
 
-    Numbers have at most 40 digits, and there are no more values than fit into memory; NaN and Infinity are no JSON.
+    There are no more values than fit into memory. That numbers are in their range, and are numbers, a schema says.
     """
     try:
         data = text.encode("utf-8") if isinstance(text, str) else text
@@ -77,7 +79,7 @@ def parse_json(text: bytes | str) -> Any:
             bare = _STRING.sub(b"", data)
             if sum(map(bare.count, (b",", b"[", b"{"))) > MOST_VALUES:
                 raise ValueError(f"it holds more than {MOST_VALUES:,} values")
-        return json.loads(data.decode("utf-8"), parse_int=_integer, parse_constant=_refused)
+        return json.loads(data.decode("utf-8"), parse_int=_integer)
     except UnicodeError:
         raise ValueError("it is not UTF-8 text") from None
     except RecursionError:
@@ -85,13 +87,8 @@ def parse_json(text: bytes | str) -> Any:
 
 
 def _integer(digits: str) -> int:
-    if len(digits) > 40:
-        raise ValueError(f"it holds a number of {len(digits)} digits")
-    return int(digits)
-
-
-def _refused(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON")
+    """Return a number, or one that is as far out of every range for one that Python would not make a float of."""
+    return int(digits) if len(digits) <= 40 else 10**40 * (-1 if digits[0] == "-" else 1)
 
 
 def not_regular(mode: int) -> str:

@@ -92,8 +92,8 @@ def shown(value: Any) -> str:
     """Return a value as a sentence quotes it: short, on one line, whatever it is."""
     if isinstance(value, dict | list):
         return "an object" if isinstance(value, dict) else "a list"
-    if isinstance(value, int) and value.bit_length() > 200:  # Python itself may refuse to print it
-        return f"a number of {value.bit_length()} bits"
+    if isinstance(value, int) and abs(value) >= 10**40:  # Python itself may refuse to print it
+        return "a number of more than 40 digits"
     text = repr(value[:100] if isinstance(value, str) else value)
     return text if len(text) <= 60 else f"{text[:60]}…"
 

@@ -20,7 +20,7 @@ from types import FrameType
 from typing import Any
 
 import support
-from attacks import archives, claims, on_disk, pull_requests
+from attacks import archives, claims, files, on_disk, pull_requests
 
 from grader import record
 from grader.judge.errors import GradingError
@@ -34,7 +34,7 @@ from grader.syllabus import Syllabus
 FOLDER = support.TESTS / "attacks"
 LEVELS = "bubblewrap user process"  # where an attack is graded that names no levels
 # By functions, where it is needed.
-BUILT: list[Callable[..., Any]] = [*on_disk.ALL, *archives.ALL, *claims.ALL, *pull_requests.ALL]
+BUILT: list[Callable[..., Any]] = [*on_disk.ALL, *archives.ALL, *claims.ALL, *pull_requests.ALL, *files.ALL]
 PLANTED = ".planted"  # what stands behind the name of a file that no tool of this repository may take for its own
 LOOT = "LOOT"  # what an attack prints when it got somewhere
 WRITTEN_MARK = "sw-attack"  # what the processes and files of an attack are called where it is written

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
+import sqlite3
 from pathlib import Path
 
 import attacks_support as arena
@@ -12,6 +14,7 @@ import support
 import systems
 from attacks import files as hostile
 from made_record import every_outcome
+from small_course import SOLUTIONS, SmallCourse
 
 from grader import cli, course, files, progress, record, replaying
 from grader.progress import Progress
@@ -195,6 +198,21 @@ def test_a_check_is_made_so_that_it_can_be_read():
     assert [frame.line for frame in again.tasks[0].checks[0].traceback] == [0, 3, 1_000_000]
     assert again == milestone
     json.dumps(record.to_json(record.Record("", "", "", "", "", milestones=[milestone])), ensure_ascii=False).encode()
+
+
+def test_half_a_character_does_not_end_a_class(tmp_path):
+    """Of somebody whose exception, output and file name hold halves of characters there is a mark, as of everybody."""
+    course = SmallCourse(tmp_path / "course")
+    raises = "def twice(x):\n    raise ValueError('\\ud800')\n\n\ndef half(x):\n    return x / 2\n"
+    course.hand_in("anna", {**SOLUTIONS, "m00_warmup": raises})
+    course.hand_in("bo\udcffb", SOLUTIONS)
+
+    done = course.grade()
+
+    assert done.returncode == 0, done.stderr
+    with contextlib.closing(sqlite3.connect(course.book)) as book:
+        marks = dict(book.execute("SELECT student, earned FROM result WHERE milestone = 'm00_warmup'"))
+    assert sorted(marks.values()) == [4.0, 6.0] and marks["anna"] == 4.0
 
 
 # ── replay ────────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib
+import itertools
 import os
 import shutil
 import sys
+import threading
 
 import pytest
 import support
@@ -50,6 +52,71 @@ def test_a_save_is_graded_and_keys_are_answered(submission, tmp_path):
         assert "m01_tokenizer changed; it is not among what is watched here." in terminal.screen()
         terminal.press("q")
         assert terminal.exit_code() == 0
+
+
+@systems.pipes
+@systems.links
+def test_whatever_takes_a_modules_place_is_said_and_the_next_save_graded(submission, tmp_path):
+    """A pipe, a folder, a link, a huge file, no text, nothing, and a folder that is gone are a sentence each."""
+    from watching import Terminal
+
+    module, away = submission / "m04_attention.py", tmp_path / "away"
+
+    def put(make):
+        module.unlink(missing_ok=True) if not module.is_dir() else module.rmdir()
+        make()
+
+    with Terminal("m04", "--submission", str(submission), state=tmp_path / "state") as terminal:
+        terminal.screen()
+        for make, said in (
+            (lambda: os.mkfifo(module), "it is a named pipe"),
+            (module.mkdir, "it is a folder"),
+            (lambda: module.symlink_to("/dev/zero"), "it is a symbolic link"),
+            (lambda: module.write_bytes(b"#" * 10_000_000), "it is larger than"),
+            (lambda: module.write_bytes(b"\xff\xfe\x00"), "not UTF-8"),
+            (lambda: None, "is missing"),
+        ):
+            put(make)
+            assert said in " ".join(terminal.screen().split())
+        module.write_text(STUB, encoding="utf-8")
+        terminal.screen()
+        submission.rename(away)
+        assert "There is no folder" in terminal.screen()
+        away.rename(submission)
+        module.write_text(SOLUTION, encoding="utf-8")
+        assert "Everything that was graded passes" in terminal.screen("passes")
+        terminal.press("q")
+        assert terminal.exit_code() == 0
+
+
+@systems.posix
+def test_a_file_that_is_touched_all_the_time_is_graded_all_the_same(submission, tmp_path):
+    """While something writes the module again and again, without a pause and with short ones, results are shown."""
+    from watching import Terminal
+
+    module = submission / "m04_attention.py"
+    for pause in (0.005, 0.2):  # too short to settle; long enough, and shorter than any grading
+        module.write_text(STUB, encoding="utf-8")
+        with Terminal("m04", "--submission", str(submission), state=tmp_path / f"state{pause}") as terminal:
+            terminal.screen()
+            stop = threading.Event()
+            writer = threading.Thread(target=keep_writing, args=(module, pause, stop))
+            writer.start()
+            try:
+                assert "Everything that was graded passes" in terminal.screen("Everything that was graded passes")
+            finally:
+                stop.set()
+                writer.join()
+
+
+def keep_writing(module, pause, stop):
+    """Write the solution again and again until told to stop, each time as another file."""
+    for number in itertools.count():
+        if stop.wait(pause):
+            return
+        beside = module.with_name("beside")
+        beside.write_text(f"{SOLUTION}# {number}\n", encoding="utf-8")
+        os.replace(beside, module)
 
 
 def test_a_save_is_told_by_what_it_means(submission):

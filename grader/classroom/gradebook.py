@@ -252,7 +252,7 @@ class Gradebook:
 
     def _execute(self, statement: str, values: tuple[Any, ...] = ()) -> sqlite3.Cursor:
         try:
-            return self._connection.execute(statement, values)
+            return self._connection.execute(statement, tuple(map(_storable, values)))
         except sqlite3.Error as error:
             raise GradebookError(f"The gradebook {self.path} cannot be used ({error}).") from error
 
@@ -260,6 +260,13 @@ class Gradebook:
 def now() -> str:
     """Return the time as the book keeps it: ISO 8601 with its offset."""
     return datetime.now().astimezone().isoformat(timespec="seconds")
+
+
+def _storable(value: Any) -> Any:
+    """Return a value as a database holds it: half of a surrogate pair, in the name of a file say, becomes its code."""
+    if isinstance(value, str) and not value.isascii():
+        return value.encode("utf-8", "backslashreplace").decode("utf-8")
+    return value
 
 
 def _columns(key: Key) -> tuple[str, ...]:

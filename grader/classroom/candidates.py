@@ -61,7 +61,7 @@ class Source:
         if path.is_dir():
             return False
         try:
-            with path.open("rb") if path.is_file() else open_regular(path) as file:
+            with open_regular(path, own=True) as file:
                 archive = stem(path.name) is not None or is_archive(file)
         except FileNotFoundError:
             raise CollectingError(f"There is no folder, archive or list {one_line(str(path), 200)}.") from None

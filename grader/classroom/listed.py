@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from grader.submission import open_regular
+from grader.files import open_regular
 from grader.syllabus import Syllabus
 
 from .candidates import Candidate, CollectingError, Source, Taken
@@ -15,7 +15,7 @@ LIST_LIMIT = 4 * 1024 * 1024
 
 def candidates_in_list(source: Source, syllabus: Syllabus, allow_local: bool) -> list[Candidate]:
     """Return the repositories that a list names. Raises CollectingError for a list that cannot be used."""
-    with source.path.open("rb") if source.path.is_file() else open_regular(source.path) as file:
+    with open_regular(source.path, own=True) as file:
         data = file.read(LIST_LIMIT + 1)
     try:
         text = data.decode("utf-8-sig")

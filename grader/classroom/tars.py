@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from grader.submission import not_regular
+from grader.files import not_regular
 
 BLOCK = 512
 EXTENDED = 64 * 1024  # bytes of one extended header: a name has 4 kB at most, and tools add times and attributes

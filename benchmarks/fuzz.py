@@ -120,7 +120,10 @@ def grown(give: Any, depth: int) -> Any:
 def content(node: Any, buffers: list[bytearray]) -> None:
     """Take a message as the reply to a request and as a question; what is a value can be sent again."""
     judge = conversation.Conversation(Silent())
-    judge._served = [conversation.Callback(lambda *args, **kwargs: [args, kwargs]), conversation.Items(iter([1, 2]))]
+    judge._served = [
+        conversation.Callback(lambda *args: [*args], lambda *args, **kwargs: (args, kwargs)),
+        conversation.Items(iter([1, 2])),
+    ]
     asked = node["ask"] if isinstance(node, dict) and "ask" in node else node
     with contextlib.suppress(WorkerLost, wire.WireError):
         judge._answer(asked, [bytearray(buffer) for buffer in buffers])

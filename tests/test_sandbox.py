@@ -320,7 +320,7 @@ def test_callbacks_and_iterators_come_back_to_the_judge():
             yield item
 
     with Opened(code, LEVELS[0]) as opened:
-        assert opened.call("apply", Callback(lambda x: calls.append(x) or x * 2), [1, 2]) == [2, 4]
+        assert opened.call("apply", Callback(lambda x: calls.append(x) or x * 2, lambda x: (x,)), [1, 2]) == [2, 4]
         assert opened.call("first", Items(items())) == 0
 
     assert calls == [1, 2]
@@ -374,7 +374,7 @@ def test_a_callbacks_own_time_is_the_students():
     """While the student's code calls the judge back, its clock runs on: endless questions come to an end."""
     source = "def ask(question):\n    while True: question()"
     with Opened(source, LEVELS[0], LIMITS.changed(seconds=1)) as opened, pytest.raises(WorkerLost) as lost:
-        opened.call("ask", Callback(lambda: None))
+        opened.call("ask", Callback(lambda: None, lambda: ()))
 
     assert lost.value.limit == "time"
 

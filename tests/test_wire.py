@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import struct
+import sys
 
 import numpy
 import pytest
@@ -223,11 +224,56 @@ def test_a_malformed_value_is_a_wire_error(node):
         wire.decode(node, [bytearray(8)], lambda kind, content: pytest.fail(kind))
 
 
-def test_a_deep_value_is_refused_when_sent():
-    """A value nested deeper than the limit is refused before it is sent."""
+@pytest.mark.parametrize("most", [wire.MAX_DEPTH, wire.MAX_ASKED, wire.MAX_DEPTH_OUT])
+def test_a_deep_value_is_refused_when_sent_as_when_received(most):
+    """A value nested just as deep as is allowed crosses in both directions, and one a level deeper in neither."""
     value: list = []
-    for _ in range(60):
+    for _ in range(most - 1):
         value = [value]
 
+    assert wire.decode(wire.encode(value, [], pytest.fail, most), [], pytest.fail, most=most) == value
     with pytest.raises(wire.WireError, match="deep"):
-        wire.encode(value, [], lambda other: {})
+        wire.encode([value], [], pytest.fail, most)
+    with pytest.raises(wire.WireError, match="deep"):
+        wire.decode([value], [], pytest.fail, most=most)
+
+
+PRIME = sys.hash_info.modulus
+SAME_PLACE = [
+    (-1 - (n >> 4 & 1), -1 - (n >> 3 & 1), -1 - (n >> 2 & 1), -1 - (n >> 1 & 1), -1 - (n & 1)) for n in range(32)
+]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [10**4299, -(10**4299), 10**4300 - 1, {0.5, True, None, "a", b"a"}, {(-1, -2, 3): 1}, set(SAME_PLACE[:16]),
+     {frozenset({1, 2}), frozenset({3})}, {((1, 2), 3): [frozenset(range(400))]}, set(range(5000))],
+    ids=["4,300 digits", "negative", "largest", "scalars", "tuple", "few alike", "tiny sets", "nested tuples", "many"],
+)  # fmt: skip
+def test_what_comes_in_may_go_out_again(value):
+    """Keys and numbers at the limits arrive, and can be sent back."""
+    assert cross(value) == value
+    assert cross([[cross(value)]]) == [[value]]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [10**4300, {7 + n * PRIME for n in range(17)}, dict.fromkeys(SAME_PLACE), {frozenset(range(9))},
+     {(frozenset({frozenset()}),): 1}, {frozenset({(1, 2)})}],
+    ids=["long number", "same hash", "alike tuples", "large set in a set", "sets in a tuple", "tuple in a set"],
+)  # fmt: skip
+def test_costly_keys_and_numbers_cross_in_neither_direction(value):
+    """Tables whose keys collide or hold tables, and integers that take long to read, are refused at both ends."""
+    with pytest.raises(wire.WireError):
+        wire.encode(value, [], pytest.fail)
+    with pytest.raises(wire.WireError):
+        decode_sent(unchecked(value), [])
+
+
+def unchecked(value):
+    """Return the node that a hostile worker would send for a value."""
+    if isinstance(value, tuple | set | frozenset):
+        return {type(value).__name__: [unchecked(item) for item in value]}
+    if isinstance(value, dict):
+        return {"dict": [[unchecked(key), unchecked(item)] for key, item in value.items()]}
+    return value

@@ -17,6 +17,7 @@ from grader.capstone import keepsake
 from grader.capstone.parts import NEEDED, lacking
 from grader.cli import NOT_PASSED, PASSED, USAGE
 from grader.commands import report_paths
+from grader.judge import asked
 from grader.judge.errors import UsageProblem
 from grader.practice import check_device
 from grader.reports.text_file import ReportError
@@ -173,7 +174,14 @@ class Capstone:
 
         self._tell(f"m08 trains it for {steps} steps, at most {self._options.minutes:g} minutes")
         with live or contextlib.nullcontext():
-            parts.train(steps, BATCH, PEAK, self._options.minutes * 60.0, max(1, steps // 12), student.callback(tell))
+            parts.train(
+                steps,
+                BATCH,
+                PEAK,
+                self._options.minutes * 60.0,
+                max(1, steps // 12),
+                student.callback(tell, asked.of(int), asked.of(float), asked.maybe(asked.of(float))),
+            )
 
     def _picture(self, steps: int) -> Any:
         from rich.text import Text

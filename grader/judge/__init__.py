@@ -3,6 +3,7 @@
 from grader.sandbox.conversation import each, everything
 from grader.sandbox.errors import StudentError
 
+from . import asked
 from .compare import expect, expect_close, expect_equal, expect_raises, expect_ratio, expect_tensor
 from .tolerances import BFLOAT16, FLOAT16, FLOAT32_LAYER, FLOAT32_MODEL, FLOAT32_OP, FLOAT64
 
@@ -14,6 +15,7 @@ __all__ = [
     "FLOAT32_OP",
     "FLOAT64",
     "StudentError",
+    "asked",
     "each",
     "everything",
     "expect",

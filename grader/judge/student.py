@@ -16,6 +16,7 @@ from grader.sandbox.conversation import Callback, Conversation, Handle, Items
 from grader.sandbox.errors import StudentError
 
 from . import compare
+from .asked import Look, looking
 from .describe import describe
 from .outcomes import CheckFailed
 
@@ -59,9 +60,12 @@ class Student:
         """Return where the worker can read this file of the judge's without having it sent, or None if it can't."""
         return self._worker.mounts.get(str(path))
 
-    def callback(self, function: Callable[..., Any]) -> Callback:
-        """Return an argument that the student's code can call; the function runs here, in the judge."""
-        return Callback(function)
+    def callback(self, function: Callable[..., Any], *takes: Look) -> Callback:
+        """Return an argument that the student's code can call; the function runs here, in the judge.
+
+        `takes` says what each argument must be (grader.judge.asked), which is looked at before the function is called.
+        """
+        return Callback(function, looking(function, takes))
 
     def iterator(self, iterable: Iterable[Any]) -> Items:
         """Return an argument to iterate over; each item is fetched from here when it is wanted.

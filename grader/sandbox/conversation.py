@@ -7,13 +7,18 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
 
 from .errors import StudentError, WorkerLost
-from .inside.wire import WireError, decode, encode
+from .inside.wire import MAX_ASKED, MAX_DEPTH, WireError, decode, encode
 
 Message = tuple[Any, list[Any]]
 Answer = Callable[[Any, list[Any]], Message]
 MAX_HANDLES = 100_000
 MOST_LINES = 1_000_000  # of a module; a frame that says more is none, like one below its first
 MAX_ITEMS = 1_000_000  # of something in the worker that a check iterates over
+MAX_QUESTIONS = 100_000  # of one worker
+MAX_TEXT = 300  # characters of what the judge's own function says to a question that it cannot answer
+
+
+END = object()  # of an iterator
 
 
 class Transport(Protocol):
@@ -24,10 +29,14 @@ class Transport(Protocol):
 
 
 class Callback:
-    """A function of the judge's that the student's code may call."""
+    """A function of the judge's that the student's code may call.
 
-    def __init__(self, function: Callable[..., Any]) -> None:
-        self.function = function
+    `look` is given the arguments first, which may be anything, and returns those that the function is called with; it
+    raises TypeError or ValueError for what the function is not made for, and computes nothing.
+    """
+
+    def __init__(self, function: Callable[..., Any], look: Callable[..., tuple[Any, ...]]) -> None:
+        self.function, self.look = function, look
 
 
 class Items:
@@ -105,6 +114,7 @@ class Conversation:
     def __init__(self, transport: Transport) -> None:
         self.transport = transport
         self._served: list[Callback | Items] = []
+        self._questions = 0
         self.answered = False  # whether the student's code has returned anything
         self.shortcuts: list[str] = []  # which the worker says it has seen used: a claim that can only withhold points
 
@@ -119,8 +129,13 @@ class Conversation:
     def raw(self, op: str, **fields: Any) -> Message:
         """Send a request and return the reply undecoded."""
         buffers: list[Any] = []
-        node = encode({"op": op, **fields}, buffers, self._refer_out)
-        reply, buffers = self.transport.exchange(node, buffers, self._answer)
+        try:
+            node = encode({"op": op, **fields}, buffers, self._refer_out)
+            reply, buffers = self.transport.exchange(node, buffers, self._answer)
+        except WireError as error:
+            if not self.answered:
+                raise  # the judge's own values: each of them can be sent, or a check is wrong
+            raise WorkerLost(nonsense=f"what cannot be sent back to it: {error}") from None
         if isinstance(reply, dict) and type(seen := reply.pop("shortcuts", None)) is list:
             self.shortcuts = [name for name in seen if type(name) is str]
         return reply, buffers
@@ -134,12 +149,15 @@ class Conversation:
         if "ok" not in node:
             raise WorkerLost(nonsense="a reply nobody asked for")
         self.answered = True
+        return self._decoded(node["ok"], buffers, MAX_DEPTH)
+
+    def _decoded(self, node: Any, buffers: list[Any], most: int) -> Any:
         try:
-            return decode(node["ok"], buffers, self._refer_in)
+            return decode(node, buffers, self._refer_in, most=most)
         except WireError as error:
             raise WorkerLost(nonsense=str(error)) from None
-        except RecursionError:
-            raise WorkerLost(nonsense="a value nested too deep") from None
+        except (RecursionError, MemoryError):
+            raise WorkerLost(nonsense="a value that is too large") from None
 
     def _refer_out(self, value: Any) -> dict[str, Any]:
         if isinstance(value, Handle):
@@ -158,28 +176,35 @@ class Conversation:
         raise WireError(f"a value of the unknown kind {str(kind)[:40]!r}")
 
     def _answer(self, node: Any, buffers: list[Any]) -> Message:
-        """Run one of the judge's functions for the student's code. The question may be forged."""
-        try:
-            question = decode(node, buffers, self._refer_in)
-            if type(question) is not dict or type(number := question["number"]) is not int:
-                raise TypeError
-            served, args, kwargs = self._served[number], question["args"], question["kwargs"]
-        except (WireError, TypeError, KeyError, IndexError):
-            raise WorkerLost(nonsense="a question that is none") from None
+        """Run one of the judge's functions for the student's code. The question may be forged.
+
+        Whatever goes wrong with it is said to the student's code, or ends the check: the worker chose the question.
+        """
+        self._questions += 1
+        if self._questions > MAX_QUESTIONS:
+            raise WorkerLost(nonsense=f"more than {MAX_QUESTIONS} questions")
+        question = self._decoded(node, buffers, MAX_ASKED)
+        match question:
+            case {"number": int(number), "args": list(args), "kwargs": dict(kwargs)} if (
+                type(number) is int and 0 <= number < len(self._served) and all(type(name) is str for name in kwargs)
+            ):
+                served = self._served[number]
+            case _:
+                raise WorkerLost(nonsense="a question that is none")
         out: list[Any] = []
-        if isinstance(served, Items):
-            if served.whole is not None:
-                return {"ok": encode(served.whole, out, self._refer_out)}, out
-            try:
-                item = next(served.iterator)
-            except StopIteration:
-                return {"stop": True}, []
-            return {"ok": encode(item, out, self._refer_out)}, out
         try:
-            value = served.function(*args, **kwargs)
-        except (TypeError, ValueError) as error:
-            return {"error": [type(error).__name__, str(error)]}, []
-        return {"ok": encode(value, out, self._refer_out)}, out
+            if isinstance(served, Items):
+                value = served.whole if served.whole is not None else next(served.iterator, END)
+            else:
+                value = served.function(*served.look(*args, **kwargs))
+            if value is END:
+                return {"stop": True}, []
+            return {"ok": encode(value, out, self._refer_out)}, out
+        except (TypeError, ValueError, LookupError, ArithmeticError, RuntimeError, AttributeError) as error:
+            kind = type(error) if type(error) in (TypeError, ValueError) else ValueError
+            return {"error": [kind.__name__, str(error)[:MAX_TEXT]]}, []
+        except (WireError, MemoryError):
+            raise WorkerLost(nonsense="a question whose answer would be too large") from None
 
 
 def read_error(node: Any) -> Exception:

@@ -43,7 +43,10 @@ class Worker:
                 reply, reply_buffers = self._receive()
                 if not (isinstance(reply, dict) and "ask" in reply):
                     return reply, reply_buffers
-                self._send(*answer(reply["ask"], reply_buffers))
+                try:
+                    self._send(*answer(reply["ask"], reply_buffers))
+                except WireError:
+                    raise WorkerLost(nonsense="a question whose answer would be too large") from None
                 self.warden.run_clock(True)  # the judge's function may have asked for something itself
         finally:
             self.warden.run_clock(self._iterations > 0)

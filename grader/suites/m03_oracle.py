@@ -205,18 +205,6 @@ def far_misses(context_length: int, d_model: int) -> Misses:
     }
 
 
-def served(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    """Return a function for a callback: what the student's code asks wrongly comes back to it as ValueError."""
-
-    def answer(*args: Any, **kwargs: Any) -> Tensor:
-        try:
-            return function(*args, **kwargs)
-        except (IndexError, RuntimeError, AttributeError) as error:
-            raise ValueError(f"{type(error).__name__}: {error}") from None
-
-    return answer
-
-
 def rows(table: Tensor, seq: int, start: int = 0) -> Tensor:
     """Return the rows of the positions; ValueError when there are too few."""
     if not 0 <= start <= start + seq <= len(table):

@@ -12,6 +12,7 @@ from grader.judge import (
     FLOAT32_MODEL,
     FLOAT32_OP,
     FLOAT64,
+    asked,
     expect,
     expect_close,
     expect_equal,
@@ -346,7 +347,7 @@ def test_the_best_device_is_cuda_then_mps_then_cpu(student):
     """Without a preference the first of cuda, mps and cpu that is available is picked, as a torch.device."""
     for there, best in (("cuda mps", "cuda"), ("cuda", "cuda"), ("mps", "mps"), ("", "cpu")):
         known = there.split()
-        actual = student.pick_device(available=student.callback(known.__contains__))
+        actual = student.pick_device(available=student.callback(known.__contains__, asked.of(str)))
         misses = {"this is the device's name: return a torch.device": best} | {
             oracle.TOO_EARLY[kind]: torch.device(kind) for kind in ("mps", "cpu")
         }
@@ -357,7 +358,7 @@ def test_the_best_device_is_cuda_then_mps_then_cpu(student):
 def test_a_preference_comes_first(student):
     """A preferred device that is available is picked, its index kept, whatever else there is."""
     for name in ("cpu", "mps", "cuda", "cuda:1"):
-        actual = student.pick_device(name, available=student.callback(("cuda", "mps").__contains__))
+        actual = student.pick_device(name, available=student.callback(("cuda", "mps").__contains__, asked.of(str)))
         misses = {
             "the index is lost": torch.device(name.partition(":")[0]),
             "the preference is not looked at": torch.device("cuda"),
@@ -369,7 +370,7 @@ def test_a_preference_comes_first(student):
 def test_a_preference_that_is_not_there_is_refused(student):
     """A preferred device that is not available raises ValueError with its name, and never gives another one."""
     for name, there in (("cuda:1", "mps"), ("cuda", ""), ("mps", "cuda")):
-        available = student.callback([there].__contains__)
+        available = student.callback([there].__contains__, asked.of(str))
         expect_raises("ValueError", student.pick_device, name, available=available, mentions=(name,))
 
 
@@ -384,8 +385,10 @@ def test_torch_is_asked_what_there_is(student):
 
 def measure(student, gpu, **options):
     """Time the work of a GPU that is played, with everything handed in."""
-    wait, clock = student.callback(gpu.wait), student.callback(gpu.clock)
-    return student.time_call(student.callback(gpu.call), synchronize=wait, clock=clock, **options)
+    wait, clock = student.callback(gpu.wait, *[asked.anything] * 2), student.callback(gpu.clock)
+    return student.time_call(
+        student.callback(gpu.call, *[asked.anything] * 2), synchronize=wait, clock=clock, **options
+    )
 
 
 @pytest.mark.task("m00.5")
@@ -432,7 +435,7 @@ def test_what_the_warm_up_left_behind_is_not_timed(student):
 def test_one_warm_up_and_five_calls_are_the_default(student):
     """On the CPU, with nothing handed in, function is called six times and some seconds come back, as a float."""
     gpu = oracle.Gpu([])
-    found = student.time_call(student.callback(gpu.call))
+    found = student.time_call(student.callback(gpu.call, *[asked.anything] * 2))
     calls = len(gpu.log)
     expect(calls == 6, f"There were {calls} calls, expected 1 + 5.", evidence="measured")
     expect(type(found) is float and 0 <= found < 60, f"The time is {found!r}, expected seconds as a float.")

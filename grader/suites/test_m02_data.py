@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from grader.judge import StudentError, expect, expect_equal, expect_raises
+from grader.judge import StudentError, asked, expect, expect_equal, expect_raises
 from grader.judge.probes import data as planted
 from grader.suites import m02_oracle as oracle
 
@@ -367,7 +367,7 @@ def test_items_are_fetched_when_their_batch_is_due(student):
     """When the n-th batch comes out, n * batch_size items have been fetched, each once."""
     fetched: list[int] = []
     counts: list[int] = []
-    dataset = student.plant(planted).told(20, student.callback(fetched.append))
+    dataset = student.plant(planted).told(20, student.callback(fetched.append, asked.of(int)))
     for batch in student.ShufflingLoader(dataset, 4, seed=1):
         expect(type(batch) is tuple, "A batch is no tuple (inputs, targets).")
         counts.append(len(fetched))

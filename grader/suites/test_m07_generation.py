@@ -9,6 +9,7 @@ from grader.judge import (
     FLOAT32_LAYER,
     FLOAT32_OP,
     StudentError,
+    asked,
     expect,
     expect_close,
     expect_equal,
@@ -33,9 +34,10 @@ def expect_distribution(student, logits, temperature=1.0, top_k=None, top_p=None
     expect_close(actual, expected, atol=FLOAT32_OP, rtol=1e-5, misses=misses, what=what)
 
 
-def scripted(student, script):
+def scripted(student, script, vocab_size):
     """Put a model into the worker whose logits the judge decides."""
-    return student.plant(inside).scripted(student.callback(script))
+    ids, modes = asked.ids(below=vocab_size, most=20_000, axes=2), asked.list_of(asked.of(bool))
+    return student.plant(inside).scripted(student.callback(script, ids, modes, asked.of(bool)))
 
 
 def trusted(student, sizes, state, **options):
@@ -236,7 +238,7 @@ def test_the_likeliest_token_is_appended_again_and_again(student, draw):
         "there is one token too few": text[:, :-1],
         "there is one token too many": oracle.chain(table, prompt, 7),
     }
-    model = scripted(student, oracle.Script(table))
+    model = scripted(student, oracle.Script(table), len(table))
     expect_equal(student.generate(model, prompt, 6, temperature=0), text, misses=misses, what="the text")
     expect_equal(student.generate(model, prompt, 0, temperature=0), prompt, what="the text with no new token")
 
@@ -248,7 +250,7 @@ def test_the_model_sees_the_last_tokens_of_the_context(student, draw):
     text = oracle.chain(table, prompt, 4)
     for context_length in (None, 9, 5, 1):
         script = oracle.Script(table)
-        model = scripted(student, script)
+        model = scripted(student, script, len(table))
         actual = student.generate(model, prompt, 4, context_length=context_length, temperature=0)
         width = context_length or 99
         expect_equal(
@@ -274,7 +276,7 @@ def test_each_row_stops_by_itself(student, draw, pad):
     prompt = torch.stack([order[[0, 3]], order[[4, 11]], order[[5, 5]]])
     endless, filling = oracle.chain(table, prompt, 9), stops[0] if pad is None else pad
     script = oracle.Script(table)
-    model = scripted(student, script)
+    model = scripted(student, script, len(table))
     given = stops if pad is None else set(stops)  # any collection will do
     actual = student.generate(model, prompt, 9, temperature=0, stop_tokens=given, pad_id=pad)
     misses = oracle.stop_misses(endless, 2, stops, filling)
@@ -291,7 +293,7 @@ def test_the_model_runs_in_eval_mode_and_gets_its_mode_back(student, draw):
     expected = oracle.chain(table, prompt, 3)
     for outer, inner, fails_at in ((True, True, None), (False, False, None), (True, False, None), (True, True, 2)):
         script = oracle.Script(table, fails_at)
-        model = scripted(student, script)
+        model = scripted(student, script, len(table))
         model.train(outer)
         model.inner.train(inner)
         try:
@@ -312,11 +314,11 @@ def test_no_graph_is_kept_and_the_prompt_stays(student, draw):
     """The model runs without gradients, the prompt stays as it was, and the text is a tensor of its own."""
     table, prompt = oracle.cycle(draw, 9), draw.integers(0, 9, 2, 3)
     script = oracle.Script(table)
-    after = student.probe.mutated(student.generate, scripted(student, script), prompt, 2, temperature=0)
+    after = student.probe.mutated(student.generate, scripted(student, script, len(table)), prompt, 2, temperature=0)
     expect_equal(after["result"], oracle.chain(table, prompt, 2), what="the text")
     expect_equal(after["args"][1], prompt, what="the prompt after the call")
     expect(script.with_grad == [False, False], "The model ran with gradients.", mistake=oracle.GRAPH)
-    left = student.plant(inside).scribbled(student.generate, scripted(student, script), prompt)
+    left = student.plant(inside).scribbled(student.generate, scripted(student, script, len(table)), prompt)
     expect_equal(left, prompt, misses={oracle.SAME_TENSOR: left}, what="the prompt after the text was written over")
 
 
@@ -326,7 +328,7 @@ def test_no_graph_is_kept_and_the_prompt_stays(student, draw):
 )
 def test_what_cannot_be_continued_is_refused(student, draw, seq, steps, context_length):
     """An empty prompt, a negative number of new tokens and a context of 0 raise ValueError."""
-    prompt, model = draw.integers(0, 9, 2, seq), scripted(student, oracle.Script(oracle.cycle(draw, 9)))
+    prompt, model = draw.integers(0, 9, 2, seq), scripted(student, oracle.Script(oracle.cycle(draw, 9)), 9)
     expect_raises("ValueError", student.generate, model, prompt, steps, context_length=context_length)
 
 
@@ -335,7 +337,7 @@ def test_what_is_said_has_the_distribution_asked_for(student, draw):
     """In 3,000 texts, tokens follow each other as often as temperature, top_k and top_p say, whatever the row."""
     scores = draw.normal(5, 5, scale=1.5)
     top_p = oracle.clear_top_p(scores, 1.0, None, 0.5, 0.9)
-    model = scripted(student, lambda ids, *rest: scores[ids])
+    model = scripted(student, lambda ids, *rest: scores[ids], 5)
     prompt = torch.arange(5).repeat(600)[:, None]
     for temperature, top_k, p in ((0.4, 3, None), (1.0, None, top_p)):
         settings = {"temperature": temperature, "top_k": top_k} if top_k else {}  # 1.0 and None are the defaults
@@ -359,7 +361,7 @@ def test_what_is_said_has_the_distribution_asked_for(student, draw):
 def test_an_equal_generator_writes_an_equal_text(student, draw):
     """Two generators with one seed give the same sampled text, and torch's own generator stays untouched."""
     tools, prompt = student.plant(inside), draw.integers(0, 6, 200, 2)
-    model = scripted(student, lambda ids, *rest: torch.zeros(*ids.shape, 6))
+    model = scripted(student, lambda ids, *rest: torch.zeros(*ids.shape, 6), 6)
     before = tools.dice()
     first, second = (student.generate(model, prompt, 3, generator=tools.generator(5)) for _ in range(2))
     expect_tensor(first, shape=(200, 5), dtype=torch.int64)
@@ -460,7 +462,7 @@ def test_only_new_tokens_are_computed(student, draw):
     """Pieces of 4, 3 and 1 tokens embed 4, 3 and 1 tokens."""
     fed: list[list[int]] = []
     state, cache = oracle.random_state(draw, SMALL), student.KVCache(2)
-    model = trusted(student, SMALL, state, watch=student.callback(fed.append))
+    model = trusted(student, SMALL, state, watch=student.callback(fed.append, asked.list_of(asked.whole)))
     pieces = draw.integers(0, 11, 2, 8).split([4, 3, 1], dim=1)
     for piece in pieces:
         student.forward_cached(model, piece, cache)
@@ -520,7 +522,7 @@ def test_after_the_prompt_each_step_reads_one_token(student, draw):
     fed: list[list[int]] = []
     state = oracle.random_state(draw, SMALL)
     prompt, text = oracle.clear_prompt(draw, oracle.trusted(SMALL, state), 2, 5, 9)
-    model = trusted(student, SMALL, state, watch=student.callback(fed.append))
+    model = trusted(student, SMALL, state, watch=student.callback(fed.append, asked.list_of(asked.whole)))
     expect_equal(student.generate_cached(model, prompt, 9, temperature=0), text, what="the text")
     misses = {oracle.BYPASSED: [], oracle.RECOMPUTED: [[2, seq] for seq in range(5, 14)]}
     if fed[-1:] == [[2, 1]] and len(fed) == 10:

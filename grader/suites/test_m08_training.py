@@ -12,6 +12,7 @@ from grader.judge import (
     FLOAT32_OP,
     FLOAT64,
     StudentError,
+    asked,
     expect,
     expect_close,
     expect_equal,
@@ -484,16 +485,16 @@ def expect_trained(student, draw, schedule=None, **options):
     planted, table, made, optimizer = bigram(student, draw)
     count = options["steps"] * options.get("accumulation", 1)
     batches = oracle.some_batches(draw, 7, [5 + n % 9 for n in range(count + 3)])
-    asked, told, rated = itertools.count(), [], []
-    next_batch = student.callback(lambda: batches[next(asked)])
-    on_step = student.callback(lambda step, loss: told.append([step, loss]))
+    fetched, told, rated = itertools.count(), [], []
+    next_batch = student.callback(lambda: batches[next(fetched)])
+    on_step = student.callback(lambda step, loss: told.append([step, loss]), asked.of(int), asked.of(float))
     if schedule is not None:
 
         def rate(step):
             rated.append(step)
             return schedule(step)
 
-        options["schedule"] = student.callback(rate)
+        options["schedule"] = student.callback(rate, asked.of(int))
     losses = student.train(made, optimizer, next_batch, on_step=on_step, **options)
     first, size = options.get("start", 0) + 1, options.get("accumulation", 1)
     steps = list(range(first, first + options["steps"]))
@@ -502,7 +503,7 @@ def expect_trained(student, draw, schedule=None, **options):
         batch = batches[n * size : (n + 1) * size]
         expected.append(float(oracle.mean_loss(table.double(), batch)))
         table = oracle.stepped(table, batch, schedule(step) if schedule else 2.0, max_norm=options.get("max_norm", 1.0))
-    used = next(asked)
+    used = next(fetched)
     misses = {"a batch more is fetched than there are steps": count + 1}
     expect_equal(used, count, misses=misses, what="the number of batches fetched")
     misses = {"steps are numbered from start instead of start + 1": [s - 1 for s in steps]}

@@ -17,7 +17,7 @@ from typing import Any
 
 from . import facts, probes, shortcuts
 from .compiled import compile_files, write_package
-from .wire import WireError, decode, encode
+from .wire import MAX_ASKED, MAX_DEPTH, WireError, decode, encode
 
 PACKAGE = "exercises"
 MAX_TEXT = 4000  # characters of an exception's text that are sent
@@ -189,7 +189,7 @@ class Session:
         if self._ask is None:
             raise RuntimeError("the judge is not listening")
         buffers: list[Any] = []
-        node = encode({"kind": kind, "number": number, "args": args, "kwargs": kwargs}, buffers, self._hold)
+        node = encode({"kind": kind, "number": number, "args": args, "kwargs": kwargs}, buffers, self._hold, MAX_ASKED)
         answer, answer_buffers = self._ask({"ask": node}, buffers)
         if "stop" in answer:
             raise StopIteration
@@ -204,7 +204,7 @@ class Session:
     def _reply(self, kind: str, value: Any) -> Message:
         buffers: list[Any] = []
         try:
-            return {kind: encode(value, buffers, self._hold)}, buffers
+            return {kind: encode(value, buffers, self._hold, MAX_DEPTH)}, buffers
         except WireError as error:
             return self._failure(error)
 

@@ -11,7 +11,9 @@ import gc
 import json
 import os
 import struct
-from collections.abc import Callable
+import sys
+from collections import Counter
+from collections.abc import Callable, Collection
 from typing import Any
 
 MAGIC = b"SCR1"
@@ -21,12 +23,19 @@ MAX_ANSWER = 8 * 2**20, 192 * 2**20  # bytes of JSON and of buffers that the jud
 MAX_ANSWERS = 24 * 2**20, 256 * 2**20  # ... and from one worker in all: a check may keep every answer
 MAX_BUFFERS = 16384
 MAX_BYTES = 1024 * 2**20  # all buffers of one frame
-MAX_DEPTH = 50
+MAX_DEPTH = 50  # of a value that a worker sends ...
+MAX_ASKED = MAX_DEPTH + 2  # ... of a question of its, which holds values ...
+MAX_DEPTH_OUT = MAX_DEPTH + 20  # ... and of one sent to it: whatever came in can go out again, with something around it
 MAX_NODES = 1_500_000  # commas and brackets, counted before parsing
-MAX_ODD_KEYS = 2000  # entries of a table whose keys are neither text nor ordinary integers
+MAX_ALIKE = 16  # keys of one table with the same hash: as many as quadruples of -1 and -2 have
+MAX_SET_AS_KEY = 8  # numbers or texts in a set that is itself in a set
 INLINE_BYTES = 4096  # longer byte strings travel as buffers
 MAX_DIMS = 16
-MAX_INT_BITS = 4096
+MAX_SIZE = 2**48  # of one dimension
+MAX_DIGITS = 4300  # of an integer, in both directions: what Python reads in linear time, nearly
+MAX_INTEGER = 10**MAX_DIGITS
+
+sys.set_int_max_str_digits(MAX_DIGITS)  # Python's default, whatever the environment says
 
 FLOATS = ["float16", "float32", "float64", "complex64", "complex128"]
 INTEGERS = ["int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "bool"]
@@ -36,6 +45,7 @@ NUMPY_DTYPES = [*FLOATS, *INTEGERS]
 SCALARS = frozenset({type(None), bool, int, float, str})  # of what JSON gives, those that stand for themselves
 INTEGER = {int}
 CONTAINERS = ("tuple", "dict", "set", "frozenset")
+NESTED = frozenset({tuple, frozenset})  # keys that hold others
 
 GREETING = HEAD.pack(MAGIC, 14, 0) + b'{"ready":true}'  # a worker's first message, before it reads the submission
 JOIN = b"another judge"  # what a fork server is told, with the socket of one that it shall serve too
@@ -48,30 +58,39 @@ class WireError(Exception):
 # ── values to JSON nodes ──────────────────────────────────────────────────────────────────────────────────────────
 
 
-def encode(value: Any, buffers: list[Any], other: Callable[[Any], dict[str, Any]], depth: int = 0) -> Any:
+def encode(
+    value: Any,
+    buffers: list[Any],
+    other: Callable[[Any], dict[str, Any]],
+    most: int = MAX_DEPTH_OUT,
+) -> Any:
     """Return the JSON node for `value`; raw bytes go to `buffers`, and `other` encodes what crosses by reference.
 
-    Types are matched exactly: a subclass of int is no int here, so it cannot bring behaviour along.
+    Types are matched exactly: a subclass of int is no int here, so it cannot bring behaviour along. `most` is how many
+    more levels it may be nested.
     """
     kind = type(value)
     if value is None or kind is bool or kind is str or kind is float:
         return value
     if kind is int:
-        if value.bit_length() > MAX_INT_BITS:
-            raise WireError("an integer of more than 4096 bits")
+        if not -MAX_INTEGER < value < MAX_INTEGER:
+            raise WireError(f"an integer of more than {MAX_DIGITS} digits")
         return value
-    if depth >= MAX_DEPTH:
-        raise WireError(f"a value nested more than {MAX_DEPTH} deep")
+    if not most:
+        raise WireError("a value nested too deep")
+    below = most - 1
     if kind is list:
         if all(type(item) is int and -(2**63) <= item < 2**63 for item in value):
             return list(value)  # long lists of token ids are the common case
-        return [encode(item, buffers, other, depth + 1) for item in value]
+        return [encode(item, buffers, other, below) for item in value]
     if kind is tuple or kind is set or kind is frozenset:
-        return {kind.__name__: [encode(item, buffers, other, depth + 1) for item in value]}
+        if kind is not tuple:
+            check_keys(value)
+        return {kind.__name__: [encode(item, buffers, other, below) for item in value]}
     if kind is dict:
+        check_keys(value)
         pairs = [
-            [encode(key, buffers, other, depth + 1), encode(item, buffers, other, depth + 1)]
-            for key, item in value.items()
+            [encode(key, buffers, other, below), encode(item, buffers, other, below)] for key, item in value.items()
         ]
         return {"dict": pairs}
     if kind is bytes or kind is bytearray:
@@ -136,17 +155,22 @@ def _encode_numpy(value: Any, buffers: list[Any]) -> dict[str, Any] | None:
 
 
 def decode(
-    node: Any, buffers: list[bytearray], other: Callable[[str, Any], Any], device: str = "cpu", depth: int = 0
+    node: Any,
+    buffers: list[bytearray],
+    other: Callable[[str, Any], Any],
+    device: str = "cpu",
+    most: int = MAX_DEPTH_OUT,
 ) -> Any:
     """Return the value that `node` stands for; `other(kind, content)` makes what crossed by reference.
 
-    The other end decides how many nodes there are, so each must be cheap: no closures, no abstract types.
+    The other end decides how many nodes there are, so each must be cheap: no closures, no abstract types. `most` is how
+    many more levels they may be nested.
     """
     if type(node) in SCALARS:
         return node
-    if depth > MAX_DEPTH + 1:
+    if not most:
         raise WireError("a message nested too deep")
-    below = depth + 1
+    below = most - 1
     if type(node) is list:
         if set(map(type, node)) <= INTEGER:
             return node
@@ -161,7 +185,8 @@ def decode(
             if kind == "tuple":
                 return tuple([decode(item, buffers, other, device, below) for item in content])
             keys = [key for key, _ in content] if kind == "dict" else content
-            decoded = [_key(decode(key, buffers, other, device, below), len(content)) for key in keys]
+            decoded = [decode(key, buffers, other, device, below) for key in keys]
+            check_keys(decoded)
             if kind == "dict":
                 values = [decode(value, buffers, other, device, below) for _, value in content]
                 return dict(zip(decoded, values, strict=True))
@@ -181,17 +206,26 @@ def decode(
 
             return torch.device(content)
     except (TypeError, ValueError, AttributeError, RuntimeError, OverflowError) as error:
-        raise WireError(f"a malformed {kind}: {error}") from None
+        raise WireError(f"a malformed {kind}: {str(error)[:200]}") from None
     return other(kind, content)
 
 
-def _key(value: Any, count: int) -> Any:
-    """Refuse odd keys in large tables: they can be chosen to collide, and the table then takes forever to build."""
-    if count > MAX_ODD_KEYS and not isinstance(value, str | bytes):
-        parts = value if isinstance(value, tuple) else (value,)
-        if not all(isinstance(part, str | bytes) or (type(part) is int and abs(part) < 2**31) for part in parts):
-            raise WireError("a large table with odd keys")
-    return value
+def check_keys(keys: Collection[Any]) -> None:
+    """Refuse keys that can be chosen so that a table of them, or a comparison of two, takes more than linear time.
+
+    A table compares keys of the same hash, and Python's hashes of numbers and tuples are no secret. Each comparison is
+    linear in the keys' size as long as none is itself a table.
+    """
+    if not NESTED.isdisjoint(map(type, keys)) and not all(map(_is_plain, keys)):
+        raise WireError("a set or dict whose keys hold sets")
+    if len(keys) > MAX_ALIKE and max(Counter(map(hash, keys)).values()) > MAX_ALIKE:
+        raise WireError(f"a set or dict with more than {MAX_ALIKE} keys that Python cannot tell apart by their hash")
+
+
+def _is_plain(key: Any) -> bool:
+    if type(key) is tuple:
+        return all(map(_is_plain, key))
+    return type(key) is not frozenset or (len(key) <= MAX_SET_AS_KEY and NESTED.isdisjoint(map(type, key)))
 
 
 def _buffer(buffers: list[bytearray], index: Any) -> bytearray:
@@ -212,7 +246,11 @@ def _dtype(name: Any) -> Any:
 
 
 def _shape(shape: Any) -> list[int]:
-    if not isinstance(shape, list) or len(shape) > MAX_DIMS or any(type(n) is not int or n < 0 for n in shape):
+    if (
+        not isinstance(shape, list)
+        or len(shape) > MAX_DIMS
+        or any(type(n) is not int or not 0 <= n < MAX_SIZE for n in shape)
+    ):
         raise WireError("a malformed shape")
     return shape
 

@@ -36,7 +36,7 @@ def looking(function: Callable[..., Any], takes: tuple[Look, ...]) -> Callable[.
     return look
 
 
-def of(kind: type) -> Look:
+def of(kind: type[Any]) -> Look:
     """Take a plain bool, int (of 64 bits), float or text, and nothing that only resembles one."""
 
     def look(value: Any) -> Any:
@@ -97,5 +97,5 @@ def ids(*, below: int, most: int, axes: int | None = None) -> Look:
     return look
 
 
-def _named(kind: type) -> str:
+def _named(kind: type[Any]) -> str:
     return {bool: "True or False", int: "an int", float: "a float", str: "a text"}[kind]

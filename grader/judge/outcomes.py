@@ -11,6 +11,8 @@ from grader import record
 from grader.sandbox.errors import SandboxError, StudentError, WorkerLost
 from grader.sandbox.limits import Limits
 
+from .errors import UsageProblem
+
 TASK_ID = re.compile(r"m\d\d\.\d+")
 
 
@@ -24,6 +26,10 @@ class CheckFailed(AssertionError):
 
 class GraderError(Exception):
     """The grader itself is at fault."""
+
+
+# What no value of a worker's brings about, once the check has one: a fault of the check, or of this machine.
+OURS = (GraderError, UsageProblem, OSError, ImportError)
 
 
 @dataclass
@@ -54,8 +60,7 @@ def verdict(error: BaseException, task: str, limits: Limits, answered: bool) -> 
         return Verdict(record.GRADER_ERROR, f"The sandbox failed: {error}.")
     if isinstance(error, AssertionError) and not isinstance(error, GraderError):
         return Verdict(record.FAILED, str(error) or "The check failed.")
-    usable = TypeError, ValueError, AttributeError, LookupError, RuntimeError, ArithmeticError
-    if answered and isinstance(error, usable):
+    if answered and isinstance(error, Exception) and not isinstance(error, OURS):
         return Verdict(
             record.FAILED,
             f"The check could not use what your code returned.\n{type(error).__name__}: {str(error)[:300]}",

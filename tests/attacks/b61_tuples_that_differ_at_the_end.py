@@ -1,0 +1,31 @@
+"""Answers with a dict whose keys are long tuples of the same hash, which differ in their last two places alone.
+
+checks: test_the_mask_fits_every_length
+seconds: 2
+outcomes: crashed failed timed_out
+"""
+
+import json
+import os
+import struct
+
+
+def frame(node, *buffers):
+    text = node if isinstance(node, bytes) else json.dumps(node).encode()
+    sizes = struct.pack(f"!{len(buffers)}Q", *map(len, buffers))
+    return struct.pack("!4sII", b"SCR1", len(text), len(buffers)) + sizes + text + b"".join(buffers)
+
+
+def send(data):
+    view = memoryview(data)
+    while view:
+        view = view[os.write(3, view) :]
+
+
+def causal_mask(seq, device=None):
+    same = [float(2 ** (61 * k)) for k in range(-16, 17)]  # all with the hash of 1.0
+    assert len({hash(x) for x in same}) == 1
+    start = b"1.0," * 1000
+    ends = [f"{a!r},{b!r}".encode() for a in same for b in same]
+    keys = [b'[{"tuple":[%b%b]},0]' % (start, end) for end in ends]
+    send(frame(b'{"ok":{"dict":[' + b",".join(keys) + b"]}}"))

@@ -142,9 +142,12 @@ def expect_raises(
 
 
 def _value_of(words: str, candidate: Any) -> Any:
-    """Compute a near miss. What goes wrong there is the grader's own mistake, and never the student's."""
+    """Compute a near miss. What goes wrong there is the grader's own mistake, and never the student's.
+
+    An answer of the student's may stand for a mistake too, and is not called.
+    """
     try:
-        return candidate() if callable(candidate) else candidate
+        return candidate() if callable(candidate) and not isinstance(candidate, Handle) else candidate
     except Exception as error:
         raise GraderError(f"the near miss {words!r} cannot be computed ({type(error).__name__}: {error})") from error
 
@@ -195,11 +198,11 @@ def _matching_miss(actual: Any, expected: Any, atol: float, rtol: float, misses:
     """Return the words of the first near miss that gives just what the student's code gave."""
     import torch
 
-    if type(actual) is not torch.Tensor or isinstance(actual, Handle):
+    if type(actual) is not torch.Tensor:
         return None
     for words, candidate in (misses or {}).items():
         value = _value_of(words, candidate)
-        if tuple(value.shape) != tuple(actual.shape):
+        if type(value) is not torch.Tensor or value.shape != actual.shape:
             continue
         if value.shape == expected.shape and _close(value, expected, atol, rtol):
             continue  # this mistake makes no difference here

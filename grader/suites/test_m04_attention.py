@@ -109,7 +109,7 @@ def test_the_order_of_the_keys_does_not_matter(student, draw):
     query, key, value = qkv(draw)
     keys, queries = draw.permutation(7), draw.permutation(5)
     before = student.scaled_dot_product_attention(query, key, value)
-    expect_tensor(before, shape=(2, 3, 5, 6), dtype=torch.float32)
+    expect_close(before, oracle.attention(query, key, value), atol=FLOAT32_LAYER)  # or it is nothing to compare with
     after = student.scaled_dot_product_attention(query[:, :, queries], key[:, :, keys], value[:, :, keys])
     expect_close(after, before[:, :, queries], atol=FLOAT32_LAYER, what="the result for shuffled tokens")
 

@@ -18,11 +18,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 from typing import Any
+from unittest import mock
 
 import support
 from attacks import archives, claims, files, on_disk, pull_requests
 
 from grader import record
+from grader.judge import crew
 from grader.judge.errors import GradingError
 from grader.judge.grading import grade as grade_run
 from grader.judge.planned import Options
@@ -62,6 +64,7 @@ class Attack:
     limits: dict[str, float] = field(hash=False)
     also: tuple[str, ...] = ()  # modules that the same source is handed in as, beside the milestone's own
     seed: str = "0"
+    judges: int = 1  # that grade it side by side, from its first check on
     elsewhere: dict[str, str] = field(default_factory=dict, hash=False)  # what another level promises instead
     gap: str = ""  # why this one is not stopped yet, where it is not
 
@@ -110,6 +113,7 @@ def _read(path: Path) -> Attack:
         outcomes=tuple(said.pop("outcomes").split()),
         also=tuple(said.pop("also", "").split()),
         seed=said.pop("seed", "0"),
+        judges=int(said.pop("judges", "1")),
         elsewhere={level: said.pop(level) for level in ("user", "process") if level in said},
         gap=said.pop("gap", ""),
         limits={name: float(value) if name == "seconds" else int(value) for name, value in said.items()},
@@ -191,11 +195,11 @@ def fight(attack: Attack, level: str) -> Battle:
 def _grade(attack: Attack, level: str, syllabus: Syllabus) -> tuple[record.Record | None, float, list[str]]:
     workers = support.sandbox(level)
     workers.wait()
-    options = Options([attack.milestone], set(attack.checks), seed=attack.seed)
+    options = Options([attack.milestone], set(attack.checks), seed=attack.seed, judges=attack.judges)
     submission = Submission("submission", attack.sources)
     weights = support.weights()
     result = None
-    with own_memory() as grown, watchdog() as interrupted:
+    with own_memory() as grown, watchdog() as interrupted, mock.patch.object(crew, "LONG_SECONDS", 0):
         try:
             result = grade_run(options, syllabus, submission, workers, weights)
         except GradingError:

@@ -169,6 +169,75 @@ def test_what_a_lost_judge_had_taken_is_judged_all_the_same(called, monkeypatch)
     assert len(called) == 3
 
 
+def test_a_judge_lost_while_it_looks_at_a_file_leaves_that_to_another(called, monkeypatch):
+    """Whoever waits for what a lost judge would have found of a milestone's file looks at it itself."""
+    inspect, first = supply.inspect, os.getpid()
+
+    def dying(*arguments):
+        if os.getpid() != first:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return inspect(*arguments)
+
+    monkeypatch.setattr(supply, "inspect", dying)
+
+    result = judged(
+        3, ["m00_warmup", "m02_data", "m03_embedding"], solutions("m00_warmup", "m02_data", "m03_embedding")
+    )
+
+    assert result.passed and not helpers()
+
+
+HANGING = """
+
+import os as _os, time as _time
+if min(_os.sched_getaffinity(0)) != {core}:
+    _time.sleep(600)
+"""
+
+
+@pytest.mark.skipif(cores.count() < 2, reason="all judges are on one core here, so that none is like another")
+def test_what_hangs_for_one_judge_is_not_done_again_by_another(called):
+    """A submission that finds out which judge it serves, and hangs for all but the first, is timed out by them."""
+    first = min(os.sched_getaffinity(0))
+    source = support.source("solutions", "m03_embedding") + HANGING.format(core=first)
+    course = dataclasses.replace(
+        support.COURSE,
+        milestones=tuple(
+            dataclasses.replace(each, limits=each.limits.changed(seconds=1)) for each in support.COURSE.milestones
+        ),
+    )
+    options = Options(["m03_embedding"], judges=cores.count())
+    submission = Submission("submission", {"m03_embedding": source.encode()})
+
+    result = grade(options, course, submission, support.sandbox("bubblewrap"), support.weights())
+
+    outcomes = {check.id: check.outcome for check in support.checks(result)}
+    assert called and {outcomes[name] for name in called} == {record.TIMED_OUT}
+    assert len(called) == len(set(called)) < len(outcomes)
+
+
+def test_a_server_lost_under_several_judges_costs_what_was_running(called):
+    """When the server of all judges is killed, each goes on with another, and all that was not running passes."""
+
+    class Killing(support.FirstFailure):
+        def __init__(self):
+            self.heard = 0
+
+        def check_ended(self, check):
+            self.heard += 1
+            if self.heard == 5:
+                os.kill(support.sandbox("bubblewrap")._pid, signal.SIGKILL)
+
+    milestones = ["m00_warmup", "m02_data", "m03_embedding"]
+    try:
+        result = judged(3, milestones, solutions(*milestones), Killing())
+        outcomes = [check.outcome for check in support.checks(result)]
+        assert set(outcomes) <= {record.PASSED, record.CRASHED} and outcomes.count(record.PASSED) > len(outcomes) / 2
+        assert not helpers()
+    finally:
+        support.close_all()
+
+
 def test_a_judge_that_says_nothing_is_not_waited_for_for_ever(called, monkeypatch):
     """One that hangs is ended after a while, and the first judge does its work."""
     monkeypatch.setattr(crew, "PATIENCE_SECONDS", -9)  # and 10 for its check

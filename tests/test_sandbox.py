@@ -95,6 +95,41 @@ def test_memory_that_the_judge_cannot_see_is_refused(level):
 
 @systems.linux
 @here
+def test_what_is_no_namespaces_own_is_refused(level):
+    """No keyring, no lock on a file, no lease and no watch, by which workers would meet; other uses of fcntl stay."""
+    code = """
+        import ctypes, fcntl, os
+        libc = ctypes.CDLL(None, use_errno=True)
+        keys = (248, 249, 250) if os.uname().machine == "x86_64" else (217, 218, 219)
+        file = os.open("mine", os.O_RDWR | os.O_CREAT)
+        record = bytes(64)
+        def error(what, *args):
+            ctypes.set_errno(0)
+            try:
+                return ctypes.get_errno() if what(*args) == -1 else 0
+            except OSError as error:
+                return error.errno
+        def keyrings():
+            return [error(libc.syscall, number, b"user", b"x", b"x", 1, -3) for number in keys]
+        def locks():
+            return [error(fcntl.flock, file, fcntl.LOCK_SH), error(fcntl.lockf, file, fcntl.LOCK_EX)] + [
+                    error(fcntl.fcntl, file, command, record) for command in (6, 7, 37, 38, 1024, 1026)]
+        def watches():
+            return [error(libc.inotify_init), error(libc.inotify_init1, 0), error(libc.fanotify_init, 0x200, 0)]
+        def ordinary():
+            return fcntl.fcntl(file, fcntl.F_SETFD, fcntl.FD_CLOEXEC), fcntl.fcntl(file, fcntl.F_GETFD)
+    """
+    if not linux_calls.can_refuse_calls():
+        pytest.skip("this machine has no system-call filters")
+    with Opened(code, level) as opened:
+        assert opened.call("keyrings") == [errno.EPERM] * 3
+        assert opened.call("locks") == [errno.EPERM] * 8
+        assert opened.call("watches") == [errno.EPERM] * 3
+        assert opened.call("ordinary") == (0, 1)
+
+
+@systems.linux
+@here
 def test_ordinary_shared_memory_and_sockets_stay(level):
     """Processes that share tensors and queues, threads, pairs of sockets and an event loop work under the filter."""
     code = """

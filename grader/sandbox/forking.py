@@ -139,7 +139,7 @@ class ForkServer:
     def _worker(self, limits: Limits, warm: tuple[str, ...]) -> Worker:
         self.wait()
         self._take_reports()
-        order = self._order(limits, warm)
+        order, control = self._order(limits, warm), self._control
         pid = order.wait_until_ready()
         self._cores.settle(pid)
         plug = order.channel.dup()
@@ -158,7 +158,7 @@ class ForkServer:
             if inner and not wait:
                 return None  # the first process of its namespace is being killed, and all that is in there with it
             with self._lock:
-                code = self._ended(order.number)
+                code = self._ended(order.number, control)
             hold.kill()
             order.remove_folder()
             if order.uid is not None:
@@ -185,12 +185,16 @@ class ForkServer:
             socket.send_fds(self._control, [order.request(warm)], descriptors)
         return order
 
-    def _ended(self, number: int) -> int | None:
-        """Return how the keeper says that this worker ended, or None when the server is gone too."""
-        assert self._control is not None
+    def _ended(self, number: int, control: socket.socket | None) -> int | None:
+        """Return how the keeper says that this worker ended, or None when the server that made it is gone too.
+
+        Another thread may have booted the next server meanwhile, which knows nothing of this worker.
+        """
+        if control is None or control is not self._control:
+            return self._exits.pop(number, None)
         try:
             while number not in self._exits:
-                data, _ = receive_with_pid(self._control)
+                data, _ = receive_with_pid(control)
                 report = json.loads(data)
                 self._exits[report["id"]] = report["ended"]
             return self._exits.pop(number)

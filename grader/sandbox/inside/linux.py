@@ -23,18 +23,26 @@ PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP, PR_GET_SECCOMP = 36
 CAP_SETGID, CAP_SETUID = 6, 7
 _CAPABILITY_VERSION_3 = 0x20080522
 
-# Calls that make memory which belongs to no process's own pages, or that would do what is refused below by another way.
+# Calls that make memory which belongs to no process's own pages, or that would do what is refused below by another way;
+# and those by which two workers would meet, or leave each other word, in spite of their namespaces: keyrings come from
+# whoever started the judge, and a lock or a watch is on the file itself, which all see.
 _REFUSED = {
     "x86_64": {"memfd_create": 319, "memfd_secret": 447, "shmget": 29, "io_uring_setup": 425, "userfaultfd": 323}
-    | {"unshare": 272, "setns": 308},
+    | {"unshare": 272, "setns": 308}
+    | {"add_key": 248, "request_key": 249, "keyctl": 250}
+    | {"flock": 73, "inotify_init": 253, "inotify_init1": 294, "fanotify_init": 300},
     "aarch64": {"memfd_create": 279, "memfd_secret": 447, "shmget": 194, "io_uring_setup": 425, "userfaultfd": 282}
-    | {"unshare": 97, "setns": 268},
+    | {"unshare": 97, "setns": 268}
+    | {"add_key": 217, "request_key": 218, "keyctl": 219}
+    | {"flock": 32, "inotify_init1": 26, "fanotify_init": 262},
 }
 _CLONE = {"x86_64": 56, "aarch64": 220}
 _CLONE3 = 435  # its flags lie in memory, which a filter cannot read; whoever is told that there is none takes clone
 _NAMESPACES = 0x7E020000  # of every kind: with a user namespace come capabilities, and file systems without a limit
 _ARCHITECTURE = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 _MMAP = {"x86_64": 9, "aarch64": 222}
+_FCNTL = {"x86_64": 72, "aarch64": 25}
+_LOCKS_AND_NOTICES = (6, 7, 37, 38, 1024, 1026)  # F_SETLK, F_SETLKW, F_OFD_SETLK, F_OFD_SETLKW, F_SETLEASE, F_NOTIFY
 _SOCKET = {"x86_64": 41, "aarch64": 198}
 _SETSOCKOPT = {"x86_64": 54, "aarch64": 208}
 _SOL_SOCKET, _BUFFER_SIZES = 1, (7, 8)  # SO_SNDBUF, SO_RCVBUF
@@ -238,6 +246,12 @@ def filter_program(machine: str) -> bytes:
     for name in _BUFFER_SIZES:
         do(equal, name, skip=1)
         do(ret, ignore)
+    do(ret, allow)
+    do(equal, _FCNTL[machine], skip=2 + 2 * len(_LOCKS_AND_NOTICES))
+    do(load, second)
+    for command in _LOCKS_AND_NOTICES:
+        do(equal, command, skip=1)
+        do(ret, refuse)
     do(ret, allow)
     do(equal, _MMAP[machine], skip=4)
     do(load, fourth)

@@ -141,3 +141,9 @@ def test_a_check_is_measured_by_the_record(tmp_path):
     assert turn.figures["a check's seconds, sum, s"] == pytest.approx(sum(turn.single.values()) / 1e3)
     (until_first,) = named["first-result"].turn(here, ["m03_embedding"]).figures.values()
     assert until_first > 0
+
+
+def test_a_difference_that_came_out_below_zero_has_no_ratio():
+    """What isolation adds can come out as nothing or less in a round, which then says nothing of how it grew."""
+    assert command.ratio_words([(2.0, 3.0), (-1.0, 5.0), (0.0, 1.0), (4.0, 4.0)]) == "ratio 1.250 (1.50, 1.00)"
+    assert command.ratio_words([(0.0, 1.0)]) == "no ratio"

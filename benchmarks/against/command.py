@@ -107,15 +107,15 @@ def table(commit: str, pairs: list[Pair]) -> Iterator[str]:
         sides = [(before.figures[label], after.figures[label]) for before, after in pairs]
         yield f"{label:<46} {commit} {_median(sides, 0):.4g}   here {_median(sides, 1):.4g}   {ratio_words(sides)}"
     common = [name for name in pairs[0][0].single if all(name in turn.single for pair in pairs for turn in pair)]
-    if not common:
-        return
     sides_of = {name: [(before.single[name], after.single[name]) for before, after in pairs] for name in common}
-    ratio_of = {name: statistics.median(ratios(sides)) for name, sides in sides_of.items()}
-    grown = sorted((name for name in common if ratio_of[name] > GROWN), key=lambda name: -ratio_of[name])
+    ratio_of = {name: statistics.median(each) for name, sides in sides_of.items() if (each := ratios(sides))}
+    if not ratio_of:
+        return
+    grown = sorted((name for name, ratio in ratio_of.items() if ratio > GROWN), key=lambda name: -ratio_of[name])
     fallen = sum(ratio < 1 / GROWN for ratio in ratio_of.values())
     always = sum(min(ratios(sides_of[name])) > GROWN for name in grown)
     yield (
-        f"of {len(common)}, {len(grown)} have a median ratio above {GROWN} ({always} of them in every round), "
+        f"of {len(ratio_of)}, {len(grown)} have a median ratio above {GROWN} ({always} of them in every round), "
         f"and {fallen} one below 1/{GROWN}"
     )
     yield f"the median of all their ratios is {statistics.median(ratio_of.values()):.3f}"
@@ -127,13 +127,15 @@ def table(commit: str, pairs: list[Pair]) -> Iterator[str]:
 
 
 def ratios(sides: list[tuple[float, float]]) -> list[float]:
-    """Return this tree's figure over the commit's, round by round."""
-    return [after / before if before else float("inf") if after else 1.0 for before, after in sides]
+    """Return this tree's figure over the commit's, round by round, for the rounds in which both are above zero."""
+    return [after / before for before, after in sides if before > 0 and after > 0]
 
 
 def ratio_words(sides: list[tuple[float, float]]) -> str:
     """Return the median of the ratios, and each of them."""
     each = ratios(sides)
+    if not each:
+        return "no ratio"
     return f"ratio {statistics.median(each):.3f} ({', '.join(f'{ratio:.2f}' for ratio in each)})"
 
 

@@ -14,6 +14,14 @@ ANYBODY = {
 }  # fmt: skip
 
 
+# Keys of a change that are no paths: a whole root in place of the course's, and what a commit says beside its tree.
+ROOT, MESSAGE, HEADERS = "\0root", "\0message", "\0headers"
+
+
+class Raw(list):
+    """A tree's entries exactly so and in this order: (mode, name, content, tree or object name)."""
+
+
 class Repository:
     """A real repository; a tree is a dict of path → content, or path → (mode, content or object name)."""
 
@@ -21,7 +29,7 @@ class Repository:
         self.folder = folder
         folder.mkdir(parents=True)
         self.git("init", "--quiet", "--initial-branch=main")
-        self._blobs: dict[bytes, str] = {}
+        self._written: dict[tuple[str, bytes], str] = {}
 
     def git(self, *arguments: str, given: bytes = b"") -> str:
         """Run git here and return what it says."""
@@ -37,19 +45,28 @@ class Repository:
 
     def blob(self, content: bytes) -> str:
         """Write a blob and return its name."""
-        if content not in self._blobs:
-            self._blobs[content] = self.git("hash-object", "-w", "--stdin", given=content)
-        return self._blobs[content]
+        return self._write("blob", content)
 
-    def commit(self, files: dict, *parents: str, message: str = "Work") -> str:
+    def head(self, course: dict, changes: dict, *parents: str) -> str:
+        """Write the commit of a pull request that changes these files of a course, or more than files."""
+        changes = dict(changes)
+        how = {"message": changes.pop(MESSAGE, "Work"), "headers": changes.pop(HEADERS, "")}
+        whole = changes.pop(ROOT, None)
+        gone = {path: None for name in changes for path in course if path.startswith(f"{name}/")}
+        files = {path: content for path, content in {**course, **gone, **changes}.items() if content is not None}
+        return self.commit(files if whole is None else whole, *parents, **how)
+
+    def commit(self, files: dict | Raw, *parents: str, message: str = "Work", headers: str = "") -> str:
         """Write a commit with exactly these files and return its id."""
         lines = "".join(f"parent {parent}\n" for parent in parents)
         who = "Anybody <anybody@example.com> 1700000000 +0000"
-        text = f"tree {self._tree(files)}\n{lines}author {who}\ncommitter {who}\n\n{message}\n"
+        text = f"tree {self._tree(files)}\n{lines}author {who}\ncommitter {who}\n{headers}\n{message}\n"
         return self._write("commit", text.encode())
 
-    def _tree(self, files: dict) -> str:
-        entries: dict[bytes, tuple[str, str]] = {}
+    def _tree(self, files: dict | Raw) -> str:
+        if isinstance(files, Raw):
+            return self._write("tree", b"".join(self._entry(*entry) for entry in files))
+        entries: dict[bytes, tuple] = {}
         below: dict[bytes, dict] = {}
         for path, given in files.items():
             name = path if isinstance(path, bytes) else path.encode("utf-8")
@@ -58,15 +75,25 @@ class Repository:
                 below.setdefault(first, {})[rest] = given
             else:
                 mode, content = given if isinstance(given, tuple) else (FILE, given)
-                entries[first] = (mode, content if mode == SUBMODULE else self.blob(_bytes(content)))
+                mode = FOLDER if isinstance(content, Raw) else mode
+                entries[first] = (mode, content)
         for name, inner in below.items():
-            entries[name] = (FOLDER, self._tree(inner))
+            entries[name] = (FOLDER, inner)
         order = sorted(entries, key=lambda name: name + (b"/" if entries[name][0] == FOLDER else b""))
-        raw = b"".join(entries[n][0].encode() + b" " + n + b"\0" + bytes.fromhex(entries[n][1]) for n in order)
-        return self._write("tree", raw)
+        return self._tree(Raw((entries[name][0], name, entries[name][1]) for name in order))
+
+    def _entry(self, mode: str, name: str | bytes, content: str | bytes | dict | Raw) -> bytes:
+        if isinstance(content, dict | Raw):
+            oid = self._tree(content)
+        else:
+            oid = str(content) if mode == SUBMODULE else self.blob(_bytes(content))
+        return mode.encode() + b" " + _bytes(name) + b"\0" + bytes.fromhex(oid)
 
     def _write(self, kind: str, content: bytes) -> str:
-        return self.git("hash-object", "-w", "--literally", "-t", kind, "--stdin", given=content)
+        if (kind, content) not in self._written:
+            arguments = ("hash-object", "-w", "--literally", "-t", kind, "--stdin")
+            self._written[kind, content] = self.git(*arguments, given=content)
+        return self._written[kind, content]
 
     def files(self) -> dict[str, bytes]:
         """Return everything that lies on disk here, but for git's own objects."""

@@ -321,7 +321,7 @@ def test_a_repository_without_end_is_stopped(tmp_path, monkeypatch):
     repositories.repository(tmp_path / "a1.git", {WARMUP: "x", "huge.bin": os.urandom(400_000)})
     repositories.repository(tmp_path / "b2.git", {WARMUP: "bob"})
     (tmp_path / "l.txt").write_text("a1.git\nb2.git\n")
-    monkeypatch.setattr("grader.classroom.git_sources.PACK_BLOCKS", 400)
+    monkeypatch.setattr("grader.classroom.git_sources.PACK_BYTES", 200 * 1024)
 
     collected = collect(tmp_path / "l.txt", allow_local=True)
 

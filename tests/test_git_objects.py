@@ -12,8 +12,9 @@ import systems
 from repositories import commit, git, repository
 
 from grader import syllabus
-from grader.classroom import git_objects
-from grader.classroom.git_objects import GitError, read_modules, take_modules
+from grader.classroom import git_process, git_trees
+from grader.classroom.git_objects import read_modules, take_modules
+from grader.classroom.git_process import GitError
 from grader.submission import SubmissionError
 
 COURSE = syllabus.load()
@@ -62,14 +63,14 @@ def test_a_huge_blob_is_refused_by_its_size_alone(tmp_path, monkeypatch):
         tmp_path / "r", {"exercises/m00_warmup.py": b"#" * limit, "exercises/m01_tokenizer.py": b"#" * (limit + 1)}
     )
     asked = []
-    run_git = git_objects.run_git
-    monkeypatch.setattr(git_objects, "run_git", lambda *a, **k: asked.append((a, k)) or run_git(*a, **k))
+    run_git = git_trees.run_git
+    monkeypatch.setattr(git_trees, "run_git", lambda *a, **k: asked.append((a, k)) or run_git(*a, **k))
 
     sources, problems = read_modules(tmp_path / "r", made, COURSE)
 
     assert sources == {"m00_warmup": b"#" * limit}
     assert problems["m01_tokenizer"].endswith("cannot be taken: it is larger than 64 kB, which no solution needs.")
-    (contents,) = [options["given"] for arguments, options in asked if "--batch" in arguments]
+    *_, contents = [options["given"] for arguments, options in asked if "--batch" in arguments]
     assert contents.decode().split() == [git(tmp_path / "r", "rev-parse", f"{made}:exercises/m00_warmup.py")]
 
 
@@ -223,10 +224,9 @@ def test_a_missing_blob_is_a_problem_of_its_module(tmp_path):
 
 
 def test_a_folder_with_too_many_names_is_stopped(tmp_path, monkeypatch):
-    """A listing ends at its limit, and git with it."""
+    """A folder is refused by its size, before its names are read."""
     made = repository(tmp_path / "r", {f"exercises/{number:05}.py": "" for number in range(500)})
-    run_git = git_objects.run_git
-    monkeypatch.setattr(git_objects, "run_git", lambda *a, **k: run_git(*a, **(k | {"limit": 10_000})))
+    monkeypatch.setattr(git_trees, "LARGEST_TREE", 10_000)
 
     with pytest.raises(GitError, match=r"was stopped: it holds more than 10,000 bytes"):
         read_modules(tmp_path / "r", made, COURSE)
@@ -242,7 +242,7 @@ def test_a_git_that_hangs_is_ended_with_all_it_has_started(tmp_path, monkeypatch
     monkeypatch.setenv("PATH", f"{fake.parent}{os.pathsep}{os.environ['PATH']}")
 
     with pytest.raises(GitError, match="took longer than 2 seconds"):
-        git_objects.run_git(tmp_path, "ls-tree", SHA, seconds=2)
+        git_process.run_git(tmp_path, "ls-tree", SHA, seconds=2)
 
     helper = int((tmp_path / "pid").read_text())
     deadline = time.monotonic() + 30
@@ -264,7 +264,7 @@ def test_without_git_there_is_one_sentence(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
 
     with pytest.raises(GitError, match="install it"):
-        git_objects.run_git(tmp_path, "version")
+        git_process.run_git(tmp_path, "version")
 
 
 def test_repositories_of_sha256_are_read_too(tmp_path):

@@ -16,7 +16,7 @@ from grader.submission import Submission, SubmissionError
 from grader.syllabus import Syllabus
 
 from .candidates import Candidate, CollectingError, Source, Taken, Unbelieved, is_known
-from .git_objects import GitError
+from .git_process import GitError
 from .identity import Claimed, settle
 from .listed import candidates_in_list
 from .reader import Reader

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 import re
 import tempfile
 from dataclasses import dataclass
@@ -18,15 +17,17 @@ from grader.reports.safe_text import one_line
 from grader.submission import Submission
 from grader.syllabus import Syllabus
 
-from .git_objects import FULL_SHA, GitError, parse_listing, run_git, take_modules
+from .git_objects import take_modules
+from .git_process import GitError, run_git
+from .git_trees import FULL_SHA, Store
 from .layout import chosen_folder, folders_with_modules
 from .lms_exports import YEARS
 from .roster import folded, separator
-from .trees import Entry, Tree, is_junk
+from .trees import DEPTH, ENTRIES, JUNK, Entry, Tree, is_junk
 
 FETCH_SECONDS = 180.0
-PACK_BLOCKS = 1024 * 1024  # of 512 bytes: no file that git writes while fetching may be larger
-LISTING_LIMIT = 8 * 1024 * 1024  # bytes of all paths in a commit
+PACK_BYTES = 512 * 1024 * 1024  # no file that git writes while fetching may be larger
+FETCH_MEMORY = 2 * 1024 * 1024 * 1024  # bytes of git's own: large files of honest work are compared with each other
 _COLUMNS = ("student", "url", "commit", "handed_in")
 _NAME = re.compile(r"(?!-)(?!.*(\.\.|@\{|//))[\w][\w./+@-]*", re.ASCII)
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*::?//|[A-Za-z][A-Za-z0-9+.-]*::")
@@ -147,7 +148,7 @@ def fetch_and_take(listed: Listed, syllabus: Syllabus) -> tuple[Submission, str,
         repo = Path(scratch)
         commit = _fetched(repo, listed)
         shown = listed.shown(commit[:12])
-        paths = _paths(repo, commit, shown)
+        paths = Store(repo).paths(commit, ENTRIES, DEPTH, JUNK)
         folder = _folder(paths, syllabus, shown)
         submission = take_modules(repo, commit, syllabus, folder, f"{shown}/{folder}".rstrip("/"))
     return submission, commit, list(submission.notes)
@@ -189,7 +190,6 @@ def _fetched(repo: Path, listed: Listed) -> str:
 
 
 def _fetch(repo: Path, listed: Listed, *what: str) -> None:
-    limited = ("/bin/sh", "-c", f'ulimit -f {PACK_BLOCKS} && exec "$@"', "sh") if os.name == "posix" else ()
     options = ["--quiet", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head", "--no-auto-maintenance"]
     depth = [option for option in what if option.startswith("--")]
     wanted = [option for option in what if not option.startswith("--")]
@@ -202,8 +202,9 @@ def _fetch(repo: Path, listed: Listed, *what: str) -> None:
         listed.url,
         *wanted,
         seconds=FETCH_SECONDS,
+        memory=FETCH_MEMORY,
+        on_disk=PACK_BYTES,
         about=listed.shown(),
-        wrapper=limited,
     )
 
 
@@ -213,11 +214,6 @@ def _resolved(repo: Path, listed: Listed, name: str) -> str:
     except GitError:
         raise GitError(f"{listed.shown()} is not there: the repository has no such commit.") from None
     return found.decode("ascii").strip()
-
-
-def _paths(repo: Path, commit: str, shown: str) -> list[str]:
-    listing = run_git(repo, "ls-tree", "-r", "-z", "--full-tree", commit, about=shown, limit=LISTING_LIMIT)
-    return [entry.name for entry in parse_listing(listing)]
 
 
 def _folder(paths: list[str], syllabus: Syllabus, shown: str) -> str:

@@ -3,32 +3,31 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from grader import record
-from grader.reports.safe_text import one_line, without_ci_commands
-from grader.submission import Submission, resembles
+from grader.submission import Submission
 from grader.syllabus import Milestone, Syllabus
 
-from .git_objects import GitError, run_git, take_modules
+from .git_objects import take_modules
+from .git_process import GitError, run_git
+from .git_trees import Store
+from .pull_changes import EXERCISES as FOLDER
+from .pull_changes import (
+    NAMED,
+    Change,
+    changed_paths,
+    is_attributes,
+    is_folders_twin,
+    modules_of,
+    notes,
+    shown,
+    twins,
+)
 
-FOLDER = "exercises"
-MOST_CHANGES = 100_000  # paths; a pull request with more is refused instead of listed
-NAMED = 5  # paths in one sentence; the rest is counted
-FILE, PROGRAM, LINK, SUBMODULE = "100644", "100755", "120000", "160000"
+MOST_MEETINGS = 20  # commits at which two histories meet; one, where nobody made a point of it
 _COMMIT_NAME = re.compile(r"[0-9A-Za-z_][0-9A-Za-z_./-]*")  # an id, a branch or a tag: nothing git could take otherwise
-KINDS = {LINK: "a symbolic link", SUBMODULE: "a submodule"}
-
-
-@dataclass(frozen=True)
-class Change:
-    """One path that differs between two commits; a mode of 000000 means that it is not there."""
-
-    path: str  # bytes that are no UTF-8 as lone surrogates
-    old_mode: str
-    new_mode: str
 
 
 @dataclass
@@ -77,27 +76,81 @@ class PullRequest:
 def read(repository: Path, base: str, head: str, course: Syllabus) -> PullRequest:
     """Read what `head` changes since it left `base`.
 
-    Raises GitError, with one sentence, for a folder that is no repository, commits that are not there, histories
-    without a common commit, a link or submodule in place of the folder, and changes too many to be a student's;
-    SubmissionError when no module is left in it.
+    Raises GitError, with one sentence, for a folder that is no repository, commits that are not there or that no git
+    would have made, histories without a common commit, a link or submodule in place of the folder, another folder that
+    many machines take for it, and changes too many to be a student's; SubmissionError when no module is left in it.
     """
     base, head = resolve(repository, base), resolve(repository, head)
+    store = Store(repository)
+    starts = merge_bases(repository, base, head)
     changes: dict[str, Change] = {}
-    for start in merge_bases(repository, base, head):
-        changes.update((change.path, change) for change in changed_paths(repository, start, head))
+    for start in starts:
+        changes.update((change.path, change) for change in changed_paths(store, start, head))
+    for change in changes.values():
+        if is_folders_twin(change):
+            same = f"{shown(change.path)} and {FOLDER} are one folder on many machines"
+            raise GitError(f"In commit {head[:12]}, {same}, and a checkout may mix the two.")
     modules = {f"{FOLDER}/{milestone.id}.py": milestone.id for milestone in course.milestones}
-    touched = {modules[path] for path in map(_module_path, changes) if path in modules}
+    alike = twins(changes.values(), modules)
+    touched = {modules[path] for path in changes if path in modules} | set(alike)
     submission = Submission(FOLDER)
     if any(path.partition("/")[0] == FOLDER for path in changes):
         submission = take_modules(repository, head, course, FOLDER, shown=FOLDER)
     submission.folder = f"{head}:{FOLDER}"
-    return PullRequest(
+    pull = PullRequest(
         base,
         head,
         [milestone.id for milestone in course.milestones if milestone.id in touched],
         submission,
         [*submission.notes, *notes(list(changes.values()), course)],
     )
+    attributes = sorted(change.path for change in changes.values() if is_attributes(change.path))
+    for module in pull.changed:
+        if module in alike:
+            _leave_out(submission, module, f"{shown(alike[module])} lies beside it, which many machines take for it")
+        elif attributes:
+            with_it = f"the pull request changes {shown(attributes[0])} too, by which git may check out other bytes"
+            _leave_out(submission, module, f"{with_it}; hand that in by itself")
+    _compare_with_merge(pull, store, starts)
+    return pull
+
+
+def _compare_with_merge(pull: PullRequest, store: Store, starts: list[str]) -> None:
+    """Leave out the modules of which a merge makes something that is in neither commit; say which the base has newer.
+
+    A merge takes a file of the head as it is when the base has left it alone since, and the base's when the head has.
+    """
+    if starts == [pull.base]:
+        return
+    theirs, ours = modules_of(store, pull.head), modules_of(store, pull.base)
+    before = [modules_of(store, start) for start in starts]
+    newer = []
+    for module in pull.submission.sources:
+        file = f"{module}.py"
+        mine = ours.get(file)
+        if theirs[file] == mine or all(old.get(file) == mine for old in before):
+            continue
+        if all(old.get(file) == theirs[file] for old in before):
+            newer.append(module)
+        else:
+            newer_too = "the base has changed it since as well, and what a merge makes of the two is in neither commit"
+            pull.submission.problems[module] = _cannot(module, f"{newer_too}; merge the base first, and push that")
+    for module in pull.submission.problems:
+        pull.submission.sources.pop(module, None)
+    if newer:
+        named = ", ".join(newer[:NAMED]) + (f" and {len(newer) - NAMED} more" if len(newer) > NAMED else "")
+        pull.notes.append(
+            f"Graded as the head has it, though the base has another by now, which a merge will keep: {named}."
+        )
+
+
+def _leave_out(submission: Submission, module: str, why: str) -> None:
+    if submission.sources.pop(module, None) is not None:
+        submission.problems[module] = _cannot(module, why)
+
+
+def _cannot(module: str, why: str) -> str:
+    return f"{FOLDER}/{module}.py cannot be graded: {why}."
 
 
 def resolve(repository: Path, name: str) -> str:
@@ -107,83 +160,46 @@ def resolve(repository: Path, name: str) -> str:
     if not (repository / ".git").exists() and not (repository / "objects").is_dir():
         raise GitError(f"{shown(str(repository))} is no git repository.")
     try:
-        asked = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
-        return run_git(repository, *asked).decode("ascii").strip()
-    except GitError:
-        how = "git fetch --unshallow" if _shallow(repository) else "git fetch"
-        raise GitError(f"{shown(str(repository))} has no commit {shown(name)}; get it first ({how}).") from None
+        found = run_git(repository, "rev-parse", "--verify", "--quiet", "--end-of-options", name)
+        oid = found.decode("ascii").strip()
+        kind, _ = Store(repository).sizes([oid]).get(oid, ("", 0))
+        if kind == "tag":
+            found = run_git(repository, "rev-parse", "--verify", "--quiet", f"{oid}^{{commit}}")
+            oid, kind = found.decode("ascii").strip(), "commit"
+        if kind == "commit":
+            return oid
+    except GitError as error:
+        if error.code is None:
+            raise
+    how = "git fetch --unshallow" if _shallow(repository) else "git fetch"
+    raise GitError(f"{shown(str(repository))} has no commit {shown(name)}; get it first ({how}).")
 
 
 def merge_bases(repository: Path, base: str, head: str) -> list[str]:
     """Return the commits at which the two histories meet: one, or several where they have crossed.
 
-    All of them count, so that nobody hides a change by merging back and forth. Raises GitError where there is none.
+    All of them count, so that nobody hides a change by merging back and forth. Raises GitError where there is none, and
+    where the histories are more than git can read within its limits.
     """
+    Store(repository).root(head)  # git reads it whole: what is beyond all measure is refused before
     try:
-        return run_git(repository, "merge-base", "--all", base, head).decode("ascii").split()
-    except GitError:
+        answer = run_git(repository, "merge-base", "--all", base, head, about="the two histories")
+    except GitError as error:
+        if error.code != 1:
+            raise
         if _shallow(repository):
             reason = "in this shallow clone; fetch the whole history (git fetch --unshallow)"
         else:
             reason = "in this repository, so it is no pull request for that branch"
         raise GitError(f"{head} and {base} have no commit in common {reason}.") from None
-
-
-def changed_paths(repository: Path, old: str, new: str) -> list[Change]:
-    """Return every path that differs between two commits, whatever it is. Raises GitError for too many."""
-    asked = ("diff-tree", "-r", "-z", "--raw", "--no-renames", "--no-abbrev", "--ignore-submodules=none", old, new)
-    pieces = run_git(repository, *asked, "--", limit=MOST_CHANGES * 500, about=f"what {new} changes").split(b"\0")
-    if len(pieces) // 2 > MOST_CHANGES:
-        raise GitError(f"{new} changes more than {MOST_CHANGES:,} files, which no student's work does.")
-    found = []
-    for facts, path in zip(pieces[::2], pieces[1::2], strict=False):
-        old_mode, new_mode, *_ = facts.decode("ascii").removeprefix(":").split(" ")
-        found.append(Change(path.decode("utf-8", "surrogateescape"), old_mode, new_mode))
+    found = answer.decode("ascii").split()
+    if len(found) > MOST_MEETINGS:
+        raise GitError(f"{head} and {base} meet in more than {MOST_MEETINGS} commits; rebase the pull request.")
     return found
 
 
 def _shallow(repository: Path) -> bool:
     return run_git(repository, "rev-parse", "--is-shallow-repository").strip() == b"true"
-
-
-def notes(changes: list[Change], course: Syllabus) -> list[str]:
-    """Say in one sentence each what of these changes was not taken.
-
-    What is wrong with a module, and what resembles one, the submission itself says.
-    """
-    said: list[str] = []
-    beside: list[Change] = []
-    foreign: list[Change] = []
-    outside: list[Change] = []
-    modules = {f"{FOLDER}/{milestone.id}.py" for milestone in course.milestones}
-    for change in changes:
-        folder, _, name = change.path.partition("/")
-        if change.path in modules:
-            if (change.old_mode, change.new_mode) == (FILE, PROGRAM):
-                said.append(f"{change.path} was made executable, which changes nothing: it is read and never run.")
-        elif folder == FOLDER:
-            if _module_path(change.path) not in modules and not resembles(name, course):
-                beside.append(change)
-        elif _likeness(folder) == FOLDER:
-            foreign.append(change)
-        else:
-            outside.append(change)
-    if beside:
-        said.append(f"Not taken, since only the course's modules are: {_list(beside)}.")
-    if foreign:
-        said.append(f"Not taken, since the folder only looks like {FOLDER}: {_list(foreign)}.")
-    if outside:
-        said.append(
-            f"Not used, since grader, fixtures and workflow are the base's own: {_list(outside)}. "
-            "Look at them before you merge."
-        )
-    return said
-
-
-def shown(name: str) -> str:
-    """Return a name from a repository as it may stand in a sentence, in a report or a log."""
-    text = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    return without_ci_commands(one_line(text, 100))
 
 
 def _begun(part: record.Milestone) -> bool:
@@ -194,24 +210,3 @@ def _begun(part: record.Milestone) -> bool:
 def _broken(part: record.Milestone) -> bool:
     fine = (record.PASSED, record.NOT_STARTED, record.BLOCKED)
     return part.problem is not None or any(check.outcome not in fine for task in part.tasks for check in task.checks)
-
-
-def _module_path(path: str) -> str:
-    """Return the path of the module that a path is, or lies in as in a folder: exercises/m04_attention.py/x."""
-    return "/".join(path.split("/")[:2])
-
-
-def _likeness(name: str) -> str:
-    """Return what a name looks like: full-width letters, another case and invisible characters make no difference."""
-    plain = unicodedata.normalize("NFKC", name).casefold()
-    return re.sub(r"\s", "", "".join(c for c in plain if unicodedata.category(c) not in ("Cf", "Mn", "Cc")))
-
-
-def _list(changes: list[Change]) -> str:
-    named = ", ".join(_named(change) for change in changes[:NAMED])
-    return named if len(changes) <= NAMED else f"{named} and {len(changes) - NAMED:,} more"
-
-
-def _named(change: Change) -> str:
-    kind = KINDS.get(change.new_mode)
-    return f"{shown(change.path)} ({kind})" if kind else shown(change.path)

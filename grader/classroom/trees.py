@@ -16,7 +16,7 @@ from grader.syllabus import Syllabus
 ENTRIES = 50_000  # names in one submission: a repository with its history and its environment is left well below
 DEPTH = 12  # folders in folders
 # Left by systems, editors and tools; what they hold is nobody's work.
-_JUNK = {
+JUNK = {
     "__MACOSX",
     ".DS_Store",
     "Thumbs.db",
@@ -130,7 +130,7 @@ def beneath(shown: str, *parts: str) -> str:
 
 def is_junk(path: Iterable[str]) -> bool:
     """Tell whether some part of a path is what systems, editors and tools leave behind."""
-    return any(part in _JUNK or part.startswith("._") for part in path)
+    return any(part in JUNK or part.startswith("._") for part in path)
 
 
 def folder_tree(folder: Path, shown: str) -> Tree:

@@ -20,7 +20,7 @@ from grader import record
 from grader.arguments import ISOLATION, judges, syllabus_of
 from grader.arguments import course as course_file
 from grader.classroom import pull_request
-from grader.classroom.git_objects import GitError
+from grader.classroom.git_process import GitError
 from grader.cli import FAULT, NOT_PASSED, PASSED
 from grader.commands import report_paths
 from grader.judge.errors import UsageProblem

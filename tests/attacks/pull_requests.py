@@ -1,16 +1,18 @@
 """Pull requests that a stranger could open and should not: what each changes in the course, as `hostile_git` writes it.
 
 A change is a content, or a mode with it, or None for what is taken away. `right` is the source of a right m00, which
-nobody may get at this way, and `marker` a file that is there once anything of the head was run.
+nobody may get at this way, and `marker` a file that is there once anything of the head was run. Some write a tree or
+a commit that git itself never would: two entries of one name, of which a reader takes the first and a checkout the last.
 """
 
 from collections.abc import Callable
 from pathlib import Path
 
-from hostile_git import LINK, PROGRAM, SUBMODULE
+from hostile_git import FILE, FOLDER, HEADERS, LINK, MESSAGE, PROGRAM, ROOT, SUBMODULE, Raw
 
 Changes = dict
 WARMUP, ATTENTION = "exercises/m00_warmup.py", "exercises/m04_attention.py"
+WRONG = "def softmax(x, dim=-1):\n    return x\n"
 LOUD = """
 import sys
 
@@ -58,7 +60,7 @@ def a100_huge_module(right: str, marker: Path) -> Changes:
 
 def a100_thousands_of_files(right: str, marker: Path) -> Changes:
     """Lays ten thousand files beside the module, to be listed in the report."""
-    return {WARMUP: right, **{f"exercises/data/{number}.bin": "x" for number in range(10_000)}}
+    return {WARMUP: right, **{f"exercises/{number}.bin": "x" for number in range(10_000)}}
 
 
 def a102_renamed_module(right: str, marker: Path) -> Changes:
@@ -77,7 +79,7 @@ def a102_twins_of_the_folder(right: str, marker: Path) -> Changes:
 
 
 def a107_grader_of_its_own(right: str, marker: Path) -> Changes:
-    """Brings its own grader, workflow, syllabus, hooks, filters, submodules and git configuration, and plants modules."""
+    """Brings its own grader, workflow, syllabus and submodules, and plants modules."""
     planted = f"import pathlib; pathlib.Path({str(marker)!r}).touch()\n"
     names = (
         "grader/__init__.py", "grader/cli.py", "grader/judge/run.py", "noxfile.py", "conftest.py", "sitecustomize.py",
@@ -88,10 +90,7 @@ def a107_grader_of_its_own(right: str, marker: Path) -> Changes:
         WARMUP: LOUD,
         "grader/syllabus.toml": "[course]\n",
         ".github/workflows/grade.yml": f"on: pull_request\njobs: {{x: {{steps: [run: touch {marker}]}}}}\n",
-        ".gitattributes": "* filter=evil diff=evil merge=evil\n",
         ".gitmodules": '[submodule "x"]\n\tpath = x\n\turl = ext::sh -c touch% marker\n',
-        ".git/hooks/post-checkout": (PROGRAM, f"#!/bin/sh\ntouch {marker}\n"),
-        ".git/config": f"[core]\n\tfsmonitor = touch {marker}\n\tpager = touch {marker}\n",
         "x": (SUBMODULE, "1" * 40),
     }
 
@@ -126,7 +125,89 @@ def a114_pointer_to_a_large_file(right: str, marker: Path) -> Changes:
     return {WARMUP: f"version https://git-lfs.github.com/spec/v1\noid sha256:{'0' * 64}\n"}
 
 
+def a99_two_modules_of_one_name(right: str, marker: Path) -> Changes:
+    """Names the module twice in one folder: the first is right, and the last, which git checks out, is not."""
+    return {"exercises": Raw([(FILE, "m00_warmup.py", right), (FILE, "m00_warmup.py", WRONG)])}
+
+
+def a99_module_and_folder_of_one_name(right: str, marker: Path) -> Changes:
+    """Has a right module and a folder of the same name, which do not even lie side by side in git's order."""
+    between = (FILE, "m00_warmup.py-", "x")
+    return {"exercises": Raw([(FILE, "m00_warmup.py", right), between, (FOLDER, "m00_warmup.py", {"x.py": WRONG})])}
+
+
+def a99_two_folders_of_one_name(right: str, marker: Path) -> Changes:
+    """Names the folder of the exercises twice, with a right module in the first and a wrong one in the second."""
+    return {ROOT: Raw([(FOLDER, "exercises", {"m00_warmup.py": each}) for each in (right, WRONG)])}
+
+
+def a99_module_named_with_its_path(right: str, marker: Path) -> Changes:
+    """Has a second module in the root, by a name with a slash in it that git checks out over the first."""
+    twice = [(FOLDER, "exercises", {"m00_warmup.py": right}), (FILE, "exercises/m00_warmup.py", WRONG)]
+    return {ROOT: Raw(twice)}
+
+
+def a99_names_in_another_order(right: str, marker: Path) -> Changes:
+    """Lists the modules in another order than git does, so that who looks for one may miss it or find another."""
+    return {"exercises": Raw([(FILE, "m04_attention.py", "x = 1\n"), (FILE, "m00_warmup.py", right)])}
+
+
+def a99_folder_above(right: str, marker: Path) -> Changes:
+    """Has a folder named .. beside a right module, with a grader in it."""
+    return {"exercises": Raw([(FOLDER, "..", {"grader": {}}), (FILE, "m00_warmup.py", right)])}
+
+
+def a99_git_folder_under_another_name(right: str, marker: Path) -> Changes:
+    """Brings hooks and configuration in a folder that file systems take for .git: other case, unseen letters, GIT~1."""
+    hooks = {"config": "[core]\n", "hooks/post-checkout": (PROGRAM, f"#!/bin/sh\ntouch {marker}\n")}
+    return {ROOT: Raw([(FOLDER, ".g\u200cIt", hooks), (FOLDER, "GIT~1", hooks), (FOLDER, "exercises", {"m00_warmup.py": right})])}
+
+
+def a97_module_of_an_unknown_mode(right: str, marker: Path) -> Changes:
+    """Gives a right module the mode of a pipe, which every reader of git's makes into something else."""
+    return {WARMUP: ("10644", right)}
+
+
+def a97_folder_behind_a_files_mode(right: str, marker: Path) -> Changes:
+    """Calls a folder a file by its mode, to be read in place of the module."""
+    return {WARMUP: (FILE, {"m00_warmup.py": right})}
+
+
+def a100_folders_of_folders(right: str, marker: Path) -> Changes:
+    """Lays a folder beside a right module that names another thirty times, and that one the next: 27,000 paths."""
+    bottom = Raw((FILE, f"{number:02}", "x") for number in range(30))
+    middle = Raw((FOLDER, f"{number:02}", bottom) for number in range(30))
+    return {WARMUP: right, "exercises/data": Raw((FOLDER, f"{number:02}", middle) for number in range(30))}
+
+
+def a100_long_message(right: str, marker: Path) -> Changes:
+    """Says more in the message of a commit with a right module than any commit needs."""
+    return {WARMUP: right, MESSAGE: "x" * (1024 * 1024)}
+
+
+def a100_endless_names(right: str, marker: Path) -> Changes:
+    """Lays a file beside a right module whose name is longer than any file system takes."""
+    return {WARMUP: right, "exercises/" + "x" * 5000: "x"}
+
+
+def a102_commit_of_two_trees(right: str, marker: Path) -> Changes:
+    """Names a second tree and other parents in a commit with a right module, behind whose it is."""
+    return {WARMUP: right, HEADERS: f"tree {'1' * 40}\nparent {'1' * 40}\n"}
+
+
+def a102_package_beside_the_module(right: str, marker: Path) -> Changes:
+    """Lays a package of the module's name beside it, which Python would import in its place."""
+    return {"exercises/m00_warmup/__init__.py": right}
+
+
+def a107_other_bytes_at_checkout(right: str, marker: Path) -> Changes:
+    """Has a module that is right until git checks it out: by .gitattributes its $Id$ becomes something else."""
+    turned = f"{right}\n\nif len('$Id$') > 4:\n    softmax = None\n"
+    return {WARMUP: turned, ".gitattributes": "*.py ident filter=evil\n"}
+
+
 ALL: list[Callable[[str, Path], Changes]] = [
     thing for name, thing in sorted(globals().items()) if name[:1] == "a" and name[1:3].isdigit()
 ]
 GRADED = (a107_grader_of_its_own, a112_commands_in_what_is_printed)  # their module is run, at the official levels alone
+HONEST = (a100_thousands_of_files, a100_folders_of_folders)  # their module is right, and what lies beside it is not taken

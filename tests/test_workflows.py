@@ -29,6 +29,7 @@ ALL = [GRADE, CI, CLASSROOM]
 PINNED = re.compile(r"actions/[a-z-]+@[0-9a-f]{40}")
 FROM_THE_EVENT = {"number", "base.sha", "head.sha"}  # made by GitHub; a student chooses none of their characters
 TAKING_OUT = re.compile(r"\bgit\b.*\b(checkout|switch|merge|rebase|restore|reset|pull|worktree|apply|am|cherry-pick)\b")
+BOUNDED = re.compile(r"ulimit -d \d+ -f \d+.*-c fetch\.fsckObjects=true.*\sfetch\s", re.DOTALL)
 
 
 def faults(text: str) -> list[str]:
@@ -80,6 +81,8 @@ def target_faults(text: str) -> list[str]:
                 found.append("114: submodules or LFS are fetched")
         if TAKING_OUT.search(step.get("run", "")):
             found.append("108: git writes into the work tree")
+        if " fetch " in step.get("run", "") and not BOUNDED.search(step["run"]):
+            found.append("100: what is fetched is not checked, or without bounds")
     grading = next(step["run"] for step in plain["jobs"]["grade"]["steps"] if step["name"] == "Grade")
     for name in ("GITHUB_ENV", "GITHUB_PATH", "GITHUB_OUTPUT", "GITHUB_STATE", "GITHUB_STEP_SUMMARY"):
         if f"-u {name} " not in grading:
@@ -112,6 +115,8 @@ def test_attacks_107_to_115_the_grading_workflow_runs_the_base_alone():
         ("HEAD: ${{ github.event.pull_request.head.sha }}", "HEAD: ${{ github.event.pull_request.head.ref }}", "111"),
         ("HEAD: ${{ github.event.pull_request.head.sha }}", "HEAD: ${{ github.head_ref }}", "111"),
         ("-u GITHUB_ENV ", "", "113"),
+        ("-c fetch.fsckObjects=true ", "", "100"),
+        ("ulimit -d 4194304 -f 2097152", "true", "100"),
         ("lfs: false", "lfs: true", "114"),
         ("persist-credentials: false", "persist-credentials: true", "115"),
         ("contents: read", "contents: write", "115"),
@@ -152,6 +157,33 @@ def test_the_grader_takes_the_arguments_it_is_given(path):
     assert options.json and options.seed == "random" and options.isolation in ("auto", "bubblewrap")
 
 
+FETCHING = "Fetch the pull request as objects"
+
+
+@systems.linux
+@systems.bash
+def test_attack_99_a_folder_that_no_git_writes_is_not_even_fetched(tmp_path):
+    """The step that fetches, run for real: a head with two modules of one name fails it, and leaves no branch."""
+    origin = hostile_git.Repository(tmp_path / "origin")
+    base = origin.commit({"exercises/m00_warmup.py": "base\n"})
+    twice = hostile_git.Raw((hostile_git.FILE, "m00_warmup.py", content) for content in ("right\n", "wrong\n"))
+    origin.git("update-ref", "refs/heads/main", base)
+    origin.git("update-ref", "refs/pull/7/head", origin.commit({"exercises": twice}, base))
+    clone = tmp_path / "clone"
+    subprocess.run(["git", "clone", "--quiet", f"file://{origin.folder}", clone], check=True)
+    steps = yaml.safe_load(GRADE.read_text(encoding="utf-8"))["jobs"]["grade"]["steps"]
+    script = next(step["run"] for step in steps if step["name"] == FETCHING)
+    environment = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "NUMBER": "7", "TOKEN": "hidden"}
+
+    done = subprocess.run(
+        ["bash", "-e", "-o", "pipefail", "-c", script], cwd=clone, env=environment, capture_output=True, check=False
+    )
+
+    assert done.returncode != 0 and b"duplicateEntries" in done.stderr
+    refs = subprocess.run(["git", "for-each-ref", "refs/pull-request"], cwd=clone, capture_output=True, check=True)
+    assert refs.stdout == b""
+
+
 @systems.linux
 @systems.bash
 def test_attack_108_the_head_comes_in_as_objects_only(tmp_path):
@@ -164,7 +196,7 @@ def test_attack_108_the_head_comes_in_as_objects_only(tmp_path):
     clone = tmp_path / "clone"
     subprocess.run(["git", "clone", "--quiet", f"file://{origin.folder}", clone], check=True)
     steps = yaml.safe_load(GRADE.read_text(encoding="utf-8"))["jobs"]["grade"]["steps"]
-    script = next(step["run"] for step in steps if step["name"] == "Fetch the pull request as objects")
+    script = next(step["run"] for step in steps if step["name"] == FETCHING)
 
     def git(*arguments):
         return subprocess.run(["git", *arguments], cwd=clone, capture_output=True, text=True, check=True).stdout.strip()

@@ -1,9 +1,10 @@
 """`nox -s fuzz [-- --minutes N]`: random bytes, guided by coverage, against everything that reads what others wrote.
 
-Six doors: a frame on the channel, the content of a message as JSON text and as a tree of nodes, the file of a
-result record, an archive that a student hands in, and the metadata of a platform's export. Nothing but
-the door's own errors may come out, within a second and 64 MB for each input. Atheris (libFuzzer) keeps inputs that
-reach new lines; what it finds is kept in a folder and named. Runs outside of CI: minutes tell more than seconds.
+Eight doors: a frame on the channel, the content of a message as JSON text and as a tree of nodes, the file of a
+result record, an archive that a student hands in, the metadata of a platform's export, and a folder and a commit as git
+stores them. Nothing but the door's own errors may come out, within a second and 64 MB for each input. Atheris
+(libFuzzer) keeps inputs that reach new lines; what it finds is kept in a folder and named. Runs outside of CI: minutes
+tell more than seconds.
 """
 
 from __future__ import annotations
@@ -35,12 +36,12 @@ if __name__ == "__main__":
         sys.exit("fuzz: this needs atheris (python -m pip install atheris; Linux and macOS, Python 3.11 to 3.13).")
     with atheris.instrument_imports(include=["grader.sandbox.inside.wire", "grader.sandbox.conversation", "grader"]):
         from grader import record, schema, submission, syllabus
-        from grader.classroom import archives, layout, lms_exports, metadata, trees
+        from grader.classroom import archives, git_trees, layout, lms_exports, metadata, trees
         from grader.sandbox import conversation
         from grader.sandbox.inside import wire
 else:
     from grader import record, schema, submission, syllabus
-    from grader.classroom import archives, layout, lms_exports, metadata, trees
+    from grader.classroom import archives, git_trees, layout, lms_exports, metadata, trees
     from grader.sandbox import conversation
     from grader.sandbox.inside import wire
 
@@ -163,7 +164,26 @@ def claims(data: bytes) -> None:
             assert all(len(text) <= metadata.TEXT for person in each.people for text in person.values())
 
 
-DOORS: tuple[Callable[[bytes], None], ...] = (frame, message, tree, result_record, archive, claims)
+def git_folder(data: bytes) -> None:
+    """Read bytes as a folder in git's store; one that is accepted has each name once, and says exactly these bytes."""
+    with contextlib.suppress(ValueError):
+        entries = git_trees.parse_tree(data, 20)
+        assert len({each.name for each in entries}) == len(entries)
+        told = ((f"{each.mode} {each.name}\0".encode("utf-8", "surrogateescape"), each.oid) for each in entries)
+        assert b"".join(head + bytes.fromhex(oid) for head, oid in told) == data
+
+
+def git_commit(data: bytes) -> None:
+    """Read bytes as a commit in git's store; one that is accepted begins with what it is said to name."""
+    with contextlib.suppress(ValueError):
+        made = git_trees.parse_commit(data, 40)
+        told = [f"tree {made.tree}\n", *(f"parent {each}\n" for each in made.parents), "author "]
+        assert data.startswith("".join(told).encode()[:-1])
+
+
+DOORS: tuple[Callable[[bytes], None], ...] = (
+    frame, message, tree, result_record, archive, claims, git_folder, git_commit,
+)  # fmt: skip
 
 
 def one_input(data: bytes) -> None:
@@ -221,6 +241,10 @@ def seeds() -> list[bytes]:
     found += [b"\4" + packed for packed in archive_seeds()]
     people = "  - &a\n    :name: Anna\n    :sid: a1\n    :email: a@x.org\n  - *a\n"
     found.append(f"\5submission_1:\n  :submitters:\n{people}  :created_at: 2026-03-01 09:30:00 +01:00\n".encode())
+    modes = [mode.encode() for mode in (git_trees.FILE, git_trees.LINK, git_trees.SUBMODULE, git_trees.FOLDER)]
+    found.append(b"\6" + b"".join(mode + b" m%02d.py\0" % place + bytes(20) for place, mode in enumerate(modes)))
+    who = "author A <a@x.org> 1 +0000\ncommitter A <a@x.org> 1 +0000\n"
+    found.append(f"\7tree {'1' * 40}\nparent {'2' * 40}\n{who}gpgsig x\n y\n\nWork\n".encode())
     return [*found, b"\3" + json.dumps(record.to_json(made)).encode()]
 
 
@@ -247,7 +271,23 @@ def words() -> list[str]:
     kinds += ["handle", "ok", "error", "ask", "stop", "kind", "number", "args", "kwargs", "callback", "SCR1"]
     kinds += [*wire.TORCH_DTYPES, *record.OUTCOMES]
     parts = [schema.load(schema.RECORD), *schema.load(schema.RECORD)["$defs"].values()]
-    kinds += [":submitters:", ":created_at:", ":name:", ":sid:", "&a", "*a", "ustar", "m00_warmup.py", "PK\\x05\\x06"]
+    kinds += [
+        ":submitters:",
+        ":created_at:",
+        ":name:",
+        ":sid:",
+        "&a",
+        "*a",
+        "ustar",
+        "m00_warmup.py",
+        ".git",
+        "..",
+        "tree ",
+        "parent ",
+        "100644 ",
+        "40000 ",
+        "PK\\x05\\x06",
+    ]
     return [*kinds, *(name for part in parts for name in part["properties"]), "NaN", "1e999", "[[[[[[[[", "{\\x22"]
 
 

@@ -28,12 +28,15 @@ def read_modules(
     return submission.sources, submission.problems
 
 
-def take_modules(repo: Path, commit: str, syllabus: Syllabus, folder: str = "exercises", shown: str = "") -> Submission:
+def take_modules(
+    repo: Path | Store, commit: str, syllabus: Syllabus, folder: str = "exercises", shown: str = ""
+) -> Submission:
     """Take a folder of a commit as a submission; its notes name files that look like a module and are ignored.
 
-    `shown` is what the folder is called in sentences. Raises as `read_modules` does.
+    What a store has read already is not read again. `shown` is what the folder is called in sentences. Raises as
+    `read_modules` does.
     """
-    store = Store(repo)
+    store = repo if isinstance(repo, Store) else Store(repo)
     entries = {entry.name: entry for entry in store.folder(commit, folder)}
     wanted = [entries[name] for name in (f"{milestone.id}.py" for milestone in syllabus.milestones) if name in entries]
     blobs = Blobs(store, [entry.oid for entry in wanted if not entry.unusual], syllabus.max_source_bytes)

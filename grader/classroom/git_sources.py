@@ -148,9 +148,10 @@ def fetch_and_take(listed: Listed, syllabus: Syllabus) -> tuple[Submission, str,
         repo = Path(scratch)
         commit = _fetched(repo, listed)
         shown = listed.shown(commit[:12])
-        paths = Store(repo).paths(commit, ENTRIES, DEPTH, JUNK)
+        store = Store(repo)
+        paths = store.paths(commit, ENTRIES, DEPTH, JUNK)
         folder = _folder(paths, syllabus, shown)
-        submission = take_modules(repo, commit, syllabus, folder, f"{shown}/{folder}".rstrip("/"))
+        submission = take_modules(store, commit, syllabus, folder, f"{shown}/{folder}".rstrip("/"))
     return submission, commit, list(submission.notes)
 
 

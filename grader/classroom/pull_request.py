@@ -82,6 +82,7 @@ def read(repository: Path, base: str, head: str, course: Syllabus) -> PullReques
     """
     base, head = resolve(repository, base), resolve(repository, head)
     store = Store(repository)
+    store.root(head)  # git reads commits whole: one beyond all measure is refused before
     starts = merge_bases(repository, base, head)
     changes: dict[str, Change] = {}
     for start in starts:
@@ -95,7 +96,7 @@ def read(repository: Path, base: str, head: str, course: Syllabus) -> PullReques
     touched = {modules[path] for path in changes if path in modules} | set(alike)
     submission = Submission(FOLDER)
     if any(path.partition("/")[0] == FOLDER for path in changes):
-        submission = take_modules(repository, head, course, FOLDER, shown=FOLDER)
+        submission = take_modules(store, head, course, FOLDER, shown=FOLDER)
     submission.folder = f"{head}:{FOLDER}"
     pull = PullRequest(
         base,
@@ -181,7 +182,6 @@ def merge_bases(repository: Path, base: str, head: str) -> list[str]:
     All of them count, so that nobody hides a change by merging back and forth. Raises GitError where there is none, and
     where the histories are more than git can read within its limits.
     """
-    Store(repository).root(head)  # git reads it whole: what is beyond all measure is refused before
     try:
         answer = run_git(repository, "merge-base", "--all", base, head, about="the two histories")
     except GitError as error:

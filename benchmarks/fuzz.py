@@ -1,10 +1,10 @@
 """`nox -s fuzz [-- --minutes N]`: random bytes, guided by coverage, against everything that reads what others wrote.
 
-Eight doors: a frame on the channel, the content of a message as JSON text and as a tree of nodes, the file of a
-result record, an archive that a student hands in, the metadata of a platform's export, and a folder and a commit as git
-stores them. Nothing but the door's own errors may come out, within a second and 64 MB for each input. Atheris
-(libFuzzer) keeps inputs that reach new lines; what it finds is kept in a folder and named. Runs outside of CI: minutes
-tell more than seconds.
+Eleven doors: a frame on the channel, the content of a message as JSON text and as a tree of nodes, the file of a
+result record, an archive that a student hands in, the metadata of a platform's export, a folder and a commit as git
+stores them, and the files of a student's progress, of a class and of a course. Nothing but the door's own errors may
+come out, within a second and 64 MB for each input. Atheris (libFuzzer) keeps inputs that reach new lines; what it finds
+is kept in a folder and named. Runs outside of CI: minutes tell more than seconds.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import tempfile
 import time
 import zipfile
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -35,13 +36,15 @@ if __name__ == "__main__":
     except ImportError:
         sys.exit("fuzz: this needs atheris (python -m pip install atheris; Linux and macOS, Python 3.11 to 3.13).")
     with atheris.instrument_imports(include=["grader.sandbox.inside.wire", "grader.sandbox.conversation", "grader"]):
-        from grader import record, schema, submission, syllabus
-        from grader.classroom import archives, git_trees, layout, lms_exports, metadata, trees
+        from grader import course, files, progress, record, schema, submission, syllabus
+        from grader.classroom import archives, git_trees, layout, lms_exports, metadata, standing_json, trees
+        from grader.reports import class_report, tasks_csv
         from grader.sandbox import conversation
         from grader.sandbox.inside import wire
 else:
-    from grader import record, schema, submission, syllabus
-    from grader.classroom import archives, git_trees, layout, lms_exports, metadata, trees
+    from grader import course, files, progress, record, schema, submission, syllabus
+    from grader.classroom import archives, git_trees, layout, lms_exports, metadata, standing_json, trees
+    from grader.reports import class_report, tasks_csv
     from grader.sandbox import conversation
     from grader.sandbox.inside import wire
 
@@ -137,8 +140,8 @@ def content(node: Any, buffers: list[bytearray]) -> None:
 
 def result_record(data: bytes) -> None:
     """Read bytes as the file of a result record; one that is accepted can be written, and says the same."""
-    with contextlib.suppress(ValueError, RecursionError):
-        made = record.from_json(json.loads(data))
+    with contextlib.suppress(ValueError):
+        made = record.from_json(files.parse_json(data))
         plain = record.to_json(made)
         record.validate(plain)
         assert record.from_json(plain) == made
@@ -181,8 +184,35 @@ def git_commit(data: bytes) -> None:
         assert data.startswith("".join(told).encode()[:-1])
 
 
+def kept_progress(data: bytes) -> None:
+    """Read bytes as a progress file: what is sound in it is sound as a whole, and every hint can be shown."""
+    with contextlib.suppress(ValueError):
+        state, _ = progress.readable(files.parse_json(data))
+        assert progress.readable(state) == (state, [])
+        assert all(0 <= shown <= progress.MOST_HINTS for shown in state["hints"].values())
+
+
+def class_standing(data: bytes) -> None:
+    """Read bytes as a class's JSON file: what is accepted can be written and shown."""
+    with contextlib.suppress(ValueError, standing_json.StandingError):
+        made = standing_json.from_json(files.parse_json(data))
+        standing_json.render(made)
+        tasks_csv.render(made)
+        class_report.render(made, datetime.now(UTC))
+
+
+def course_file(data: bytes) -> None:
+    """Read bytes as a course: what is accepted has points for every task, and a penalty at every moment."""
+    with contextlib.suppress(course.CourseError, UnicodeDecodeError):
+        made = course.read(data.decode("utf-8"), "course.toml", COURSE)
+        for milestone in made.syllabus(COURSE).milestones:
+            assert milestone.points > 0
+            assert made.penalty(milestone.id, 1.0, datetime.now(UTC)) <= 1
+
+
 DOORS: tuple[Callable[[bytes], None], ...] = (
-    frame, message, tree, result_record, archive, claims, git_folder, git_commit,
+    frame, message, tree, result_record, archive, claims, git_folder, git_commit, kept_progress, class_standing,
+    course_file,
 )  # fmt: skip
 
 
@@ -245,7 +275,17 @@ def seeds() -> list[bytes]:
     found.append(b"\6" + b"".join(mode + b" m%02d.py\0" % place + bytes(20) for place, mode in enumerate(modes)))
     who = "author A <a@x.org> 1 +0000\ncommitter A <a@x.org> 1 +0000\n"
     found.append(f"\7tree {'1' * 40}\nparent {'2' * 40}\n{who}gpgsig x\n y\n\nWork\n".encode())
-    return [*found, b"\3" + json.dumps(record.to_json(made)).encode()]
+    plain = record.to_json(made)
+    home = {"m04_attention": {"key": "k", "record": plain["milestones"][0]}}
+    state = {"schema": progress.SCHEMA, "submissions": {"/x": home}, "hints": {"m04.1": 2}}
+    person = standing_json.Student("a", "A", "a@x.org")
+    student = standing_json.Standing(person, {milestone.id: milestone}, {"m04_attention": 1.0})
+    column = standing_json.Column("m04_attention", "Attention", 2.0, "2026-03-01T23:59:00+01:00")
+    a_class = standing_json.render(standing_json.ClassResult("C", [column], [student], notes=["A note."]))
+    toml = '[course]\nname = "C"\nmilestones = ["m00"]\ntime_zone = "Europe/Berlin"\n[late]\nper_day = 0.1\n'
+    toml += '[[milestone]]\nid = "m00"\npoints = 5\ndue = 2026-10-12T23:59:00\n'
+    found += [b"\10" + json.dumps(state).encode(), b"\11" + a_class.encode(), b"\12" + toml.encode()]
+    return [*found, b"\3" + json.dumps(plain).encode()]
 
 
 def archive_seeds() -> list[bytes]:

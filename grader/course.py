@@ -119,13 +119,18 @@ def load(path: Path, whole: Syllabus | None = None) -> Course:
         text = files.read_text(path, LARGEST)
     except (OSError, ValueError) as error:
         raise CourseError(f"The course {path} cannot be read ({files.reason(error)}).") from None
+    return read(text, str(path), whole)
+
+
+def read(text: str, path: str, whole: Syllabus) -> Course:
+    """Read a course out of its text; `path` is what messages call it. Raises CourseError."""
     try:
         plain = tomllib.loads(text)
     except ValueError as error:
         raise CourseError(f"The course {path} is no TOML: {str(error).rstrip('.')}.") from None
     except RecursionError:
         raise CourseError(f"The course {path} is nested too deep.") from None
-    course = _Reader(str(path), whole).course(plain)
+    course = _Reader(path, whole).course(plain)
     course.syllabus(whole)
     return course
 

@@ -86,7 +86,7 @@ REFUSED = [
 
 @pytest.mark.parametrize("build", REFUSED, ids=lambda build: build.__name__)
 def test_a_crafted_file_is_refused_in_one_sentence(build, tmp_path, honest, monkeypatch, capsys):
-    """Whatever lies in a file's place, at least one of its readers refuses it, each in one line, and none waits.
+    """Whatever lies in a file's place, its readers refuse it, each in one line, and none waits.
 
     A progress file costs no more than what it held.
     """
@@ -94,7 +94,9 @@ def test_a_crafted_file_is_refused_in_one_sentence(build, tmp_path, honest, monk
         done = list(said_of(kind, path, tmp_path, monkeypatch, capsys))
         wrong = {code: err for code, _, err in done if code != cli.PASSED}
         assert set(wrong) <= {cli.USAGE}, (kind, path, done)
-        assert wrong or kind == "progress", (kind, path, path.is_file() and path.read_bytes()[-300:])
+        # Not every reader of a gradebook reads all of it; of any other file all of them refuse it.
+        refused = any(wrong) if kind == "gradebook" else all(code for code, _, _ in done)
+        assert refused or kind == "progress", (kind, path, done)
         for code, out, err in done:
             assert err.count("\n") == (code == cli.USAGE) or kind == "progress", (kind, err)
             assert "Traceback" not in out + err and len(err) < 1000

@@ -5,6 +5,9 @@ from __future__ import annotations
 import io
 import itertools
 import re
+import sys
+import time
+import unicodedata
 import xml.etree.ElementTree as ET
 
 import pytest
@@ -204,3 +207,42 @@ def test_no_color_is_respected(monkeypatch):
         shown = file.getvalue()
 
     assert not re.search(r"\x1b\[[\d;]*(3\d|9\d|4\d)m", shown)
+
+
+EVERY_MARK = [
+    letter
+    for letter in map(chr, range(sys.maxunicode + 1))
+    if unicodedata.category(letter) in ("Mn", "Me") or unicodedata.combining(letter)
+]
+
+
+def test_no_mark_of_any_script_is_stacked():
+    """Of fifty marks on one letter three stay, whichever marks Unicode has; what is hidden is written as its code."""
+    assert len(EVERY_MARK) > 1500
+    for mark in EVERY_MARK:
+        shown = safe_text.clean("a" + 50 * mark + "b")
+
+        assert shown.count(mark) <= safe_text.MOST_MARKS and shown[0] + shown[-1] == "ab", f"U+{ord(mark):04X}"
+    mixed = safe_text.clean("a" + "".join(mark for mark in EVERY_MARK if safe_text.clean(mark) == mark) + "b")
+    assert len(mixed) == 2 + safe_text.MOST_MARKS
+
+
+HONEST = ["น้ำใจที่นี่", "שָׁלוֹם וּבְרָכָה", "شُكْرًا لَّكُمْ", "Приве́т", "नमस्ते", "1️⃣", "Tiếng Việt"]
+
+
+@pytest.mark.parametrize("word", [*HONEST, unicodedata.normalize("NFD", HONEST[-1])])
+def test_honest_words_keep_their_marks(word):
+    """Thai, pointed Hebrew, vocalised Arabic, accented Cyrillic, Vietnamese and Hindi stay as they are."""
+    assert safe_text.clean(word) == word
+
+
+def test_marks_are_counted_in_a_time_that_grows_as_the_text():
+    """Eight times as long a text of marks takes about eight times as long, not sixty-four times."""
+    text = "".join("a" + mark * 7 for mark in EVERY_MARK) * 12
+
+    def seconds(whole):
+        started = time.process_time()
+        safe_text.clean(whole)
+        return time.process_time() - started
+
+    assert min(seconds(8 * text) for _ in range(3)) < 30 * min(seconds(text) for _ in range(3))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import html
 import re
+import unicodedata
 
 _ESCAPE_SEQUENCE = re.compile(
     r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"  # colours, cursor movements
@@ -22,8 +23,7 @@ _HIDDEN = re.compile(
     "\u2060-\u206f\u3164\ud800-\udfff\ufdd0-\ufdef\ufe00-\ufe0d\ufeff\uffa0\ufff0-\ufffc\ufffe\uffff"
     "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
-_MARKS = "\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f"
-_STACKED_MARKS = re.compile(f"([{_MARKS}]{{3}})[{_MARKS}]+")
+MOST_MARKS = 3  # on one letter: a Hebrew one has up to three with its vowel, an Arabic or Thai one two
 _CI_COMMAND = re.compile(r"::(?=\s*[A-Za-z])|##(?=\[|vso|teamcity)")
 _MARKDOWN = re.compile(r"([\\`*_\[\]|~])")
 _REFERENCE = re.compile(r"(@|#(?=\w)|GH-(?=\d)|www\.(?=\w)|:(?=//))", re.IGNORECASE)
@@ -41,7 +41,7 @@ def clean(text: str) -> str:
     text = _ESCAPE_SEQUENCE.sub("", text)
     text = _LINE_END.sub("\n", text)
     text = _HIDDEN.sub(_code, text)
-    return _STACKED_MARKS.sub(r"\1", text)
+    return text if text.isascii() else _unstacked(text)
 
 
 def one_line(text: str, limit: int = 300) -> str:
@@ -114,6 +114,19 @@ def csv_cell(text: str) -> str:
     """Return the text for a cell that a spreadsheet will not take for a formula; quoting is the csv module's."""
     text = clean(text)
     return f"'{text}" if text.lstrip(" \n\t'\"").startswith(_FORMULA) or text.startswith(_FORMULA) else text
+
+
+def _unstacked(text: str) -> str:
+    """Drop all but the first marks of a stack of them, which would be drawn over the lines above and below.
+
+    Every script's: what Unicode calls a mark without a width, or one around a letter, and whatever else it combines.
+    """
+    marks = "".join(letter for letter in set(text) if _is_mark(letter))
+    return re.sub(f"([{marks}]{{{MOST_MARKS}}})[{marks}]+", r"\1", text) if marks else text
+
+
+def _is_mark(letter: str) -> bool:
+    return unicodedata.category(letter) in ("Mn", "Me") or unicodedata.combining(letter) > 0
 
 
 def _code(found: re.Match[str]) -> str:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import dataclasses
-import io
 import itertools
 import json
 import os
@@ -12,6 +10,7 @@ import re
 import subprocess
 import sys
 import threading
+import unicodedata
 import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
 
@@ -20,24 +19,13 @@ import lms_readers
 import pytest
 import support
 from attacks import on_disk
+from every_report import WIDTHS, texts
 from markdown_it import MarkdownIt
-from rich.console import Console
+from rich.cells import cell_len
 
-from grader import record
-from grader.classroom.standing import ClassResult, Column, Standing, Student
+from grader import clipping, record
 from grader.judge import preflight
-from grader.reports import (
-    annotations,
-    github_classroom,
-    gradescope,
-    json_report,
-    junit,
-    markdown,
-    record_page,
-    tasks_csv,
-    terminal,
-)
-from grader.reports.feedback import feedback
+from grader.reports import annotations, json_report, safe_text
 from grader.reports.student_view import student_view
 from grader.reports.words import SENTENCE
 from grader.sandbox import levels
@@ -62,7 +50,6 @@ EVERY_ATTACK = os.environ.get("SCRATCHWORK_EVERY_ATTACK") == "1"
 JUDGE_MB = 500  # what the judge may grow by while it grades one attack; torch and the suites are loaded before
 GRACE = 2.0  # seconds that a check may take beyond its limit, for killing and clearing up
 TASKS = {task.id for milestone in support.COURSE.milestones for task in milestone.tasks}
-WIDTHS = (40, 60, 80, 100)
 NARROWEST = 48  # a command to copy is not broken
 CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 CI_COMMAND = re.compile(r"^\s*(::[a-z]|##(\[|vso|teamcity))", re.MULTILINE)
@@ -87,23 +74,6 @@ def _the_judge_has_all_it_needs():
     support.grade(
         {"m04_attention": support.source("solutions", "m04_attention")}, only={"test_a_layer_runs_where_its_input_is"}
     )
-
-
-def texts(result):
-    """Return every form of a report."""
-    shown = {"json": json_report.render(result), "junit": junit.render(result), "markdown": markdown.render(result)}
-    shown |= {"html": record_page.render(result), "annotations": annotations.render(result)}
-    shown |= {"gradescope": gradescope.render(result)}
-    shown["github classroom"] = base64.b64decode(github_classroom.render(result)).decode("ascii")
-    standing = Standing(Student("a1"), {milestone.id: milestone for milestone in result.milestones})
-    shown["feedback"] = "\n".join(feedback(standing, milestone.id) for milestone in result.milestones)
-    columns = [Column(milestone.id, milestone.title, milestone.possible) for milestone in result.milestones]
-    shown["table"] = tasks_csv.render(ClassResult("course", columns, [standing])).text
-    for width in WIDTHS:
-        paper = io.StringIO()
-        terminal.render(result, Console(file=paper, width=width, force_terminal=False, legacy_windows=False))
-        shown[f"terminal {width}"] = paper.getvalue()
-    return shown
 
 
 class Elements(HTMLParser):
@@ -176,10 +146,14 @@ def expect_readable(result):
     assert len(bad) == len([check for check in support.checks(result) if check.outcome != record.PASSED])
     assert "<script" not in MarkdownIt("commonmark", {"html": True}).render(shown["markdown"])
     expect_inert(shown, result)
+    for name, text in shown.items():
+        if name != "json":  # which is for machines, and keeps what was said
+            marks = "".join("m" if unicodedata.category(letter) in ("Mn", "Me") else " " for letter in text)
+            assert "m" * (safe_text.MOST_MARKS + 1) not in marks, f"{name} has a stack of marks"
     for width in WIDTHS:
         screen = shown[f"terminal {width}"]
         assert CI_COMMAND.search(screen) is None
-        assert max(map(len, screen.splitlines())) <= max(width, NARROWEST)
+        assert max(map(cell_len, screen.splitlines())) <= max(width, NARROWEST)
 
 
 every_attack = pytest.mark.parametrize(("attack", "level"), at_its_levels(ATTACKS))
@@ -238,6 +212,19 @@ def test_an_attack_does_not_swell_the_judge(attack, level):
 def test_an_attack_leaves_the_report_readable(attack, level):
     """Every form of the report can be made, says the same, and holds nothing that a screen or a CI log would obey."""
     expect_readable(fought(attack, level))
+
+
+@every_attack_and_gap
+def test_an_attack_makes_no_report_without_end(attack, level):
+    """What it says, names and raises is cut to a length, and so is the number of notes; output has its own limit."""
+    for milestone in fought(attack, level).milestones:
+        assert len(milestone.notes) <= clipping.NOTES
+        assert max(map(len, [*milestone.notes, milestone.problem or ""])) <= clipping.SENTENCE
+        for check in (check for task in milestone.tasks for check in task.checks):
+            assert len(check.message) <= clipping.MESSAGE and len(check.traceback) <= clipping.FRAMES
+            short = [check.title, check.mistake or "", check.blocked_by or ""]
+            names = [name for frame in check.traceback for name in (frame.file, frame.function)]
+            assert max(map(len, short)) <= clipping.SENTENCE and max(map(len, ["", *names])) <= clipping.NAME
 
 
 @every_attack_and_gap

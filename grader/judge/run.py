@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import re
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -89,12 +90,10 @@ class Run:
         if self.options.prerequisites == "solutions" and given is None:
             result = self._discreet(check, result)
         sources = self.submission.sources
-        if self.options.prerequisites == "solutions":  # of which no line is shown, whatever frames the worker names
-            sources = {name: source for name, source in sources.items() if name == check.milestone.id}
-        frames = [
-            record.Frame(file, line, function, source_line(sources, file, line))
-            for file, line, function in result.frames
-        ]
+        seen = result.frames
+        if self.options.prerequisites == "solutions":
+            seen = own_frames(seen, check.milestone.id, sources)
+        frames = [record.Frame(file, line, function, source_line(sources, file, line)) for file, line, function in seen]
         ended = record.fitted(
             record.Check(
                 id=check.id,
@@ -249,3 +248,11 @@ def source_line(sources: dict[str, bytes], file: str, line: int) -> str:
     """Return one line of the submission, from the judge's own copy."""
     lines = sources.get(Path(file).stem, b"").decode("utf-8", "replace").splitlines()
     return lines[line - 1].strip() if 0 < line <= len(lines) else ""
+
+
+def own_frames(
+    frames: list[tuple[str, int, str]], module: str, sources: dict[str, bytes]
+) -> list[tuple[str, int, str]]:
+    """Keep of a traceback what the module's own text says too: beside solutions, names could be lines of theirs."""
+    words = set(re.findall(r"\w+", sources.get(module, b"").decode("utf-8", "replace")))
+    return [(file, line, name if name in words else "") for file, line, name in frames if file == f"{module}.py"]

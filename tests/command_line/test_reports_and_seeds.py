@@ -165,6 +165,18 @@ TALES = {
     "printed": f"def split_heads(x, n_heads):\n    print({SECRET})\n",
     "raised": f"def split_heads(x, n_heads):\n    raise RuntimeError({SECRET})\n",
     "raised without a line": f"import functools\n\nsplit_heads = functools.partial(int, {SECRET})\n",
+    "raised at import": f"raise RuntimeError({SECRET})\n",
+    "named a function and a file": f"""
+def split_heads(x, n_heads):
+    place = {{}}
+    for file in (__file__, __file__.replace("m04_attention", {SECRET})):
+        code = compile("def made():\\n    1 / 0", file, "exec").co_consts[0].replace(co_name={SECRET})
+        try:
+            exec(code)
+        except ZeroDivisionError:
+            place[file] = code
+    exec(place[__file__])
+""",
     "returned": f"def split_heads(x, n_heads):\n    return {SECRET}\n",
     "named": f"""
 class MultiHeadAttention(nn.Module):
@@ -186,7 +198,7 @@ def test_with_solutions_as_prerequisites_code_cannot_tell_what_it_read(run, sand
     code, shown, _ = run(*arguments)
 
     assert code == 1
-    assert "m04.3" in shown
+    assert "m04" in shown
     assert "what-it-read" not in shown
     assert "what-it-read" not in path.read_text(encoding="utf-8")
 

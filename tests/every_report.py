@@ -1,0 +1,44 @@
+"""Every form of a report, as text."""
+
+from __future__ import annotations
+
+import base64
+import io
+
+from rich.console import Console
+
+from grader.classroom.standing import ClassResult, Column, Standing, Student
+from grader.record import Record
+from grader.reports import (
+    annotations,
+    class_report,
+    github_classroom,
+    gradescope,
+    json_report,
+    junit,
+    markdown,
+    record_page,
+    tasks_csv,
+    terminal,
+)
+from grader.reports.feedback import feedback
+
+WIDTHS = (40, 60, 80, 100)
+
+
+def texts(result: Record) -> dict[str, str]:
+    """Return every form of a report."""
+    shown = {"json": json_report.render(result), "junit": junit.render(result), "markdown": markdown.render(result)}
+    shown |= {"html": record_page.render(result), "annotations": annotations.render(result)}
+    shown |= {"gradescope": gradescope.render(result)}
+    shown["github classroom"] = base64.b64decode(github_classroom.render(result)).decode("ascii")
+    standing = Standing(Student("a1"), {milestone.id: milestone for milestone in result.milestones})
+    shown["feedback"] = "\n".join(feedback(standing, milestone.id) for milestone in result.milestones)
+    columns = [Column(milestone.id, milestone.title, milestone.possible) for milestone in result.milestones]
+    shown["table"] = tasks_csv.render(ClassResult("course", columns, [standing])).text
+    shown["class"] = class_report.render(ClassResult("course", columns, [standing]))
+    for width in WIDTHS:
+        paper = io.StringIO()
+        terminal.render(result, Console(file=paper, width=width, force_terminal=False, legacy_windows=False))
+        shown[f"terminal {width}"] = paper.getvalue()
+    return shown

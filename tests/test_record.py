@@ -15,7 +15,7 @@ import systems
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from grader import cli, record, replaying, schema
+from grader import cli, clipping, record, replaying, schema
 from grader.course import Course, Part
 from grader.practice import SECRET_SEED
 from grader.reports import json_report
@@ -81,6 +81,20 @@ def test_the_documentation_is_the_schemas():
     page = (support.REPOSITORY / "docs" / "record.md").read_text(encoding="utf-8")
 
     assert documentation() in page, f"put this in place of the tables in docs/record.md:\n{documentation()}"
+
+
+def test_texts_are_cut_and_notes_are_counted_when_they_are_made():
+    """A name of millions of letters and eighteen thousand notes leave a record that can be read; what fits stays."""
+    frame = record.Frame("f" * 10**6, 1, "g" * 10**6, "s" * 10**6)
+    check = record.Check("a", "A.", record.FAILED, [], 0.1, "m" * 7_000_000, "k" * 5_000_000, traceback=[frame] * 5000)
+    milestone = record.Milestone("m04_attention", "A", problem="p" * 10**6, notes=["n" * 10**4] * 18_000)
+
+    assert len(check.message) == clipping.MESSAGE and check.message.endswith("(7,000,000 characters in all)")
+    assert len(check.mistake) == clipping.SENTENCE and len(check.traceback) == clipping.FRAMES
+    assert (len(frame.file), len(frame.function), len(frame.source)) == (clipping.NAME, clipping.NAME, clipping.LINE)
+    assert len(milestone.notes) == clipping.NOTES and milestone.notes[-1] == "… and 17,951 more notes."
+    assert max(map(len, [*milestone.notes, milestone.problem])) == clipping.SENTENCE
+    assert dataclasses.replace(milestone) == milestone and dataclasses.replace(check) == check
 
 
 @functools.cache

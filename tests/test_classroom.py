@@ -13,6 +13,7 @@ import pytest
 import small_course
 import support
 import systems
+from attacks import claims
 from small_course import HALF_DONE, SEED, SLOW, SOLUTIONS, STUBS, SUITE_M00, WHOLE_HALF, SmallCourse
 
 from grader.classroom.gradebook import Gradebook
@@ -104,6 +105,37 @@ def test_a_class_is_graded_once_and_then_only_what_changed(course):
         cwd=course.folder, capture_output=True, text=True, timeout=60, check=True,
     )  # fmt: skip
     assert "dora" in exported.stdout
+
+
+@systems.bubblewrap
+def test_whose_something_is_that_cannot_be_told_changes_no_mark(course):
+    """An account that gives another's id is named, graded for nobody, and changes neither that one's mark nor name."""
+    course.hand_in("c3", STUBS)
+
+    def graded(more: str):
+        people = "  - :name: Bob\n    :sid: b2\n    :email: bob@example.org\n"
+        metadata = f"submission_1:\n  :submitters:\n{people}  :created_at: 2026-03-01 09:30:00 Z\n{more}"
+        path = course.folder / "downloaded.zip"
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("submission_metadata.yml", metadata)
+            for number, modules in ((1, SOLUTIONS), (9, STUBS)):
+                for name, text in modules.items():
+                    archive.writestr(f"submission_{number}/{name}.py", text)
+        return course.grade("--export", str(path))
+
+    first, marks = graded(""), points(course)
+    second = graded(claims.record("Mallory", "b2", "mallory@example.org"))
+
+    assert first.returncode == 0, first.stdout + first.stderr
+    assert marks == {"b2 m00": 6.0, "b2 m01": 4.0, "c3 m00": 0.0, "c3 m01": 0.0, **_stub_of("submission_9")}
+    assert second.returncode == 1 and points(course) == marks
+    said = " ".join(second.stdout.partition("Could not be graded\n")[2].split())
+    assert "submission_9 is cannot be told: " in said and "who is Bob (bob@example.org) in the gradebook" in said
+    assert ("b2", "Bob", "bob@example.org") in rows(course, "SELECT id, name, email FROM student")
+
+
+def _stub_of(student: str) -> dict[str, float]:
+    return {f"{student} {milestone}": 0.0 for milestone in ("m00", "m01")}
 
 
 @systems.linux

@@ -303,6 +303,8 @@ def test_nothing_of_a_fetched_repository_runs(tmp_path):
         ("student,url\nanna,", "line 2: there is no address of a repository."),
         ("url,handed_in\nx.git,tomorrow", "line 2: tomorrow is no time; write it like"),
         ("# nothing\n", "names no repository."),
+        ("a.git," + "x" * 140_000, "is no list of repositories: field larger than field limit"),
+        ("url,handed_in\nx.git,0001-01-01", "line 2: 0001-01-01 is no time; write it like"),
     ],
 )
 def test_a_list_that_is_wrong_names_its_line(tmp_path, text, said):
@@ -313,6 +315,15 @@ def test_a_list_that_is_wrong_names_its_line(tmp_path, text, said):
         collect(tmp_path / "l.txt", allow_local=True)
 
     assert said in str(refused.value)
+
+
+def test_a_line_in_quotes_is_one_repositorys_problem(tmp_path):
+    """A spreadsheet that puts a whole line into quotes makes an address that is not there, and no traceback."""
+    (tmp_path / "l.txt").write_text('"a.git,main"\n')
+
+    (handed_in,) = collect(tmp_path / "l.txt", roster=None, allow_local=True).handed_in
+
+    assert handed_in.problem.startswith("Git cannot read ") and "\n" not in handed_in.problem
 
 
 @systems.posix

@@ -75,8 +75,10 @@ def collect_class(
     """
     roster = roster or Roster()
     collected = Collected()
-    alone = len(sources) + len(exports) == 1
-    named = [Source(Path(path), alone=alone) for path in sources]
+    believed = {Path(path).resolve() for path in exports}
+    others = [Path(path) for path in sources if Path(path).resolve() not in believed]  # one may be named both ways
+    alone = len(others) + len(exports) == 1
+    named = [Source(path, alone=alone) for path in others]
     named += [Source(Path(path), export=True, alone=alone) for path in exports]
     with Reader(syllabus, roster) as reader:
         claimed = settle(_candidates(named, syllabus, roster, allow_local, reader, collected), roster, book)

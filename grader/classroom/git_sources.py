@@ -69,22 +69,25 @@ def read_list(text: str, shown: str, folder: Path, allow_local: bool = False) ->
     lines = list(enumerate(text.splitlines(), 1))
     lines = [(number, line) for number, line in lines if line.strip() and not line.lstrip().startswith("#")]
     local = folder if allow_local else None
-    listed = [_line(number, cells, shown, local) for number, cells in _rows(lines)] if lines else []
+    listed = [_line(number, cells, shown, local) for number, cells in _rows(lines, shown)] if lines else []
     if not listed:
         raise ListError(f"{shown} names no repository.")
     return listed
 
 
-def _rows(lines: list[tuple[int, str]]) -> list[tuple[int, dict[str, str]]]:
+def _rows(lines: list[tuple[int, str]], shown: str) -> list[tuple[int, dict[str, str]]]:
     parted = separator(lines[0][1])
-    rows = list(csv.reader(io.StringIO("\n".join(line for _, line in lines)), delimiter=parted))
+    try:
+        rows = list(csv.reader(io.StringIO("\n".join(line for _, line in lines)), delimiter=parted))
+    except csv.Error as error:
+        raise ListError(f"{shown} is no list of repositories: {one_line(str(error), 80)}.") from error
     header = [folded(cell).replace(" ", "_") for cell in rows[0]]
     if "url" in header:
         numbers = [number for number, _ in lines[1:]]
         return [(number, dict(zip(header, row, strict=False))) for number, row in zip(numbers, rows[1:], strict=False)]
     found = []
     for (number, line), row in zip(lines, rows, strict=False):
-        if parted in line:
+        if parted in line and len(row) > 1:
             first = 0 if len(row) > 2 or _looks_like_address(row[1]) else 1
             found.append((number, dict(zip(_COLUMNS[first:], row, strict=False))))
         else:

@@ -23,7 +23,7 @@ from .roster import Roster
 from .trees import TreeError
 
 TAKING_SECONDS = 30.0  # for one submission; the largest that is allowed takes one or two
-LISTING_SECONDS = 60.0  # for the names in an archive, and as long again for every so many bytes of it:
+LISTING_SECONDS = 120.0  # for the names in an archive, and as long again for every so many bytes of it:
 LISTING_BYTES = 64 * 1024 * 1024
 FOLDER_SECONDS = 600.0  # for the names in a class's folder, which may lie on a slow network
 LONGEST = 64 * 1024 * 1024  # bytes of an answer: sources have 64 kB each, and a class's names far less

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import csv
+import functools
 import io
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -57,14 +58,14 @@ class Roster:
         Nothing is guessed: a part of a name, or a likely spelling of it, finds nobody.
         Raises Ambiguous when two students answer to the claim, or when one part of it says somebody else than another.
         """
-        by_id = self._one(claim.id or claim.word, lambda student: student.id)
-        by_email = self._one(claim.email or claim.word, lambda student: student.email)
+        by_id = self._one(claim.id or claim.word, "id")
+        by_email = self._one(claim.email or claim.word, "email")
         if claim.id and by_id and by_email and by_id != by_email:
             raise Ambiguous(
                 f"{claim.shown} has the id of {_named(by_id)} and the email of {_named(by_email)}; "
                 "say in the roster which of the two it is."
             )
-        found = by_id or by_email or self._one(claim.name or claim.word, lambda student: student.name)
+        found = by_id or by_email or self._one(claim.name or claim.word, "name")
         if found is None:
             return None
         if claim.email and found.email and folded(claim.email) != folded(found.email):
@@ -81,19 +82,31 @@ class Roster:
 
     def with_id(self, wanted: str) -> Student | None:
         """Return the student with an id, as it is spelled and then folded. Raises Ambiguous when two have it."""
-        return self._one(wanted, lambda student: student.id)
+        return self._one(wanted, "id")
 
-    def _one(self, wanted: str, part: Callable[[Student], str]) -> Student | None:
+    def _one(self, wanted: str, column: str) -> Student | None:
         if not wanted.strip():
             return None
-        for same in (str.__eq__, lambda a, b: folded(a) == folded(b)):
-            found = [student for student in self.students if same(part(student), wanted)]
+        as_spelled, when_folded = self._index[column]
+        for found in (as_spelled.get(wanted, []), when_folded.get(folded(wanted), [])):
             if len(found) > 1:
                 who = " and ".join(_named(student) for student in found[:3])
                 raise Ambiguous(f"{one_line(wanted, 80)} may be {who}; name it by the student's id.")
             if found:
                 return found[0]
         return None
+
+    @functools.cached_property
+    def _index(self) -> dict[str, tuple[dict[str, list[Student]], dict[str, list[Student]]]]:
+        """Return for each column who has a text in it, as it is spelled and folded."""
+        index: dict[str, tuple[dict[str, list[Student]], dict[str, list[Student]]]] = {}
+        for column in COLUMNS:
+            as_spelled, when_folded = index[column] = {}, {}
+            for student in self.students:
+                text = getattr(student, column)
+                as_spelled.setdefault(text, []).append(student)
+                when_folded.setdefault(folded(text), []).append(student)
+        return index
 
 
 def folded(text: str) -> str:

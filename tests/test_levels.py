@@ -18,7 +18,7 @@ from grader.sandbox import bubblewrap, levels, users
 from grader.sandbox.errors import SandboxError
 
 if support.on_linux():
-    from grader.sandbox.inside import linux as linux_calls
+    from grader.sandbox.inside import refusals
 
 
 @systems.as_root
@@ -117,7 +117,7 @@ def test_namespaces_are_refused(level):
             return [refused(unshare, 0x10000000), refused(setns, kept, 0), refused(clone, 0x10000011, 0, 0, 0, 0),
                     refused(435, 0, 0)]
     """
-    if not linux_calls.can_refuse_calls():
+    if not refusals.can_refuse_calls():
         pytest.skip("this machine has no system-call filters")
     numbers = (272, 308, 56) if os.uname().machine == "x86_64" else (97, 268, 220)
     with Opened(code, level) as opened:

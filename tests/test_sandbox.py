@@ -23,6 +23,7 @@ from grader.sandbox.errors import StudentError, WorkerLost
 
 if support.on_linux():
     from grader.sandbox.inside import linux as linux_calls
+    from grader.sandbox.inside import refusals
 
 
 @systems.linux
@@ -85,7 +86,7 @@ def test_memory_that_the_judge_cannot_see_is_refused(level):
         def x32():
             return libc.syscall(0x40000000 + 319, b"x", 0), ctypes.get_errno()
     """
-    if not linux_calls.can_refuse_calls():
+    if not refusals.can_refuse_calls():
         pytest.skip("this machine has no system-call filters")
     with Opened(code, level) as opened:
         assert opened.call("memory") == [errno.EPERM, errno.EPERM, -1, errno.EPERM]
@@ -119,7 +120,7 @@ def test_what_is_no_namespaces_own_is_refused(level):
         def ordinary():
             return fcntl.fcntl(file, fcntl.F_SETFD, fcntl.FD_CLOEXEC), fcntl.fcntl(file, fcntl.F_GETFD)
     """
-    if not linux_calls.can_refuse_calls():
+    if not refusals.can_refuse_calls():
         pytest.skip("this machine has no system-call filters")
     with Opened(code, level) as opened:
         assert opened.call("keyrings") == [errno.EPERM] * 3
@@ -196,8 +197,8 @@ def test_a_rehearsal_leaves_nothing_behind():
 @systems.linux
 def test_a_machine_without_filters_is_told_of_beforehand(monkeypatch):
     """Where system calls cannot be refused, the levels for official runs say so in one line."""
-    assert levels.gaps("bubblewrap") == [] or not linux_calls.can_refuse_calls()
-    monkeypatch.setattr(linux_calls, "can_refuse_calls", lambda: False)
+    assert levels.gaps("bubblewrap") == [] or not refusals.can_refuse_calls()
+    monkeypatch.setattr(refusals, "can_refuse_calls", lambda: False)
     assert "memory that no process maps" in levels.gaps("bubblewrap")[-1]
 
 

@@ -20,7 +20,6 @@ class Loaded:
     """A worker that was told to load the submission for one check."""
 
     worker: Any
-    printed: int = 0  # how much it had printed before
     failure: Exception | None = None  # why the submission did not load; the check ends with it
 
 

@@ -79,8 +79,11 @@ def inspect(
             )
             worker = make_worker(COMPILER)
             worker.set_deadline(milestone.limits.seconds)
-        worker.names = worker.conversation.request("load", **load, compiled=result.compiled)
-        worker.loaded = True
+        try:
+            worker.names = worker.conversation.request("load", **load, compiled=result.compiled)
+            worker.loaded = True
+        finally:
+            _expect_within_limits(worker)
     except StudentError as error:
         result.problem = verdict(error, "", milestone.limits, answered=False)
         result.problem.outcome = record.CRASHED if error.kind == "SystemExit" else record.FAILED
@@ -93,6 +96,13 @@ def inspect(
         result.problem.message = f"{milestone.id}.py cannot be imported. {result.problem.message}"
         result.problem.official = f"{milestone.id}.py cannot be imported. {why}"
     return result
+
+
+def _expect_within_limits(worker: Any) -> None:
+    """Raise WorkerLost if importing the module went over a limit, whether or not that was seen at the time."""
+    worker.settle()
+    if worker.limit_broken:
+        raise WorkerLost(limit=worker.limit_broken)
 
 
 def _facts_problem(facts: dict[str, Any], module: str, milestone: Milestone, syllabus: Syllabus) -> Verdict | None:

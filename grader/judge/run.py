@@ -124,17 +124,17 @@ class Run:
         """Leave out what the student's code raised or returned: it may have read it out of the solutions."""
         if isinstance(check.error, WorkerLost):
             return replace(result, message="Your code sent nonsense.") if check.error.nonsense else result
-        if check.error is None or result.outcome != record.FAILED:
+        if check.over is not None or check.error is None or result.outcome != record.FAILED:
             return result
         if isinstance(check.error, StudentError):
             return replace(result, message=f"Your code raised {known_exception(check.error)}.")
         return replace(result, message="What came back is not what this check asks for.")
 
     def _verdict(self, check: Planned) -> Verdict:
+        if check.over is not None:  # however the check ended: when it was seen must not matter
+            return lost(check.over, check.limits)
         if check.error is not None:
             return self._believable(check, verdict(check.error, check.task.id, check.limits, check.answered))
-        if check.over is not None:
-            return lost(check.over, check.limits)
         used = self.supply.preflight(check.milestone).shortcut(check.task) or next(iter(check.shortcuts), None)
         if used:
             return Verdict(
@@ -167,11 +167,11 @@ class Run:
             check.answered = conversation.answered
             check.evidence = set(compare.evidence)
             check.shortcuts = [name for name in conversation.shortcuts if name in check.milestone.shortcuts]
+            worker.settle()
             # A shortcut stays seen in its worker, and is nothing that the next check should be told of.
-            self.supply.release(
+            check.output = self.supply.release(
                 failed=check.error is not None or worker.limit_broken is not None or bool(check.shortcuts)
             )
-            check.output = worker.output[loaded.printed :]
             check.heavy = getattr(worker, "answered_mb", 0.0) > HEAVY_MB
             if worker.limit_broken and not isinstance(check.error, WorkerLost):
                 check.over = WorkerLost(limit=worker.limit_broken)

@@ -63,16 +63,22 @@ class Supply:
             self._look_ahead(check)
         return loaded
 
-    def release(self, failed: bool) -> None:
-        """End the worker, or keep it for the milestone's next check where starting one is dear."""
+    def release(self, failed: bool) -> str:
+        """End the worker, or keep it for the milestone's next check where starting one is dear.
+
+        Returns what it has printed since it was made, or since it was kept.
+        """
         if self._kept is None:
-            return
+            return ""
         _, worker = self._kept
         if failed or not getattr(self.workers, "reusable", False):
             worker.end()
             self._kept = None
-        else:
-            worker.set_deadline(None)
+            return str(worker.output)
+        printed = str(worker.output)
+        worker.set_deadline(None)
+        worker.forget_output()
+        return printed
 
     def close(self) -> None:
         """End the worker that is still in use, and the one that was made ready."""
@@ -83,7 +89,7 @@ class Supply:
 
     def _load(self, check: Planned, worker: Any) -> Loaded:
         """Load the submission for a check, unless this worker has it already."""
-        loaded = Loaded(worker, printed=len(worker.output))
+        loaded = Loaded(worker)
         worker.set_deadline(check.limits.seconds)
         dice = self._dice(check.milestone, f"{check.milestone.id}::{check.id}")
         try:

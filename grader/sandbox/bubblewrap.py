@@ -37,7 +37,7 @@ def command(
     wrapped += ["--ro-bind", str(packages.INSIDE), f"{WORKER}/inside"]
     if checkpoint is not None:
         wrapped += [*_traversable(CHECKPOINT), "--ro-bind", str(checkpoint.resolve()), CHECKPOINT]
-    wrapped += ["--proc", "/proc", "--dev", "/dev"]
+    wrapped += ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/dev/pts"]  # terminals are memory in nobody's account
     for device in devices:
         wrapped += ["--dev-bind-try", device, device]
     # For a judge that is no root the server owns whatever is mounted here: an empty folder could be filled with memory.

@@ -43,6 +43,12 @@ class InlineWorker:
     def set_deadline(self, seconds: float | None) -> None:
         """Inline there is no deadline: a debugger may take its time."""
 
+    def settle(self) -> None:
+        """Inline no limit is enforced."""
+
+    def forget_output(self) -> None:
+        """Inline a worker serves one check."""
+
     def memory_mb(self) -> float:
         """Return by how much this process has grown."""
         return max(0.0, self._memory() - self._start_memory)

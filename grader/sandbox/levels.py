@@ -24,8 +24,8 @@ PRIVATE = ("grader/suites", "grader/judge", "solutions", "fixtures", "tests", "s
 GAPS = {
     "bubblewrap": [],
     "user": [
-        "the user level does not stop network access, limits neither the number of files nor the disk space that they "
-        "take together, and does not count what lies in sockets or in shared pages of /dev/zero"
+        "the user level does not stop network access, limits neither the number of files nor the space that they take "
+        "together, in its folder and in /dev/shm, and does not count what lies in sockets"
     ],
     "process": [
         "the process level hides nothing on this machine from the submission: it is for practice, "
@@ -47,10 +47,12 @@ def gaps(level: str) -> list[str]:
     if level == "process" and not sys.platform.startswith("linux"):
         found.append("on this system memory is limited by the grader's watch alone, and the size of files may not be")
     if level != "inline" and sys.platform.startswith("linux"):
-        from .inside import linux
+        from .inside import landlock, refusals
 
-        if not linux.can_refuse_calls():
+        if not refusals.can_refuse_calls():
             found.append("this machine has no way to refuse system calls: memory that no process maps is not limited")
+        if level != "bubblewrap" and not landlock.version():
+            found.append("this kernel has no Landlock: a submission may write wherever its user may, and open devices")
     return found
 
 
@@ -90,6 +92,7 @@ def workers(level: str, device: str, capture_inline: bool = False) -> Any:
         return InlineWorkers(device, capture_inline)
     if level == "user":
         users.hide(private_folders())
+        users.open_folders()  # now: to look for them takes seconds
     if platform_forks(device):
         return ForkServer(level)
     return FreshWorkers(level, device)

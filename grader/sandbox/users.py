@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
+import functools
 import itertools
 import os
 import shutil
@@ -88,12 +90,39 @@ def remove_all(uid: int) -> None:
 
     Nothing of that user's may run any more, or it could put links in the way.
     """
-    for folder in {*SHARED_FOLDERS, tempfile.gettempdir()}:
+    remove_messages(uid)
+    for folder in {*open_folders(), tempfile.gettempdir()}:
         with contextlib.suppress(OSError), os.scandir(folder) as entries:
             for entry in entries:
                 with contextlib.suppress(OSError):
                     if entry.stat(follow_symlinks=False).st_uid == uid:
                         remove(entry.path)
+
+
+def remove_messages(uid: int) -> None:
+    """Remove a user id's segments, queues and semaphores of System V's: whose calls are not refused could make some."""
+    libc = ctypes.CDLL(None)
+    for kind, control in {"shm": libc.shmctl, "msg": libc.msgctl, "sem": libc.semctl}.items():
+        with contextlib.suppress(OSError), open(f"/proc/sysvipc/{kind}", encoding="ascii") as file:
+            names, *rows = [line.split() for line in file]
+            for row in rows:
+                if str(uid) in (row[names.index("uid")], row[names.index("cuid")]):
+                    control(int(row[1]), 0, 0)
+
+
+@functools.cache
+def open_folders(root: str = "/") -> tuple[str, ...]:
+    """Return the folders that everybody may write to; they are looked for only where no Landlock keeps workers out."""
+    from .inside import landlock
+
+    if landlock.version():
+        return SHARED_FOLDERS
+    look = ["find", root, "(", "-path", "/proc", "-o", "-path", "/sys", ")", "-prune"]
+    look += ["-o", "-type", "d", "-perm", "-0002", "-print0"]
+    with contextlib.suppress(OSError):
+        found = subprocess.run(look, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False).stdout
+        return (*SHARED_FOLDERS, *map(os.fsdecode, filter(None, found.split(b"\0"))))
+    return SHARED_FOLDERS
 
 
 def remove(path: str) -> None:

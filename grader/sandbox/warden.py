@@ -21,6 +21,11 @@ LOOK_SELDOM = 0.1  # seconds, while it waits: to look at many workers takes time
 POLLING = sys.platform != "win32"  # pipes cannot be waited for with select there
 MEGABYTE = 2**20
 SOCKET_BYTES = 212_992  # what may lie unread in one, by the kernel's default, which the filter of calls keeps
+AREA_BYTES = 350  # what the kernel keeps for each part of memory with rights of its own, in lists of them included
+AREAS_EVERY = 1.0  # seconds: to count them takes the longer the more there are
+# What a process has of memory for itself, where it lies in swap too, and what the kernel needs to find it there.
+KEPT = (b"RssAnon:", b"RssShmem:", b"VmSwap:", b"VmPTE:", b"HugetlbPages:")
+SHARED_KEPT = ("Pss_Anon", "Pss_Shmem", "SwapPss", "Private_Hugetlb", "Shared_Hugetlb")
 
 TIME, MEMORY, PROCESSES, OUTPUT = "time", "memory", "processes", "output"
 
@@ -41,6 +46,7 @@ class Warden:
         self.root, self.limits = root, limits
         self._own_network = own_network  # whether the sockets of its network namespace are all its own
         self._own = [root] if itself else []
+        self._files = 0  # of files that the root has mapped at most, seen where it mattered
         self._most_processes = limits.processes + keepers  # a keeper stands below the root and is not the student's
         self.broken: str | None = None  # which limit was gone over
         self.output = bytearray()
@@ -87,15 +93,34 @@ class Warden:
             self._left -= now - since
 
     def stop(self) -> None:
-        """Stop watching, and have all that the worker has printed."""
+        """Stop watching, and have all that the worker has printed, which is judged once more."""
         self._done.set()
         if POLLING:
             with self._reading:
-                while self._take():
-                    pass
+                self._drain()
                 os.close(self._output_fd)
         else:
             self._ended.wait(timeout=2)
+        self._judge_output()
+
+    def settle(self) -> None:
+        """Judge what the worker has done so far as if it had been looked at all the time: what it printed and held.
+
+        How it ends must not depend on when somebody looked, which is earlier or later the busier the machine is.
+        """
+        if self._done.is_set():
+            return  # `stop` has done so
+        if POLLING:
+            with self._reading:
+                self._drain()
+        self._judge_output()
+        if self.broken is None and self._highest() > self.limits.memory_mb * MEGABYTE:
+            self.broken = MEMORY
+
+    def forget_output(self) -> None:
+        """Count what it prints anew: for another check in the same process."""
+        with self._reading:
+            self.output.clear()
 
     def memory(self) -> int:
         """Return by how many bytes the worker and what it started have grown."""
@@ -123,6 +148,7 @@ class Warden:
             raise
 
     def _look(self) -> None:
+        areas, counted = 0, time.monotonic()
         while not self._done.wait(LOOK_EVERY if self._waiting_mb is None else LOOK_SELDOM):
             left, since = self._left, self._since
             if left is not None and since is not None and time.monotonic() - since > left:
@@ -130,16 +156,21 @@ class Warden:
             pids = self._watched()
             if len(pids) > self._most_processes:
                 return self._break(PROCESSES)
-            unread = _sockets_beside(pids) * SOCKET_BYTES if self._own_network else 0
-            grown = sum(_memory_of(pid) for pid in pids) - self._baseline + unread
+            if time.monotonic() - counted > AREAS_EVERY:
+                counted = time.monotonic()
+                areas = sum(_areas_of(pid) for pid in pids) * AREA_BYTES
+            beside = areas + (_sockets_beside(pids) * SOCKET_BYTES if self._own_network else 0)
+            grown = sum(_memory_of(pid) for pid in pids) - self._baseline + beside
             self.peak = max(self.peak, grown)
+            if self._own and grown > self.limits.memory_mb * MEGABYTE / 4:
+                self._files = max(self._files, *_kept(self.root, (b"RssFile:",)), 1)
             # The quick sum counts what forks share once for each; the dearer one is asked only when that is too much.
             if grown > self._most_memory():
-                grown = sum(_share_of(pid) for pid in pids) + unread
+                grown = sum(_share_of(pid) for pid in pids) + beside
                 with self._judging_memory:
                     if grown > self._most_memory():
                         return self._break(MEMORY)
-            if len(self.output) > self.limits.output_kb * 1024:
+            if self._too_much_printed():
                 return self._break(OUTPUT)
         return None
 
@@ -147,8 +178,26 @@ class Warden:
         return (self.limits.memory_mb if self._waiting_mb is None else self._waiting_mb) * MEGABYTE
 
     def _break(self, limit: str) -> None:
-        self.broken = limit
+        self.broken = self.broken or limit
         self.kill()
+
+    def _drain(self) -> None:
+        """Take what there is, but no more than decides: somebody may go on printing."""
+        while not self._too_much_printed() and self._take():
+            pass
+
+    def _too_much_printed(self) -> bool:
+        return len(self.output) > self.limits.output_kb * 1024
+
+    def _judge_output(self) -> None:
+        if self._too_much_printed():
+            self.broken = self.broken or OUTPUT
+
+    def _highest(self) -> int:
+        """Return by how much the worker's own process had grown at its largest, which the system notes (Linux)."""
+        if not (self._own and self._files):  # it was not large, or is one of several
+            return 0
+        return sum(_kept(self.root, (b"VmHWM:",))) - self._files - self._baseline
 
     def _read(self) -> None:
         """Collect what the worker prints, until the end or until `stop` takes over."""
@@ -159,17 +208,17 @@ class Warden:
                 except (OSError, ValueError):
                     break  # `stop` has just closed it
             with self._reading:
-                if (POLLING and self._done.is_set()) or not self._take():
+                if (POLLING and self._done.is_set()) or self._take() is False:
                     break
         self._ended.set()
 
-    def _take(self) -> bool:
-        """Take one piece of output; return whether there may be more."""
+    def _take(self) -> bool | None:
+        """Take one piece of output; return whether there was one (False: nor will there be), None: not now."""
         limit = self.limits.output_kb * 1024
         try:
             piece = os.read(self._output_fd, 65536)
         except BlockingIOError:
-            return not self._done.is_set()
+            return None
         except OSError:
             return False
         # What goes past the limit is read and dropped, or the worker would wait for us instead of being told.
@@ -201,23 +250,37 @@ def children(pid: int) -> list[int]:
 
 
 def _memory_of(pid: int) -> int:
-    """Return the private and shared-anonymous memory of a process in bytes; files mapped from disk are not counted."""
+    """Return the memory of a process in bytes, page tables included; files mapped from disk are not counted."""
     if not sys.platform.startswith("linux"):
         try:
             return psutil.Process(pid).memory_info().rss
         except psutil.Error:
             return 0
+    return sum(_kept(pid, KEPT))
+
+
+def _kept(pid: int, names: tuple[bytes, ...]) -> list[int]:
+    """Return these figures of a process's status, in bytes; none for one that is gone."""
     for folder in (f"/proc/{pid}", *(f"/proc/{pid}/task/{thread}" for thread in _threads(pid))):
         try:
             with open(f"{folder}/status", "rb") as file:
                 lines = file.read().split(b"\n")[1:]  # the first is the name, which the process chooses
         except OSError:
             continue
-        sizes = [int(line.split()[1]) for line in lines if line.startswith((b"RssAnon:", b"RssShmem:"))]
+        sizes = [int(line.split()[1]) * 1024 for line in lines if line.startswith(names)]
         if sizes:
-            return sum(sizes) * 1024
+            return sizes
         # A process whose main thread has ended shows its memory in the others alone.
-    return 0
+    return []
+
+
+def _areas_of(pid: int) -> int:
+    """Return how many parts with rights or files of their own a process's memory has."""
+    try:
+        with open(f"/proc/{pid}/maps", "rb") as file:
+            return file.read().count(b"\n")
+    except OSError:
+        return 0
 
 
 def _threads(pid: int) -> list[str]:
@@ -262,7 +325,8 @@ def _share_of(pid: int) -> int:
     sizes = dict(line.split(":", 1) for line in text.splitlines()[1:])
     if not sizes:
         return _memory_of(pid)
-    return sum(int(sizes.get(name, "0 kB").split()[0]) * 1024 for name in ("Pss_Anon", "Pss_Shmem"))
+    shared = sum(int(sizes.get(name, "0 kB").split()[0]) * 1024 for name in SHARED_KEPT)
+    return shared + sum(_kept(pid, (b"VmPTE:",)))
 
 
 def parent_of(pid: int) -> int:

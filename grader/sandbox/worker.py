@@ -98,6 +98,14 @@ class Worker:
         """Which limit the worker was killed at, if any."""
         return self.warden.broken
 
+    def settle(self) -> None:
+        """Judge what it has printed and held so far by its limits; `limit_broken` says so afterwards."""
+        self.warden.settle()
+
+    def forget_output(self) -> None:
+        """Begin anew with what it prints: for the next check in the same process."""
+        self.warden.forget_output()
+
     def kill(self) -> None:
         """Kill it from another thread than the one that speaks with it, which finds it lost."""
         self.warden.kill()
@@ -125,7 +133,8 @@ class Worker:
             return self.channel.receive()
         except WireError as error:
             self.end(wait=True)
-            raise WorkerLost(nonsense=str(error)) from None
+            limit = self.warden.broken  # which may be known only now
+            raise (WorkerLost(limit=limit) if limit else WorkerLost(nonsense=str(error))) from None
         except (EOFError, OSError) as error:
             raise self._lost(error) from None
 

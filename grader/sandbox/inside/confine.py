@@ -8,7 +8,7 @@ import os
 import signal
 from dataclasses import dataclass
 
-from . import linux
+from . import landlock, linux, refusals
 
 try:
     import resource
@@ -26,6 +26,8 @@ class Limits:
     threads: int = 1
 
 
+THREAD_MB = 80  # of addresses: its stack, and what the C library sets aside for what it allocates
+MAPPED_MB = 4096  # of addresses, for files that are mapped
 NAMESPACES = linux.CLONE_NEWUSER | linux.CLONE_NEWPID | linux.CLONE_NEWNS | linux.CLONE_NEWIPC | linux.CLONE_NEWNET
 
 
@@ -49,7 +51,7 @@ def own_namespaces(uid: int, gid: int) -> tuple[linux.Step, ...]:
     )
 
 
-def confinement(level: str, limits: Limits, uid: int | None) -> tuple[linux.Step, ...]:
+def confinement(level: str, limits: Limits, uid: int | None, folder: str) -> tuple[linux.Step, ...]:
     """Return how to give up every privilege that the student's code must not have.
 
     The steps are worked out before the fork, in the server: what a fork looks at for the first time is copied, and to
@@ -72,18 +74,27 @@ def confinement(level: str, limits: Limits, uid: int | None) -> tuple[linux.Step
     steps.append(die_with_parent)  # a change of identity clears that signal
     steps.append((os.setsid, (), ""))
     steps += [(resource.setrlimit, limit, "") for limit in resource_limits(limits)]
-    return (*steps, *linux.refusal_steps())
+    if level != "bubblewrap":
+        steps.append((landlock.keep_to, (folder,), ""))
+    return (*steps, *refusals.refusal_steps())
 
 
 def resource_limits(limits: Limits) -> list[tuple[int, tuple[int, int]]]:
     """Return the limits that the system itself enforces, where it has them: which, and how much."""
     megabyte, found = 2**20, []
+    addresses, data = in_use()
     for name, value in {
         "RLIMIT_CORE": 0,
         "RLIMIT_FSIZE": limits.file_mb * megabyte,
         "RLIMIT_NOFILE": 256,
         # The judge measures memory from outside; this one stops what outruns its watch, between two looks.
-        "RLIMIT_DATA": data_in_use() + 2 * limits.memory_mb * megabyte,
+        "RLIMIT_DATA": data + 2 * limits.memory_mb * megabyte,
+        # Page tables take a byte for each 512 of addresses that are looked at, also where nothing is.
+        "RLIMIT_AS": addresses + (2 * limits.memory_mb + limits.processes * THREAD_MB + MAPPED_MB) * megabyte,
+        # Of what the kernel keeps for a process: pages held in place, timers and signals, messages.
+        "RLIMIT_MEMLOCK": 0,
+        "RLIMIT_SIGPENDING": 1024,
+        "RLIMIT_MSGQUEUE": 0,
     }.items():
         if (number := getattr(resource, name, None)) is not None:
             hard = resource.getrlimit(number)[1]
@@ -100,13 +111,15 @@ def limit_resources(limits: Limits) -> None:
 
 
 @functools.cache
-def data_in_use() -> int:
-    """Return how many bytes of memory of its own this process has, before it does anything for a check."""
+def in_use() -> tuple[int, int]:
+    """Return how many bytes of addresses, and of memory of its own, this process has before it does anything."""
     try:
         with open("/proc/self/statm") as file:
-            return int(file.read().split()[5]) * os.sysconf("SC_PAGE_SIZE")
+            sizes = file.read().split()
     except OSError:
-        return 2**30
+        return 2**40, 2**30
+    page = os.sysconf("SC_PAGE_SIZE")
+    return int(sizes[0]) * page, int(sizes[5]) * page
 
 
 def _private_file_systems(limits: Limits) -> list[linux.Step]:

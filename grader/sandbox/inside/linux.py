@@ -19,35 +19,12 @@ CLONE_NEWNS, CLONE_NEWIPC, CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET = (
 _CLONE_CHILD_CLEARTID, _CLONE_CHILD_SETTID = 0x00200000, 0x01000000
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_BIND, MS_REC, MS_PRIVATE = 1, 2, 4, 8, 0x1000, 0x4000, 0x40000
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_KEEPCAPS, PR_CAPBSET_DROP = 1, 4, 8, 24
-PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP, PR_GET_SECCOMP = 36, 38, 22, 21
+PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 36, 38
 CAP_SETGID, CAP_SETUID = 6, 7
 _CAPABILITY_VERSION_3 = 0x20080522
 
-# Calls that make memory which belongs to no process's own pages, or that would do what is refused below by another way;
-# and those by which two workers would meet, or leave each other word, in spite of their namespaces: keyrings come from
-# whoever started the judge, and a lock or a watch is on the file itself, which all see.
-_REFUSED = {
-    "x86_64": {"memfd_create": 319, "memfd_secret": 447, "shmget": 29, "io_uring_setup": 425, "userfaultfd": 323}
-    | {"unshare": 272, "setns": 308}
-    | {"add_key": 248, "request_key": 249, "keyctl": 250}
-    | {"flock": 73, "inotify_init": 253, "inotify_init1": 294, "fanotify_init": 300},
-    "aarch64": {"memfd_create": 279, "memfd_secret": 447, "shmget": 194, "io_uring_setup": 425, "userfaultfd": 282}
-    | {"unshare": 97, "setns": 268}
-    | {"add_key": 217, "request_key": 218, "keyctl": 219}
-    | {"flock": 32, "inotify_init1": 26, "fanotify_init": 262},
-}
-_CLONE = {"x86_64": 56, "aarch64": 220}
-_CLONE3 = 435  # its flags lie in memory, which a filter cannot read; whoever is told that there is none takes clone
-_NAMESPACES = 0x7E020000  # of every kind: with a user namespace come capabilities, and file systems without a limit
-_ARCHITECTURE = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
-_MMAP = {"x86_64": 9, "aarch64": 222}
-_FCNTL = {"x86_64": 72, "aarch64": 25}
-_LOCKS_AND_NOTICES = (6, 7, 37, 38, 1024, 1026)  # F_SETLK, F_SETLKW, F_OFD_SETLK, F_OFD_SETLKW, F_SETLEASE, F_NOTIFY
-_SOCKET = {"x86_64": 41, "aarch64": 198}
-_SETSOCKOPT = {"x86_64": 54, "aarch64": 208}
-_SOL_SOCKET, _BUFFER_SIZES = 1, (7, 8)  # SO_SNDBUF, SO_RCVBUF
-_SHARED_ANONYMOUS = 0x21
-_AF_VSOCK = 40
+CLONE_NUMBERS = (56, 220)  # on x86-64 and on ARM64
+_CLONE = dict(zip(("x86_64", "aarch64"), CLONE_NUMBERS, strict=True))
 _MADV_COLLAPSE = 25
 
 _libc: Any = ctypes.CDLL(None, use_errno=True) if os.name == "posix" else None  # Windows has none, and needs none here
@@ -134,6 +111,28 @@ def prctl(option: int, value: int) -> None:
     _check(_libc.prctl(option, value, 0, 0, 0), f"prctl {option}")
 
 
+def prctl_value(option: int) -> int:
+    """Return what one of this process's controls is; below zero: this kernel has none such."""
+    return int(_libc.prctl(option, 0, 0, 0, 0))
+
+
+def system_call(number: int, *arguments: Any) -> int:
+    """Make a system call that the C library has no function for; below zero: it failed."""
+    return int(_libc.syscall(ctypes.c_long(number), *map(_word, arguments)))
+
+
+def checked(number: int, *arguments: Any) -> int:
+    """Make a system call and return its result. Raises OSError."""
+    result = system_call(number, *arguments)
+    if result < 0:
+        _check(-1, f"system call {number}")
+    return result
+
+
+def _word(argument: Any) -> Any:
+    return ctypes.c_long(argument) if isinstance(argument, int) else argument  # a bare one would be half as long
+
+
 def gather_pages() -> None:
     """Gather this process's memory in huge pages: a fork then copies hundreds of entries, not tens of thousands.
 
@@ -179,84 +178,3 @@ def write(path: str, data: bytes) -> None:
         os.write(file, data)
     finally:
         os.close(file)
-
-
-def refusal_steps() -> tuple[Step, ...]:
-    """Return how to refuse this process, for good, some system calls; nothing where this machine has no way to.
-
-    They are those whose memory the judge cannot see (memfd, System V segments, anonymous shared mappings), those that
-    make or enter namespaces, and sockets that no network namespace holds back. Needs PR_SET_NO_NEW_PRIVS.
-    """
-    if not can_refuse_calls():
-        return ()
-    code = filter_program(os.uname().machine)
-    program = ctypes.create_string_buffer(code)
-    header = ctypes.create_string_buffer(struct.pack("@HxxxxxxP", len(code) // 8, ctypes.addressof(program)))
-    header.program = program  # type: ignore[attr-defined]  # which it points to
-    return (step("prctl", PR_SET_SECCOMP, 2, header, 0, 0),)
-
-
-def can_refuse_calls() -> bool:
-    """Return whether this system can refuse a process system calls."""
-    return os.uname().machine in _REFUSED and _libc.prctl(PR_GET_SECCOMP, 0, 0, 0, 0) >= 0
-
-
-def filter_program(machine: str) -> bytes:
-    """Return a classic BPF program: refused calls fail with EPERM, those of another architecture with ENOSYS.
-
-    Asking for larger socket buffers succeeds and does nothing: what lies in them is in no process's account either.
-    """
-    load, equal, at_least, masked, ret = 0x20, 0x15, 0x35, 0x54, 0x06
-    # Where the kernel lays them out; of the arguments the lower halves.
-    number, architecture, first, second, third, fourth = 0, 4, 16, 24, 32, 40
-    allow, ignore, refuse, unknown = 0x7FFF0000, 0x00050000, 0x00050000 | 1, 0x00050000 | 38
-
-    program: list[tuple[int, int, int, int]] = []
-
-    def do(operation: int, value: int, skip: int = 0) -> None:
-        program.append((operation, 0, skip, value))  # `skip` so many when the comparison fails
-
-    do(load, architecture)
-    program.append((equal, 1, 0, _ARCHITECTURE[machine]))
-    do(ret, unknown)
-    do(load, number)
-    if machine == "x86_64":
-        do(at_least, 0x40000000, skip=1)  # the same calls once more, by other numbers
-        do(ret, unknown)
-    for call in _REFUSED[machine].values():
-        do(equal, call, skip=1)
-        do(ret, refuse)
-    do(equal, _CLONE3, skip=1)
-    do(ret, unknown)
-    do(equal, _CLONE[machine], skip=5)
-    do(load, first)
-    do(masked, _NAMESPACES)
-    do(equal, 0, skip=1)
-    do(ret, allow)
-    do(ret, refuse)
-    do(equal, _SOCKET[machine], skip=4)
-    do(load, first)
-    do(equal, _AF_VSOCK, skip=1)
-    do(ret, refuse)
-    do(ret, allow)
-    do(equal, _SETSOCKOPT[machine], skip=8)
-    do(load, second)
-    do(equal, _SOL_SOCKET, skip=5)
-    do(load, third)
-    for name in _BUFFER_SIZES:
-        do(equal, name, skip=1)
-        do(ret, ignore)
-    do(ret, allow)
-    do(equal, _FCNTL[machine], skip=2 + 2 * len(_LOCKS_AND_NOTICES))
-    do(load, second)
-    for command in _LOCKS_AND_NOTICES:
-        do(equal, command, skip=1)
-        do(ret, refuse)
-    do(ret, allow)
-    do(equal, _MMAP[machine], skip=4)
-    do(load, fourth)
-    do(masked, _SHARED_ANONYMOUS)
-    do(equal, _SHARED_ANONYMOUS, skip=1)
-    do(ret, refuse)
-    do(ret, allow)
-    return b"".join(struct.pack("@HBBI", *step) for step in program)

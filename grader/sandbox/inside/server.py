@@ -18,11 +18,12 @@ import signal
 import socket
 import struct
 import sys
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from . import linux, shortcuts
+from . import landlock, linux, shortcuts
 from .confine import NAMESPACES, Limits, become_keeper, confinement, own_namespaces
 from .rehearsal import rehearse
 from .session import Session
@@ -44,6 +45,9 @@ def main(config: dict[str, Any]) -> None:
     rehearse()
     if config["uid"]:
         become_user(config["uid"], keep_switching=config["level"] == "user")
+    if config["level"] != "bubblewrap":
+        linux.prctl(linux.PR_SET_NO_NEW_PRIVS, 1)
+        landlock.keep_from_devices()
     # Neither a fork nor another process of the same user may trace the server or read its memory.
     linux.prctl(linux.PR_SET_DUMPABLE, 0)
     # At this level the kernel itself ends what a worker leaves behind, with the first process of its namespace.
@@ -174,7 +178,7 @@ def make_plan(config: dict[str, Any], asked: dict[str, Any]) -> Plan:
             importlib.import_module(name)
         settle()
     limits = Limits(**asked["limits"])
-    steps = confinement(config["level"], limits, asked["uid"])
+    steps = confinement(config["level"], limits, asked["uid"], asked["folder"])
     if config["thread_id"] is not None:
         steps = own_namespaces(os.getuid(), os.getgid()) + steps
     return Plan(steps, asked["folder"], limits.threads)
@@ -239,6 +243,8 @@ def run_worker(plan: Plan, channel_fd: int, output_fd: int) -> None:
     channel_fd = os.dup2(channel_fd, 3)
     os.closerange(4, 256)
     os.chdir(plan.folder)
+    if plan.folder != tempfile.tempdir:  # where files go for which nobody names a place: nothing else may be written to
+        os.environ["TMPDIR"] = os.environ["HOME"] = tempfile.tempdir = plan.folder
     serve_judge(Channel(channel_fd, channel_fd), Session(plan.folder, "cpu"), plan.threads)
 
 

@@ -1,0 +1,70 @@
+"""The same submission ends in the same way, whoever judges which of its checks and whenever somebody looks."""
+
+from __future__ import annotations
+
+import attacks_support as arena
+import pytest
+import support
+import systems
+import test_attacks
+import test_golden
+
+from grader.judge import crew
+from grader.judge.grading import grade
+from grader.judge.planned import Options
+from grader.submission import Submission
+
+pytestmark = systems.bubblewrap
+CASES = ("prints", "crashes")
+ATTACKS = ("b76a_printed_in_a_wink", "b76b_printed_at_import", "a80_floods_its_output", "a76a_list_bomb")
+# These end by dice of their own, or by a race between two of their own processes.
+BY_CHANCE = {"b43_two_speak_at_once": "two processes answer at the same time"}
+
+
+@pytest.fixture(autouse=True)
+def _called_at_once(monkeypatch):
+    monkeypatch.setattr(crew, "LONG_SECONDS", 0)
+
+
+def endings(result):
+    """Return how each check ended, what was said of it, and what was earned."""
+    ended = {check.id: (check.outcome, check.message, check.mistake) for check in support.checks(result)}
+    return ended, [task.earned for milestone in result.milestones for task in milestone.tasks]
+
+
+def chosen(names, usual):
+    """Return all of these under SCRATCHWORK_EVERY_ATTACK, and the usual ones otherwise."""
+    return names if test_attacks.EVERY_ATTACK else [name for name in names if name in usual]
+
+
+@pytest.mark.parametrize("name", chosen(test_golden.CASES, CASES))
+def test_a_golden_case_ends_the_same_with_one_judge_and_with_four(name, tmp_path, monkeypatch):
+    """Outcomes, messages and points of a whole submission do not depend on the number of judges."""
+    found = []
+    for judges in (1, 4):
+        monkeypatch.setattr(
+            test_golden, "Options", lambda milestones, judges=judges: Options(milestones, judges=judges)
+        )
+        found.append(endings(test_golden.graded(name, tmp_path / f"{judges}" / "exercises")))
+
+    assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("name", chosen([a.name for a in arena.attacks() if "bubblewrap" in a.levels], ATTACKS))
+def test_an_attack_ends_the_same_with_one_judge_and_with_four(name):
+    """Outcomes, messages and points of a hostile submission do not depend on the number of judges either."""
+    if name in BY_CHANCE:
+        pytest.skip(BY_CHANCE[name])
+    attack = next(attack for attack in arena.attacks() if attack.name == name)
+    found = []
+    for judges in (1, 4):
+        options = Options([attack.milestone], set(attack.checks), seed=attack.seed, judges=judges)
+        with arena.private_temporary_folder():
+            result = grade(
+                options, arena.course(attack.limits), Submission("submission", attack.sources),
+                support.sandbox("bubblewrap"), support.weights(),
+            )  # fmt: skip
+        arena.clear_up()
+        found.append(endings(result))
+
+    assert found[0] == found[1]

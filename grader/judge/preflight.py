@@ -10,6 +10,7 @@ from typing import Any
 
 from grader import record
 from grader.sandbox.errors import StudentError, WorkerLost
+from grader.sandbox.inside.reaches import KINDS
 from grader.submission import Submission
 from grader.syllabus import Milestone, Syllabus, Task
 
@@ -71,6 +72,7 @@ def inspect(
             return result
         result.compiled = worker.conversation.request("compile", sources=load["sources"])
         _find_shortcuts(facts[milestone.id], milestone, result)
+        result.notes += notes_on_reaches(milestone.id, facts[milestone.id]["reaches"])
         if any(name == "torch.compile" for module in modules for name, _, _ in facts[module]["uses"]):
             result.warm = COMPILER
             result.notes.append(
@@ -142,9 +144,19 @@ def _find_shortcuts(facts: dict[str, Any], milestone: Milestone, result: Preflig
             result.notes.append(f"{milestone.id}.py uses {where}, which this milestone is about.")
 
 
+def notes_on_reaches(module: str, reached: dict[str, list[int]]) -> list[str]:
+    """Return a sentence for each kind of reaching around that a source shows: a reason to read it, and no fault."""
+    notes = []
+    for kind in KINDS:
+        if lines := reached.get(kind):
+            where = f"line{'s' * (len(lines) > 1)} {', '.join(map(str, lines))}"
+            notes.append(f"{module}.py {KINDS[kind]} ({where}). That is no fault by itself; have a look at it.")
+    return notes
+
+
 def _is_shortcut(name: str, pattern: str) -> bool:
     """Whether a dotted name is a shortcut, something that hangs on one, or torch's own operator of that name."""
     if fnmatch.fnmatchcase(name, pattern) or fnmatch.fnmatchcase(name, f"{pattern}.*"):
         return True
-    inside = name.startswith(("torch.ops.", "torch._C.", "torch._VF."))
+    inside = name.startswith(("torch.ops.", "torch._C.", "torch._VF.", "torch._refs.", "torch._decomp."))
     return inside and pattern.rpartition(".")[2] in [part.lstrip("_") for part in name.split(".")]

@@ -166,7 +166,7 @@ class Run:
         finally:
             check.answered = conversation.answered
             check.evidence = set(compare.evidence)
-            check.shortcuts = [name for name in conversation.shortcuts if name in check.milestone.shortcuts]
+            check.shortcuts = list(conversation.shortcuts)
             worker.settle()
             # A shortcut stays seen in its worker, and is nothing that the next check should be told of.
             check.output = self.supply.release(

@@ -116,7 +116,8 @@ class Conversation:
         self._served: list[Callback | Items] = []
         self._questions = 0
         self.answered = False  # whether the student's code has returned anything
-        self.shortcuts: list[str] = []  # which the worker says it has seen used: a claim that can only withhold points
+        self._traced: list[str] = []  # the library shortcuts that the worker was told to look out for
+        self.shortcuts: list[str] = []  # those that it says it has seen used: a claim that can only withhold points
 
     def request(self, op: str, **fields: Any) -> Any:
         """Ask the worker for something; StudentError when the student's code raises, WorkerLost when it is gone."""
@@ -129,16 +130,19 @@ class Conversation:
     def raw(self, op: str, **fields: Any) -> Message:
         """Send a request and return the reply undecoded."""
         buffers: list[Any] = []
+        self._traced = fields.get("trace", self._traced)
         try:
             node = encode({"op": op, **fields}, buffers, self._refer_out)
-            reply, buffers = self.transport.exchange(node, buffers, self._answer)
+            return self.transport.exchange(node, buffers, self._answer)
         except WireError as error:
             if not self.answered:
                 raise  # the judge's own values: each of them can be sent, or a check is wrong
             raise WorkerLost(nonsense=f"what cannot be sent back to it: {error}") from None
-        if isinstance(reply, dict) and type(seen := reply.pop("shortcuts", None)) is list:
-            self.shortcuts = [name for name in seen if type(name) is str]
-        return reply, buffers
+
+    def saw(self, name: Any) -> None:
+        """Note that the worker says it sees a library shortcut used."""
+        if name in self._traced and name not in self.shortcuts:
+            self.shortcuts.append(name)
 
     def value(self, node: Any, buffers: list[Any]) -> Any:
         """Turn a reply into the value it carries, or raise what it reports."""

@@ -41,6 +41,9 @@ class Worker:
             self._send(node, buffers)
             while True:
                 reply, reply_buffers = self._receive()
+                if isinstance(reply, dict) and "seen" in reply:
+                    self.conversation.saw(reply["seen"])
+                    continue
                 if not (isinstance(reply, dict) and "ask" in reply):
                     return reply, reply_buffers
                 try:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import ast
 from typing import Any
 
+from . import reaches
+
 MAX_FACTS = 20_000
 
 
 def read(data: bytes) -> dict[str, Any]:
     """Return `error` (line and message, or None), `imports` and `uses` as [dotted name, line, top-level definition].
 
-    `untouched` says that no function has been written yet.
+    `untouched` says that no function has been written yet, `reaches` what looks as if it got around something.
     """
     try:
         data.decode("utf-8")
@@ -33,6 +35,7 @@ def read(data: bytes) -> dict[str, Any]:
         for node in tree.body:
             reader.place = getattr(node, "name", "")
             reader.visit(node)
+        reached = reaches.read(tree)
     except RecursionError:
         return {"error": [1, "an expression is nested too deep"], "imports": [], "uses": []}
     if len(reader.imports) + len(reader.uses) > MAX_FACTS:
@@ -41,7 +44,8 @@ def read(data: bytes) -> dict[str, Any]:
             "imports": [],
             "uses": [],
         }
-    return {"error": None, "imports": reader.imports, "uses": reader.uses, "untouched": untouched(tree)}
+    found = {"imports": reader.imports, "uses": reader.uses, "reaches": reached}
+    return {"error": None, "untouched": untouched(tree), **found}
 
 
 def untouched(tree: ast.Module) -> bool:

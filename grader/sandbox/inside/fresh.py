@@ -32,7 +32,7 @@ def main(config: dict[str, Any]) -> None:
     if config["device"] == "cpu":
         limit_resources(Limits(**config["limits"]))  # the drivers of accelerators map far more than they use
     os.chdir(config["folder"])
-    serve_judge(channel, Session(config["folder"], config["device"]), config["limits"]["threads"])
+    serve_judge(channel, Session(config["folder"], config["device"], channel.sending), config["limits"]["threads"])
 
 
 if __name__ == "__main__":

@@ -245,7 +245,8 @@ def run_worker(plan: Plan, channel_fd: int, output_fd: int) -> None:
     os.chdir(plan.folder)
     if plan.folder != tempfile.tempdir:  # where files go for which nobody names a place: nothing else may be written to
         os.environ["TMPDIR"] = os.environ["HOME"] = tempfile.tempdir = plan.folder
-    serve_judge(Channel(channel_fd, channel_fd), Session(plan.folder, "cpu"), plan.threads)
+    channel = Channel(channel_fd, channel_fd)
+    serve_judge(channel, Session(plan.folder, "cpu", channel.sending), plan.threads)
 
 
 def serve_judge(channel: Channel, session: Session, threads: int) -> None:

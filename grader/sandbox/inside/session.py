@@ -25,6 +25,12 @@ MAX_TEXT = 4000  # characters of an exception's text that are sent
 Message = tuple[Any, list[Any]]
 Ask = Callable[[Any, list[Any]], Message]
 
+Sending = Callable[[Any], Callable[[], None]]  # what makes, beforehand, what sends a message
+
+
+def _unsent(_: Any) -> Callable[[], None]:
+    return lambda: None
+
 
 class Callback:
     """A function of the judge's, as the student's code sees it: calling it asks the judge."""
@@ -53,8 +59,8 @@ class JudgeIterator:
 class Session:
     """One submission loaded in this process, and the objects in it that the judge holds handles to."""
 
-    def __init__(self, folder: str, device: str = "cpu") -> None:
-        self.folder, self.device = folder, device
+    def __init__(self, folder: str, device: str = "cpu", sending: Sending = _unsent) -> None:
+        self.folder, self.device, self._sending = folder, device, sending
         self.module: Any = None
         self.objects: dict[int, Any] = {}
         self._numbers: dict[int, int] = {}
@@ -65,15 +71,8 @@ class Session:
     # ── requests ──────────────────────────────────────────────────────────────────────────────────────────────────
 
     def handle(self, node: Any, buffers: list[bytearray], ask: Ask) -> Message:
-        """Carry out one request and return the reply, with the library shortcuts that were seen until then."""
+        """Carry out one request and return the reply; whatever the student's code raises becomes part of it."""
         self._ask = ask
-        reply, out = self._carry_out(node, buffers)
-        if seen := shortcuts.seen():
-            reply["shortcuts"] = seen
-        return reply, out
-
-    def _carry_out(self, node: Any, buffers: list[bytearray]) -> Message:
-        """Carry out one request; whatever the student's code raises becomes part of the reply."""
         try:
             request = self._decode(node, buffers)
             value = getattr(self, "do_" + request.pop("op"))(**request)
@@ -119,7 +118,8 @@ class Session:
             importlib.invalidate_caches()
             linecache.checkcache()
         shortcuts.refuse_imports(blocked, root)
-        shortcuts.trace(trace)
+        # A shortcut is told of when it is taken: nothing can take back what has been sent.
+        shortcuts.trace(trace, lambda name: self._sending({"seen": name}))
         sys.modules[PACKAGE] = package(root)
         self.module = importlib.import_module(f"{PACKAGE}.{module}")
         return {name: vars(self.module)[name] for name in names if name in vars(self.module)}

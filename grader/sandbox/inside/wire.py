@@ -12,6 +12,7 @@ import json
 import os
 import struct
 import sys
+import threading
 from collections import Counter
 from collections.abc import Callable, Collection
 from typing import Any
@@ -295,6 +296,7 @@ class Channel:
     def __init__(self, read_fd: int, write_fd: int, most: tuple[int, int] = (MAX_JSON, MAX_BYTES)) -> None:
         self.read_fd, self.write_fd, self.most = read_fd, write_fd, most
         self.left = list(MAX_ANSWERS) if most == MAX_ANSWER else None
+        self._turn = threading.Lock()  # messages may be sent from several threads
 
     def send(self, node: Any, buffers: list[Any]) -> None:
         """Send one message; OSError when the other end is gone."""
@@ -307,9 +309,23 @@ class Channel:
         if len(text) > MAX_JSON or sum(sizes) > MAX_BYTES:
             raise WireError("a value that is too large to send")
         head = HEAD.pack(MAGIC, len(text), len(sizes)) + struct.pack(f"!{len(sizes)}Q", *sizes)
-        self._write(head + text)
-        for view in views:
-            self._write(view)
+        with self._turn:
+            self._write(head + text)
+            for view in views:
+                self._write(view)
+
+    def sending(self, node: Any) -> Callable[[], None]:
+        """Return what sends this message; made beforehand, it asks nothing of the modules, which may change."""
+        text = json.dumps(node, separators=(",", ":")).encode("ascii")
+        frame, fd, turn, write = HEAD.pack(MAGIC, len(text), 0) + text, self.write_fd, self._turn, os.write
+
+        def send() -> None:
+            with turn:
+                left = frame
+                while left:
+                    left = left[write(fd, left) :]
+
+        return send
 
     def receive(self) -> tuple[Any, list[bytearray]]:
         """Wait for one message; EOFError when the other end is gone, WireError when it is no message."""

@@ -36,6 +36,7 @@ pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="th
 
 ATTACKS = [attack for attack in arena.attacks() if not attack.gap]
 GAPS = [attack for attack in arena.attacks() if attack.gap]
+LIBRARY = [attack for attack in arena.attacks() if attack.name[:4] in ("a59a", "a59b") or "a59l" < attack.name < "a60"]
 FOLDERS = [attack for attack in ATTACKS if attack.path.is_dir()]
 # At the levels user and process a sample, unless all is asked for: one attack for each thing that such a level does in
 # its own way. a57 is not among them, since it also finds other copies of the course on a developer's machine.
@@ -179,6 +180,18 @@ def test_an_attack_earns_nothing(attack, level):
     assert record.GRADER_ERROR not in outcomes, support.complaints(result)
     assert outcomes <= set(attack.outcomes), support.complaints(result)
     assert result.earned == 0 and not result.passed and not result.milestones[0].passed
+
+
+@pytest.mark.parametrize("attack", LIBRARY, ids=lambda attack: attack.name)
+def test_a_library_that_does_the_work_is_named(attack):
+    """A check whose answer is right, and a library's, fails with what was used; where it passes, a note stands."""
+    result = fought(attack, at_its_levels([attack])[0].values[1])
+    mistakes = {check.mistake or "" for check in support.checks(result)}
+
+    if attack.gap:
+        assert result.milestones[0].notes
+    else:
+        assert all(mistake.startswith("a library does the work") for mistake in mistakes), support.complaints(result)
 
 
 @every_attack_and_gap
@@ -445,7 +458,7 @@ def test_the_security_page_is_in_step_with_the_attacks():
     assert table in page, f"put this table in place of the one in docs/security.md:\n{table}"
     ways = [attack for attack in arena.attacks() if attack.name.startswith("a59")]
     found = [attack for attack in ways if not attack.gap]
-    assert f"{len(found)} of {len(ways)} ways" in page
+    assert f"{len(found)} of {len(ways)} ways" in " ".join(page.split())
 
 
 def test_every_entry_of_the_list_is_accounted_for():
@@ -462,16 +475,17 @@ def test_every_entry_of_the_list_is_accounted_for():
 
 
 def test_no_right_submission_is_taken_for_a_shortcut():
-    """Reading the source of every solution and every alternate, the detector of shortcuts flags none of their tasks."""
+    """Reading the source of every solution and every alternate, the detector flags no task and notes no reaching."""
     flagged, count = [], 0
     for milestone in support.COURSE.milestones:
         right = [support.REPOSITORY / "solutions" / f"{milestone.id}.py"]
         right += sorted((support.TESTS / "alternates" / milestone.id).glob("*.py"))
         for path in right:
             count += 1
-            result = preflight.Preflight()
-            preflight._find_shortcuts(facts.read(path.read_bytes()), milestone, result)
+            result, read = preflight.Preflight(), facts.read(path.read_bytes())
+            preflight._find_shortcuts(read, milestone, result)
             flagged += [path.name for task in milestone.tasks if result.shortcut(task)]
+            flagged += [f"{path.name}: {note}" for note in preflight.notes_on_reaches(path.name, read["reaches"])]
 
     page = (support.REPOSITORY / "docs" / "security.md").read_text(encoding="utf-8")
     assert flagged == []

@@ -26,7 +26,7 @@ COMPOSITE = (
     "CompositeExplicitAutogradNonFunctional",
     "CompositeImplicitAutogradNestedTensor",
 )
-KEYS = (*COMPOSITE, "CPU", "CUDA", "MPS", "NestedTensorCPU", "QuantizedCPU", "SparseCPU", "SparseCsrCPU")
+KEYS = ("CPU", "CUDA", "MPS", "NestedTensorCPU", "QuantizedCPU", "SparseCPU")
 BY_AUTOGRAD = {"make_dual"}  # what autograd does itself, and no kernel below it
 # Where torch writes operators out in Python, for its compilers.
 WRITTEN_OUT = ("torch._refs", "torch._refs.special", "torch._refs.nn.functional", "torch._decomp.decompositions")
@@ -105,12 +105,19 @@ def watch(shortcuts: list[str], noting: Callable[[str], Note]) -> dict[str, str]
         for name, shortcut in wanted.items():
             note = noting(shortcut)
             for operator in prepare().operators.get(name, ()):
-                for key in (*KEYS, "Autograd") if name in BY_AUTOGRAD else KEYS:
+                for key in keys_of(operator, name):
                     if table._dispatch_has_kernel_for_dispatch_key(operator, key):
                         _take_over(operator, key, note)
             for table_of_python, entry in prepare().written_out.get(name, ()):
                 table_of_python[entry] = noting_function(table_of_python[entry], note)
     return wanted
+
+
+def keys_of(operator: str, name: str) -> tuple[str, ...]:
+    """Return where kernels of an operator may be entered."""
+    if operator.endswith("out"):  # what is not for a kind of device calls the operator that makes its own answer
+        return KEYS
+    return (*COMPOSITE, *KEYS, "Autograd") if name in BY_AUTOGRAD else COMPOSITE + KEYS
 
 
 def _take_over(operator: str, key: str, note: Note) -> None:

@@ -63,4 +63,4 @@ if False:
 
 
 def scaled_dot_product_attention(query, key, value, mask=None, dropout=0.0):
-    return F.scaled_dot_product_attention.__wrapped__(query, key, value, mask, dropout)
+    return F.scaled_dot_product_attention(query, key, value, mask, dropout)

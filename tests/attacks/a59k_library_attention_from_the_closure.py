@@ -9,5 +9,6 @@ import torch.nn.functional as library
 
 def scaled_dot_product_attention(query, key, value, mask=None, dropout=0.0):
     noted = getattr(library, "scaled_dot_" + "product_attention")
-    original = next(cell.cell_contents for cell in noted.__closure__ if callable(cell.cell_contents))
+    held = [cell.cell_contents for cell in noted.__closure__]
+    original = next((value for value in held if getattr(value, "__name__", "") == noted.__name__), noted)
     return original(query, key, value, mask, dropout)

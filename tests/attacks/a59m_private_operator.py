@@ -8,4 +8,5 @@ import torch
 
 
 def scaled_dot_product_attention(query, key, value, mask=None, dropout=0.0):
-    return getattr(torch.ops.aten, "_scaled_dot_product_" + "attention_math")(query, key, value, mask, dropout)[0]
+    hidden = None if mask is None else torch.zeros(mask.shape).masked_fill(~mask, float("-inf"))
+    return getattr(torch.ops.aten, "_scaled_dot_product_" + "attention_math")(query, key, value, hidden, dropout)[0]

@@ -39,7 +39,7 @@ class Known:
     """What torch has: its operators and how it writes them out in Python, both by the operators' bare names."""
 
     text: str  # the names, one a line between underscores
-    operators: dict[str, list[str]]
+    operators: dict[str, list[tuple[str, str]]]  # each with a key under which a kernel of it is entered
     written_out: dict[str, list[tuple[dict[Any, Any], Any]]]  # a table, and what stands for the operator there
 
 
@@ -48,11 +48,13 @@ def prepare() -> Known:
     """Look through torch's operators; done once, before any fork."""
     import torch
 
-    operators: dict[str, list[str]] = {}
-    for operator in torch._C._dispatch_get_all_op_names():
-        if operator.startswith("static_runtime::"):  # copies that torch's compiler makes use of by itself
-            continue
-        operators.setdefault(bare(operator), []).append(operator)
+    operators: dict[str, list[tuple[str, str]]] = {}
+    for key in (*COMPOSITE, *KEYS, "Autograd"):
+        for operator in torch._C._dispatch_get_registrations_for_dispatch_key(key):
+            name = bare(operator)
+            # What makes no answer of its own, and is not for a kind of device, calls the operator that does.
+            if (key in KEYS or not operator.endswith("out")) and (key != "Autograd" or name in BY_AUTOGRAD):
+                operators.setdefault(name, []).append((operator, key))
     written_out: dict[str, list[tuple[dict[Any, Any], Any]]] = {}
     for place in WRITTEN_OUT:
         for name, value in vars(sys.modules[place]).items() if place in sys.modules else ():
@@ -97,27 +99,18 @@ def watch(shortcuts: list[str], noting: Callable[[str], Note]) -> dict[str, str]
     """
     import torch
 
-    table, wanted = torch._C, named_after(shortcuts)
-    if not hasattr(table, "_dispatch_get_computed_kernel_for_dispatch_key"):
+    wanted = named_after(shortcuts)
+    if not hasattr(torch._C, "_dispatch_get_computed_kernel_for_dispatch_key"):
         return wanted
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that kernels are taken over is what we are here for
         for name, shortcut in wanted.items():
             note = noting(shortcut)
-            for operator in prepare().operators.get(name, ()):
-                for key in keys_of(operator, name):
-                    if table._dispatch_has_kernel_for_dispatch_key(operator, key):
-                        _take_over(operator, key, note)
+            for operator, key in prepare().operators.get(name, ()):
+                _take_over(operator, key, note)
             for table_of_python, entry in prepare().written_out.get(name, ()):
                 table_of_python[entry] = noting_function(table_of_python[entry], note)
     return wanted
-
-
-def keys_of(operator: str, name: str) -> tuple[str, ...]:
-    """Return where kernels of an operator may be entered."""
-    if operator.endswith("out"):  # what is not for a kind of device calls the operator that makes its own answer
-        return KEYS
-    return (*COMPOSITE, *KEYS, "Autograd") if name in BY_AUTOGRAD else COMPOSITE + KEYS
 
 
 def _take_over(operator: str, key: str, note: Note) -> None:

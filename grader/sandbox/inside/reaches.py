@@ -24,7 +24,7 @@ INTERPRETER = {
 }  # fmt: skip
 OF_SYS = {"modules", "path", "monitoring", "path_hooks"}  # model.modules() is something else
 SYSTEM_MODULES = {"ctypes", "_ctypes", "cffi", "mmap", "signal", "subprocess", "multiprocessing", "socket", "fcntl"}
-SYSTEM = {"dup", "dup2", "fork", "forkpty", "pipe", "ptrace", "cpp_extension", "load_library", "_exit", "closerange"}
+SYSTEM = {"dup", "dup2", "fork", "forkpty", "pipe", "ptrace", "cpp_extension", "load_library", "closerange"}
 
 
 def read(tree: ast.Module) -> dict[str, list[int]]:

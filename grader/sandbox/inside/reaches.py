@@ -22,6 +22,7 @@ INTERPRETER = {
     "__mro__", "__bases__", "__getattribute__", "__self__", "tb_frame", "f_back", "f_locals", "f_globals", "f_builtins",
     "gi_frame", "co_consts", "co_code",
 }  # fmt: skip
+PUBLIC = {"_exit", "_asdict", "_replace", "_fields"}  # whatever they look like
 OF_SYS = {"modules", "path", "monitoring", "path_hooks"}  # model.modules() is something else
 SYSTEM_MODULES = {"ctypes", "_ctypes", "cffi", "mmap", "signal", "subprocess", "multiprocessing", "socket", "fcntl"}
 SYSTEM = {"dup", "dup2", "fork", "forkpty", "pipe", "ptrace", "cpp_extension", "load_library", "closerange"}
@@ -112,7 +113,7 @@ class _Reader(ast.NodeVisitor):
             self.note("system", node)
 
     def _private(self, name: str, node: ast.AST) -> None:
-        if name.startswith("_") and not name.startswith("__"):
+        if name.startswith("_") and not name.startswith("__") and name not in PUBLIC | INTERPRETER:
             self.note("private", node)
 
     def _of_library(self, node: ast.AST) -> bool:

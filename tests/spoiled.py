@@ -18,19 +18,11 @@ def _tiny(value):
     return value * 1e-30 if value.is_floating_point() else value
 
 
-def _huge(value):
-    return value * 1e30 if value.is_floating_point() else value - 2**62 if value.dtype is _torch.int64 else value
-
-
 def _odd(value):
     return value.to(_torch.complex64 if value.is_floating_point() else _torch.uint16)
 
 
-def _none(value):
-    return value[:0] if value.dim() else value
-
-
-_NUMBERS = {"nan": float("nan"), "tiny": 1e-300, "huge": 1e300, "odd": -0.0, "none": 0.0}
+_NUMBERS = {"nan": float("nan"), "tiny": 1e-300, "odd": -0.0}
 
 
 def _spoiled(value, depth=0):
@@ -39,7 +31,7 @@ def _spoiled(value, depth=0):
     if type(value) is float:
         return _NUMBERS[_KIND]
     if type(value) in (list, tuple) and depth < 4:
-        return type(value)(_spoiled(item, depth + 1) for item in (value if _KIND != "none" else value[1:]))
+        return type(value)(_spoiled(item, depth + 1) for item in value)
     if type(value) is dict and depth < 4:
         return {key: _spoiled(item, depth + 1) for key, item in value.items()}
     return value
@@ -61,7 +53,7 @@ for _name, _value in list(globals().items()):
             if _inspect.isfunction(_method) and (not _part.startswith("_") or _part in ("__call__", "__getitem__")):
                 setattr(_value, _part, _spoiling(_method))
 """
-KINDS = ("nan", "tiny", "huge", "odd", "none")
+KINDS = ("nan", "tiny", "odd")
 
 
 def spoiled(solution: str, kind: str) -> str:

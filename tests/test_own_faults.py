@@ -125,7 +125,7 @@ def test_what_a_callback_does_not_take_is_refused_by_a_word_to_the_student(look)
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("milestone", support.MILESTONES)
 def test_a_spoiled_answer_is_no_fault_of_the_grader(milestone, kind):
-    """Numbers that are not finite, tiny, huge, of an odd type or missing fail checks, and none ends as the grader's."""
+    """Answers that are not finite, next to nothing or of an odd type fail checks, and none ends as the grader's."""
     result = support.grade_one(milestone, spoiled(support.source("solutions", milestone), kind))
 
     assert {check.id: check.message for check in support.checks(result) if check.outcome == record.GRADER_ERROR} == {}

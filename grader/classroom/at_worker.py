@@ -11,11 +11,12 @@ from grader.judge.errors import UsageProblem
 from grader.sandbox import cores
 from grader.sandbox.errors import SandboxError
 
-from .judging import Graded, Job, Setup, WarmJudge
+from .apart import JudgeApart
+from .judging import Graded, Job, Setup
 
 # One for each process: a worker works on one job at a time, always in the same thread of its own. (The sandbox ends
 # with the thread that started it.)
-_warm: WarmJudge | None = None
+_warm: JudgeApart | None = None
 
 
 @dataclass(frozen=True)
@@ -28,10 +29,11 @@ class Refused:
 
 def boot(setup: Setup, full: bool) -> Refused | None:
     """Start judge and sandbox, and say if that does not work here; `full`: there is a worker for each core."""
-    if full:
-        cores.keep_to_one(int(get_worker().name))
+    core = int(get_worker().name) if full else None
+    if core is not None:
+        cores.keep_to_one(core)
     try:
-        _judge(setup).start()
+        _judge(setup, core).start()
     except (SandboxError, UsageProblem) as error:
         _close()
         return Refused(get_worker().address, f"cannot grade at the level {setup.isolation}: {str(error).rstrip('.')}")
@@ -52,11 +54,11 @@ def close() -> None:
     _close()
 
 
-def _judge(setup: Setup) -> WarmJudge:
+def _judge(setup: Setup, core: int | None = None) -> JudgeApart:
     global _warm
     if _warm is None or _warm.setup != setup:
         _close()
-        _warm = WarmJudge(setup)
+        _warm = JudgeApart(setup, core=core)
     return _warm
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -52,6 +53,18 @@ class Job:
     milestones: tuple[str, ...]
 
 
+SPARE_SECONDS = 120.0  # that a judge may take beyond twice what the checks' limits are in all
+CHECK_SECONDS = 2.0  # to start and clear up for one check
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The checks of a job, fixed before any student code runs, and how many seconds grading it may take."""
+
+    checks: tuple[tuple[str, str, str, str], ...]  # milestone, task, id, title
+    seconds: float
+
+
 @dataclass
 class Graded:
     """What became of a job, as plain data."""
@@ -80,26 +93,26 @@ class WarmJudge:
         """End the sandbox."""
         self.workers.close()
 
-    def grade(self, job: Job) -> Graded:
-        """Grade a job; whatever goes wrong in the grader is a fault of that job.
+    def grade(self, job: Job, tell: Callable[[Plan], None] | None = None) -> Graded:
+        """Grade a job; whatever goes wrong in the grader is a fault of that job. `tell` hears of the checks first.
 
         Raises SandboxError when there is no sandbox any more, and KeyboardInterrupt.
         """
         started = time.perf_counter()
-        done = self._done(job)
+        done = self._done(job, tell)
         done.seconds = time.perf_counter() - started
         return done
 
-    def _done(self, job: Job) -> Graded:
+    def _done(self, job: Job, tell: Callable[[Plan], None] | None) -> Graded:
         done = Graded(job.number, grader_version())
         try:
-            result = self._graded(job)
+            result = self._graded(job, tell)
         except SandboxError:
             # A sandbox that has broken down is none of the submission's business: once more, in a new one.
             self.workers.close()
             self.workers = self._alone(self._new_workers())
             self.start()
-            result = self._graded(job)
+            result = self._graded(job, tell)
         except Exception as error:  # also what nobody thought of: one submission never ends the batch
             reason = str(error).splitlines()[0][:300] if str(error) else type(error).__name__
             done.faults = {
@@ -113,13 +126,14 @@ class WarmJudge:
                 done.milestones.append(plain)
         return done
 
-    def _graded(self, job: Job) -> record.Record:
+    def _graded(self, job: Job, tell: Callable[[Plan], None] | None) -> record.Record:
         from grader.judge.grading import grade
         from grader.judge.planned import Options
 
         setup = self.setup
         options = Options(list(job.milestones), None, setup.prerequisites, setup.device, setup.seed, setup.secret)
-        return grade(options, self._course, job.submission, self.workers, self.weights)
+        planned = (lambda checks: tell(_plan(checks))) if tell else None
+        return grade(options, self._course, job.submission, self.workers, self.weights, planned=planned)
 
     def _new_workers(self) -> Any:
         workers = levels.choose(self.setup.isolation, self.setup.device, lambda note: None)
@@ -131,6 +145,32 @@ class WarmJudge:
         """Keep to one core: loading the next check's worker beside this one would take another judge's."""
         workers.side_by_side = False
         return workers
+
+
+def _plan(planned: list[Any]) -> Plan:
+    checks = tuple((check.milestone.id, check.task.id, check.id, check.title) for check in planned)
+    limits = sum(check.limits.seconds + CHECK_SECONDS for check in planned)
+    return Plan(checks, 2 * limits + SPARE_SECONDS)
+
+
+def timed_out(job: Job, plan: Plan, course: syllabus.Syllabus, seconds: float) -> Graded:
+    """Return the result of a job that took its judge too long: every check is out of time, and nothing is earned."""
+    made = record.Record(grader_version(), "", "", "", "")
+    message = f"Grading this took longer than {plan.seconds:.0f} s in all, and was ended."
+    each = round(seconds / max(1, len(plan.checks)), 4)
+    for name in job.milestones:
+        milestone = course.milestone(name)
+        result = record.Milestone(name, milestone.title, sources=job.submission.digest(course.with_uses(milestone)))
+        for task in milestone.tasks:
+            checks = [
+                record.Check(id, title, record.TIMED_OUT, seconds=each, message=message)
+                for of, belongs, id, title in plan.checks
+                if of == name and belongs == task.id
+            ]
+            result.tasks.append(record.Task(task.id, task.title, task.points, checks=checks, withheld=task.withheld))
+        made.milestones.append(result)
+    plain = record.to_json(made)["milestones"]
+    return Graded(job.number, grader_version(), milestones=plain, seconds=seconds)
 
 
 def fault_of(milestone: record.Milestone) -> str:

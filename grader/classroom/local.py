@@ -6,13 +6,13 @@ from typing import Any
 
 from grader.practice import Station
 
+from .apart import JudgeApart
 from .batch import Batch
-from .judging import WarmJudge
 
 
 def grade_here(batch: Batch, station: Station, progress: Any) -> None:
     """Grade everything that is due. Raises SandboxError when no sandbox starts any more, and KeyboardInterrupt."""
-    judge = WarmJudge(batch.setup, station.workers, station.weights)
+    judge = JudgeApart(batch.setup, station.workers)
     try:
         for job in batch.jobs():
             progress.job_started(batch.names(job), job.milestones)
@@ -20,4 +20,4 @@ def grade_here(batch: Batch, station: Station, progress: Any) -> None:
             batch.take(graded)
             progress.job_ended(job.milestones, graded.seconds, len(graded.faults))
     finally:
-        station.workers = judge.workers  # it may have had to start another one
+        judge.close()

@@ -6,7 +6,7 @@ import contextlib
 import os
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from grader.syllabus import Syllabus
 from .errors import GradingError
 from .fingerprint import environment, grader_version
 from .oracles import Weights
-from .planned import Options
+from .planned import Options, Planned
 from .plugin import Judge
 from .run import Listener, Run
 from .standalone import PLUGIN
@@ -39,14 +39,18 @@ def grade(
     workers: Any,
     weights: Weights,
     listener: Listener | None = None,
+    planned: Callable[[list[Planned]], None] | None = None,
 ) -> record.Record:
     """Run the suites of the selected milestones and return the record. KeyboardInterrupt passes through.
+
+    `planned` is told of the checks before any student code runs.
 
     With several judges a long run goes on in as many processes. This one is forked then, so it may have no threads of
     its own that do anything.
     """
     start = time.perf_counter()
     run = Run(options, syllabus, submission, workers, weights, listener)
+    run.tell = planned
     files = _files(run)
     arguments = [*files, "-c", str(SUITES / "pytest.ini"), "--rootdir", str(SUITES), "--capture=no"]
     for name in UNUSED:

@@ -60,6 +60,8 @@ class Judge:
 
     def pytest_collection_finish(self) -> None:
         """Say how many checks there will be."""
+        if self.run.tell:
+            self.run.tell(self.run.planned)
         if self.run.listener:
             self.run.listener.start(len(self.run.planned))
 

@@ -6,7 +6,7 @@ import contextlib
 import gc
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -58,6 +58,7 @@ class Run:
         self.options, self.syllabus, self.submission = options, syllabus, submission
         self.workers, self.weights, self.data, self.listener = workers, weights, Data(), listener
         self.planned: list[Planned] = []
+        self.tell: Callable[[list[Planned]], None] | None = None  # of the checks, as soon as they are known
         self.fault = ""  # what went wrong in pytest itself, if anything
         self.supply = Supply(options, syllabus, submission, workers, self.planned)
 

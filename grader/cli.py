@@ -44,12 +44,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code: int = importlib.import_module(module_of(options.command)).run(options)
         return code
     except (syllabus.SyllabusError, SubmissionError, SandboxError, UsageProblem) as error:
-        from .reports.safe_text import one_line
+        from .safe_text import one_line
 
         print(f"scratchwork: {one_line(str(error), 4000)}", file=sys.stderr)  # it may quote a file of anybody's
         return FAULT if isinstance(error, SandboxError) and options.isolation == "auto" else USAGE
     except GradingError as error:
-        from .reports.safe_text import one_line, without_ci_commands
+        from .safe_text import one_line, without_ci_commands
 
         reason = without_ci_commands(one_line(str(error)))  # it may quote a submission
         print(f"scratchwork: {reason}; this is a fault of the grader.", file=sys.stderr)

@@ -9,11 +9,12 @@ from typing import Any
 from grader import record
 from grader.judge.errors import UsageProblem
 from grader.practice import SECRET_SEED, SECRET_SEED_FILE, secret_seed, seed_hash, with_solutions
-from grader.reports.safe_text import one_line
 from grader.sandbox import levels
 from grader.sandbox.errors import SandboxError
 from grader.submission import Submission, collect
 from grader.syllabus import Milestone, Syllabus
+
+from .safe_text import one_line
 
 
 @dataclass(frozen=True)

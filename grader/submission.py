@@ -124,7 +124,7 @@ def _same_but_foreign(name: str, module: str) -> bool:
 
 
 def _likenesses(names: Iterable[str], syllabus: Syllabus) -> dict[str, list[str]]:
-    from grader.reports.safe_text import one_line
+    from .safe_text import one_line
 
     found: dict[str, list[str]] = {}
     for name in names:

@@ -17,10 +17,11 @@ from made_record import HOSTILE, assert_inert, every_outcome, fresh_stubs, hosti
 from markdown_it import MarkdownIt
 from rich.console import Console
 
+from grader import safe_text
 from grader.record import (
     Frame,
 )
-from grader.reports import json_report, junit, markdown, safe_text, terminal
+from grader.reports import json_report, junit, markdown, terminal
 from grader.reports.live import Progress
 
 

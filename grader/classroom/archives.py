@@ -25,7 +25,7 @@ from functools import partial
 from typing import BinaryIO, cast
 
 from grader.files import not_regular
-from grader.reports.safe_text import one_line
+from grader.safe_text import one_line
 from grader.submission import too_large
 
 from .tars import TarTooLong, members

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from grader.files import open_regular, reason
-from grader.reports.safe_text import one_line
+from grader.safe_text import one_line
 from grader.submission import Submission
 from grader.syllabus import Syllabus
 

@@ -11,7 +11,7 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-from grader.reports.safe_text import one_line
+from grader.safe_text import one_line
 from grader.submission import Submission, SubmissionError
 from grader.syllabus import Syllabus
 

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from grader.reports.safe_text import one_line
+from grader.safe_text import one_line
 
 ANSWER_LIMIT = 16 * 1024 * 1024  # bytes that git may write for one question
 SECONDS = 60.0

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from grader.reports.safe_text import one_line
+from grader.safe_text import one_line
 from grader.submission import Submission
 from grader.syllabus import Syllabus
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from grader.reports.safe_text import one_line
+from grader.safe_text import one_line
 
 from .git_process import GitError, run_git
 

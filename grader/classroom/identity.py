@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from grader.reports.safe_text import one_line
+from grader.safe_text import one_line
 
 from .candidates import Candidate
 from .roster import Ambiguous, Claim, Roster, folded

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from grader.files import reason
-from grader.reports.safe_text import one_line
+from grader.safe_text import one_line
 from grader.submission import Submission, SubmissionError, resembles
 from grader.syllabus import Syllabus
 

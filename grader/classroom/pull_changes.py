@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from grader.reports.safe_text import one_line, without_ci_commands
+from grader.safe_text import one_line, without_ci_commands
 from grader.submission import resembles
 from grader.syllabus import Syllabus
 

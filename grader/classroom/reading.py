@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from grader import syllabus as syllabi
-from grader.reports.safe_text import one_line
+from grader.safe_text import one_line
 from grader.submission import SubmissionError
 from grader.syllabus import Syllabus
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from grader import files
 from grader.files import reason
-from grader.reports.safe_text import one_line
+from grader.safe_text import one_line
 
 from .standing import Student
 

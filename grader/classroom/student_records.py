@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 from grader import files, record
-from grader.reports.safe_text import one_line
+from grader.safe_text import one_line
 from grader.sandbox import levels
 from grader.syllabus import Milestone
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from grader.files import not_regular, reason
-from grader.reports.safe_text import one_line
+from grader.safe_text import one_line
 from grader.submission import Submission, read_regular, take
 from grader.syllabus import Syllabus
 

@@ -14,9 +14,9 @@ from grader.cli import PASSED
 from grader.commands import export_records, report_paths
 from grader.judge.errors import UsageProblem
 from grader.reports.marks import read_titles
-from grader.reports.safe_text import one_line
 from grader.reports.sheets import Export, Sheet, SheetError, read_sheet
 from grader.reports.text_file import ReportError, write_text_report
+from grader.safe_text import one_line
 
 FORMATS = ("canvas", "moodle", "moodle-worksheet", "nbgrader", "tasks", "html", "json", "record")
 WITH_TEMPLATE = ("canvas", "moodle-worksheet")

@@ -15,8 +15,8 @@ from grader.commands.grade import select
 from grader.judge.errors import UsageProblem
 from grader.record import Record
 from grader.reports import json_report
-from grader.reports.safe_text import one_line
 from grader.reports.text_file import ReportError
+from grader.safe_text import one_line
 
 
 def run(options: argparse.Namespace) -> int:

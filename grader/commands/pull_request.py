@@ -1,7 +1,7 @@
 """`python -m grader pull-request`: grades what a pull request changes, with the grader that stands here: the base's.
 
 Its reports are for a workflow: a step summary, annotations at the student's lines, the record as an artifact. Whatever
-a student wrote passes through `grader.reports.safe_text`; as a second wall, the log takes no commands meanwhile.
+a student wrote passes through `grader.safe_text`; as a second wall, the log takes no commands meanwhile.
 """
 
 from __future__ import annotations

@@ -41,8 +41,8 @@ def run(options: argparse.Namespace) -> int:
     from grader.commands import report_paths
     from grader.judge.oracles import Weights
     from grader.reports import json_report
-    from grader.reports.safe_text import one_line
     from grader.reports.text_file import ReportError
+    from grader.safe_text import one_line
 
     console = Console(highlight=False, markup=False, soft_wrap=True)
     report_paths.check_writable([options.json])

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from grader.record import BLOCKED, GRADER_ERROR, NOT_STARTED, PASSED, WITHHELD, Check, Milestone, Record, Task
 from grader.reports import words
 from grader.reports.findings import telling_check
-from grader.reports.safe_text import one_line
 from grader.reports.student_view import student_view
+from grader.safe_text import one_line
 
 KINDS = ("error", "warning", "notice")
 EACH = 10  # of one kind in one step

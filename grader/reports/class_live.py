@@ -11,7 +11,7 @@ from rich.live import Live
 from rich.text import Text
 
 from grader.reports.paper import Paper
-from grader.reports.safe_text import one_line
+from grader.safe_text import one_line
 
 _QUIET = 15.0  # seconds between two lines where there is no terminal
 

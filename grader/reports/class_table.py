@@ -13,7 +13,7 @@ from grader.classroom.standing import ClassResult, Standing
 from grader.record import NOT_STARTED
 from grader.reports import words
 from grader.reports.paper import Paper
-from grader.reports.safe_text import one_line
+from grader.safe_text import one_line
 
 _NAME = 28  # cells at most
 _CELL = 5

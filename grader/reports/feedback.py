@@ -6,7 +6,7 @@ from grader.classroom.standing import Standing
 from grader.record import PASSED
 from grader.reports import words
 from grader.reports.findings import passed_checks, telling_check
-from grader.reports.safe_text import one_line
+from grader.safe_text import one_line
 
 
 def feedback(standing: Standing, milestone: str) -> str:

@@ -12,8 +12,8 @@ from typing import Any
 from grader.record import GRADER_ERROR, PASSED, WITHHELD, Check, Milestone, Record, Task
 from grader.reports import words
 from grader.reports.findings import passed_checks, telling_check
-from grader.reports.safe_text import clean, excerpt, one_line
 from grader.reports.student_view import student_view
+from grader.safe_text import clean, excerpt, one_line
 
 VISIBILITIES = ("visible", "after_due_date", "after_published", "hidden")
 _OUTPUT = 4_000

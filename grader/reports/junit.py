@@ -15,7 +15,7 @@ import xml.etree.ElementTree as ET
 
 from grader.record import GRADER_ERROR, PASSED, Check, Milestone, Record, Task
 from grader.reports import words
-from grader.reports.safe_text import clean, excerpt, one_line
+from grader.safe_text import clean, excerpt, one_line
 
 _OUTPUT = 10_000
 _LINES = 400

@@ -12,7 +12,7 @@ from rich.text import Text
 from grader.record import PASSED, Check
 from grader.reports import words
 from grader.reports.paper import STYLE, Paper
-from grader.reports.safe_text import one_line
+from grader.safe_text import one_line
 
 
 class Progress:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from grader.record import FAILED, GRADER_ERROR, NOT_STARTED, PASSED, WITHHELD, Check, Milestone, Record, Task
 from grader.reports import words
 from grader.reports.findings import next_step, nothing_started, passed_checks, telling_check, worth_explaining
-from grader.reports.safe_text import excerpt, markdown_code, markdown_fence, markdown_html, markdown_prose, one_line
+from grader.safe_text import excerpt, markdown_code, markdown_fence, markdown_html, markdown_prose, one_line
 
 LIMIT = 1_048_576  # bytes; a longer step summary is not shown at all. A comment takes 65,536 characters.
 

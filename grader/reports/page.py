@@ -17,7 +17,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from grader.reports import findings, words
-from grader.reports.safe_text import clean, excerpt
+from grader.safe_text import clean, excerpt
 
 TEMPLATES = Path(__file__).parent / "templates"
 

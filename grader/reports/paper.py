@@ -20,7 +20,7 @@ from grader.record import (
     TIMED_OUT,
     WITHHELD,
 )
-from grader.reports.safe_text import clean, without_ci_commands
+from grader.safe_text import clean, without_ci_commands
 
 WIDEST = 100  # longer lines are hard to read
 STACKED = 56  # below this a label stands above its text instead of beside it

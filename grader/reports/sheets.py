@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from grader import files
-from grader.reports.safe_text import csv_cell, one_line
+from grader.safe_text import csv_cell, one_line
 
 LIMIT = 16 * 1024 * 1024  # bytes of a file that is read
 _NUMBER = re.compile(r"[-+]?[\d.,]*\d%?")

@@ -38,13 +38,15 @@ if __name__ == "__main__":
     with atheris.instrument_imports(include=["grader.sandbox.inside.wire", "grader.sandbox.conversation", "grader"]):
         from grader import course, files, progress, record, schema, submission, syllabus
         from grader.classroom import archives, git_trees, layout, lms_exports, metadata, standing_json, trees
-        from grader.reports import class_report, tasks_csv
+        from grader.reports.marks import tasks_csv
+        from grader.reports.pages import class_report
         from grader.sandbox import conversation
         from grader.sandbox.inside import wire
 else:
     from grader import course, files, progress, record, schema, submission, syllabus
     from grader.classroom import archives, git_trees, layout, lms_exports, metadata, standing_json, trees
-    from grader.reports import class_report, tasks_csv
+    from grader.reports.marks import tasks_csv
+    from grader.reports.pages import class_report
     from grader.sandbox import conversation
     from grader.sandbox.inside import wire
 

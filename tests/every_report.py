@@ -9,19 +9,12 @@ from rich.console import Console
 
 from grader.classroom.standing import ClassResult, Column, Standing, Student
 from grader.record import Record
-from grader.reports import (
-    annotations,
-    class_report,
-    github_classroom,
-    gradescope,
-    json_report,
-    junit,
-    markdown,
-    record_page,
-    tasks_csv,
-    terminal,
-)
-from grader.reports.feedback import feedback
+from grader.reports.machines import annotations, github_classroom, gradescope, json_report, junit, markdown
+from grader.reports.marks import tasks_csv
+from grader.reports.marks.feedback import feedback
+from grader.reports.pages import class_report
+from grader.reports.pages import record as record_page
+from grader.reports.terminal import report as terminal
 
 WIDTHS = (40, 60, 80, 100)
 

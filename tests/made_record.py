@@ -22,8 +22,8 @@ from grader.record import (
     Record,
     Task,
 )
-from grader.reports import terminal
 from grader.reports.student_view import student_view
+from grader.reports.terminal import report as terminal
 
 TOKENIZER = [
     ("GPT-2's pre-tokenization pattern", 4),

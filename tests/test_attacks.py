@@ -25,7 +25,7 @@ from rich.cells import cell_len
 
 from grader import clipping, record, safe_text
 from grader.judge import preflight
-from grader.reports import annotations, json_report
+from grader.reports.machines import annotations, json_report
 from grader.reports.student_view import student_view
 from grader.reports.words import SENTENCE
 from grader.sandbox import levels

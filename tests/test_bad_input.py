@@ -18,7 +18,7 @@ import torch
 from begun_attention import MASK, STUB
 
 from grader import cli
-from grader.reports import json_report
+from grader.reports.machines import json_report
 from grader.sandbox import levels
 from grader.sandbox.errors import SandboxError
 

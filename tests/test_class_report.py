@@ -16,8 +16,9 @@ from made_record import every_outcome
 from PIL import Image
 
 from grader.record import CRASHED, FAILED, PASSED
-from grader.reports import class_report, page, record_page
-from grader.reports.class_figures import figures
+from grader.reports.pages import class_report, page
+from grader.reports.pages import record as record_page
+from grader.reports.pages.class_figures import figures
 
 NOW = datetime(2026, 3, 20, tzinfo=UTC)
 BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")

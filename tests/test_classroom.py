@@ -17,7 +17,7 @@ from attacks import claims
 from small_course import HALF_DONE, SEED, SLOW, SOLUTIONS, STUBS, SUITE_M00, WHOLE_HALF, SmallCourse
 
 from grader.classroom.gradebook import Gradebook
-from grader.reports.class_live import ClassProgress, duration
+from grader.reports.terminal.class_live import ClassProgress, duration
 
 BROKEN_SUITE = SUITE_M00.replace("expect_equal(student.half(42), 21.0)", 'raise KeyError("the suite is wrong")')
 LENIENT_SUITE = SUITE_M00.replace("expect_equal(student.half(42), 21.0)", "expect_equal(float(student.half(42)), 21.0)")

@@ -21,8 +21,9 @@ from grader.classroom import standing_json
 from grader.classroom.gradebook import Gradebook, Key
 from grader.classroom.standing import Student
 from grader.record import FAILED, PASSED, Check, Milestone, Record, Task, to_json
-from grader.reports import json_report, sheets
-from grader.reports.marks import read_titles
+from grader.reports.machines import json_report
+from grader.reports.marks import sheets
+from grader.reports.marks.targets import read_titles
 
 CLASS = made_class.hostile_class
 

@@ -21,21 +21,10 @@ import support
 
 from grader.classroom import standing_json
 from grader.record import FAILED, GRADER_ERROR, PASSED, Frame
-from grader.reports import (
-    annotations,
-    canvas,
-    github_classroom,
-    gradescope,
-    junit,
-    markdown,
-    moodle,
-    moodle_worksheet,
-    nbgrader_csv,
-    record_page,
-    sheets,
-    tasks_csv,
-)
-from grader.reports.places import definitions
+from grader.reports.machines import annotations, github_classroom, gradescope, junit, markdown
+from grader.reports.machines.places import definitions
+from grader.reports.marks import canvas, moodle, moodle_worksheet, nbgrader_csv, sheets, tasks_csv
+from grader.reports.pages import record as record_page
 from grader.reports.student_view import student_view
 
 GOLDEN = Path(__file__).parent / "golden_exports"

@@ -18,7 +18,7 @@ from small_course import SOLUTIONS, SmallCourse
 
 from grader import cli, course, files, progress, record, replaying
 from grader.progress import Progress
-from grader.reports import json_report
+from grader.reports.machines import json_report
 from grader.sandbox import levels
 
 FILES = support.TESTS / "files_of_05086ce"

@@ -21,8 +21,9 @@ from grader import safe_text
 from grader.record import (
     Frame,
 )
-from grader.reports import json_report, junit, markdown, terminal
-from grader.reports.live import Progress
+from grader.reports.machines import json_report, junit, markdown
+from grader.reports.terminal import report as terminal
+from grader.reports.terminal.live import Progress
 
 
 @pytest.mark.parametrize("width", [40, 100])

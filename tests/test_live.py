@@ -17,8 +17,8 @@ from grader.record import (
     TIMED_OUT,
     Check,
 )
-from grader.reports import terminal
-from grader.reports.live import Progress
+from grader.reports.terminal import report as terminal
+from grader.reports.terminal.live import Progress
 
 
 def test_plain_progress_shows_the_first_check_at_once():

@@ -24,7 +24,7 @@ from grader.classroom.git_process import GitError
 from grader.judge import grading
 from grader.judge.errors import GradingError
 from grader.judge.fingerprint import grader_version
-from grader.reports import json_report
+from grader.reports.machines import json_report
 from grader.sandbox import levels
 from grader.submission import SubmissionError
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from grader import cli, clipping, record, replaying, schema
 from grader.course import Course, Part
 from grader.practice import SECRET_SEED
-from grader.reports import json_report
+from grader.reports.machines import json_report
 from grader.reports.student_view import student_view
 from grader.reports.text_file import ReportError
 from grader.submission import collect

@@ -13,7 +13,7 @@ from grader.record import (
     GRADER_ERROR,
     PASSED,
 )
-from grader.reports import json_report, junit, markdown
+from grader.reports.machines import json_report, junit, markdown
 from grader.reports.text_file import ReportError, write_text_report
 
 

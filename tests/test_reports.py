@@ -24,10 +24,10 @@ from grader.record import (
     PASSED,
     Milestone,
 )
-from grader.reports import json_report, junit, markdown
 from grader.reports.findings import next_step
-from grader.reports.listing import SyllabusRow, render_syllabus
+from grader.reports.machines import json_report, junit, markdown
 from grader.reports.student_view import student_view
+from grader.reports.terminal.listing import SyllabusRow, render_syllabus
 from grader.reports.text_file import write_text_report
 
 GOLDEN = Path(__file__).parent / "golden_reports"

@@ -20,7 +20,8 @@ from grader import cli
 from grader.classroom import likeness, similarity
 from grader.classroom.likeness import Module
 from grader.classroom.standing import Student
-from grader.reports import page, similarity_page
+from grader.reports.pages import page
+from grader.reports.pages import similarity as similarity_page
 from grader.submission import Submission
 
 STUBS = support.REPOSITORY / "exercises"

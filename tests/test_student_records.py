@@ -18,7 +18,7 @@ from grader.classroom.judging import Setup
 from grader.classroom.standing import Student
 from grader.practice import SECRET_SEED_FILE
 from grader.record import PASSED, Check, Milestone, Record, Task, to_json
-from grader.reports import json_report
+from grader.reports.machines import json_report
 
 CHECKS = 24
 DRAWN = f'''

@@ -51,7 +51,7 @@ def graded(root: Path) -> str:
     finally:
         practice.close()
     print(f"{result.grader}, level {result.isolation}: {result.earned:g} of {result.possible:g} points.")
-    from grader.reports import gradescope
+    from grader.reports.machines import gradescope
 
     return gradescope.render(result)
 

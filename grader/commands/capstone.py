@@ -186,7 +186,7 @@ class Capstone:
     def _picture(self, steps: int) -> Any:
         from rich.text import Text
 
-        from grader.reports.paper import Paper
+        from grader.reports.terminal.paper import Paper
 
         paper = Paper(self._console)
         step, loss = self._run.losses[-1]
@@ -207,7 +207,7 @@ class Capstone:
         self._console.file.flush()
 
     def _keep(self, folder: Path) -> int:
-        from grader.reports.paper import Paper
+        from grader.reports.terminal.paper import Paper
 
         paper = Paper(self._console)
         for story in self._run.stories:
@@ -227,7 +227,7 @@ class Capstone:
     def _say_error(self, error: StudentError) -> None:
         from grader.judge.outcomes import TASK_ID
         from grader.judge.run import source_line
-        from grader.reports.paper import Paper
+        from grader.reports.terminal.paper import Paper
 
         paper = Paper(self._console)
         if error.kind == "NotImplementedError" and (task := TASK_ID.search(str(error))):
@@ -239,7 +239,7 @@ class Capstone:
             paper.block(paper.theirs(source_line(self._submission.sources, file, line)), indent=6)
 
     def _say_output(self, output: str) -> None:
-        from grader.reports.paper import Paper
+        from grader.reports.terminal.paper import Paper
 
         paper = Paper(self._console)
         self._console.print("Your code printed:", style="dim")

@@ -104,7 +104,7 @@ def run(options: argparse.Namespace) -> int:
 
 def show_changes(options: argparse.Namespace, console: Any) -> int:
     """Show whose points the last change of the grader changed; nothing is graded."""
-    from grader.reports import class_table
+    from grader.reports.terminal import class_table
 
     with Gradebook.open(options.gradebook) as book:
         class_table.render_changes(changes(book), console)
@@ -156,7 +156,7 @@ class _Run:
             station.close()
 
     def _graded(self, station: Station) -> int:
-        from grader.reports.class_live import ClassProgress
+        from grader.reports.terminal.class_live import ClassProgress
 
         options = self.options
         self._refuse_practice(station.official)
@@ -238,8 +238,8 @@ class _Run:
             )
 
     def _report(self, batch: Batch, collected: Collected) -> int:
-        from grader.reports import class_table
-        from grader.reports.class_live import duration
+        from grader.reports.terminal import class_table
+        from grader.reports.terminal.class_live import duration
         from grader.reports.text_file import ReportError, write_text_report
 
         result = self.book.class_result(self.whole, self.course)

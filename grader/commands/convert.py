@@ -12,9 +12,9 @@ from grader.cli import PASSED
 from grader.commands import report_paths
 from grader.judge.errors import UsageProblem
 from grader.record import Record
-from grader.reports import json_report
-from grader.reports.annotations import Places
-from grader.reports.places import definitions
+from grader.reports.machines import json_report
+from grader.reports.machines.annotations import Places
+from grader.reports.machines.places import definitions
 from grader.reports.student_view import student_view
 from grader.reports.text_file import ReportError, write_text_report
 from grader.submission import SubmissionError, collect
@@ -24,7 +24,7 @@ FORMATS = ("json", "junit", "markdown", "html", "gradescope", "github-classroom"
 
 def arguments(command: argparse.ArgumentParser) -> None:
     """Add what the command takes."""
-    from grader.reports.gradescope import VISIBILITIES
+    from grader.reports.machines.gradescope import VISIBILITIES
 
     command.add_argument("record", metavar="RECORD.json", help="what `grade --json` wrote")
     command.add_argument("out", nargs="?", metavar="FILE", help="where it goes (default: the screen)")
@@ -59,7 +59,8 @@ def run(options: argparse.Namespace) -> int:
 
 def renderer(options: argparse.Namespace) -> Callable[[Record], str]:
     """Return what renders a record in the format asked for; each shows the student's view of an official run."""
-    from grader.reports import annotations, github_classroom, gradescope, junit, markdown, record_page
+    from grader.reports.machines import annotations, github_classroom, gradescope, junit, markdown
+    from grader.reports.pages import record as record_page
 
     prefix, lines = options.prefix, places(options.sources)
     return {

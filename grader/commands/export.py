@@ -13,8 +13,8 @@ from grader.classroom.standing import ClassResult
 from grader.cli import PASSED
 from grader.commands import export_records, report_paths
 from grader.judge.errors import UsageProblem
-from grader.reports.marks import read_titles
-from grader.reports.sheets import Export, Sheet, SheetError, read_sheet
+from grader.reports.marks.sheets import Export, Sheet, SheetError, read_sheet
+from grader.reports.marks.targets import read_titles
 from grader.reports.text_file import ReportError, write_text_report
 from grader.safe_text import one_line
 
@@ -118,7 +118,8 @@ def render(
     result: ClassResult, format_: str, template: Sheet | None, titles: dict[str, str] | None, missing: str
 ) -> Export:
     """Return the class in the format asked for."""
-    from grader.reports import canvas, class_report, moodle, moodle_worksheet, nbgrader_csv, tasks_csv
+    from grader.reports.marks import canvas, moodle, moodle_worksheet, nbgrader_csv, tasks_csv
+    from grader.reports.pages import class_report
 
     if format_ == "moodle-worksheet" and template is not None:
         milestones = [column.milestone for column in result.columns]

@@ -14,7 +14,7 @@ from grader.commands import report_paths
 from grader.commands.grade import select
 from grader.judge.errors import UsageProblem
 from grader.record import Record
-from grader.reports import json_report
+from grader.reports.machines import json_report
 from grader.reports.text_file import ReportError
 from grader.safe_text import one_line
 

@@ -53,7 +53,7 @@ def run(options: argparse.Namespace) -> int:
 def _graded(practice: Practice, options: argparse.Namespace, submission: Submission, started: float) -> int:
     from rich.console import Console
 
-    from grader.reports.live import Progress as Live
+    from grader.reports.terminal.live import Progress as Live
 
     console = Console()
     live = Live(console)
@@ -69,8 +69,9 @@ def _graded(practice: Practice, options: argparse.Namespace, submission: Submiss
 
 def report(result: Any, options: argparse.Namespace, console: Any) -> int:
     """Print the report, write the files asked for, and return the exit code."""
-    from grader.reports import json_report, junit, markdown, terminal
+    from grader.reports.machines import json_report, junit, markdown
     from grader.reports.student_view import student_view
+    from grader.reports.terminal import report as terminal
     from grader.reports.text_file import ReportError, write_text_report
 
     shown = student_view(result)

@@ -22,7 +22,7 @@ def run(options: argparse.Namespace) -> int:
     """Print one line per milestone."""
     from rich.console import Console
 
-    from grader.reports.listing import SyllabusRow, render_syllabus
+    from grader.reports.terminal.listing import SyllabusRow, render_syllabus
 
     course = syllabus_of(options)
     folder = submission_folder(options)

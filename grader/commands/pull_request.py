@@ -95,7 +95,7 @@ def run(options: argparse.Namespace) -> int:
         result.seconds = round(time.perf_counter() - started, 2)
         code = _report(result, passed, options)
     if options.annotations:
-        from grader.reports import annotations, places
+        from grader.reports.machines import annotations, places
         from grader.reports.student_view import student_view
 
         lines = places.definitions(pull.submission.sources, course)
@@ -132,8 +132,9 @@ def _graded(practice: Practice, pull: pull_request.PullRequest) -> tuple[record.
 def _report(result: record.Record, passed: bool, options: argparse.Namespace) -> int:
     from rich.console import Console
 
-    from grader.reports import json_report, markdown, terminal
+    from grader.reports.machines import json_report, markdown
     from grader.reports.student_view import student_view
+    from grader.reports.terminal import report as terminal
     from grader.reports.text_file import ReportError, write_text_report
 
     shown = student_view(result)

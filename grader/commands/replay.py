@@ -40,7 +40,7 @@ def run(options: argparse.Namespace) -> int:
 
     from grader.commands import report_paths
     from grader.judge.oracles import Weights
-    from grader.reports import json_report
+    from grader.reports.machines import json_report
     from grader.reports.text_file import ReportError
     from grader.safe_text import one_line
 

@@ -46,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
     from rich.console import Console
 
     from grader.classroom import similarity
-    from grader.reports import similarity_page
+    from grader.reports.pages import similarity as similarity_page
     from grader.reports.text_file import ReportError, write_text_report
 
     if not (options.submissions or options.export):

@@ -115,7 +115,7 @@ class Watch:
 
     def _grade(self, milestones: list[syllabus.Milestone], again: bool = False) -> None:
         from grader.judge.errors import GradingError
-        from grader.reports.live import Progress as Live
+        from grader.reports.terminal.live import Progress as Live
 
         live = Live(self._console)
         # Something that touches the files all the time shall not keep every grading from its end.
@@ -156,7 +156,7 @@ class Watch:
     # ── the screen ────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _show(self, result: record.Record, note: str = "") -> None:
-        from grader.reports import terminal
+        from grader.reports.terminal import report as terminal
 
         self._clear()
         if note:

@@ -11,7 +11,7 @@ from command_lines import ATTENTION, flat
 
 from grader import practice, record
 from grader.commands import report_paths
-from grader.reports import json_report
+from grader.reports.machines import json_report
 from grader.sandbox import levels
 
 

@@ -8,8 +8,9 @@ from rich.console import Console
 
 from grader.record import NOT_STARTED, PASSED
 from grader.reports import words
-from grader.reports.paper import STACKED, Paper
-from grader.reports.terminal_table import Columns, Row
+
+from .paper import STACKED, Paper
+from .table import Columns, Row
 
 
 @dataclass(frozen=True)

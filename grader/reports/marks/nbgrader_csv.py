@@ -8,9 +8,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from grader.classroom.standing import ClassResult, Column, Standing
-from grader.reports.marks import decided, names
-from grader.reports.sheets import Export, Sheet, render_sheet, words_cell
 from grader.safe_text import one_line
+
+from .sheets import Export, Sheet, render_sheet, words_cell
+from .targets import decided, names
 
 HEADER = [
     "assignment", "duedate", "timestamp", "student_id", "last_name", "first_name", "email", "raw_score",

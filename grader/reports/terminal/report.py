@@ -12,11 +12,12 @@ from rich.text import Text
 from grader.record import GRADER_ERROR, Milestone, Record
 from grader.reports import words
 from grader.reports.findings import telling_check, worth_explaining
-from grader.reports.paper import Paper
-from grader.reports.terminal_ending import print_ending
-from grader.reports.terminal_failure import Place, print_failure, print_problem
-from grader.reports.terminal_table import print_table
 from grader.safe_text import one_line
+
+from .ending import print_ending
+from .failure import Place, print_failure, print_problem
+from .paper import Paper
+from .table import print_table
 
 Rerun = Callable[[str], str]  # from "m04" to the command that grades it again
 

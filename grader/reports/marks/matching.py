@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from grader.classroom.standing import Standing, Student
-from grader.reports.sheets import Sheet, listed
+
+from .sheets import Sheet, listed
 
 Keys = Sequence[str]
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from grader.record import Record
-from grader.reports import page, words
+from grader.reports import words
 from grader.reports.findings import next_step
 from grader.reports.student_view import student_view
+
+from . import page
 
 
 def render(record: Record) -> str:

@@ -13,10 +13,11 @@ import re
 
 from grader.classroom.standing import ClassResult, Column, Standing
 from grader.reports import words
-from grader.reports.feedback import feedback
-from grader.reports.marks import Target, default_title, mark, undecided
-from grader.reports.matching import match, repeated
-from grader.reports.sheets import Export, Sheet, SheetError, kept_cell, listed, render_sheet
+
+from .feedback import feedback
+from .matching import match, repeated
+from .sheets import Export, Sheet, SheetError, kept_cell, listed, render_sheet
+from .targets import Target, default_title, mark, undecided
 
 HEADINGS = {
     "identifier": "Identifier",

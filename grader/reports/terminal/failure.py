@@ -11,8 +11,9 @@ from rich.text import Text
 from grader.record import NOT_STARTED, Check, Frame, Milestone, Task
 from grader.reports import words
 from grader.reports.findings import passed_checks
-from grader.reports.paper import LABEL, STACKED, STYLE, Paper
 from grader.safe_text import excerpt, one_line
+
+from .paper import LABEL, STACKED, STYLE, Paper
 
 _MESSAGE = 2_000
 _MESSAGE_LINES = 24

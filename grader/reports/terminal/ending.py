@@ -7,8 +7,9 @@ from rich.text import Text
 from grader.record import BLOCKED, NOT_STARTED, Milestone, Record, Task
 from grader.reports import words
 from grader.reports.findings import blocker, next_step, nothing_started, passed_checks, telling_check
-from grader.reports.paper import LABEL, Paper
-from grader.reports.terminal_failure import Place
+
+from .failure import Place
+from .paper import LABEL, Paper
 
 
 def print_ending(paper: Paper, record: Record, place: Place) -> None:

@@ -12,8 +12,9 @@ from grader.classroom.changes import Change
 from grader.classroom.standing import ClassResult, Standing
 from grader.record import NOT_STARTED
 from grader.reports import words
-from grader.reports.paper import Paper
 from grader.safe_text import one_line
+
+from .paper import Paper
 
 _NAME = 28  # cells at most
 _CELL = 5

@@ -11,8 +11,9 @@ from rich.text import Text
 
 from grader.record import PASSED, Check
 from grader.reports import words
-from grader.reports.paper import STYLE, Paper
 from grader.safe_text import one_line
+
+from .paper import STYLE, Paper
 
 
 class Progress:

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from grader.classroom.standing import ClassResult
 from grader.reports import words
-from grader.reports.marks import mark, targets, undecided
-from grader.reports.sheets import Export, Sheet, is_key, listed, render_sheet, words_cell
+
+from .sheets import Export, Sheet, is_key, listed, render_sheet, words_cell
+from .targets import mark, targets, undecided
 
 HIGHEST = 100  # unless the site allows unlimited grades
 

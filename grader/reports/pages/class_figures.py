@@ -11,7 +11,7 @@ from grader.classroom.standing import ClassResult, Column, Standing
 from grader.record import BLOCKED, CRASHED, NOT_STARTED, OUT_OF_MEMORY, PASSED, TIMED_OUT, Milestone, Task
 from grader.reports import words
 from grader.reports.findings import passed_checks
-from grader.reports.tasks_csv import own, tasks
+from grader.reports.marks.tasks_csv import own, tasks
 
 BINS = 10
 _UNTOUCHED = (NOT_STARTED, BLOCKED)

@@ -13,10 +13,11 @@ from typing import Any
 
 from grader.record import GRADER_ERROR, PASSED, WITHHELD, Milestone, Record, Task
 from grader.reports import words
-from grader.reports.annotations import Places
 from grader.reports.findings import passed_checks, telling_check
 from grader.reports.student_view import student_view
 from grader.safe_text import one_line, without_ci_commands
+
+from .annotations import Places
 
 LIMIT = 96_000  # bytes; the payload travels in an environment variable, of which Linux takes 131,072
 _MESSAGES = (600, 160, 0)  # how long a test's message may be, tried from left to right

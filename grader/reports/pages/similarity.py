@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from grader.classroom.likeness import Likeness, Module, Passage
 from grader.classroom.similarity import Findings
-from grader.reports import page
+
+from . import page
 
 MOST_PAIRS = 100  # of a milestone that are shown with their passages
 MOST_PASSAGES = 30  # of a pair, the longest

@@ -6,7 +6,8 @@ from grader import record
 from grader.classroom.standing import ClassResult, Standing
 from grader.reports import words
 from grader.reports.findings import passed_checks, telling_check
-from grader.reports.sheets import Export, Sheet, render_sheet, words_cell
+
+from .sheets import Export, Sheet, render_sheet, words_cell
 
 HEADER = [
     "student_id", "name", "email", "milestone", "task", "title", "outcome", "earned", "possible", "checks_passed",

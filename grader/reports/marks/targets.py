@@ -9,7 +9,8 @@ from pathlib import Path
 from grader.classroom.standing import ClassResult, Column, Standing
 from grader.record import GRADER_ERROR, WITHHELD
 from grader.reports import words
-from grader.reports.sheets import SheetError, listed, read_sheet
+
+from .sheets import SheetError, listed, read_sheet
 
 TOTAL = "total"
 

@@ -12,9 +12,10 @@ import re
 
 from grader.classroom.standing import ClassResult, Standing
 from grader.reports import words
-from grader.reports.marks import Target, mark, same_title, targets, undecided
-from grader.reports.matching import match, repeated
-from grader.reports.sheets import Export, Sheet, SheetError, is_key, kept_cell, listed, render_sheet, words_cell
+
+from .matching import match, repeated
+from .sheets import Export, Sheet, SheetError, is_key, kept_cell, listed, render_sheet, words_cell
+from .targets import Target, mark, same_title, targets, undecided
 
 NAMES = ("Student", "FirstName", "LastName")
 KEYS = ("ID", "SIS User ID", "SIS Login ID", "Integration ID", "Root Account")

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 
 from grader.classroom.standing import ClassResult
-from grader.reports import page
-from grader.reports.class_figures import RULE, figures
+
+from . import page
+from .class_figures import RULE, figures
 
 
 def render(result: ClassResult, now: datetime | None = None) -> str:

@@ -10,8 +10,9 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from grader.reports.paper import Paper
 from grader.safe_text import one_line
+
+from .paper import Paper
 
 _QUIET = 15.0  # seconds between two lines where there is no terminal
 

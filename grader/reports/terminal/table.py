@@ -8,8 +8,9 @@ from rich.text import Text
 
 from grader.record import BLOCKED, FAILED, NOT_STARTED, PASSED, WITHHELD, Milestone, Record
 from grader.reports import words
-from grader.reports.paper import STYLE, Paper
 from grader.safe_text import one_line
+
+from .paper import STYLE, Paper
 
 _FEW = 3  # up to so many milestones every task gets its line
 _START = 10  # of the titles

@@ -37,14 +37,16 @@ if __name__ == "__main__":
         sys.exit("fuzz: this needs atheris (python -m pip install atheris; Linux and macOS, Python 3.11 to 3.13).")
     with atheris.instrument_imports(include=["grader.sandbox.inside.wire", "grader.sandbox.conversation", "grader"]):
         from grader import course, files, progress, record, schema, submission, syllabus
-        from grader.classroom import archives, git_trees, layout, lms_exports, metadata, standing_json, trees
+        from grader.classroom.book import standing_json
+        from grader.classroom.intake import archives, git_trees, layout, lms_exports, metadata, trees
         from grader.reports.marks import tasks_csv
         from grader.reports.pages import class_report
         from grader.sandbox import conversation
         from grader.sandbox.inside import wire
 else:
     from grader import course, files, progress, record, schema, submission, syllabus
-    from grader.classroom import archives, git_trees, layout, lms_exports, metadata, standing_json, trees
+    from grader.classroom.book import standing_json
+    from grader.classroom.intake import archives, git_trees, layout, lms_exports, metadata, trees
     from grader.reports.marks import tasks_csv
     from grader.reports.pages import class_report
     from grader.sandbox import conversation

@@ -7,7 +7,7 @@ import io
 
 from rich.console import Console
 
-from grader.classroom.standing import ClassResult, Column, Standing, Student
+from grader.classroom.book.standing import ClassResult, Column, Standing, Student
 from grader.record import Record
 from grader.reports.machines import annotations, github_classroom, gradescope, json_report, junit, markdown
 from grader.reports.marks import tasks_csv

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from grader.classroom.standing import ClassResult, Column, Standing, Student
+from grader.classroom.book.standing import ClassResult, Column, Standing, Student
 from grader.record import (
     BLOCKED,
     CRASHED,

@@ -15,11 +15,11 @@ import repositories
 from attacks import archives as hostile
 from handing_in import ATTENTION, COURSE, WARMUP, folder, tarred, zipped
 
-from grader.classroom import archives, collecting, tars
-from grader.classroom.collecting import collect_class
-from grader.classroom.reading import Reading
-from grader.classroom.roster import Roster
-from grader.classroom.standing import Student
+from grader.classroom.book.standing import Student
+from grader.classroom.intake import archives, collecting, tars
+from grader.classroom.intake.collecting import collect_class
+from grader.classroom.intake.reading import Reading
+from grader.classroom.intake.roster import Roster
 
 CLASS = Roster((Student("a1"), Student("b2")))
 BOBS = {"m00_warmup": b"bob"}
@@ -144,7 +144,7 @@ def test_a_nested_archive_has_its_limits(tmp_path, monkeypatch):
 
     assert take(tmp_path / "2", two).submission.sources == {"m00_warmup": b"anna"}
     assert "it is an archive in an archive in an archive" in take(tmp_path / "3", three).problem
-    monkeypatch.setattr("grader.classroom.layout.NESTED", 1_000_000)
+    monkeypatch.setattr("grader.classroom.intake.layout.NESTED", 1_000_000)
     assert "bomb.zip cannot be taken: it is larger than" in take(tmp_path / "4", bomb).problem
     several = zipped({"v1.zip": inner, "v2.zip": inner})
     assert "has 2 archives, and nothing says which counts" in take(tmp_path / "5", several).problem
@@ -156,7 +156,7 @@ def test_a_nested_archive_has_its_limits(tmp_path, monkeypatch):
 def test_too_many_names_are_refused(tmp_path, monkeypatch):
     """The number of names and the size of their list are limited before anything is made of them."""
     monkeypatch.setattr(archives, "STUDENT", archives.ArchiveLimits(entries=10, directory=5_000, unpacked=10**7))
-    monkeypatch.setattr("grader.classroom.layout.STUDENT", archives.STUDENT)
+    monkeypatch.setattr("grader.classroom.intake.layout.STUDENT", archives.STUDENT)
     (_, zipped_names), (_, tarred_names), (_, long) = hostile.a100_too_many_names()
 
     assert "it holds more than 10 files" in take(tmp_path / "1", zipped_names).problem
@@ -268,7 +268,9 @@ def test_extended_headers_that_no_tool_writes_are_refused(tmp_path, build):
 @pytest.mark.usefixtures("_in_this_process")
 def test_extended_headers_have_a_budget_for_all_together(tmp_path, monkeypatch):
     """What stands in front of a tar archive's names is limited as a zip archive's list of names is."""
-    monkeypatch.setattr("grader.classroom.layout.STUDENT", archives.ArchiveLimits(50, directory=5_000, unpacked=10**7))
+    monkeypatch.setattr(
+        "grader.classroom.intake.layout.STUDENT", archives.ArchiveLimits(50, directory=5_000, unpacked=10**7)
+    )
     headers = hostile.pax_block({"comment": "x" * 900}) + hostile.plain_member(WARMUP)[:-1024]
 
     assert not take(tmp_path / "1", headers * 5 + hostile.END, "tar").problem

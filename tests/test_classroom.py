@@ -16,7 +16,7 @@ import systems
 from attacks import claims
 from small_course import HALF_DONE, SEED, SLOW, SOLUTIONS, STUBS, SUITE_M00, WHOLE_HALF, SmallCourse
 
-from grader.classroom.gradebook import Gradebook
+from grader.classroom.book.gradebook import Gradebook
 from grader.reports.terminal.class_live import ClassProgress, duration
 
 BROKEN_SUITE = SUITE_M00.replace("expect_equal(student.half(42), 21.0)", 'raise KeyError("the suite is wrong")')

@@ -18,9 +18,9 @@ import support
 import systems
 from small_course import HALF_DONE, SLOW, SOLUTIONS, SUITE_M01, WHOLE_HALF, SmallCourse
 
-from grader.classroom.cluster import check_scheduler
-from grader.classroom.gradebook import Gradebook
-from grader.classroom.judging import Setup
+from grader.classroom.book.gradebook import Gradebook
+from grader.classroom.grading.cluster import check_scheduler
+from grader.classroom.grading.judging import Setup
 from grader.judge.errors import UsageProblem
 
 pytestmark = systems.linux  # where workers are killed, and bubblewrap shuts them in

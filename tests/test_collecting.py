@@ -11,12 +11,12 @@ import repositories
 import systems
 from handing_in import ATTENTION, COURSE, GRADESCOPE, WARMUP, folder, tarred, zipped
 
-from grader.classroom import candidates, collecting
-from grader.classroom.collecting import Collected, CollectingError, collect_class
-from grader.classroom.lms_exports import gradescope_time
-from grader.classroom.reading import Reading
-from grader.classroom.roster import Roster
-from grader.classroom.standing import Student
+from grader.classroom.book.standing import Student
+from grader.classroom.intake import candidates, collecting
+from grader.classroom.intake.collecting import Collected, CollectingError, collect_class
+from grader.classroom.intake.lms_exports import gradescope_time
+from grader.classroom.intake.reading import Reading
+from grader.classroom.intake.roster import Roster
 
 ANNA = Student("a1", "Anna Müller", "anna@example.org")
 BOB = Student("b2", "Bob O'Neil", "bob@example.org")
@@ -332,7 +332,7 @@ def test_a_repository_without_end_is_stopped(tmp_path, monkeypatch):
     repositories.repository(tmp_path / "a1.git", {WARMUP: "x", "huge.bin": os.urandom(400_000)})
     repositories.repository(tmp_path / "b2.git", {WARMUP: "bob"})
     (tmp_path / "l.txt").write_text("a1.git\nb2.git\n")
-    monkeypatch.setattr("grader.classroom.git_sources.PACK_BYTES", 200 * 1024)
+    monkeypatch.setattr("grader.classroom.intake.git_sources.PACK_BYTES", 200 * 1024)
 
     collected = collect(tmp_path / "l.txt", allow_local=True)
 
@@ -483,7 +483,7 @@ def test_links_and_pipes_in_folders_are_not_followed(tmp_path):
 @pytest.mark.usefixtures("_in_this_process")
 def test_a_folder_that_holds_too_much_leaves_the_others(tmp_path, monkeypatch):
     """A limit on names is each student's own."""
-    monkeypatch.setattr("grader.classroom.trees.ENTRIES", 20)
+    monkeypatch.setattr("grader.classroom.intake.trees.ENTRIES", 20)
     files = {f"a1/{number}.txt": "" for number in range(30)} | {f"a1/{WARMUP}": "x", f"b2/{WARMUP}": "bob"}
 
     collected = collect(folder(tmp_path / "s", files))

@@ -17,9 +17,9 @@ import pytest
 import support
 
 from grader import cli
-from grader.classroom import standing_json
-from grader.classroom.gradebook import Gradebook, Key
-from grader.classroom.standing import Student
+from grader.classroom.book import standing_json
+from grader.classroom.book.gradebook import Gradebook, Key
+from grader.classroom.book.standing import Student
 from grader.record import FAILED, PASSED, Check, Milestone, Record, Task, to_json
 from grader.reports.machines import json_report
 from grader.reports.marks import sheets

@@ -19,7 +19,7 @@ import made_record
 import pytest
 import support
 
-from grader.classroom import standing_json
+from grader.classroom.book import standing_json
 from grader.record import FAILED, GRADER_ERROR, PASSED, Frame
 from grader.reports.machines import annotations, github_classroom, gradescope, junit, markdown
 from grader.reports.machines.places import definitions

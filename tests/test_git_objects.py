@@ -12,9 +12,9 @@ import systems
 from repositories import commit, git, repository
 
 from grader import syllabus
-from grader.classroom import git_process, git_trees
-from grader.classroom.git_objects import read_modules, take_modules
-from grader.classroom.git_process import GitError
+from grader.classroom.intake import git_process, git_trees
+from grader.classroom.intake.git_objects import read_modules, take_modules
+from grader.classroom.intake.git_process import GitError
 from grader.submission import SubmissionError
 
 COURSE = syllabus.load()

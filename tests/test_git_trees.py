@@ -11,10 +11,10 @@ import systems
 from hostile_git import FILE, FOLDER, LINK, PROGRAM, SUBMODULE, Raw
 
 from grader import syllabus
-from grader.classroom import git_process, git_sources, git_trees
-from grader.classroom.git_process import GitError, run_git
-from grader.classroom.git_sources import Listed, fetch_and_take
-from grader.classroom.git_trees import Commit, Store, TreeEntry, folded, parse_commit, parse_tree
+from grader.classroom.intake import git_process, git_sources, git_trees
+from grader.classroom.intake.git_process import GitError, run_git
+from grader.classroom.intake.git_sources import Listed, fetch_and_take
+from grader.classroom.intake.git_trees import Commit, Store, TreeEntry, folded, parse_commit, parse_tree
 
 ID = "1" * 40
 ANYBODY = b"author A <a@example.org> 1 +0000\ncommitter A <a@example.org> 1 +0000\n"

@@ -17,11 +17,11 @@ import support
 import systems
 
 from grader import record
-from grader.classroom import gradebook, schema
-from grader.classroom.changes import Turned, changes
-from grader.classroom.gradebook import Gradebook, GradebookError, Key
-from grader.classroom.lock import LockError, RunLock
-from grader.classroom.standing import Student
+from grader.classroom.book import gradebook, schema
+from grader.classroom.book.changes import Turned, changes
+from grader.classroom.book.gradebook import Gradebook, GradebookError, Key
+from grader.classroom.book.lock import LockError, RunLock
+from grader.classroom.book.standing import Student
 from grader.course import Course, Late, Part
 
 COURSE = support.COURSE
@@ -30,8 +30,8 @@ ANNA, BEN = Student("anna", "Anna A", "anna@x.org"), Student("ben")
 
 STORE = """
 import itertools, sys
-from grader.classroom.gradebook import Gradebook, Key
-from grader.classroom.standing import Student
+from grader.classroom.book.gradebook import Gradebook, Key
+from grader.classroom.book.standing import Student
 with Gradebook.open(sys.argv[1], create=True) as book:
     run = book.begin_run("g", "{}", official=False, isolation="bubblewrap")
     handin = book.hand_in(run, Student("anna"), origin="anna", handed_in="", problem="", notes=[])
@@ -44,7 +44,7 @@ with Gradebook.open(sys.argv[1], create=True) as book:
 HOLD = """
 import sys, time
 from pathlib import Path
-from grader.classroom.lock import RunLock
+from grader.classroom.book.lock import RunLock
 lock = RunLock(Path(sys.argv[1]))
 print("held", flush=True)
 time.sleep(60)

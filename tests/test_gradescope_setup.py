@@ -23,7 +23,7 @@ import support
 import systems
 
 from grader import cli
-from grader.classroom import gradescope_zip
+from grader.gradescope import package as gradescope_zip
 from grader.sandbox.users import readable_by_others
 
 pytestmark = [systems.linux, systems.bash]  # as Gradescope's containers have them
@@ -105,7 +105,7 @@ def test_the_steps_come_in_their_order(setup):
         "python3 -m venv /environment",
         f"{pip} --no-deps --retries 1 --index-url https://download.pytorch.org/whl/cpu {TORCH}",
         f"{pip} --constraint /autograder/source/course/constraints.txt --requirement /environment/needed.txt",
-        "in /autograder/source/course: python -B -m grader.classroom.gradescope_run /autograder --check",
+        "in /autograder/source/course: python -B -m grader.gradescope.run /autograder --check",
     ]
     project = tomllib.loads((support.REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert (setup.folder / "environment" / "needed.txt").read_text().splitlines() == project["dependencies"]

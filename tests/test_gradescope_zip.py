@@ -20,7 +20,8 @@ import support
 import systems
 
 from grader import cli
-from grader.classroom import gradescope_run, gradescope_zip
+from grader.gradescope import package as gradescope_zip
+from grader.gradescope import run as gradescope_run
 from grader.submission import SubmissionError
 
 COURSE = support.COURSE
@@ -228,7 +229,7 @@ def graders(root):
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         with contextlib.suppress(OSError):
             words = path.read_bytes().split(b"\0")
-            found += [path.parent.name] if b"grader.classroom.gradescope_run" in words and bytes(root) in words else []
+            found += [path.parent.name] if b"grader.gradescope.run" in words and bytes(root) in words else []
     return found
 
 

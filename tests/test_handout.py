@@ -99,7 +99,7 @@ BODY = SOLUTION[SOLUTION.index("def scaled_dot_product_attention") :]
         ("docs/security.md", "", "docs is not for students"),
         (".git/HEAD", "ref", ".git is not for students"),
         ("solutions/m04_attention.py", "", "solutions is not for students"),
-        ("grader/classroom/gradebook.py", "", "classroom is not for students"),
+        ("grader/classroom/book/gradebook.py", "", "classroom is not for students"),
         ("grades.sqlite", "", "nobody has said that this belongs"),
         ("grader/suites/answers.pkl", "", "a file of the kind .pkl"),
     ],

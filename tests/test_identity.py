@@ -11,12 +11,12 @@ import yaml
 from attacks import claims
 from handing_in import COURSE, WARMUP, folder, zipped
 
-from grader.classroom import metadata
-from grader.classroom.collecting import Collected, CollectingError, collect_class
-from grader.classroom.gradebook import Gradebook
-from grader.classroom.identity import clean_id
-from grader.classroom.roster import Roster
-from grader.classroom.standing import Student
+from grader.classroom.book.gradebook import Gradebook
+from grader.classroom.book.standing import Student
+from grader.classroom.intake import metadata
+from grader.classroom.intake.collecting import Collected, CollectingError, collect_class
+from grader.classroom.intake.identity import clean_id
+from grader.classroom.intake.roster import Roster
 
 ANNA, BOB = Student("a1", "Anna", "anna@example.org"), Student("b2", "Bob O'Neil", "bob@example.org")
 CLASS = Roster((ANNA, BOB))

@@ -19,11 +19,12 @@ from attacks.pull_requests import ATTENTION, LOUD, WARMUP
 from hostile_git import LINK, PROGRAM
 
 from grader import cli, practice, record
-from grader.classroom import git_trees, pull_request
-from grader.classroom.git_process import GitError
+from grader.classroom.intake import git_trees
+from grader.classroom.intake.git_process import GitError
 from grader.judge import grading
 from grader.judge.errors import GradingError
 from grader.judge.fingerprint import grader_version
+from grader.pull_request import reading as pull_request
 from grader.reports.machines import json_report
 from grader.sandbox import levels
 from grader.submission import SubmissionError

@@ -10,11 +10,11 @@ import pytest
 import systems
 from handing_in import COURSE, WARMUP, folder, zipped
 
-from grader.classroom import inert, reader
-from grader.classroom.candidates import Taken
-from grader.classroom.collecting import CollectingError, collect_class
-from grader.classroom.roster import Roster
-from grader.classroom.standing import Student
+from grader.classroom.book.standing import Student
+from grader.classroom.intake import inert, reader
+from grader.classroom.intake.candidates import Taken
+from grader.classroom.intake.collecting import CollectingError, collect_class
+from grader.classroom.intake.roster import Roster
 from grader.submission import Submission
 
 CLASS = Roster((Student("a1"), Student("b2"), Student("c3")))

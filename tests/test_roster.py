@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from grader.classroom.roster import Ambiguous, Claim, Roster, RosterError, load_roster
-from grader.classroom.standing import Student
+from grader.classroom.book.standing import Student
+from grader.classroom.intake.roster import Ambiguous, Claim, Roster, RosterError, load_roster
 
 ANNA = Student("a1", "Anna Müller", "anna@example.org")
 BOB = Student("b2", "Bob O'Neil", "bob@example.org")

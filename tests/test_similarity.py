@@ -17,11 +17,12 @@ import pytest
 import support
 
 from grader import cli
-from grader.classroom import likeness, similarity
-from grader.classroom.likeness import Module
-from grader.classroom.standing import Student
+from grader.classroom.book.standing import Student
 from grader.reports.pages import page
 from grader.reports.pages import similarity as similarity_page
+from grader.similarity import likeness
+from grader.similarity import pairs as similarity
+from grader.similarity.likeness import Module
 from grader.submission import Submission
 
 STUBS = support.REPOSITORY / "exercises"

@@ -12,10 +12,10 @@ import systems
 from small_course import HALF_DONE, SEED, SOLUTIONS, STUBS, SmallCourse
 
 from grader import cli
-from grader.classroom import student_records
-from grader.classroom.gradebook import Gradebook, Key
-from grader.classroom.judging import Setup
-from grader.classroom.standing import Student
+from grader.classroom.book import student_records
+from grader.classroom.book.gradebook import Gradebook, Key
+from grader.classroom.book.standing import Student
+from grader.classroom.grading.judging import Setup
 from grader.practice import SECRET_SEED_FILE
 from grader.record import PASSED, Check, Milestone, Record, Task, to_json
 from grader.reports.machines import json_report

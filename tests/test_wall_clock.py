@@ -9,7 +9,7 @@ import small_course
 import systems
 from small_course import SOLUTIONS, SUITE_M00, SmallCourse
 
-from grader.classroom.gradebook import Gradebook
+from grader.classroom.book.gradebook import Gradebook
 
 pytestmark = systems.linux
 # A check that never ends, in the judge, where no clock of the student's runs and no signal is looked at.

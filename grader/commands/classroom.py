@@ -13,16 +13,16 @@ from typing import Any
 from grader import course as courses
 from grader import syllabus
 from grader.arguments import circumstances, count
-from grader.classroom import standing_json
-from grader.classroom.batch import Batch
-from grader.classroom.changes import changes
-from grader.classroom.cluster import ClusterError, grade_on_cluster
-from grader.classroom.collecting import Collected, CollectingError, collect_class
-from grader.classroom.gradebook import Gradebook, GradebookError
-from grader.classroom.judging import Setup
-from grader.classroom.local import grade_here
-from grader.classroom.lock import LockError, RunLock
-from grader.classroom.roster import Roster, RosterError, load_roster
+from grader.classroom.book import standing_json
+from grader.classroom.book.changes import changes
+from grader.classroom.book.gradebook import Gradebook, GradebookError
+from grader.classroom.book.lock import LockError, RunLock
+from grader.classroom.grading.batch import Batch
+from grader.classroom.grading.cluster import ClusterError, grade_on_cluster
+from grader.classroom.grading.judging import Setup
+from grader.classroom.grading.local import grade_here
+from grader.classroom.intake.collecting import Collected, CollectingError, collect_class
+from grader.classroom.intake.roster import Roster, RosterError, load_roster
 from grader.cli import FAULT, INTERRUPTED, NOT_PASSED, PASSED, USAGE
 from grader.commands import report_paths
 from grader.commands.grade import select

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from grader import files, syllabus
-from grader.classroom import standing_json
-from grader.classroom.standing import ClassResult
+from grader.classroom.book import standing_json
+from grader.classroom.book.standing import ClassResult
 from grader.cli import PASSED
 from grader.commands import export_records, report_paths
 from grader.judge.errors import UsageProblem
@@ -92,7 +92,7 @@ def read_class(path: Path, course: str | None) -> ClassResult:
 
 def from_gradebook(path: Path, course: str | None) -> ClassResult:
     """Return a class out of a gradebook, with the points and penalties of a course where one is named."""
-    from grader.classroom.gradebook import Gradebook, GradebookError
+    from grader.classroom.book.gradebook import Gradebook, GradebookError
     from grader.course import CourseError, load
 
     try:

@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 from grader.arguments import syllabus_of
-from grader.classroom import student_records
-from grader.classroom.gradebook import Gradebook, GradebookError
+from grader.classroom.book import student_records
+from grader.classroom.book.gradebook import Gradebook, GradebookError
 from grader.cli import PASSED
 from grader.commands import report_paths
 from grader.commands.grade import select

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from grader import files
 from grader.arguments import count, course, prerequisites, syllabus_of
-from grader.classroom import gradescope_zip
 from grader.cli import PASSED
 from grader.commands import report_paths
 from grader.commands.grade import select
 from grader.course import LARGEST
+from grader.gradescope import package as gradescope_zip
 from grader.judge.errors import UsageProblem
 from grader.practice import LONGEST_SEED, SHORTEST_SECRET
 

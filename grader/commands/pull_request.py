@@ -19,14 +19,14 @@ from pathlib import Path
 from grader import record
 from grader.arguments import ISOLATION, judges, syllabus_of
 from grader.arguments import course as course_file
-from grader.classroom import pull_request
-from grader.classroom.git_process import GitError
+from grader.classroom.intake.git_process import GitError
 from grader.cli import FAULT, NOT_PASSED, PASSED
 from grader.commands import report_paths
 from grader.judge.errors import UsageProblem
 from grader.judge.fingerprint import grader_version
 from grader.practice import PUBLIC_SEED, Practice, check_device
 from grader.progress import Progress
+from grader.pull_request import reading as pull_request
 from grader.sandbox import levels
 
 # Through these a step speaks to the steps after it, or to GitHub: nothing that is started from here has a use for them.

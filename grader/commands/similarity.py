@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from grader import syllabus
-from grader.classroom.standing import Student
+from grader.classroom.book.standing import Student
 from grader.cli import PASSED
 from grader.commands import report_paths
 from grader.commands.grade import select
@@ -45,9 +45,9 @@ def run(options: argparse.Namespace) -> int:
     """Take the class in, compare, write the page; return the exit code, which says nothing about what was found."""
     from rich.console import Console
 
-    from grader.classroom import similarity
     from grader.reports.pages import similarity as similarity_page
     from grader.reports.text_file import ReportError, write_text_report
+    from grader.similarity import pairs as similarity
 
     if not (options.submissions or options.export):
         raise UsageProblem("similarity wants what was handed in: folders, archives, or a list of repositories.")
@@ -81,8 +81,8 @@ def take_in(
     options: argparse.Namespace, course: syllabus.Syllabus
 ) -> tuple[list[tuple[Student, Submission]], list[str]]:
     """Return the submissions and what there is to say about taking them in; a class is taken in as for grading."""
-    from grader.classroom.collecting import CollectingError, collect_class
-    from grader.classroom.roster import RosterError, load_roster
+    from grader.classroom.intake.collecting import CollectingError, collect_class
+    from grader.classroom.intake.roster import RosterError, load_roster
 
     try:
         roster = load_roster(Path(options.roster)) if options.roster else None

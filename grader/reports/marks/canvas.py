@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 
-from grader.classroom.standing import ClassResult, Standing
+from grader.classroom.book.standing import ClassResult, Standing
 from grader.reports import words
 
 from .matching import match, repeated

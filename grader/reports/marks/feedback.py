@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from grader.classroom.standing import Standing
+from grader.classroom.book.standing import Standing
 from grader.record import PASSED
 from grader.reports import words
 from grader.reports.findings import passed_checks, telling_check

@@ -6,7 +6,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from grader.classroom.standing import Standing, Student
+from grader.classroom.book.standing import Standing, Student
 
 from .sheets import Sheet, listed
 

@@ -8,7 +8,7 @@ Source: moodle, grade/import/csv/classes/load_data.php.
 
 from __future__ import annotations
 
-from grader.classroom.standing import ClassResult
+from grader.classroom.book.standing import ClassResult
 from grader.reports import words
 
 from .sheets import Export, Sheet, is_key, listed, render_sheet, words_cell

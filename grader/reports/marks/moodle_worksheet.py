@@ -11,7 +11,7 @@ from __future__ import annotations
 import html
 import re
 
-from grader.classroom.standing import ClassResult, Column, Standing
+from grader.classroom.book.standing import ClassResult, Column, Standing
 from grader.reports import words
 
 from .feedback import feedback

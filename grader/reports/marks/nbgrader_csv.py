@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from grader.classroom.standing import ClassResult, Column, Standing
+from grader.classroom.book.standing import ClassResult, Column, Standing
 from grader.safe_text import one_line
 
 from .sheets import Export, Sheet, render_sheet, words_cell

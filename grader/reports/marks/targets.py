@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from grader.classroom.standing import ClassResult, Column, Standing
+from grader.classroom.book.standing import ClassResult, Column, Standing
 from grader.record import GRADER_ERROR, WITHHELD
 from grader.reports import words
 

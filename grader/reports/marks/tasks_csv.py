@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from grader import record
-from grader.classroom.standing import ClassResult, Standing
+from grader.classroom.book.standing import ClassResult, Standing
 from grader.reports import words
 from grader.reports.findings import passed_checks, telling_check
 

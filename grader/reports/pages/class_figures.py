@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from grader.classroom.standing import ClassResult, Column, Standing
+from grader.classroom.book.standing import ClassResult, Column, Standing
 from grader.record import BLOCKED, CRASHED, NOT_STARTED, OUT_OF_MEMORY, PASSED, TIMED_OUT, Milestone, Task
 from grader.reports import words
 from grader.reports.findings import passed_checks

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from grader.classroom.standing import ClassResult
+from grader.classroom.book.standing import ClassResult
 
 from . import page
 from .class_figures import RULE, figures

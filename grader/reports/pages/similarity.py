@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from grader.classroom.likeness import Likeness, Module, Passage
-from grader.classroom.similarity import Findings
+from grader.similarity.likeness import Likeness, Module, Passage
+from grader.similarity.pairs import Findings
 
 from . import page
 

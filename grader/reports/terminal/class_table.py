@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from rich.console import Console
 from rich.text import Text
 
-from grader.classroom.changes import Change
-from grader.classroom.standing import ClassResult, Standing
+from grader.classroom.book.changes import Change
+from grader.classroom.book.standing import ClassResult, Standing
 from grader.record import NOT_STARTED
 from grader.reports import words
 from grader.safe_text import one_line

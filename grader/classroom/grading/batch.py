@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from grader import record
+from grader.classroom.book.gradebook import Gradebook, Key
+from grader.classroom.book.standing import Student
+from grader.classroom.intake.collecting import HandedIn
 from grader.judge.errors import UsageProblem
 from grader.judge.fingerprint import judging_version
 from grader.submission import Submission, SubmissionError, collect
 from grader.syllabus import Milestone, Syllabus
 
-from .collecting import HandedIn
-from .gradebook import Gradebook, Key
 from .judging import Graded, Job, Setup
-from .standing import Student
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 

@@ -29,7 +29,7 @@ FOLDER_SECONDS = 600.0  # for the names in a class's folder, which may lie on a 
 LONGEST = 64 * 1024 * 1024  # bytes of an answer: sources have 64 kB each, and a class's names far less
 PACKAGES = Path(__file__).resolve().parents[2]
 PROGRAM = "import json, sys; sys.path[:] = json.loads(sys.stdin.buffer.readline()); " + (
-    "from grader.classroom.reading import serve; serve()"
+    "from grader.classroom.intake.reading import serve; serve()"
 )
 
 

@@ -10,11 +10,11 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from grader.classroom.book.standing import Student
 from grader.safe_text import one_line
 
 from .candidates import Candidate
 from .roster import Ambiguous, Claim, Roster, folded
-from .standing import Student
 
 ID_LENGTH = 100
 

@@ -11,11 +11,10 @@ import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from grader.classroom.intake.git_trees import FILE, FOLDER, KINDS, PROGRAM, Store, TreeEntry, folded
 from grader.safe_text import one_line, without_ci_commands
 from grader.submission import resembles
 from grader.syllabus import Syllabus
-
-from .git_trees import FILE, FOLDER, KINDS, PROGRAM, Store, TreeEntry, folded
 
 EXERCISES = "exercises"
 NAMED = 5  # paths in one sentence; the rest is counted

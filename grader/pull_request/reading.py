@@ -7,24 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from grader import record
+from grader.classroom.intake.git_objects import take_modules
+from grader.classroom.intake.git_process import GitError, run_git
+from grader.classroom.intake.git_trees import Store
 from grader.submission import Submission
 from grader.syllabus import Milestone, Syllabus
 
-from .git_objects import take_modules
-from .git_process import GitError, run_git
-from .git_trees import Store
-from .pull_changes import EXERCISES as FOLDER
-from .pull_changes import (
-    NAMED,
-    Change,
-    changed_paths,
-    is_attributes,
-    is_folders_twin,
-    modules_of,
-    notes,
-    shown,
-    twins,
-)
+from .changes import EXERCISES as FOLDER
+from .changes import NAMED, Change, changed_paths, is_attributes, is_folders_twin, modules_of, notes, shown, twins
 
 MOST_MEETINGS = 20  # commits at which two histories meet; one, where nobody made a point of it
 _COMMIT_NAME = re.compile(r"[0-9A-Za-z_][0-9A-Za-z_./-]*")  # an id, a branch or a tag: nothing git could take otherwise

@@ -11,10 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from grader import files
+from grader.classroom.book.standing import Student
 from grader.files import reason
 from grader.safe_text import one_line
-
-from .standing import Student
 
 FILE_LIMIT = 4 * 1024 * 1024  # bytes: far more than any university has students
 COLUMNS = ("id", "name", "email")

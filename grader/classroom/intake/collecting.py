@@ -11,6 +11,7 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
+from grader.classroom.book.standing import Student
 from grader.safe_text import one_line
 from grader.submission import Submission, SubmissionError
 from grader.syllabus import Syllabus
@@ -22,7 +23,6 @@ from .listed import candidates_in_list
 from .reader import Reader
 from .reading import unexpected
 from .roster import Claim, Roster, folded
-from .standing import Student
 from .trees import TreeError
 
 __all__ = ["Collected", "CollectingError", "HandedIn", "collect_class"]

@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from grader import files
-from grader.classroom import likeness
-from grader.classroom.likeness import Likeness, Module
-from grader.classroom.standing import Student
+from grader.classroom.book.standing import Student
 from grader.submission import Submission
 from grader.syllabus import Milestone
+
+from . import likeness
+from .likeness import Likeness, Module
 
 # Measured on this course (tests/test_similarity.py): 91 pairs of right modules that were written independently reach
 # 0.20 at most, 52 copies in disguise 0.84 at least; of 52 with every second function replaced, 41 reach this threshold.

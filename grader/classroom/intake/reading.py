@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from grader import syllabus as syllabi
+from grader.classroom.book.standing import Student
 from grader.safe_text import one_line
 from grader.submission import SubmissionError
 from grader.syllabus import Syllabus
@@ -23,7 +24,6 @@ from grader.syllabus import Syllabus
 from . import inert
 from .candidates import Candidate, Source, Taken, Unbelieved, candidates_of
 from .roster import Roster
-from .standing import Student
 from .trees import TreeError
 
 try:

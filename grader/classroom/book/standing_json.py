@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from grader import files, record, schema
-from grader.classroom.standing import ClassResult, Column, Standing, Student
+
+from .standing import ClassResult, Column, Standing, Student
 
 SCHEMA = "scratchwork-class/1"
 

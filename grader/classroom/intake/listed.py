@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from grader.classroom.book.standing import Student
 from grader.files import open_regular
 from grader.syllabus import Syllabus
 
 from .candidates import Candidate, CollectingError, Source, Taken
 from .git_sources import Listed, ListError, fetch_and_take, read_list
 from .roster import Claim
-from .standing import Student
 
 LIST_LIMIT = 4 * 1024 * 1024
 

@@ -14,12 +14,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
 
+from grader.classroom.book.standing import Student
 from grader.submission import reason
 
 from .layout import Part
 from .metadata import METADATA, METADATA_LIMIT, Record, records
 from .roster import Claim, folded
-from .standing import Student
 from .trees import Entry, Tree, TreeError, beneath
 
 YEARS = range(1990, 2200)  # in which anybody hands in; times at the ends of the calendar cannot be compared

@@ -55,4 +55,4 @@ chmod -R a+rX "$environment"
 
 # Fail here, in front of the instructor, and not with the first student.
 cd "$course"
-"$environment/bin/python" -B -m grader.classroom.gradescope_run "$root" --check
+"$environment/bin/python" -B -m grader.gradescope.run "$root" --check

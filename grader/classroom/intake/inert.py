@@ -7,12 +7,12 @@ import binascii
 from dataclasses import astuple
 from typing import Any
 
+from grader.classroom.book.standing import Student
 from grader.submission import Submission
 from grader.syllabus import Syllabus
 
 from .candidates import Candidate, Taken
 from .roster import Claim
-from .standing import Student
 from .trees import TreeError
 
 

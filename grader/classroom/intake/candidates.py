@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from grader.classroom.book.standing import Student
 from grader.files import open_regular, reason
 from grader.safe_text import one_line
 from grader.submission import Submission
@@ -17,7 +18,6 @@ from .archives import CLASS, archive_tree, is_archive, is_unreadable_kind, stem
 from .layout import Part, has_modules, split, take_archive, take_tree
 from .lms_exports import Exported, gradescope, gradescope_root, moodle, named_by_gradescope, without_group
 from .roster import Ambiguous, Claim, Roster
-from .standing import Student
 from .trees import Tree, TreeError, folder_tree
 
 LIST_SUFFIXES = (".csv", ".tsv", ".txt", ".list", "")

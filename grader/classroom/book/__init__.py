@@ -1,0 +1,1 @@
+"""The gradebook: every result that was ever graded, which of them counts, and where the class stands."""

@@ -1,0 +1,1 @@
+"""Grading a class: jobs, judges that stay warm, and a cluster."""

@@ -1,0 +1,1 @@
+"""What a pull request changes, read from git's object store."""

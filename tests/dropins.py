@@ -72,7 +72,7 @@ def _copied(sources, wanted, name):
 class Candidate:
     """A function, a class or a callable of a module."""
 
-    module: str  # "grader.suites.m04_oracle"
+    module: str  # "grader.suites.m04_attention.oracle"
     name: str
     least: int  # arguments by position that it needs
     most: int  # and takes

@@ -13,7 +13,7 @@ from torch import nn
 
 from grader.judge.draw import Draw
 from grader.judge.oracles import Data
-from grader.suites import m08_oracle as oracle
+from grader.suites.m08_training import oracle
 from solutions import m08_training
 from solutions.m08_training import AdamW, clip_gradients, decay_groups, learning_rate
 

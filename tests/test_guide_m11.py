@@ -13,7 +13,7 @@ import torch
 import fixtures
 from grader.judge.draw import Draw
 from grader.judge.oracles import Data
-from grader.suites import m11_oracle as oracle
+from grader.suites.m11_lora import oracle
 from solutions import m11_lora
 from solutions.m11_lora import LoRALinear, inject_lora, lora_state_dict
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from fixtures import retrieval
-from grader.suites import m17_oracle as oracle
+from grader.suites.m17_retriever import oracle
 from solutions import m17_retriever
 from solutions.m17_retriever import BM25, Chunk, TfIdf, chunk, cosine_search, tokenize
 

@@ -157,8 +157,8 @@ def test_only_what_the_course_chose_is_inside(small, whole):
         "exercises/m00_warmup.py", "exercises/m00_warmup.md", "exercises/m04_attention.py", "exercises/m04_attention.md"
     }  # fmt: skip
     assert {p for p in names if re.match(r"grader/suites/(test_)?m\d", p)} == {
-        "grader/suites/test_m00_warmup.py", "grader/suites/m00_oracle.py",
-        "grader/suites/test_m04_attention.py", "grader/suites/m04_oracle.py",
+        "grader/suites/m00_warmup/test_suite.py", "grader/suites/m00_warmup/oracle.py",
+        "grader/suites/m04_attention/test_suite.py", "grader/suites/m04_attention/oracle.py",
     }  # fmt: skip
     assert "grader/judge/probes/model.py" not in names and "grader/judge/probes/model.py" in whole.files
     assert b"capstone" not in small.files["README.md"] + small.files["noxfile.py"] + small.files["exercises/README.md"]
@@ -257,12 +257,12 @@ def test_what_only_withheld_checks_need_goes_with_them():
     """The reference of a withheld task is not in the handout unless another check compares with it."""
     sources = contents.modules(support.REPOSITORY / "grader", "grader")
     mine = {n: s for n, s in sources.items() if n.startswith(contents.TRIMMED)}
-    without = withholding.suites(mine, support.COURSE, {"m17.3"})["grader.suites.m17_oracle"]
+    without = withholding.suites(mine, support.COURSE, {"m17.3"})["grader.suites.m17_retriever.oracle"]
     alone = withholding.suites(mine, support.COURSE, {f"m17.{number}" for number in (1, 2, 3, 4, 5)})
 
-    assert "def bm25(" in mine["grader.suites.m17_oracle"].text and "def bm25_misses(" not in without
+    assert "def bm25(" in mine["grader.suites.m17_retriever.oracle"].text and "def bm25_misses(" not in without
     assert "def tf_idf(" in without
-    assert "grader.suites.m17_oracle" not in alone and "grader.suites.test_m17_retriever" not in alone
+    assert "grader.suites.m17_retriever.oracle" not in alone and "grader.suites.m17_retriever.test_suite" not in alone
 
 
 def test_withheld_tasks_are_neither_passed_nor_lost():

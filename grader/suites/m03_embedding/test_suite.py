@@ -15,7 +15,8 @@ from grader.judge import (
     expect_ratio,
     expect_tensor,
 )
-from grader.suites import m03_oracle as oracle
+
+from . import oracle
 
 
 def tokens_with(student, table):

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from grader.judge import FLOAT32_OP, FLOAT64, each, expect, expect_close, expect_equal, expect_raises, expect_ratio
-from grader.suites import m17_oracle as oracle
+
+from . import oracle
 
 FISH = ["red fish", "blue fish"]
 PETS = ["the cat sat on the mat", "The dog chased the CAT, and the cat ran.", "a bird", "", "the the the the bird sang"]

@@ -6,7 +6,8 @@ import torch
 
 from grader.judge import StudentError, asked, expect, expect_equal, expect_raises
 from grader.judge.probes import data as planted
-from grader.suites import m02_oracle as oracle
+
+from . import oracle
 
 LETTERS = [f"text {number}" for number in range(40)]
 

@@ -18,8 +18,9 @@ from grader.judge import (
     expect_tensor,
 )
 from grader.judge.probes import model as gpt
-from grader.suites import m07_oracle as oracle
-from grader.suites import m07_probes as inside
+
+from . import oracle
+from . import probes as inside
 
 SMALL = {"vocab_size": 11, "context_length": 16, "d_model": 24, "n_layers": 2, "n_heads": 3}
 SPOKEN = {"vocab_size": 5, "context_length": 8, "d_model": 12, "n_layers": 2, "n_heads": 3}

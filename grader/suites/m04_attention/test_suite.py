@@ -18,7 +18,8 @@ from grader.judge import (
     expect_raises,
     expect_tensor,
 )
-from grader.suites import m04_oracle as oracle
+
+from . import oracle
 
 
 def qkv(draw, q=5, k=7):

@@ -9,8 +9,9 @@ import timeit
 import pytest
 
 from grader.judge import everything, expect, expect_equal, expect_raises, expect_ratio
-from grader.suites import m01_oracle as oracle
-from grader.suites.m01_oracle import BYTES
+
+from . import oracle
+from .oracle import BYTES
 
 # Merges of which every wrong order shows on "abcd" or "abce" ...
 PAIRS = "b+c a+b ab+c bc+d a+a c+e aa+aa a+bcd e+_ _+_ r+e '+re l+l '+ll \n+\n"

@@ -10,7 +10,8 @@ from torch import Tensor
 from grader.judge import expect, expect_close, expect_raises
 from grader.judge.outcomes import CheckFailed
 from grader.judge.probes import model as trusted
-from grader.suites import m06_probes
+
+from . import probes as m06_probes
 
 State = dict[str, Tensor]
 Misses = dict[str, Callable[[], Tensor]]

@@ -16,8 +16,9 @@ from grader.judge import (
     expect_raises,
 )
 from grader.judge.probes import model as trusted
-from grader.suites import m06_oracle as oracle
-from grader.suites import m06_probes
+
+from . import oracle
+from . import probes as m06_probes
 
 SIZES = oracle.SIZES
 STARTING = SIZES | {"vocab_size": 211, "context_length": 64, "d_model": 96, "d_ff": 160}

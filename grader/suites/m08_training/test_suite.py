@@ -20,8 +20,8 @@ from grader.judge import (
     expect_tensor,
 )
 from grader.judge.probes import model
-from grader.suites import m08_oracle as oracle
-from grader.suites import m08_probes as probes
+
+from . import oracle, probes
 
 LOST = "something that the next step depends on is not in the checkpoint: weights, moments, counts, random numbers"
 

@@ -7,8 +7,8 @@ import torch
 
 from grader.judge import FLOAT32_LAYER, FLOAT64, expect, expect_close, expect_equal, expect_raises
 from grader.judge.probes import model
-from grader.suites import m13_oracle as oracle
-from grader.suites import m13_probes as probes
+
+from . import oracle, probes
 
 LARGE = pytest.mark.limits(memory_mb=4096, seconds=120)  # GPT-2 small fits; gpt2-nano needs a second
 PARTS = ("the integers", "the scale", "the zero point")

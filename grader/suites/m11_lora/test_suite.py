@@ -14,8 +14,8 @@ from grader.judge import (
     expect_raises,
     expect_tensor,
 )
-from grader.suites import m11_oracle as oracle
-from grader.suites import m11_probes as probes
+
+from . import oracle, probes
 
 START = "a new adapter changes the output: lora_B must be zero"
 DEEP = "only layers at the top of the model are looked at: go down into modules inside of modules"

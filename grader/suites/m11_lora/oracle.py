@@ -10,7 +10,8 @@ from torch import Tensor
 
 from grader.judge.oracles import Weights
 from grader.judge.probes import model
-from grader.suites import m11_probes as probes
+
+from . import probes
 
 Misses = dict[str, Callable[[], Tensor]]
 

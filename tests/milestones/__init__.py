@@ -1,0 +1,1 @@
+"""What proves each milestone's suite: mutants, alternates, and the numbers of its guide."""

@@ -13,10 +13,10 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from . import syllabus
+from .exits import FAULT, INTERRUPTED, USAGE
 from .sandbox.errors import SandboxError
 from .submission import SubmissionError
 
-PASSED, NOT_PASSED, USAGE, FAULT, INTERRUPTED = 0, 1, 2, 3, 130
 COMMANDS = {
     "grade": "grade milestones and say what to mend",
     "watch": "grade again what a save touched, until q is pressed",

@@ -1,4 +1,4 @@
-"""The syllabus: milestones, tasks, points, needs, limits and hints, read from the one manifest and checked."""
+"""The syllabus: what is the course's own from one small file, and the milestones from their rooms, in order."""
 
 from __future__ import annotations
 
@@ -13,11 +13,13 @@ from typing import Any
 from grader.sandbox.limits import Limits
 
 MANIFEST = Path(__file__).parent / "syllabus.toml"
+ROOMS = Path(__file__).parent / "suites"
+ROOM_FILE = "milestone.toml"  # what makes a folder a milestone's room
 MILESTONE_ID = re.compile(r"m(\d\d)_([a-z0-9]+)")
 
 
 class SyllabusError(Exception):
-    """The manifest is wrong, or a name is not in it; the text is one sentence."""
+    """The syllabus is wrong, or a name is not in it; the text is one sentence."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,7 @@ class Task:
     points: float
     implements: tuple[str, ...]
     hints: tuple[str, ...]
+    rests_on: tuple[str, ...] = ()  # earlier tasks whose functions it, or a check of it, calls
     withheld: int = 0  # in a handout: how many checks of this task run on the course's own server and are not here
 
 
@@ -39,10 +42,12 @@ class Milestone:
     id: str
     title: str
     summary: str
+    room: Path  # the folder with its suite
     tasks: tuple[Task, ...]
     needs: tuple[str, ...] = ()
     uses: tuple[str, ...] = ()  # brought along when the submission has them; never in the way when it hasn't
     shortcuts: tuple[str, ...] = ()
+    imports: tuple[str, ...] = ()  # what its modules may import besides what all may
     limits: Limits = field(default_factory=Limits)
 
     @property
@@ -111,42 +116,47 @@ class Syllabus:
 
 
 @functools.cache
-def load(path: Path = MANIFEST) -> Syllabus:
-    """Read the manifest. Raises SyllabusError when it contradicts itself."""
-    plain = tomllib.loads(path.read_text(encoding="utf-8"))
-    course = plain["course"]
+def load(manifest: Path = MANIFEST, rooms: Path = ROOMS) -> Syllabus:
+    """Read the course's own file and every room. Raises SyllabusError when they contradict themselves."""
+    course = tomllib.loads(manifest.read_text(encoding="utf-8"))["course"]
     limits = Limits(**course["limits"])
-    milestones = tuple(_milestone(part, limits) for part in plain["milestone"])
+    milestones = tuple(read_room(path.parent, limits) for path in sorted(rooms.glob(f"*/{ROOM_FILE}")))
     _check(milestones)
     return Syllabus(course["name"], tuple(course["allowed_imports"]), course["max_source_bytes"], milestones)
 
 
-def _milestone(plain: dict[str, Any], limits: Limits) -> Milestone:
-    tasks = tuple(
-        Task(
-            task["id"],
-            task["title"],
-            float(task["points"]),
-            tuple(task["implements"]),
-            tuple(task["hints"]),
-            task.get("withheld", 0),
-        )
-        for task in plain["task"]
-    )
+def read_room(room: Path, limits: Limits) -> Milestone:
+    """Read a milestone's entry in its room. `limits` are the course's, which it may change."""
+    plain = tomllib.loads((room / ROOM_FILE).read_text(encoding="utf-8"))
     return Milestone(
-        id=plain["id"],
+        id=room.name,
         title=plain["title"],
         summary=plain["summary"],
-        tasks=tasks,
+        room=room,
+        tasks=tuple(_task(task) for task in plain["task"]),
         needs=tuple(plain.get("needs", ())),
         uses=tuple(plain.get("uses", ())),
         shortcuts=tuple(plain.get("shortcuts", ())),
+        imports=tuple(plain.get("imports", ())),
         limits=limits.changed(**plain.get("limits", {})),
+    )
+
+
+def _task(plain: dict[str, Any]) -> Task:
+    return Task(
+        id=plain["id"],
+        title=plain["title"],
+        points=float(plain["points"]),
+        implements=tuple(plain["implements"]),
+        hints=tuple(plain["hints"]),
+        rests_on=tuple(plain.get("rests_on", ())),
+        withheld=plain.get("withheld", 0),
     )
 
 
 def _check(milestones: tuple[Milestone, ...]) -> None:
     seen: set[str] = set()
+    tasks: set[str] = set()
     for milestone in milestones:
         if not MILESTONE_ID.fullmatch(milestone.id):
             raise SyllabusError(f"{milestone.id!r} is no name for a milestone.")
@@ -154,8 +164,6 @@ def _check(milestones: tuple[Milestone, ...]) -> None:
             raise SyllabusError(f"{milestone.id} needs {missing[0]}, which does not come before it.")
         if odd := [use for use in milestone.uses if not MILESTONE_ID.fullmatch(use) or use == milestone.id]:
             raise SyllabusError(f"{milestone.id} uses {odd[0]!r}, which is no other milestone.")
-        if milestone.id in seen:
-            raise SyllabusError(f"{milestone.id} stands twice in the syllabus.")
         seen.add(milestone.id)
         for number, task in enumerate(milestone.tasks, start=1):
             if task.id != f"{milestone.number}.{number}":
@@ -164,3 +172,6 @@ def _check(milestones: tuple[Milestone, ...]) -> None:
                 raise SyllabusError(f"{task.id} has no points or implements nothing.")
             if len(task.hints) != 3 or not all(hint.strip() for hint in task.hints):
                 raise SyllabusError(f"{task.id} needs three hints.")
+            if missing := [other for other in task.rests_on if other not in tasks]:
+                raise SyllabusError(f"{task.id} rests on {missing[0]}, which does not come before it.")
+            tasks.add(task.id)

@@ -28,32 +28,34 @@ file_mb = 64
 output_kb = 1024
 threads = 1
 
-[[milestone]]
-id = "m00_warmup"
+"""
+
+ROOM_M00 = """
 title = "Numbers"
 summary = "Two functions."
 
-[[milestone.task]]
+[[task]]
 id = "m00.1"
 title = "Twice"
 points = 2
 implements = ["twice"]
 hints = ["a", "b", "c"]
 
-[[milestone.task]]
+[[task]]
 id = "m00.2"
 title = "Half"
 points = 4
 implements = ["half"]
 hints = ["a", "b", "c"]
 
-[[milestone]]
-id = "m01_tokenizer"
+"""
+
+ROOM_M01 = """
 title = "Words"
 summary = "Made of the first."
 needs = ["m00_warmup"]
 
-[[milestone.task]]
+[[task]]
 id = "m01.1"
 title = "Double word"
 points = 4
@@ -116,17 +118,19 @@ class SmallCourse:
         for name in ("grader", "fixtures"):
             shutil.copytree(REPOSITORY / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
         suites = folder / "grader" / "suites"
-        for path in suites.glob("*m[0-9][0-9]_*.py"):
-            path.unlink()
+        for path in suites.glob("m[0-9][0-9]_*"):
+            shutil.rmtree(path)
         (folder / "grader" / "syllabus.toml").write_text(SYLLABUS, encoding="utf-8")
-        self.suite("m00_warmup", SUITE_M00)
-        self.suite("m01_tokenizer", SUITE_M01)
+        for milestone, room, suite in (("m00_warmup", ROOM_M00, SUITE_M00), ("m01_tokenizer", ROOM_M01, SUITE_M01)):
+            _write(suites / milestone, {"__init__": ""})
+            (suites / milestone / "milestone.toml").write_text(room, encoding="utf-8")
+            self.suite(milestone, suite)
         _write(folder / "exercises", STUBS)
         _write(folder / "solutions", SOLUTIONS)
 
     def suite(self, milestone: str, text: str) -> None:
         """Write a milestone's suite."""
-        (self.folder / "grader" / "suites" / f"test_{milestone}.py").write_text(text, encoding="utf-8")
+        (self.folder / "grader" / "suites" / milestone / "test_suite.py").write_text(text, encoding="utf-8")
 
     def hand_in(self, student: str, modules: dict[str, str]) -> None:
         """Put a student's modules where the class's submissions are."""

@@ -21,6 +21,7 @@ from grader.submission import Submission, collect
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 TESTS = REPOSITORY / "tests"
+PROOFS = TESTS / "milestones"
 COURSE = syllabus.load()
 MILESTONES = [milestone.id for milestone in COURSE.milestones]
 _workers: dict[tuple[str, str], Any] = {}
@@ -170,20 +171,31 @@ def rejected_by(milestone: str, source: str, only: set[str] | None = None, seed:
 
 def checks_by_task(milestone: str) -> dict[str, set[str]]:
     """Return the names of a suite's checks by the task that each is marked with, as the suite's file has them."""
-    suite = ast.parse((REPOSITORY / "grader" / "suites" / f"test_{milestone}.py").read_text(encoding="utf-8"))
     found: dict[str, set[str]] = {}
-    for function in (node for node in suite.body if isinstance(node, ast.FunctionDef)):
+    for function in suite(milestone):
         for mark in function.decorator_list:
             if isinstance(mark, ast.Call) and ast.unparse(mark.func) == "pytest.mark.task":
                 found.setdefault(ast.literal_eval(mark.args[0]), set()).add(function.name)
     return dict(sorted(found.items()))
 
 
+def suite(milestone: str) -> list[ast.FunctionDef]:
+    """Return the functions of a milestone's suite, in the order in which its checks run."""
+    room = COURSE.milestone(milestone).room
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in sorted(room.glob("test_*.py"))]
+    return [node for tree in trees for node in tree.body if isinstance(node, ast.FunctionDef)]
+
+
+def alternates(milestone: str) -> list[Path]:
+    """Return a milestone's alternates."""
+    return sorted((PROOFS / milestone / "alternates").glob("*.py"))
+
+
 def mutants() -> list[tuple[str, dict[str, str]]]:
     """Return every mutant with its milestone."""
     found = []
     for milestone in MILESTONES:
-        path = TESTS / "mutants" / f"{milestone}.toml"
+        path = PROOFS / milestone / "mutants.toml"
         for mutant in tomllib.loads(path.read_text(encoding="utf-8"))["mutant"]:
             found.append((milestone, mutant))
     return found

@@ -102,7 +102,9 @@ def test_workers_prove_themselves_and_one_that_is_killed_costs_a_retry(course, t
     for number in range(3):
         course.hand_in(f"s{number}", SLOW)
     shutil.copytree(course.folder, tmp_path / "other")
-    (tmp_path / "other" / "grader" / "suites" / "test_m01_tokenizer.py").write_text(SUITE_M01 + "\n# mended\n")
+    (tmp_path / "other" / "grader" / "suites" / "m01_tokenizer" / "test_suite.py").write_text(
+        SUITE_M01 + "\n# mended\n"
+    )
     cluster = Cluster(course)
     try:
         cluster.worker("other", tmp_path / "other")

@@ -381,10 +381,16 @@ def test_a_class_is_graded_anew_when_what_judges_changes_and_not_for_a_report(tm
     assert fingerprint.judging_hash.__wrapped__() == before
 
     (tmp_path / "grader" / "reports" / "words.py").write_text("")
-    (tmp_path / "grader" / "classroom" / "batch.py").unlink()
+    (tmp_path / "grader" / "classroom" / "grading" / "batch.py").unlink()
     assert fingerprint.judging_hash.__wrapped__() == before
 
-    for name in ("suites/test_m04_attention.py", "judge/compare.py", "sandbox/inside/session.py", "syllabus.toml"):
+    for name in (
+        "suites/m04_attention/test_suite.py",
+        "suites/m04_attention/milestone.toml",
+        "judge/compare.py",
+        "sandbox/inside/session.py",
+        "syllabus.toml",
+    ):
         path = tmp_path / "grader" / name
         path.write_text(path.read_text(encoding="utf-8") + "\n", encoding="utf-8")
         changed = fingerprint.judging_hash.__wrapped__()

@@ -53,7 +53,8 @@ found = []
 for path in (
     root / "submission_metadata.json", root / "source" / "secret_seed", root / "source" / "assignment.json",
     root / "results", root / "results" / "results.json", root / "submission", root / "source" / "course" / "grader",
-    root / "source" / "course" / "grader" / "suites" / "test_m00_warmup.py", root / "source" / "course" / "fixtures",
+    root / "source" / "course" / "grader" / "suites" / "m00_warmup" / "test_suite.py",
+    root / "source" / "course" / "fixtures",
 ):
     for what in (os.listdir, lambda path: open(path).close(), lambda path: open(path, "a").close()):
         try:

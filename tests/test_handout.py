@@ -156,7 +156,9 @@ def test_only_what_the_course_chose_is_inside(small, whole):
     assert {p for p in names if p.startswith("exercises/m")} == {
         "exercises/m00_warmup.py", "exercises/m00_warmup.md", "exercises/m04_attention.py", "exercises/m04_attention.md"
     }  # fmt: skip
-    assert {p for p in names if re.match(r"grader/suites/(test_)?m\d", p)} == {
+    assert {p for p in names if re.match(r"grader/suites/m\d", p)} == {
+        "grader/suites/m00_warmup/__init__.py", "grader/suites/m00_warmup/milestone.toml",
+        "grader/suites/m04_attention/__init__.py", "grader/suites/m04_attention/milestone.toml",
         "grader/suites/m00_warmup/test_suite.py", "grader/suites/m00_warmup/oracle.py",
         "grader/suites/m04_attention/test_suite.py", "grader/suites/m04_attention/oracle.py",
     }  # fmt: skip
@@ -547,7 +549,7 @@ def test_nothing_handed_out_is_an_answer(whole, milestone):
     """
     if milestone != SAMPLE and not os.environ.get(EVERYTHING) and not os.environ.get("SCRATCHWORK_EVERY_ATTACK"):
         pytest.skip("nox -s attacks tries the helpers of all milestones")
-    mine = (f"grader.suites.{milestone[:3]}_", f"grader.suites.test_{milestone[:3]}_", "grader.judge.probes")
+    mine = (f"grader.suites.{milestone}.", "grader.judge.probes")
 
     def tried(candidate: dropins.Candidate) -> bool:
         return bool(os.environ.get(EVERYTHING)) or candidate.module.startswith(mine)
@@ -558,7 +560,7 @@ def test_nothing_handed_out_is_an_answer(whole, milestone):
 def test_an_answer_that_is_handed_out_is_found():
     """A solution among the modules of a handout is found as an answer to its tasks: the search does find."""
     text = support.source("solutions", "m03_embedding").encode()
-    modules = dropins.sources({"grader/suites/m03_answers.py": text})
+    modules = dropins.sources({"grader/suites/m03_embedding/answers.py": text})
 
     found = " ".join(map(str, dropins.answers("m03_embedding", modules, lambda candidate: True)))
 

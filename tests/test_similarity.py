@@ -48,7 +48,7 @@ def module(milestone: str, source: str) -> Module:
 @functools.cache
 def independent(milestone: str) -> dict[str, str]:
     """Return the right modules of a milestone that were written independently of each other."""
-    files = sorted((support.TESTS / "alternates" / milestone).glob("*.py"))
+    files = support.alternates(milestone)
     return {"solution": support.source("solutions", milestone)} | {f.stem: f.read_text(encoding="utf-8") for f in files}
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import functools
 import random
 import re
@@ -40,17 +39,13 @@ def test_the_row_counts_what_stands_in_the_tree(milestone):
     """Checks, mutants and alternates of a row are as many as there are files and functions."""
     line = next(line for line in table.PAGE.read_text(encoding="utf-8").splitlines() if f"[{milestone}]" in line)
     row = dict(zip(table.COLUMNS, [cell.strip() for cell in line.strip("|").split("|")], strict=True))
-    suite = support.REPOSITORY / "grader" / "suites" / f"test_{milestone}.py"
-    functions = [
-        node for node in ast.parse(suite.read_text(encoding="utf-8")).body if isinstance(node, ast.FunctionDef)
-    ]
     own = [mutant for name, mutant in support.mutants() if name == milestone]
 
     assert row["named to the student"] == str(sum("told" in mutant for mutant in own)), AGAIN
     for column, count in (
-        ("checks", sum(node.name.startswith("test_") for node in functions)),
+        ("checks", sum(node.name.startswith("test_") for node in support.suite(milestone))),
         ("written mutants killed", len(own)),
-        ("alternates accepted", len(list((support.TESTS / "alternates" / milestone).glob("*.py")))),
+        ("alternates accepted", len(support.alternates(milestone))),
     ):
         if row[column] != table.NOT_YET and not row[column].endswith("†"):
             assert row[column].rpartition(" ")[2] == str(count), f"{column}: {AGAIN}"

@@ -14,6 +14,7 @@ import support
 import systems
 
 from grader.commands import watch
+from grader.syllabus import ROOMS
 from grader.watching import files
 
 COURSE = support.COURSE
@@ -152,8 +153,11 @@ def test_the_graders_own_files_are_sorted(submission):
     """A suite and its oracle belong to their milestone; what all suites share is the grader itself."""
     watched = files.Watched(submission, submission, COURSE)
 
-    suite = watched._sort({files.SUITES / "test_m04_attention.py", files.SUITES / "m01_oracle.py"})
-    shared = watched._sort({files.SUITES / "conftest.py"})
+    def room(name):
+        return COURSE.milestone(name).room
+
+    suite = watched._sort({room("m04") / "test_suite.py", room("m01") / "oracle.py"})
+    shared = watched._sort({ROOMS / "conftest.py"})
 
     assert suite.suites == {"m04_attention", "m01_tokenizer"} and not suite.grader
     assert shared.grader

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import json
 import random
-import sys
 import time
 import tomllib
 from collections.abc import Callable
@@ -15,20 +15,14 @@ from typing import Any
 from grader import record
 
 from .operators import Generated, generate
+from .proofs import REPOSITORY, degenerate, support
 
 FOLDER = Path(__file__).resolve().parent
-REPOSITORY = FOLDER.parents[1]
 RESULTS = FOLDER / "results"
-EQUIVALENT = FOLDER / "equivalent"
 ORDER = 20  # seeds the order in which generated mutants are tried: a run cut short has tried a fair sample
 DEAR = 0.7  # a check that takes more seconds on the solution is asked about a generated mutant after all others
 KNOWN_SEEDS = 3  # whose questions and answers a table is made of
 NOBODY = ""
-
-sys.path.insert(0, str(REPOSITORY / "tests"))
-
-import degenerate  # noqa: E402 (of tests/, like support)
-import support  # noqa: E402
 
 # ── what is known ─────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -47,39 +41,41 @@ def save(milestone: str, known: dict[str, Any]) -> None:
 
 def equivalent(milestone: str) -> dict[str, str]:
     """Return the generated mutants that are no mistake: name → reason."""
-    path = EQUIVALENT / f"{milestone}.toml"
+    path = support.PROOFS / milestone / "equivalent.toml"
     return dict(tomllib.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
 
 
 def mutants(milestone: str) -> list[dict[str, str]]:
     """Return a milestone's written mutants."""
-    path = support.TESTS / "mutants" / f"{milestone}.toml"
+    path = support.PROOFS / milestone / "mutants.toml"
     return list(tomllib.loads(path.read_text(encoding="utf-8"))["mutant"]) if path.is_file() else []
-
-
-def alternates(milestone: str) -> list[Path]:
-    """Return a milestone's alternates."""
-    return sorted((support.TESTS / "alternates" / milestone).glob("*.py"))
 
 
 def key(milestone: str, *more: Path) -> str:
     """Return the hash of a milestone's solution, of what that is made of, of its suite, and of more files."""
-    names = support.COURSE.with_needs(support.COURSE.milestone(milestone))
-    suites = REPOSITORY / "grader" / "suites"
-    number = milestone.partition("_")[0]
-    files = [*(REPOSITORY / "solutions" / f"{name}.py" for name in names), suites / f"test_{milestone}.py"]
-    digest = hashlib.sha256()
-    for path in [*files, *sorted(suites.glob(f"{number}_*.py")), *more]:
-        digest.update(path.name.encode() + b"\0" + path.read_bytes().replace(b"\r\n", b"\n") + b"\0")
+    course, digest = support.COURSE, hashlib.sha256()
+    entry = course.milestone(milestone)
+    solutions = [REPOSITORY / "solutions" / f"{name}.py" for name in course.with_needs(entry)]
+    for files in (solutions, entry.room.glob("*.py")):
+        for definition in sorted(found for path in files for found in definitions(path)):
+            digest.update(definition.encode() + b"\0")
+    for path in more:
+        digest.update(path.read_bytes().replace(b"\r\n", b"\n") + b"\0")
     return digest.hexdigest()[:16]
+
+
+def definitions(path: Path) -> list[str]:
+    """Return what a module defines, each as text: in which file it stands, and from where it imports, is no change."""
+    body = ast.parse(path.read_text(encoding="utf-8")).body
+    return [ast.dump(node) for node in body if not isinstance(node, ast.Import | ast.ImportFrom | ast.Expr)]
 
 
 def keys(milestone: str) -> dict[str, str]:
     """Return the present hash of each part."""
     return {
-        "written": key(milestone, support.TESTS / "mutants" / f"{milestone}.toml"),
+        "written": key(milestone, support.PROOFS / milestone / "mutants.toml"),
         "generated": key(milestone),  # each fate stands under a name that says what was changed
-        "alternates": key(milestone, *alternates(milestone)),
+        "alternates": key(milestone, *support.alternates(milestone)),
         "degenerate": key(milestone, support.TESTS / "degenerate.py"),
         "seeds": key(milestone),
         "tables": key(milestone),
@@ -178,7 +174,7 @@ class Milestone:
         """Grade the alternates, each with several seeds: what passes with one and fails with another is a flake."""
         part = self.fresh("alternates")
         fates, tried, flakes = (part.setdefault(name, {}) for name in ("fates", "tried", "flakes"))
-        for path in alternates(self.name):
+        for path in support.alternates(self.name):
             for seed in range(tried.get(path.stem, 0), max(seeds, 1)):
                 check = support.rejected_by(self.name, path.read_text(encoding="utf-8"), seed=seed)
                 if check:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from . import measure
-from .measure import NOBODY, support
+from .measure import NOBODY
+from .proofs import support
 
 PAGE = measure.REPOSITORY / "docs" / "strength.md"
 COLUMNS = (
@@ -32,7 +33,7 @@ For whoever doubts a check, or changes one.
 `nox -s strength` measures what changed since the last time and writes this page;
 `nox -s strength -- --table` only writes it.
 
-- **written mutants**: the classic mistakes of `tests/mutants/`; *killed* by the check that each names, or by another.
+- **written mutants**: the classic mistakes (`tests/milestones/`); *killed* by the check that each names, or by another.
 - **named to the student**: those whose report must say in words what the mistake is.
 - **generated mutants**: made by rule from the solution (`benchmarks/strength/operators.py`): a comparison, an operator
   or a constant changed, a statement or a call dropped, arguments swapped and so on; each is a whole submission that at
@@ -81,7 +82,7 @@ def row(milestone: str) -> list[str]:
     else:
         cells += [NOT_YET, "", "", ""]
     cells += [
-        cell(known, present, "alternates", lambda part: accepted(part["fates"], len(measure.alternates(milestone)))),
+        cell(known, present, "alternates", lambda part: accepted(part["fates"], len(support.alternates(milestone)))),
         cell(known, present, "degenerate", lambda part: f"{sum(part['earned'].values()):g}"),
         cell(known, present, "tables", lambda part: f"{len(part['answerable'])} of {part['tasks']}"),
         cell(known, present, "seeds", lambda part: f"{part['tried']} / {len(part['flakes'])}"),

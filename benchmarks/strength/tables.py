@@ -19,7 +19,7 @@ from grader.sandbox.inline import InlineWorker, InlineWorkers
 from grader.sandbox.limits import Limits
 from grader.submission import Submission
 
-from .measure import support
+from .proofs import support
 
 SILENT = ("inspect", "compile", "load", "roll")  # requests that ask the student's functions nothing
 

@@ -15,8 +15,8 @@ from grader import syllabus
 from grader.arguments import ISOLATION, count, submission, submission_folder
 from grader.capstone import keepsake
 from grader.capstone.parts import NEEDED, lacking
-from grader.cli import NOT_PASSED, PASSED, USAGE
 from grader.commands import report_paths
+from grader.exits import NOT_PASSED, PASSED, USAGE
 from grader.judge import asked
 from grader.judge.errors import UsageProblem
 from grader.practice import check_device

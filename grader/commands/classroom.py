@@ -23,9 +23,9 @@ from grader.classroom.grading.judging import Setup
 from grader.classroom.grading.local import grade_here
 from grader.classroom.intake.collecting import Collected, CollectingError, collect_class
 from grader.classroom.intake.roster import Roster, RosterError, load_roster
-from grader.cli import FAULT, INTERRUPTED, NOT_PASSED, PASSED, USAGE
 from grader.commands import report_paths
 from grader.commands.grade import select
+from grader.exits import FAULT, INTERRUPTED, NOT_PASSED, PASSED, USAGE
 from grader.judge.errors import UsageProblem
 from grader.judge.fingerprint import grader_version, judging_version
 from grader.practice import Station, check_device

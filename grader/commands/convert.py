@@ -8,8 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from grader import syllabus
-from grader.cli import PASSED
 from grader.commands import report_paths
+from grader.exits import PASSED
 from grader.judge.errors import UsageProblem
 from grader.record import Record
 from grader.reports.machines import json_report

@@ -10,8 +10,8 @@ from pathlib import Path
 from grader import files, syllabus
 from grader.classroom.book import standing_json
 from grader.classroom.book.standing import ClassResult
-from grader.cli import PASSED
 from grader.commands import export_records, report_paths
+from grader.exits import PASSED
 from grader.judge.errors import UsageProblem
 from grader.reports.marks.sheets import Export, Sheet, SheetError, read_sheet
 from grader.reports.marks.targets import read_titles

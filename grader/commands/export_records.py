@@ -9,9 +9,9 @@ from pathlib import Path
 from grader.arguments import syllabus_of
 from grader.classroom.book import student_records
 from grader.classroom.book.gradebook import Gradebook, GradebookError
-from grader.cli import PASSED
 from grader.commands import report_paths
 from grader.commands.grade import select
+from grader.exits import PASSED
 from grader.judge.errors import UsageProblem
 from grader.record import Record
 from grader.reports.machines import json_report

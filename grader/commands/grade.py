@@ -9,8 +9,8 @@ from typing import Any
 
 from grader import syllabus
 from grader.arguments import conditions, judges, submission_folder, syllabus_of
-from grader.cli import FAULT, NOT_PASSED, PASSED, USAGE
 from grader.commands import report_paths
+from grader.exits import FAULT, NOT_PASSED, PASSED, USAGE
 from grader.practice import PUBLIC_SEED, Practice, check_device
 from grader.submission import Submission, collect
 

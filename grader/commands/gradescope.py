@@ -7,10 +7,10 @@ from pathlib import Path
 
 from grader import files
 from grader.arguments import count, course, prerequisites, syllabus_of
-from grader.cli import PASSED
 from grader.commands import report_paths
 from grader.commands.grade import select
 from grader.course import LARGEST
+from grader.exits import PASSED
 from grader.gradescope import package as gradescope_zip
 from grader.judge.errors import UsageProblem
 from grader.practice import LONGEST_SEED, SHORTEST_SECRET

@@ -9,7 +9,7 @@ from pathlib import Path
 from grader import course as courses
 from grader import syllabus
 from grader.arguments import course
-from grader.cli import FAULT, PASSED
+from grader.exits import FAULT, PASSED
 from grader.judge.errors import UsageProblem
 
 

@@ -7,7 +7,7 @@ import sys
 
 from grader import record, syllabus
 from grader.arguments import submission, submission_folder
-from grader.cli import PASSED
+from grader.exits import PASSED
 from grader.progress import Progress
 
 

@@ -7,7 +7,7 @@ import sys
 
 from grader import record, syllabus
 from grader.arguments import course, submission, submission_folder, syllabus_of
-from grader.cli import PASSED
+from grader.exits import PASSED
 from grader.progress import Progress
 from grader.submission import collect
 

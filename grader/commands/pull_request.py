@@ -20,8 +20,8 @@ from grader import record
 from grader.arguments import ISOLATION, judges, syllabus_of
 from grader.arguments import course as course_file
 from grader.classroom.intake.git_process import GitError
-from grader.cli import FAULT, NOT_PASSED, PASSED
 from grader.commands import report_paths
+from grader.exits import FAULT, NOT_PASSED, PASSED
 from grader.judge.errors import UsageProblem
 from grader.judge.fingerprint import grader_version
 from grader.practice import PUBLIC_SEED, Practice, check_device

@@ -7,7 +7,7 @@ from typing import Any
 
 from grader import record, replaying, syllabus
 from grader.arguments import ISOLATION, course, syllabus_of
-from grader.cli import FAULT, NOT_PASSED, PASSED, USAGE
+from grader.exits import FAULT, NOT_PASSED, PASSED, USAGE
 from grader.judge.errors import UsageProblem
 from grader.judge.fingerprint import environment, grader_version, judging_version
 from grader.practice import check_device, checkpoint

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from grader import syllabus
 from grader.classroom.book.standing import Student
-from grader.cli import PASSED
 from grader.commands import report_paths
 from grader.commands.grade import select
+from grader.exits import PASSED
 from grader.judge.errors import UsageProblem
 from grader.practice import REPOSITORY
 from grader.submission import Submission

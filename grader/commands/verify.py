@@ -7,8 +7,8 @@ from pathlib import Path
 
 from grader import record
 from grader.arguments import ISOLATION, course, syllabus_of
-from grader.cli import NOT_PASSED, PASSED
 from grader.commands.grade import select
+from grader.exits import NOT_PASSED, PASSED
 from grader.judge.errors import UsageProblem
 from grader.practice import PUBLIC_SEED, with_solutions
 from grader.sandbox import levels

@@ -10,9 +10,9 @@ from typing import Any
 
 from grader import record, syllabus
 from grader.arguments import conditions, submission_folder, syllabus_of
-from grader.cli import FAULT, PASSED
 from grader.commands import hint, listing
 from grader.commands.grade import rerun, select
+from grader.exits import FAULT, PASSED
 from grader.judge import fingerprint
 from grader.practice import REPOSITORY, Practice, check_device
 from grader.submission import SubmissionError, collect

@@ -14,7 +14,7 @@ from grader.capstone.parts import NEEDED
 from grader.course import Course
 from grader.judge.fingerprint import grader_version
 from grader.sandbox.inside.facts import untouched
-from grader.syllabus import Syllabus
+from grader.syllabus import ROOM_FILE, Syllabus
 
 from . import manuscript, withholding
 from .pieces import Source
@@ -192,7 +192,10 @@ def _grader(chosen: Syllabus, withheld: dict[str, int], capstone: bool) -> dict[
         for asset in sorted((REPOSITORY / folder).iterdir()):
             if asset.suffix in ASSETS and asset.is_file():
                 files[f"{folder}/{asset.name}"] = _text(f"{folder}/{asset.name}")
-    files["grader/syllabus.toml"] = manuscript.syllabus_text(files["grader/syllabus.toml"], chosen, withheld)
+    files["grader/syllabus.toml"] = manuscript.syllabus_text(files["grader/syllabus.toml"], chosen)
+    for milestone in chosen.milestones:
+        path = f"grader/suites/{milestone.id}/{ROOM_FILE}"
+        files[path] = manuscript.room_text(_text(path), milestone, withheld)
     return files
 
 

@@ -8,8 +8,7 @@ from datetime import timedelta
 from grader.course import Course
 from grader.syllabus import Milestone, Syllabus
 
-BLOCK = re.compile(r"(?m)^(?=\[\[milestone\]\])")
-TASK = re.compile(r"(?m)^(?=\[\[milestone\.task\]\])")
+TASK = re.compile(r"(?m)^(?=\[\[task\]\])")
 ID = re.compile(r'(?m)^id = "([^"]+)"')
 POINTS = re.compile(r"(?m)^points = .*$")
 NAME = re.compile(r"(?m)^name = .*$")
@@ -17,21 +16,15 @@ ROW = re.compile(r"\| \[(m\d\d)\]")
 LAST_CELL = re.compile(r"\| [\d.]+ \|$", re.MULTILINE)  # the last cell of a row
 
 
-def syllabus_text(text: str, chosen: Syllabus, withheld: dict[str, int]) -> str:
-    """Return the manifest with the milestones, points and name of `chosen`, and how many checks each task withholds."""
-    head, *blocks = BLOCK.split(text)
+def syllabus_text(text: str, chosen: Syllabus) -> str:
+    """Return the course's own file with the name of `chosen`."""
     name = _toml(chosen.name)
-    kept = [NAME.sub(lambda _: f"name = {name}", head, count=1)]
-    wanted = {milestone.id: milestone for milestone in chosen.milestones}
-    for block in blocks:
-        milestone = wanted.get(_id(block))
-        if milestone is not None:
-            kept.append(_milestone(block, milestone, withheld))
-    return "".join(kept).rstrip("\n") + "\n"
+    return NAME.sub(lambda _: f"name = {name}", text, count=1)
 
 
-def _milestone(block: str, milestone: Milestone, withheld: dict[str, int]) -> str:
-    head, *tasks = TASK.split(block)
+def room_text(text: str, milestone: Milestone, withheld: dict[str, int]) -> str:
+    """Return a milestone's entry with its points in this course, and how many checks each task withholds."""
+    head, *tasks = TASK.split(text)
     points = {task.id: task.points for task in milestone.tasks}
     written = [head]
     for task in tasks:
@@ -47,7 +40,7 @@ def _milestone(block: str, milestone: Milestone, withheld: dict[str, int]) -> st
 def _id(block: str) -> str:
     found = ID.search(block)
     if found is None:
-        raise ValueError("a block of the syllabus has no id")
+        raise ValueError("a task of the syllabus has no id")
     return found.group(1)
 
 

@@ -100,13 +100,9 @@ def _no_run(run: Run, code: int, instead_of: str) -> GradingError:
 
 
 def _files(run: Run) -> list[str]:
-    """Return the suites of the selected milestones, but for those that are withheld as a whole."""
+    """Return the rooms of the selected milestones, but for those that are withheld as a whole."""
     chosen = [run.syllabus.milestone(name) for name in run.options.milestones]
-    return [
-        str(SUITES / f"test_{milestone.id}.py")
-        for milestone in chosen
-        if not all(task.withheld for task in milestone.tasks)
-    ]
+    return [str(milestone.room) for milestone in chosen if not all(task.withheld for task in milestone.tasks)]
 
 
 class _Named:

@@ -9,14 +9,13 @@ from typing import Any
 import pytest
 from _pytest.runner import runtestprotocol
 
-from . import mistakes
+from . import given, mistakes
 from .crew import Crew, Helper
+from .given import CHECK, RUN
 from .outcomes import GraderError
 from .planned import Planned
 from .run import Run
 
-RUN: pytest.StashKey[Run] = pytest.StashKey()
-CHECK: pytest.StashKey[Planned] = pytest.StashKey()
 SUITES = "grader.suites."  # the package of what the suites are made of
 
 
@@ -31,6 +30,7 @@ class Judge:
     def pytest_configure(self, config: pytest.Config) -> None:
         """Make the run known to the suites' fixtures."""
         config.stash[RUN] = self.run
+        config.pluginmanager.register(given, "scratchwork-given")
         if not config.pluginmanager.has_plugin("terminal"):
             config.option.tbstyle = "native"  # nobody reads pytest's own, and drawing it costs more than the check
         config.addinivalue_line("markers", "task(id): the task of the syllabus that a check belongs to")
@@ -66,7 +66,7 @@ class Judge:
             self.run.listener.start(len(self.run.planned))
 
     def _plan(self, item: pytest.Item) -> Planned | None:
-        milestone = self.run.syllabus.milestone(item.path.stem.removeprefix("test_"))
+        milestone = self.run.syllabus.milestone(item.path.parent.name)
         if milestone.id not in self.run.options.milestones:
             return None
         marker = item.get_closest_marker("task")

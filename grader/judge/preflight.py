@@ -115,9 +115,10 @@ def _facts_problem(facts: dict[str, Any], module: str, milestone: Milestone, syl
         return problem
     for name, line, _ in facts["imports"]:
         top = name.partition(".")[0]
-        if top in syllabus.allowed_imports or top in sys.stdlib_module_names or top == "exercises":
+        imports = *syllabus.allowed_imports, *syllabus.milestone(module).imports
+        if top in imports or top in sys.stdlib_module_names or top == "exercises":
             continue
-        allowed = ", ".join(syllabus.allowed_imports)
+        allowed = ", ".join(imports)
         text = f"{module}.py, line {line}: {top} may not be imported (allowed: {allowed}, the standard library)."
         problem = _read(text, module, milestone)
         problem.frames = [(f"{module}.py", line, "<module>")]

@@ -10,7 +10,6 @@ from pathlib import Path
 from grader.syllabus import Milestone, Syllabus
 
 GRADER = Path(__file__).resolve().parents[1]
-SUITES = GRADER / "suites"
 SETTLED = 0.04  # seconds without a change after which an editor has finished writing
 RESTLESS = 1.0  # seconds after which what never comes to rest is taken as it is
 
@@ -35,6 +34,7 @@ class Watched:
 
     def __init__(self, folder: Path, guides: Path, course: Syllabus) -> None:
         self._folder, self._guides, self._course = folder, guides, course
+        self._rooms = {milestone.room: milestone.id for milestone in course.milestones}
         self._seen = self._look()
 
     def touched(self) -> Touched:
@@ -59,7 +59,7 @@ class Watched:
     def _look(self) -> dict[Path, Stamp]:
         paths = [self._folder / f"{milestone.id}.py" for milestone in self._course.milestones]
         paths += [self._guides / f"{milestone.id}.md" for milestone in self._course.milestones]
-        paths += [*GRADER.rglob("*.py"), *GRADER.glob("*.toml")]
+        paths += [*GRADER.rglob("*.py"), *GRADER.rglob("*.toml")]
         return dict(_stamped(paths))
 
     def _sort(self, changed: set[Path]) -> Touched:
@@ -69,15 +69,11 @@ class Watched:
                 touched.modules.add(path.stem)
             elif path.parent == self._guides:
                 touched.guides.add(path.stem)
-            elif path.parent == SUITES and (owners := self._owners(path)):
-                touched.suites |= owners
+            elif owner := self._rooms.get(path.parent):
+                touched.suites.add(owner)
             else:
                 touched.grader = True
         return touched
-
-    def _owners(self, path: Path) -> set[str]:
-        """Return the milestones that a file of the suites belongs to; none for a file that all share."""
-        return {m.id for m in self._course.milestones if path.stem == f"test_{m.id}" or path.stem.startswith(m.number)}
 
 
 def _stamped(paths: Iterable[Path]) -> Iterable[tuple[Path, Stamp]]:

@@ -13,7 +13,7 @@ from fixtures import ENCODER_JSON, VOCAB_BPE
 from solutions import m01_tokenizer
 from solutions.m01_tokenizer import load_gpt2, pretokenize, train_bpe
 
-REPOSITORY = Path(__file__).resolve().parents[1]
+REPOSITORY = Path(__file__).resolve().parents[3]
 GUIDE = (REPOSITORY / "exercises" / "m01_tokenizer.md").read_text(encoding="utf-8")
 STUB = (REPOSITORY / "exercises" / "m01_tokenizer.py").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```python\n(.*?)^```$", GUIDE, flags=re.DOTALL | re.MULTILINE)

@@ -12,7 +12,7 @@ import torch
 from solutions import m02_data
 from solutions.m02_data import NextTokenDataset, ShufflingLoader, collate, split
 
-REPOSITORY = Path(__file__).resolve().parents[1]
+REPOSITORY = Path(__file__).resolve().parents[3]
 GUIDE = (REPOSITORY / "exercises" / "m02_data.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```python\n(.*?)^```$", GUIDE, flags=re.DOTALL | re.MULTILINE)
 

@@ -12,7 +12,7 @@ import torch
 from solutions import m03_embedding
 from solutions.m03_embedding import LearnedPositions, TokenEmbedding, embed, sinusoidal_positions
 
-REPOSITORY = Path(__file__).resolve().parents[1]
+REPOSITORY = Path(__file__).resolve().parents[3]
 GUIDE = (REPOSITORY / "exercises" / "m03_embedding.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```python\n(.*?)^```$", GUIDE, flags=re.DOTALL | re.MULTILINE)
 TABLE = torch.tensor([[1.0, 2], [3, 4], [5, 6]])

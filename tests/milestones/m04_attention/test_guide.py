@@ -13,7 +13,7 @@ import torch
 from solutions import m04_attention
 from solutions.m04_attention import causal_mask, merge_heads, scaled_dot_product_attention, split_heads
 
-REPOSITORY = Path(__file__).resolve().parents[1]
+REPOSITORY = Path(__file__).resolve().parents[3]
 GUIDE = (REPOSITORY / "exercises" / "m04_attention.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```python\n(.*?)^```$", GUIDE, flags=re.DOTALL | re.MULTILINE)
 

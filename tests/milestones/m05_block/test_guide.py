@@ -13,7 +13,7 @@ import torch
 from solutions import m05_block
 from solutions.m05_block import MLP, Block, LayerNorm, gelu
 
-REPOSITORY = Path(__file__).resolve().parents[1]
+REPOSITORY = Path(__file__).resolve().parents[3]
 GUIDE = (REPOSITORY / "exercises" / "m05_block.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```python\n(.*?)^```$", GUIDE, flags=re.DOTALL | re.MULTILINE)
 PROSE = " ".join(GUIDE.split())

@@ -12,7 +12,7 @@ import torch
 from solutions import m07_generation
 from solutions.m07_generation import generate, next_distribution
 
-REPOSITORY = Path(__file__).resolve().parents[1]
+REPOSITORY = Path(__file__).resolve().parents[3]
 GUIDE = (REPOSITORY / "exercises" / "m07_generation.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```python\n(.*?)^```$", GUIDE, flags=re.DOTALL | re.MULTILINE)
 SHARES = torch.tensor([[0.5, 0.3, 0.2]])

@@ -17,7 +17,7 @@ from grader.suites.m08_training import oracle
 from solutions import m08_training
 from solutions.m08_training import AdamW, clip_gradients, decay_groups, learning_rate
 
-REPOSITORY = Path(__file__).resolve().parents[1]
+REPOSITORY = Path(__file__).resolve().parents[3]
 GUIDE = (REPOSITORY / "exercises" / "m08_training.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```python\n(.*?)^```$", GUIDE, flags=re.DOTALL | re.MULTILINE)
 

@@ -17,7 +17,7 @@ from grader.suites.m11_lora import oracle
 from solutions import m11_lora
 from solutions.m11_lora import LoRALinear, inject_lora, lora_state_dict
 
-REPOSITORY = Path(__file__).resolve().parents[1]
+REPOSITORY = Path(__file__).resolve().parents[3]
 GUIDE = (REPOSITORY / "exercises" / "m11_lora.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```python\n(.*?)^```$", GUIDE, flags=re.DOTALL | re.MULTILINE)
 

@@ -15,7 +15,7 @@ from grader.suites.m17_retriever import oracle
 from solutions import m17_retriever
 from solutions.m17_retriever import BM25, Chunk, TfIdf, chunk, cosine_search, tokenize
 
-REPOSITORY = Path(__file__).resolve().parents[1]
+REPOSITORY = Path(__file__).resolve().parents[3]
 GUIDE = (REPOSITORY / "exercises" / "m17_retriever.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```python\n(.*?)^```$", GUIDE, flags=re.DOTALL | re.MULTILINE)
 FIXTURES = (REPOSITORY / "fixtures" / "README.md").read_text(encoding="utf-8")

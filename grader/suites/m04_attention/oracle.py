@@ -1,52 +1,31 @@
 """The reference for m04_attention: attention in float64, with a switch for every classic mistake."""
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
 from torch import Tensor
+
+from grader.suites.shared.attention import attention, multi_head, split_heads
 
 Misses = dict[str, Callable[[], Tensor]]
 
 EMPTY_ROW = (
     "a row of the mask with nothing to see makes the softmax divide 0 by 0: never leave a row all minus infinity"
 )
+
 TOO_LOW = "the number that stands for minus infinity does not fit this dtype: ask torch.finfo for its lowest"
+
 ELSEWHERE = "a tensor is made on the default device instead of on the device of the input"
-CUT = "the graph is cut: detach(), .data, .item(), numpy or no_grad stands on the way"
+
 LEAK = "a token attends to later ones: the causal mask is missing, the wrong way round, or off by one"
+
 AWAKE = "dropout is still active after eval(): it must depend on self.training"
+
 SCALED = {name: f"the {name} is scaled in place (/= or mul_)" for name in ("query", "key", "value")}
+
 BLIND = "a token does not attend to itself and to everything before it"
-
-
-def attention(
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    mask: Tensor | None = None,
-    *,
-    scale: float | None = None,
-    axis: int = -1,
-    fill: float = -math.inf,
-    empty: float = 0.0,
-    masked: str = "before",
-) -> Tensor:
-    """Attend in float64 and return the query's dtype; in a row with nothing to see the weights are `empty`."""
-    scale = query.shape[-1] ** -0.5 if scale is None else scale
-    scores = torch.einsum("...qd,...kd->...qk", query.double(), key.double()) * scale
-    if mask is not None and masked == "before":
-        scores = torch.where(mask, scores, torch.full_like(scores, fill))
-    elif mask is not None and masked == "added":
-        scores = scores + mask
-    peak = scores.detach().amax(axis, keepdim=True).clamp(min=-1e300)
-    powers = torch.exp(scores - peak)
-    total = powers.sum(axis, keepdim=True)
-    shares = torch.where(total > 0, powers / total.clamp(min=1e-300), empty)
-    if mask is not None and masked == "after":
-        shares = shares * mask
-    return torch.einsum("...qk,...kv->...qv", shares, value.double()).to(query.dtype)
 
 
 def overflowing(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
@@ -116,12 +95,6 @@ def has_nan(value: Any) -> bool:
     return isinstance(value, Tensor) and bool(value.isnan().any())
 
 
-def gradients(function: Callable[..., Tensor], args: Sequence[Tensor], weights: Tensor) -> list[Tensor]:
-    """Differentiate `(function(*args) * weights).sum()` in float64, and return float32."""
-    leaves = [arg.double().requires_grad_(True) for arg in args]
-    return [grad.float() for grad in torch.autograd.grad((function(*leaves) * weights).sum(), leaves)]
-
-
 def dropped(actual: Tensor, plain: Tensor, p: float) -> tuple[Tensor, Misses]:
     """Return what dropout on the weights gives where `actual` kept them, and what the classic mistakes give.
 
@@ -149,71 +122,11 @@ def dropout_misses(plain: Tensor, p: float, silent: float) -> Misses:
     }
 
 
-def random_state(draw: Any, d_model: int, bias: bool = True) -> dict[str, Tensor]:
-    """Draw weights for a MultiHeadAttention, in the layout of nn.Linear."""
-    state = {
-        "c_attn.weight": draw.normal(3 * d_model, d_model, scale=0.4),
-        "c_attn.bias": draw.normal(3 * d_model, scale=0.5),
-        "c_proj.weight": draw.normal(d_model, d_model, scale=0.4),
-        "c_proj.bias": draw.normal(d_model, scale=0.5),
-    }
-    return state if bias else {name: value for name, value in state.items() if name.endswith("weight")}
-
-
 def checkpoint_state(weights: Any, layer: int) -> dict[str, Tensor]:
     """Take one layer's attention out of a GPT-2 checkpoint, whose Conv1D keeps weights as [in, out]."""
     names = ("c_attn.weight", "c_attn.bias", "c_proj.weight", "c_proj.bias")
     state = {name: weights.state[f"h.{layer}.attn.{name}"] for name in names}
     return {name: value.mT.contiguous() if value.ndim == 2 else value for name, value in state.items()}
-
-
-def thousandth(expected: Tensor) -> float:
-    """Return an atol for outputs of a checkpoint: the size of its activations, and so of rounding, differs by layer."""
-    return 1e-3 * float(expected.abs().median())
-
-
-def multi_head(
-    x: Tensor,
-    state: dict[str, Tensor],
-    n_heads: int,
-    *,
-    parts: str = "q|k|v",
-    split: str = "heads",
-    merge: str = "heads",
-    diagonal: int | None = 0,
-    inverted: bool = False,
-    project: bool = True,
-    without: tuple[str, ...] = (),
-    **options: Any,
-) -> Tensor:
-    """Run causal multi-head attention in float64 with the given weights; the switches make the mistakes."""
-    batch, seq, _ = x.shape
-    state = {name: value.double() for name, value in state.items() if name not in without}
-    joined = x.double() @ state["c_attn.weight"].T + state.get("c_attn.bias", 0.0)
-    if parts == "per head":
-        cut = joined.reshape(batch, seq, n_heads, 3, -1).permute(3, 0, 2, 1, 4)
-        named = dict(zip("qkv", cut, strict=True))
-    else:
-        named = {
-            name: _split(part, n_heads, split)
-            for name, part in zip(parts.split("|"), joined.chunk(3, dim=-1), strict=True)
-        }
-    mask = None if diagonal is None else torch.ones(seq, seq, dtype=torch.bool).tril(diagonal) ^ inverted
-    mixed = attention(named["q"], named["k"], named["v"], mask, **options)
-    output = mixed.reshape(x.shape) if merge == "view" else mixed.permute(0, 2, 1, 3).reshape(x.shape)
-    if project:
-        output = output @ state["c_proj.weight"].T + state.get("c_proj.bias", 0.0)
-    return output.to(x.dtype)
-
-
-def _split(part: Tensor, n_heads: int, how: str) -> Tensor:
-    batch, seq, _ = part.shape
-    if how == "view":
-        return part.reshape(batch, n_heads, seq, -1)
-    if how == "interleaved":
-        return part.reshape(batch, seq, -1, n_heads).permute(0, 3, 1, 2)
-    cut = part.reshape(batch, seq, n_heads, -1)
-    return cut if how == "cut" else cut.permute(0, 2, 1, 3)
 
 
 def multi_head_misses(x: Tensor, state: dict[str, Tensor], n_heads: int) -> Misses:
@@ -252,9 +165,13 @@ def multi_head_misses(x: Tensor, state: dict[str, Tensor], n_heads: int) -> Miss
 def split_misses(x: Tensor, n_heads: int) -> Misses:
     """Cut heads as the classic mistakes do."""
     return {
-        "a view alone deals tokens out to heads: cut the last axis, then transpose": lambda: _split(x, n_heads, "view"),
-        "each head takes every n-th feature instead of consecutive ones": lambda: _split(x, n_heads, "interleaved"),
-        "the heads stay on axis 2: transpose seq and n_heads": lambda: _split(x, n_heads, "cut"),
+        "a view alone deals tokens out to heads: cut the last axis, then transpose": lambda: split_heads(
+            x, n_heads, "view"
+        ),
+        "each head takes every n-th feature instead of consecutive ones": lambda: split_heads(
+            x, n_heads, "interleaved"
+        ),
+        "the heads stay on axis 2: transpose seq and n_heads": lambda: split_heads(x, n_heads, "cut"),
     }
 
 

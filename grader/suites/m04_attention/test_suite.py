@@ -18,6 +18,7 @@ from grader.judge import (
     expect_raises,
     expect_tensor,
 )
+from grader.suites.shared import attention as shared
 
 from . import oracle
 
@@ -30,7 +31,7 @@ def qkv(draw, q=5, k=7):
 def expect_attention(student, *args, atol=FLOAT32_LAYER, expected=None):
     """Compare the student's attention with the reference, or with what is expected, and with the near misses."""
     actual = student.scaled_dot_product_attention(*args)
-    expected = oracle.attention(*args) if expected is None else expected
+    expected = shared.attention(*args) if expected is None else expected
     rtol = torch.finfo(expected.dtype).eps  # the last digit of a coarse dtype
     expect_close(actual, expected, atol=atol, rtol=rtol, misses=oracle.attention_misses(*args))
 
@@ -78,7 +79,7 @@ def test_two_keys_as_in_the_docstring(student):
 
 
 @pytest.mark.task("m04.2")
-@pytest.mark.parametrize("reference", [oracle.attention, F.scaled_dot_product_attention], ids=["float64", "torch"])
+@pytest.mark.parametrize("reference", [shared.attention, F.scaled_dot_product_attention], ids=["float64", "torch"])
 def test_scores_are_divided_by_the_root_of_the_head_width(student, draw, reference):
     """With several heads, scores are divided by the square root of d_head before the softmax, as torch does."""
     args = qkv(draw)
@@ -110,7 +111,7 @@ def test_the_order_of_the_keys_does_not_matter(student, draw):
     query, key, value = qkv(draw)
     keys, queries = draw.permutation(7), draw.permutation(5)
     before = student.scaled_dot_product_attention(query, key, value)
-    expect_close(before, oracle.attention(query, key, value), atol=FLOAT32_LAYER)  # or it is nothing to compare with
+    expect_close(before, shared.attention(query, key, value), atol=FLOAT32_LAYER)  # or it is nothing to compare with
     after = student.scaled_dot_product_attention(query[:, :, queries], key[:, :, keys], value[:, :, keys])
     expect_close(after, before[:, :, queries], atol=FLOAT32_LAYER, what="the result for shuffled tokens")
 
@@ -183,7 +184,7 @@ def test_dropout_falls_on_the_weights_and_rescales_the_rest(student, draw):
     args = draw.normal(3, 50, 4), draw.normal(3, 40, 4), value
     actual = student.scaled_dot_product_attention(*args, dropout=0.25)
     expect_tensor(actual, shape=(3, 50, 41), dtype=torch.float32)
-    kept, misses = oracle.dropped(actual, oracle.attention(*args), 0.25)
+    kept, misses = oracle.dropped(actual, shared.attention(*args), 0.25)
     expect_close(actual, kept, atol=FLOAT32_LAYER, misses=misses)
     share = float((kept[..., :40] != 0).double().mean())  # of 6,000: 0.03 is more than five standard deviations
     expect(abs(share - 0.75) < 0.03, f"{share:.0%} of the weights are kept, expected 75%.", evidence="value")
@@ -194,10 +195,10 @@ def test_gradients_agree_with_float64(student, draw):
     """Gradients are those of the formula in float64, and finite even where the mask has an empty row."""
     args, weights = (*qkv(draw), oracle.some_mask(draw, 5, 7, empty_row=2)), draw.normal(2, 3, 5, 6)
     found = student.probe.gradients(student.scaled_dot_product_attention, list(args), weights)["args"]
-    expected = oracle.gradients(lambda q, k, v: oracle.attention(q, k, v, args[3]), args[:3], weights)
+    expected = shared.gradients(lambda q, k, v: shared.attention(q, k, v, args[3]), args[:3], weights)
     for name, actual, right in zip(("query", "key", "value"), found[:3], expected, strict=True):
         expect(not oracle.has_nan(actual), f"The gradient of the {name} has NaN.", mistake=oracle.EMPTY_ROW)
-        misses = {oracle.CUT: torch.zeros_like(right)}
+        misses = {shared.CUT: torch.zeros_like(right)}
         expect_close(actual, right, atol=FLOAT32_LAYER, misses=misses, what=f"the gradient of the {name}")
 
 
@@ -239,7 +240,7 @@ def test_a_width_that_does_not_divide_is_refused(student, draw):
 @pytest.mark.parametrize("bias", [True, False], ids=["bias", "no_bias"])
 def test_its_state_is_two_linear_layers(student, draw, bias):
     """The state is c_attn and c_proj, laid out as nn.Linear does, and nothing else; n_heads can be read."""
-    layer, expected = student.MultiHeadAttention(12, 3, bias=bias), oracle.random_state(draw, 12, bias)
+    layer, expected = student.MultiHeadAttention(12, 3, bias=bias), shared.random_state(draw, 12, bias)
     state = layer.state_dict()
     expect_equal(
         sorted(state), sorted(expected), misses=oracle.key_misses(state), what="the list of keys of state_dict()"
@@ -253,10 +254,10 @@ def test_its_state_is_two_linear_layers(student, draw, bias):
 
 @pytest.mark.task("m04.4")
 @pytest.mark.parametrize("bias", [True, False], ids=["bias", "no_bias"])
-@pytest.mark.parametrize("reference", [oracle.multi_head, oracle.torch_layer], ids=["float64", "torch"])
+@pytest.mark.parametrize("reference", [shared.multi_head, oracle.torch_layer], ids=["float64", "torch"])
 def test_heads_attend_side_by_side(student, draw, reference, bias):
     """With given weights the output is that of three heads of causal attention, joined and projected, as torch does."""
-    x, state = draw.normal(2, 5, 12), oracle.random_state(draw, 12, bias)
+    x, state = draw.normal(2, 5, 12), shared.random_state(draw, 12, bias)
     actual, expected = layer_with(student, state, 3)(x), reference(x, state, 3)
     expect_close(actual, expected, atol=FLOAT32_LAYER, misses=oracle.multi_head_misses(x, state, 3))
 
@@ -264,7 +265,7 @@ def test_heads_attend_side_by_side(student, draw, reference, bias):
 @pytest.mark.task("m04.4")
 def test_a_later_token_cannot_change_an_earlier_output(student, draw):
     """Changing token 4 leaves the outputs 0 to 3 as they were, and changes those from 4 on."""
-    x, layer = draw.normal(2, 7, 12), layer_with(student, oracle.random_state(draw, 12), 3)
+    x, layer = draw.normal(2, 7, 12), layer_with(student, shared.random_state(draw, 12), 3)
     changed = x + 3.0 * (torch.arange(7) == 4)[:, None]
     before, after = layer(x), layer(changed)
     expect_tensor(before, shape=(2, 7, 12), dtype=torch.float32)
@@ -277,7 +278,7 @@ def test_a_later_token_cannot_change_an_earlier_output(student, draw):
 @pytest.mark.task("m04.4")
 def test_the_first_token_hears_only_itself(student, draw):
     """The first of five outputs is the projection of the first token's own value."""
-    x, state = draw.normal(2, 5, 12), oracle.random_state(draw, 12)
+    x, state = draw.normal(2, 5, 12), shared.random_state(draw, 12)
     value = x[:, 0] @ state["c_attn.weight"][24:].T + state["c_attn.bias"][24:]
     actual = layer_with(student, state, 3)(x)
     expect_tensor(actual, shape=(2, 5, 12), dtype=torch.float32)
@@ -293,26 +294,26 @@ def test_a_layer_takes_any_length_up_to_the_full_context(student, draw, weights)
     layer = layer_with(student, state, n_heads)
     for seq in (3, weights.config["n_positions"], 1):
         x = draw.normal(1, seq, weights.config["n_embd"])
-        expected = oracle.multi_head(x, state, n_heads)
-        expect_close(layer(x), expected, atol=oracle.thousandth(expected), what=f"the output for {seq} tokens")
+        expected = shared.multi_head(x, state, n_heads)
+        expect_close(layer(x), expected, atol=shared.thousandth(expected), what=f"the output for {seq} tokens")
 
 
 @pytest.mark.task("m04.4")
 def test_dropout_rests_in_eval_mode(student, draw):
     """After eval() a layer with dropout 0.5 gives the same output twice, and the right one."""
-    x, state = draw.normal(2, 5, 12), oracle.random_state(draw, 12)
+    x, state = draw.normal(2, 5, 12), shared.random_state(draw, 12)
     layer = layer_with(student, state, 3, dropout=0.5)
     first, second = layer(x), layer(x)
     expect_tensor(first, shape=(2, 5, 12), dtype=torch.float32)
     expect_tensor(second, shape=(2, 5, 12), dtype=torch.float32)
     expect(torch.equal(first, second), "Two equal calls in eval mode differ.", mistake=oracle.AWAKE, evidence="value")
-    expect_close(first, oracle.multi_head(x, state, 3), atol=FLOAT32_LAYER)
+    expect_close(first, shared.multi_head(x, state, 3), atol=FLOAT32_LAYER)
 
 
 @pytest.mark.task("m04.4")
 def test_dropout_falls_on_weights_and_output_in_training(student, draw):
     """In training, dropout silences heads of a lone token (its weights) and single outputs, and rescales both."""
-    x, state = draw.normal(400, 1, 12), oracle.random_state(draw, 12, bias=False) | {"c_proj.weight": torch.eye(12)}
+    x, state = draw.normal(400, 1, 12), shared.random_state(draw, 12, bias=False) | {"c_proj.weight": torch.eye(12)}
     layer = layer_with(student, state, 3, dropout=0.25)
     layer.train()
     actual = layer(x)
@@ -331,7 +332,7 @@ def test_dropout_falls_on_weights_and_output_in_training(student, draw):
 @pytest.mark.task("m04.4")
 def test_a_layer_that_is_asked_for_nothing_more_has_biases_and_no_dropout(student, draw):
     """MultiHeadAttention(12, 3) takes biases, and gives the right output even in training."""
-    x, state = draw.normal(2, 5, 12), oracle.random_state(draw, 12)
+    x, state = draw.normal(2, 5, 12), shared.random_state(draw, 12)
     layer = student.MultiHeadAttention(12, 3)
     keys = sorted(layer.state_dict())
     expect_equal(keys, sorted(state), misses={"bias is not True by default": keys}, what="the list of keys")
@@ -339,7 +340,7 @@ def test_a_layer_that_is_asked_for_nothing_more_has_biases_and_no_dropout(studen
     layer.train()
     actual = layer(x)
     misses = {"dropout is not 0.0 by default": actual}
-    expect_close(actual, oracle.multi_head(x, state, 3), atol=FLOAT32_LAYER, misses=misses)
+    expect_close(actual, shared.multi_head(x, state, 3), atol=FLOAT32_LAYER, misses=misses)
 
 
 @pytest.mark.task("m04.4")
@@ -351,7 +352,7 @@ def test_a_width_the_heads_cannot_share_is_refused(student):
 @pytest.mark.task("m04.4")
 def test_the_input_of_a_layer_stays_as_it_was(student, draw):
     """The input is the same after the call as before it."""
-    x, layer = draw.normal(2, 5, 12), layer_with(student, oracle.random_state(draw, 12), 3)
+    x, layer = draw.normal(2, 5, 12), layer_with(student, shared.random_state(draw, 12), 3)
     after = student.probe.mutated(layer, x)
     expect_close(after["args"][0], x, atol=0.0, what="the input after the call")
 
@@ -359,25 +360,25 @@ def test_the_input_of_a_layer_stays_as_it_was(student, draw):
 @pytest.mark.task("m04.4")
 def test_a_layer_in_float64_stays_in_float64(student, draw):
     """A layer turned into float64 computes in float64 throughout."""
-    x, state = draw.normal(2, 5, 12, dtype=torch.float64), oracle.random_state(draw, 12)
+    x, state = draw.normal(2, 5, 12, dtype=torch.float64), shared.random_state(draw, 12)
     layer = layer_with(student, state, 3)
     layer.double()
-    expect_close(layer(x), oracle.multi_head(x, state, 3), atol=FLOAT64)
+    expect_close(layer(x), shared.multi_head(x, state, 3), atol=FLOAT64)
 
 
 @pytest.mark.task("m04.4")
 def test_gradients_of_a_layer_agree_with_float64(student, draw):
     """The gradients of the input and of every parameter are those of the formula in float64."""
-    x, state, weights = draw.normal(2, 5, 12), oracle.random_state(draw, 12), draw.normal(2, 5, 12)
+    x, state, weights = draw.normal(2, 5, 12), shared.random_state(draw, 12), draw.normal(2, 5, 12)
     found = student.probe.gradients(layer_with(student, state, 3), [x], weights)
     names = list(state)
-    expected = oracle.gradients(
-        lambda x, *parts: oracle.multi_head(x, dict(zip(names, parts, strict=True)), 3), (x, *state.values()), weights
+    expected = shared.gradients(
+        lambda x, *parts: shared.multi_head(x, dict(zip(names, parts, strict=True)), 3), (x, *state.values()), weights
     )
     actual = [found["args"][0], *(found["parameters"][name] for name in names)]
     for name, mine, right in zip(["the input", *names], actual, expected, strict=True):
-        misses = {oracle.CUT: torch.zeros_like(right)}
-        atol = max(FLOAT32_LAYER, oracle.thousandth(right))  # sums over tokens: rounding grows with what is summed
+        misses = {shared.CUT: torch.zeros_like(right)}
+        atol = max(FLOAT32_LAYER, shared.thousandth(right))  # sums over tokens: rounding grows with what is summed
         expect_close(mine, right, atol=atol, rtol=1e-4, misses=misses, what=f"the gradient of {name}")
 
 
@@ -385,7 +386,7 @@ def test_gradients_of_a_layer_agree_with_float64(student, draw):
 @pytest.mark.warm("torch._dynamo")
 def test_a_layer_runs_where_its_input_is(student, draw):
     """With weights and input on another device, nothing is made on the CPU."""
-    x, layer = draw.normal(2, 5, 12), layer_with(student, oracle.random_state(draw, 12), 3)
+    x, layer = draw.normal(2, 5, 12), layer_with(student, shared.random_state(draw, 12), 3)
     expect_tensor(layer(x), shape=(2, 5, 12), dtype=torch.float32)
     report = student.probe.fake_device(layer, [x])
     expect(report["verdict"] != "mismatch", f"On another device: {report['message']}", mistake=oracle.ELSEWHERE)
@@ -399,4 +400,4 @@ def test_every_layer_of_gpt2_agrees_with_transformers(student, draw, weights):
         x, state = draw.normal(2, 17, d_model), oracle.checkpoint_state(weights, index)
         actual, misses = layer_with(student, state, n_heads)(x), oracle.multi_head_misses(x, state, n_heads)
         expected = oracle.hugging_face(weights.attention(index), x)  # after the student: transformers is slow to import
-        expect_close(actual, expected, atol=oracle.thousandth(expected), misses=misses, what=f"layer {index}")
+        expect_close(actual, expected, atol=shared.thousandth(expected), misses=misses, what=f"layer {index}")

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from grader.suites.m04_attention.oracle import CUT, gradients, multi_head, random_state, thousandth
+from grader.suites.shared.attention import CUT, gradients, multi_head, random_state, thousandth
 
 __all__ = ["CUT", "gradients", "thousandth"]
 

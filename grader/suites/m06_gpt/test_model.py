@@ -1,0 +1,227 @@
+"""m06_gpt: the model, its tying and how it starts."""
+
+import math
+
+import pytest
+import torch
+
+from grader.judge import (
+    FLOAT32_LAYER,
+    expect,
+    expect_close,
+    expect_equal,
+    expect_raises,
+)
+from grader.judge.probes import model as trusted
+
+from . import oracle
+from . import probes as m06_probes
+from .steps import LARGE, SIZES, ids_and_state
+
+STARTING = SIZES | {"vocab_size": 211, "context_length": 64, "d_model": 96, "d_ff": 160}
+
+
+def expect_logits(actual, ids, state, sizes=SIZES, **options):
+    """Compare logits with those of the trusted model, and with the near misses."""
+    misses = oracle.logits_misses(ids, state, sizes)
+    expect_close(actual, oracle.logits(ids, state, sizes), atol=1e-4, rtol=1e-4, misses=misses, **options)
+
+
+@pytest.mark.task("m06.1")
+def test_its_parts_bear_gpt2s_names(student):
+    """The state_dict has GPT-2's names and shapes and nothing else, and the config can be read."""
+    model = student.GPT(student.GPTConfig(**SIZES))
+    state, expected = student.plant(m06_probes).tensors(model), oracle.shapes(SIZES)
+    misses = oracle.key_misses(sorted(state), sorted(expected))
+    expect_equal(sorted(state), sorted(expected), misses=misses, what="the list of keys of state_dict()")
+    narrow = {"config.d_ff is not handed on to the blocks": oracle.shapes(SIZES | {"d_ff": None})}
+    found = {key: tuple(value.shape) for key, value in state.items()}
+    expect_equal(found, expected, misses=narrow, what="the table of shapes")
+    expect_equal(model.config.n_layers, 2, what="config.n_layers")
+
+
+@pytest.mark.task("m06.1")
+@pytest.mark.parametrize("d_ff", [20, None], ids=["d_ff_20", "d_ff_default"])
+def test_logits_follow_from_the_parts(student, draw, d_ff):
+    """Embedding, blocks in their order, last norm and scores: the logits are those of the same weights elsewhere."""
+    sizes = SIZES | {"d_ff": d_ff}
+    ids, state = ids_and_state(draw, sizes)
+    expect_logits(oracle.student_model(student, sizes, state)(ids), ids, state, sizes, what="the tensor of logits")
+
+
+@pytest.mark.task("m06.1")
+def test_one_model_takes_every_length(student, draw):
+    """One model serves a full context, then one id, then three, each as if it came first."""
+    state = oracle.random_state(draw, SIZES)
+    model = oracle.student_model(student, SIZES, state)
+    for seq in (11, 1, 3):
+        ids = draw.integers(0, 97, 2, seq)
+        expect_logits(model(ids), ids, state, what=f"the result for {seq} ids")
+
+
+@pytest.mark.task("m06.1")
+def test_ids_beyond_the_context_are_refused(student, draw):
+    """Twelve ids for a context of 11 raise ValueError with both numbers in its text."""
+    ids, state = ids_and_state(draw, seq=12)
+    expect_raises("ValueError", oracle.student_model(student, SIZES, state), ids, mentions=("12", "11"))
+
+
+@pytest.mark.task("m06.1")
+def test_dropout_rests_in_eval_mode(student, draw):
+    """After eval() a model with dropout 0.5 gives the logits that it gives without dropout."""
+    ids, state = ids_and_state(draw)
+    model = oracle.student_model(student, SIZES, state, dropout=0.5)
+    first, second, expected = model(ids), model(ids), oracle.logits(ids, state, SIZES)
+    misses = {} if first is None or bool((first == second).all()) else {oracle.AWAKE: first}
+    expect_close(first, expected, atol=1e-4, rtol=1e-4, misses=misses, what="the result in eval mode")
+
+
+@pytest.mark.task("m06.1")
+def test_dropout_falls_on_embedded_ids_and_in_blocks(student, draw):
+    """In training, half of what enters the first block is 0 and the rest doubled; both sublayers drop too."""
+    ids, state = ids_and_state(draw)
+    model = oracle.student_model(student, SIZES, state, dropout=0.5)
+    model.train()
+    names = ["h.0.ln_1", "h.0.attn", "h.1.mlp"]
+    heard = student.plant(m06_probes).listen(model, ids, names)
+    entered = heard["inputs"].get("h.0.ln_1")
+    plain = state["wte.weight"][ids] + state["wpe.weight"][:7]
+    expect(type(entered) is torch.Tensor, "h.0.ln_1 was not called with a tensor.")
+    kept = plain.where(entered != 0, 0.0)
+    misses = {oracle.ASLEEP: plain, "what is kept does not grow by 1 / (1 - dropout)": kept}
+    expect_close(entered, 2 * kept, atol=FLOAT32_LAYER, misses=misses, what="the input of the first block")
+    # Of 336 numbers; 0.15 is more than five standard deviations.
+    share = float((entered == 0).double().mean())
+    expect(abs(share - 0.5) < 0.15, f"{share:.0%} of it is zero, expected 50%.", evidence="value")
+    for name in names[1:]:
+        share = float((heard["outputs"][name] == 0).double().mean())
+        said = f"In training {share:.0%} of the output of {name} is zero, expected 50%."
+        expect(abs(share - 0.5) < 0.15, said, mistake=oracle.NOT_HANDED_ON if share == 0 else None, evidence="value")
+
+
+@pytest.mark.task("m06.1")
+def test_every_part_can_learn(student, draw):
+    """The gradient of every parameter, wte's aside, is that of the same model elsewhere."""
+    (ids, state), mix = ids_and_state(draw), draw.normal(4, 7, 97)
+    found = student.probe.gradients(oracle.student_model(student, SIZES, state), [ids], mix)["parameters"]
+    for name, expected in oracle.gradients(ids, state, SIZES, mix).items():
+        if name != "wte.weight":
+            expect(name in found, f"{name} is no parameter.", mistake=oracle.NOT_SEEN)
+            expect(found[name] is not None, f"{name} has no gradient.", mistake=oracle.CUT)
+            # Sums of thousands of products, of which many cancel: rounding is measured on the largest.
+            atol = min(1e-4 * float(expected.abs().max()), 0.009 * float(expected.abs().median()))
+            misses = {oracle.CUT: torch.zeros_like(expected)}
+            expect_close(found[name], expected, atol=atol, rtol=1e-3, misses=misses, what=f"the gradient of {name}")
+
+
+@LARGE
+@pytest.mark.task("m06.1")
+def test_gpt2s_weights_in_place_give_its_logits(student, draw, weights):
+    """With a checkpoint's weights put in place by the judge, the logits are those of Hugging Face's GPT-2."""
+    model = student.GPT(student.GPTConfig(**oracle.checkpoint_sizes(weights)))
+    student.plant(m06_probes).fill_from_file(model, weights.inside(student))
+    ids = draw.integers(0, weights.sizes["vocab_size"], 2, 17)
+    oracle.expect_hugging_faces_logits(student, model, ids, weights)
+
+
+@pytest.mark.task("m06.2")
+@pytest.mark.warm("torch._dynamo")  # arithmetic on the meta device imports it
+def test_gpt2_small_has_its_number_of_parameters(student):
+    """GPT(GPTConfig()), made without data on the meta device, has 124,439,808 parameters."""
+    model = student.plant(m06_probes).on_meta(student.GPT, student.GPTConfig())
+    small = {"vocab_size": 50257, "context_length": 1024, "d_model": 768, "n_layers": 12, "d_ff": 3072}
+    misses = oracle.count_misses(small)
+    expect_equal(student.count_parameters(model), 124_439_808, misses=misses, what="the number of parameters")
+    expect_equal(student.GPTConfig().dropout, 0.0, what="the dropout of a config that does not name one")
+
+
+@pytest.mark.task("m06.2")
+def test_a_shared_tensor_counts_once(student, draw):
+    """In a model of torch's own layers, a shared tensor counts once, frozen ones count, and buffers don't."""
+    sizes = SIZES | {"vocab_size": draw.random.randrange(50, 90), "d_ff": draw.random.randrange(30, 50)}
+    model = student.plant(trusted).build(sizes, oracle.random_state(draw, sizes))
+    student.plant(m06_probes).freeze(model)
+    actual, misses = student.count_parameters(model), oracle.count_misses(sizes)
+    expect_equal(actual, oracle.number_of_parameters(sizes), misses=misses, what="the number of parameters")
+
+
+@pytest.mark.task("m06.2")
+@pytest.mark.parametrize("name", ["wte", "lm_head"])
+def test_a_change_at_one_end_shows_at_the_other(student, draw, name):
+    """Overwriting wte's weight, or lm_head's, changes both what ids become and how they are scored."""
+    ids, state = ids_and_state(draw)
+    model, changed = oracle.student_model(student, SIZES, state), draw.normal(97, 12, scale=0.4)
+    student.plant(m06_probes).overwrite(model, name, changed)
+    after, old = state | {"wte.weight": changed}, state["wte.weight"]
+    misses = {
+        oracle.TWO_TENSORS: lambda: (
+            oracle.logits(ids, after, SIZES, head=old)
+            if name == "wte"
+            else oracle.logits(ids, state, SIZES, head=changed)
+        )
+    }
+    expected = oracle.logits(ids, after, SIZES)
+    expect_close(model(ids), expected, atol=1e-4, rtol=1e-4, misses=misses, what="the result after the change")
+
+
+@pytest.mark.task("m06.2")
+def test_the_shared_tensor_learns_from_both_ends(student, draw):
+    """The gradient of wte.weight is the sum of what comes from the embedding and what comes from the scores."""
+    (ids, state), mix = ids_and_state(draw), draw.normal(4, 7, 97)
+    found = student.probe.gradients(oracle.student_model(student, SIZES, state), [ids], mix)["parameters"]
+    expected, ends = oracle.gradients(ids, state, SIZES, mix)["wte.weight"], {}
+    for end in ("in", "out"):
+        ends[end] = oracle.gradient_at_one_end(ids, state, SIZES, mix, end)
+    misses = {oracle.TWO_TENSORS: ends["in"], oracle.COPIED: ends["out"]}
+    atol, name = 0.005 * float(expected.abs().median()), "wte.weight" if "wte.weight" in found else "lm_head.weight"
+    expect_close(found[name], expected, atol=atol, rtol=1e-3, misses=misses, what="the gradient of wte.weight")
+
+
+@pytest.mark.task("m06.3")
+@pytest.mark.parametrize("n_layers", [2, 8])
+def test_a_new_model_starts_with_gpt2s_spread(student, n_layers):
+    """A new model's tensors have the means and standard deviations of GPT-2's initialisation, at two depths."""
+    sizes = STARTING | {"n_layers": n_layers}
+    model = student.GPT(student.GPTConfig(**sizes))
+    oracle.expect_initialised(student.plant(m06_probes).tensors(model), sizes)
+
+
+@pytest.mark.task("m06.3")
+def test_whatever_was_there_is_drawn_anew(student, draw):
+    """init_weights replaces every weight of a model that had others."""
+    state = {key: value + 2 for key, value in oracle.random_state(draw, STARTING).items()}
+    model = oracle.student_model(student, STARTING, state)
+    student.init_weights(model)
+    left = "init_weights leaves it as it was"
+    oracle.expect_initialised(student.plant(m06_probes).tensors(model), STARTING, instead=left)
+
+
+@pytest.mark.task("m06.3")
+def test_the_numbers_are_normally_distributed(student):
+    """About 4.6 % of an embedding's numbers lie beyond two standard deviations, as in a normal distribution."""
+    state = student.plant(m06_probes).tensors(student.GPT(student.GPTConfig(**STARTING)))
+    share = float((state["wte.weight"].abs() > 0.04).double().mean())
+    mistake = "a uniform or a truncated distribution is drawn from" if share < 0.01 else None
+    # Of 20,256 numbers: 0.01 is more than six standard deviations.
+    said = f"{share:.1%} of wte.weight lies beyond 0.04, expected 4.6 %."
+    expect(abs(share - 0.0455) < 0.01, said, mistake=mistake, evidence="value")
+
+
+@pytest.mark.task("m06.3")
+def test_a_new_model_guesses_evenly(student, draw):
+    """Before any training the loss is the logarithm of the vocabulary's size, within 0.1."""
+    model, ids = student.GPT(student.GPTConfig(**STARTING)), draw.integers(0, 211, 8, 33)
+    model.eval()
+    scores = model(ids[:, :-1])
+    expect(type(scores) is torch.Tensor and scores.shape == (8, 32, 211), "The logits have another shape.")
+    found, even = float(oracle.loss(scores, ids[:, 1:])), math.log(211)
+    said = f"A new model's loss is {found:.2f}; evenly spread guesses lose ln 211 = {even:.2f}."
+    expect(abs(found - even) < 0.1, said, mistake=oracle.UNEVEN, evidence="value")
+
+
+@pytest.mark.task("m06.3")
+def test_no_two_models_start_alike(student):
+    """Two models made one after the other have different weights."""
+    config, probes = student.GPTConfig(**SIZES), student.plant(m06_probes)
+    first, second = (probes.tensors(student.GPT(config))["wte.weight"] for _ in range(2))
+    expect(not torch.equal(first, second), "Both have the same wte.", mistake=oracle.SAME_DICE, evidence="value")

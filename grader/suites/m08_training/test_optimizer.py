@@ -1,0 +1,239 @@
+"""m08_training: AdamW, the schedule and the clip."""
+
+from typing import Any
+
+import pytest
+import torch
+
+from grader.judge import (
+    FLOAT32_LAYER,
+    FLOAT32_OP,
+    FLOAT64,
+    expect,
+    expect_close,
+    expect_equal,
+    expect_raises,
+)
+from grader.judge.probes import model
+
+from . import oracle, probes
+
+
+def follow(student, groups, gradients, options=oracle.NUMBERS, rates=None, atol=FLOAT64, **extra):
+    """Step the student's AdamW and compare all parameters after each step; return the gradients that are left."""
+    found = student.plant(probes).follow(student.AdamW, groups, gradients, options, rates, **extra)
+    expected = oracle.adamw(groups, gradients, options, rates).to(groups[0]["params"][0].dtype)
+    misses = oracle.adamw_misses(groups, gradients, options, rates)
+    if snapshot := extra.get("snapshot"):
+        misses["load_state_dict does not bring back moments and counts"] = lambda: oracle.adamw(
+            groups, gradients, options, rates, forget=snapshot
+        )
+    if extra.get("once"):
+        moved = [gradients[0], *([None] * len(row) for row in gradients[1:])]
+        words = "a group's params are gone through anew in each step, and an iterator is empty then: make a list of it"
+        misses = {words: lambda: oracle.adamw(groups, moved, options, rates), **misses}
+    expect_close(oracle.flat(found["values"]), expected, atol=atol, misses=misses, what="the list of all parameters")
+    return found["gradients"]
+
+
+@pytest.mark.task("m08.1")
+def test_one_step_as_in_the_docstring(student):
+    """The docstring's weight of 1, with gradient 4, lr 0.1 and weight_decay 0.5, becomes 0.85."""
+    one = torch.ones(1, dtype=torch.float64)
+    follow(student, [{"params": [one]}], [[4 * one]], {"lr": 0.1, "weight_decay": 0.5})
+
+
+@pytest.mark.task("m08.1")
+def test_the_first_step_is_as_long_as_the_learning_rate(student, draw):
+    """Without decay the first step moves every weight by lr, however large or small its gradient is."""
+    groups, options = [{"params": [draw.normal(4, 3)]}], oracle.NUMBERS | {"eps": 1e-12, "weight_decay": 0.0}
+    gradients = [[draw.normal(4, 3) * 10.0 ** draw.integers(-3, 4, 4, 3)]]
+    follow(student, groups, gradients, options | {"lr": 0.1}, atol=FLOAT32_OP)
+
+
+@pytest.mark.task("m08.1")
+def test_a_gradient_of_zero_leaves_only_the_decay(student, draw):
+    """With gradients of 0 each step multiplies the weights by 1 - lr * weight_decay and does nothing else."""
+    groups = [{"params": [draw.normal(4, 3, dtype=torch.float64)]}]
+    follow(student, groups, [[torch.zeros(4, 3, dtype=torch.float64)]] * 3)
+
+
+@pytest.mark.task("m08.1")
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32], ids=["float64", "float32"])
+def test_many_steps_are_torchs(student, draw, dtype):
+    """Thirty steps on three parameters in two groups give what torch's AdamW gives, and leave the gradients alone."""
+    groups = oracle.some_groups(draw, dtype)
+    gradients = oracle.some_gradients(draw, groups, 30)
+    atol = FLOAT64 if dtype is torch.float64 else FLOAT32_LAYER
+    left = follow(student, groups, gradients, atol=atol)
+    found = student.plant(probes).follow(student.AdamW, groups, gradients, oracle.NUMBERS)["values"]
+    expect_close(oracle.flat(found), oracle.torch_adamw(groups, gradients, oracle.NUMBERS), atol=atol)
+    expect_close(oracle.flat(left), oracle.flat(gradients[-1]), atol=FLOAT64, what="the gradient after the step")
+
+
+@pytest.mark.task("m08.1")
+def test_eps_is_added_outside_the_root(student, draw):
+    """With gradients as small as eps the denominator is the corrected root plus eps."""
+    groups = [{"params": [draw.normal(4, 3, dtype=torch.float64)]}]
+    follow(student, groups, oracle.some_gradients(draw, groups, 3, scale=1e-6))
+
+
+@pytest.mark.task("m08.1")
+def test_each_group_goes_by_its_own_numbers(student, draw):
+    """Groups keep the lr, betas, eps and weight_decay they bring, and a new lr in param_groups counts at once."""
+    groups = [*oracle.some_groups(draw), {"params": [draw.normal(2, dtype=torch.float64)], "eps": 0.5}]
+    gradients = oracle.some_gradients(draw, groups, 5)
+    follow(student, groups, gradients)
+    follow(student, groups, gradients, rates=[None, None, (0.2, 0.1, 0.4), None, (0.0, 0.3, 0.1)])
+
+
+@pytest.mark.task("m08.1")
+def test_plain_parameters_and_defaults_do(student, draw):
+    """Without groups the parameters may come from a generator, and betas, eps and weight_decay have their defaults."""
+    groups = [{"params": oracle.some_groups(draw)[0]["params"]}]
+    gradients = oracle.some_gradients(draw, groups, 4)
+    found = student.plant(probes).follow(student.AdamW, groups, gradients, {"lr": 0.1}, plain=True)["values"]
+    misses = oracle.adamw_misses(groups, gradients, {"lr": 0.1})
+    misses["betas, eps or weight_decay has another default than the signature's"] = lambda: oracle.adamw(
+        groups, gradients, {"lr": 0.1, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0.01}
+    )
+    expect_close(oracle.flat(found), oracle.adamw(groups, gradients, {"lr": 0.1}), atol=FLOAT64, misses=misses)
+
+
+@pytest.mark.task("m08.1")
+def test_a_groups_parameters_may_be_read_only_once(student, draw):
+    """A group's params may be any iterable, like model.parameters(), and are there in the second step too."""
+    groups = oracle.some_groups(draw)
+    follow(student, groups, oracle.some_gradients(draw, groups, 3), once=True)
+
+
+@pytest.mark.task("m08.1")
+def test_a_parameter_without_gradient_waits(student, draw):
+    """A parameter whose grad is None stays as it is, and its own count of steps begins with its first gradient."""
+    groups = oracle.some_groups(draw)
+    gradients: list[list[Any]] = oracle.some_gradients(draw, groups, 5)
+    gradients[0][1] = gradients[1][1] = gradients[3][2] = None
+    follow(student, groups, gradients)
+
+
+@pytest.mark.task("m08.1")
+def test_a_snapshot_takes_up_where_it_was_taken(student, draw):
+    """state_dict is a snapshot that later steps don't change; loaded into a new optimizer, that one goes on from it."""
+    groups = oracle.some_groups(draw)
+    follow(student, groups, oracle.some_gradients(draw, groups, 9), snapshot=4)
+    gradients: list[list[Any]] = oracle.some_gradients(draw, groups, 6)
+    for row in gradients[:4]:
+        row[1] = None  # a parameter of which the snapshot knows nothing yet
+    follow(student, groups, gradients, snapshot=4)
+    for others in ([2], [1, 2], [2, 1, 1]):
+        expect_raises("ValueError", student.plant(probes).misfit, student.AdamW, [2, 1], others)
+
+
+@pytest.mark.task("m08.1")
+def test_zero_grad_forgets_all_gradients(student, draw):
+    """After zero_grad every gradient is None or zero."""
+    values = [draw.normal(3), draw.normal(2, 4)]
+    found = student.plant(probes).cleared(student.AdamW, values)
+    zeros = [torch.zeros(3), torch.zeros(2, 4)]
+    expect_close(oracle.flat(found), oracle.flat(zeros), atol=FLOAT64, what="what is left of each gradient")
+
+
+@pytest.mark.task("m08.1")
+def test_matrices_decay_and_the_rest_does_not(student, draw):
+    """decay_groups puts each trainable parameter of a GPT, the tied matrix once, in the group that it belongs to."""
+    start = oracle.start(draw)
+    gpt = student.plant(model).build(oracle.SIZES, start)
+    trained = sorted(name for name in start if not name.startswith("ln_f"))
+    matrices = [name for name in trained if start[name].ndim == 2]
+    rest = [name for name in trained if start[name].ndim == 1]
+
+    def groups(decaying, others):
+        return [{"params": decaying, "weight_decay": 0.25}, {"params": others, "weight_decay": 0.0}]
+
+    misses = {
+        "biases and norms decay too": groups(trained, []),
+        "biases are told by their names: the weights of norms decay": groups(
+            [name for name in trained if name.endswith("weight")], [name for name in rest if name.endswith("bias")]
+        ),
+        "embeddings have two axes, and decay": groups(
+            [n for n in matrices if n[0] != "w"], sorted(rest + [n for n in matrices if n[0] == "w"])
+        ),
+        "parameters that need no gradient are in the groups": groups(
+            matrices, sorted([*rest, *set(start) - {*trained}])
+        ),
+        "the groups are the wrong way round: matrices decay": groups(rest, matrices),
+    }
+    found = student.plant(probes).parted(student.decay_groups, gpt, 0.25)
+    expect_equal(found, groups(matrices, rest), misses=misses, what="the list of groups, by parameter names,")
+
+
+def expect_rates(student, steps, **numbers):
+    """Compare a table of rates with the reference."""
+    found = [student.learning_rate(step, **numbers) for step in steps]
+    expect(all(type(rate) in (float, int) for rate in found), "A rate is not a float.")
+    expected = torch.tensor([oracle.rate(step, **numbers) for step in steps], dtype=torch.float64)
+    actual = torch.tensor(found, dtype=torch.float64)
+    atol = 1e-12 * numbers["peak"]
+    expect_close(actual, expected, atol=atol, misses=oracle.rate_misses(steps, numbers), what="the table of rates")
+
+
+@pytest.mark.task("m08.2")
+def test_the_table_of_the_docstring(student):
+    """The docstring's schedule gives 0.5, 1, 0.883, 0.6, 0.317, 0.2 and 0.2 in steps 1 to 7."""
+    expect_rates(student, range(1, 8), peak=1.0, floor=0.2, warmup=2, total=6)
+
+
+@pytest.mark.task("m08.2")
+def test_twenty_five_steps_as_a_table(student, draw):
+    """Steps 0 to 24 have the rates of a line up, half a cosine down and a floor, whatever the numbers are."""
+    numbers = {"peak": draw.random.uniform(1e-3, 2.0), "warmup": draw.random.randrange(3, 8)}
+    numbers |= {"floor": numbers["peak"] * draw.random.uniform(0.1, 0.5), "total": draw.random.randrange(16, 22)}
+    expect_rates(student, range(25), **numbers)
+
+
+@pytest.mark.task("m08.2")
+def test_after_the_end_the_rate_stays_at_the_floor(student):
+    """Long after `total` the rate is still the floor."""
+    expect_rates(student, [20, 21, 27, 35, 36, 1000], peak=0.5, floor=0.05, warmup=4, total=20)
+
+
+@pytest.mark.task("m08.2")
+def test_a_schedule_may_have_no_warm_up_but_must_fit(student):
+    """With warmup 0 step 0 has the peak; a warm-up that is negative or leaves no steps raises ValueError."""
+    expect_rates(student, range(13), peak=0.5, floor=0.05, warmup=0, total=10)
+    for warmup, total in ((12, 12), (13, 12), (-1, 12)):
+        numbers = {"peak": 1.0, "floor": 0.1, "warmup": warmup, "total": total}
+        expect_raises("ValueError", student.learning_rate, 5, **numbers, mentions=(str(warmup), str(total)))
+
+
+def expect_clipped(student, gradients, max_norm, atol=FLOAT32_OP):
+    """Clip and compare the gradients and the norm."""
+    found = student.plant(probes).clip(student.clip_gradients, gradients, max_norm)
+    misses, expected = oracle.clip_misses(gradients, max_norm), oracle.clipped(gradients, max_norm)
+    expect_close(oracle.flat(found["gradients"]), expected, atol=atol, misses=misses, what="what is left of gradients")
+    norm = float(oracle.flat([gradient for gradient in gradients if gradient is not None]).double().norm())
+    expect(type(found["norm"]) is float, "The norm is not a number.")
+    norms = {"the norm is taken after clipping": torch.tensor(max_norm), "it lacks its root": torch.tensor(norm**2)}
+    actual = torch.tensor(found["norm"], dtype=torch.float32)
+    expect_close(actual, torch.tensor(norm), atol=FLOAT32_OP * norm, misses=norms, what="the norm")
+
+
+@pytest.mark.task("m08.2")
+def test_two_gradients_share_one_norm(student):
+    """The docstring's gradients 3 and 4 have the norm 5, and become 0.6 and 0.8."""
+    expect_clipped(student, [torch.tensor([3.0]), torch.tensor([4.0])], 1.0)
+
+
+@pytest.mark.task("m08.2")
+@pytest.mark.parametrize("max_norm", [0.5, 3.0])
+def test_all_gradients_are_scaled_by_one_factor(student, draw, max_norm):
+    """Gradients of several shapes, some missing, keep their direction and get the norm asked for."""
+    gradients = [draw.normal(3, 5), None, draw.normal(4, scale=3.0), draw.normal(2, 3, 2), None]
+    expect_clipped(student, gradients, max_norm)
+
+
+@pytest.mark.task("m08.2")
+def test_small_gradients_stay_as_they_are(student, draw):
+    """Gradients whose norm is below max_norm are left exactly as they are."""
+    gradients = [draw.normal(3, 5, scale=0.01), None, draw.normal(4, scale=0.01)]
+    expect_clipped(student, gradients, 1.0, atol=FLOAT64)

@@ -1,0 +1,34 @@
+"""What several checks of m13_quantization do."""
+
+from grader.judge import expect, expect_close, expect_equal
+
+from . import oracle
+
+PARTS = ("the integers", "the scale", "the zero point")
+
+
+def expect_parts(actual, expected, misses=None, of=""):
+    """Compare integers and zero points exactly, and scales to the last digits."""
+    count = len(expected)
+    found = f"{len(actual)} values" if isinstance(actual, tuple) else f"a {type(actual).__name__}"
+    expect(
+        isinstance(actual, tuple) and len(actual) == count, f"The call returned {found}, expected {count} in a tuple."
+    )
+    misses = oracle.likeliest_first(misses or {}, actual)
+    for index in (0, *range(2, count), 1):
+        what = PARTS[index] + of
+        own = oracle.parts(misses, index)
+        if index == 1:
+            expect_close(actual[1], expected[1], atol=0.0, rtol=1e-6, misses=own, what=what)
+        else:
+            expect_equal(actual[index], expected[index], misses=own, what=what)
+
+
+def expect_near(x, values, scale, what="a value"):
+    """Fail unless the values are within half a step of x, and are not x itself."""
+    gap = (values.double() - x.double()).abs() / scale.double()
+    message = (
+        f"{what[:1].upper()}{what[1:]} comes back {float(gap.max()):.3g} steps away; rounding moves it by at most 0.5."
+    )
+    expect(bool((gap <= 0.5 + 1e-3).all()), message, evidence="value")
+    expect(bool((gap > 1e-3).any()), "Everything comes back exactly: nothing was rounded.", evidence="value")

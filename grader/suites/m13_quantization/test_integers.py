@@ -1,0 +1,217 @@
+"""m13_quantization: absmax, a zero point, four bits."""
+
+import math
+
+import pytest
+import torch
+
+from grader.judge import expect, expect_close, expect_equal, expect_raises
+
+from . import oracle
+from .steps import expect_near, expect_parts
+
+AXES = [(None, (4, 30)), (0, (3, 40)), (1, (40, 3)), (-1, (5, 9, 4)), (1, (6, 3, 7))]
+
+
+DTYPES = (torch.float16, torch.bfloat16, torch.float64)
+
+
+@pytest.mark.task("m13.1")
+def test_absmax_as_in_the_docstring(student):
+    """The docstring's two rows give [[127, -2], [0, 0]], with one scale or with two."""
+    x = torch.tensor([[127, -2.5], [0, 0]])
+    q = torch.tensor([[127, -2], [0, 0]], dtype=torch.int8)
+    expect_parts(student.quantize_absmax(x), (q, torch.tensor(1.0)), oracle.absmax_misses(x))
+    expect_parts(student.quantize_absmax(x, axis=0), (q, torch.ones(2, 1)), oracle.absmax_misses(x, 0))
+
+
+@pytest.mark.task("m13.1")
+def test_integers_and_scales_are_exact(student, draw):
+    """Multiples of a quarter of a step give exactly the integers and scales that the formula does, along any axis."""
+    for axis, shape in AXES:
+        of, x = (
+            f" for shape {list(shape)} and axis={axis}",
+            oracle.grid(draw, shape, axis, -draw.random.randrange(60, 125), 127),
+        )
+        for given in (x, -x):
+            misses = oracle.absmax_misses(given, axis)
+            expect_parts(student.quantize_absmax(given, axis), oracle.absmax(given, along=axis), misses, of)
+
+
+@pytest.mark.task("m13.1")
+def test_a_channel_of_zeros_has_the_scale_one(student, draw):
+    """A channel of zeros gives zeros and the scale 1, and so does a whole tensor of them."""
+    x = oracle.grid(draw, (5, 7), 0, -100, 127)
+    x[2] = 0
+    for given, axis in ((x, 0), (torch.zeros(3, 4), None)):
+        q, scale = student.quantize_absmax(given, axis)
+        expect(
+            bool(scale.isfinite().all() and (scale != 0).all()),
+            f"A scale is {float(scale.min())}.",
+            mistake=oracle.ZERO,
+        )
+        expect_parts((q, scale), oracle.absmax(given, along=axis))
+
+
+@pytest.mark.task("m13.1")
+def test_other_dtypes_are_quantized_in_float32(student, draw):
+    """Input of another dtype gives the integers that float32 gives, and a float32 scale."""
+    x = oracle.coarse(draw, -100, 100, 6, 9)
+    for dtype in DTYPES:
+        expect_parts(student.quantize_absmax(x.to(dtype)), oracle.absmax(x), of=f" of {dtype} input")
+
+
+@pytest.mark.task("m13.1")
+def test_the_way_back_is_a_product(student, draw):
+    """A call of dequantize gives q times the scale of its channel, in float32."""
+    q = draw.integers(-127, 128, 5, 3, 6).to(torch.int8)
+    for shape in ((), (5, 1, 1), (1, 3, 1)):
+        scale = torch.tensor(0.01) + draw.normal(1)[0].abs() * torch.ones(shape) * torch.arange(
+            1, math.prod(shape) + 1
+        ).reshape(shape)
+        misses = oracle.dequantized_misses(q, scale)
+        expect_close(student.dequantize(q, scale), q * scale, atol=0.0, rtol=1e-6, misses=misses, what="q * scale")
+
+
+@pytest.mark.task("m13.1")
+def test_rounding_moves_a_value_by_half_a_step_at_most(student, draw):
+    """Values there and back are within scale / 2 of what they were, also in rows that differ a hundredfold."""
+    x = draw.normal(4, 200) * torch.tensor([[1.0], [100.0], [0.01], [1.0]])
+    after = student.probe.mutated(student.quantize_absmax, x, axis=0)
+    q, scale = after["result"]
+    expect_near(x, student.dequantize(q, scale), x.abs().amax(1, keepdim=True) / 127)
+    expect_equal(after["args"][0].view(torch.int32), x.view(torch.int32), what="the argument afterwards, bit by bit")
+
+
+@pytest.mark.task("m13.2")
+def test_zero_point_as_in_the_docstring(student):
+    """The docstring's four values give [-128, -73, -71, 127], the scale 1 and the zero point -73."""
+    x = torch.tensor([-55, 0, 2.5, 200])
+    expected = torch.tensor([-128, -73, -71, 127]).to(torch.int8), torch.tensor(1.0), torch.tensor(-73).to(torch.int8)
+    expect_parts(student.quantize_zero_point(x), expected, oracle.zero_point_misses(x))
+
+
+@pytest.mark.task("m13.2")
+def test_integers_scales_and_zero_points_are_exact(student, draw):
+    """Multiples of a quarter of a step give exactly what the formulas do, along any axis."""
+    for axis, shape in AXES:
+        low = -2 * draw.random.randrange(15, 50) - 1  # odd: so halves rounded before and after the zero point differ
+        x, of = oracle.grid(draw, shape, axis, low, low + 255), f" for shape {list(shape)} and axis={axis}"
+        misses = oracle.zero_point_misses(x, axis)
+        expect_parts(student.quantize_zero_point(x, axis), oracle.zero_point(x, along=axis), misses, of)
+
+
+@pytest.mark.task("m13.2")
+def test_zero_is_always_in_reach(student, draw):
+    """Where all values are positive, or all negative, the range still begins or ends at 0."""
+    x = oracle.grid(draw, (3, 50), 0, 51, 255)
+    for given in (x, -x):
+        expect_parts(
+            student.quantize_zero_point(given, 0), oracle.zero_point(given, along=0), oracle.zero_point_misses(given, 0)
+        )
+
+
+@pytest.mark.task("m13.2")
+def test_the_largest_value_does_not_come_round(student, draw):
+    """Where both roundings go up, 128 is cut off at 127 before it is cast."""
+    low = -2 * draw.random.randrange(15, 50) - 1.5
+    x = oracle.grid(draw, (4, 40), 0, low, low + 255)
+    expect_parts(student.quantize_zero_point(x, 0), oracle.zero_point(x, along=0), oracle.zero_point_misses(x, 0))
+
+
+@pytest.mark.task("m13.2")
+def test_an_exact_zero_stays_one(student, draw):
+    """Zeros among any values come back as exactly 0, and a channel of nothing but zeros has the scale 1."""
+    x = draw.normal(5, 40) + torch.tensor([[0.0], [3.0], [-3.0], [0.5], [0.0]])
+    x[:, ::7], x[4] = 0.0, 0.0
+    q, scale, start = student.quantize_zero_point(x, 0)
+    expect(
+        bool(scale.isfinite().all() and (scale != 0).all()), f"A scale is {float(scale.min())}.", mistake=oracle.ZERO
+    )
+    values = student.dequantize(q, scale, start)
+    expect_equal(
+        (values[x == 0] != 0).sum(), torch.tensor(0), what="the number of zeros that come back as something else"
+    )
+    expect_close(scale[4], torch.ones(1), atol=0.0, what="the scale of a channel of zeros")
+    low, high = x.amin(1, keepdim=True).clamp(max=0), x.amax(1, keepdim=True).clamp(min=0)
+    expect_near(x[:4], values[:4], (high - low)[:4] / 255)
+
+
+@pytest.mark.task("m13.2")
+def test_a_range_may_exceed_its_dtype(student, draw):
+    """From -41,000 to 51,000 is further than float16 reaches, and the integers are still right."""
+    x = oracle.coarse(draw, -80, 100, 6, 9)
+    for dtype in DTYPES:
+        expect_parts(student.quantize_zero_point(x.to(dtype)), oracle.zero_point(x), of=f" of {dtype} input")
+
+
+@pytest.mark.task("m13.2")
+def test_the_way_back_subtracts_the_zero_point(student, draw):
+    """A call of dequantize gives (q - zero_point) * scale for all int8 there are, in float32."""
+    q = draw.integers(-128, 128, 4, 60).to(torch.int8)
+    start = torch.tensor([[-128], [127], [-5], [64]]).to(torch.int8)
+    for zero_point, scale in ((start, draw.normal(4, 1).abs() + 0.01), (start[0, 0], torch.tensor(0.3))):
+        expected = (q.float() - zero_point.float()) * scale
+        misses = oracle.dequantized_misses(q, scale, zero_point)
+        expect_close(student.dequantize(q, scale, zero_point), expected, atol=0.0, rtol=1e-6, misses=misses)
+
+
+@pytest.mark.task("m13.3")
+def test_two_integers_share_a_byte(student, draw):
+    """The first of two neighbours is in the low nibble and the second in the high one, for even and odd lengths."""
+    for q in oracle.four_bits(draw):
+        bytes_, misses = oracle.packed(q), oracle.packing_misses(q)
+        expect_equal(student.pack_int4(q), bytes_, misses=misses, what=f"the bytes of {q.flatten()[:4].tolist()} …")
+
+
+@pytest.mark.task("m13.3")
+def test_unpacking_undoes_packing(student, draw):
+    """Bytes give back the integers, negative ones too, and no integer more than there were."""
+    for q in oracle.four_bits(draw):
+        actual = student.unpack_int4(oracle.packed(q), q.shape[-1])
+        expect_equal(actual, q, misses=oracle.unpacked_misses(q), what="the integers")
+        expect_equal(student.unpack_int4(student.pack_int4(q), q.shape[-1]), q, what="what was packed and unpacked")
+
+
+@pytest.mark.task("m13.3")
+def test_what_does_not_fit_is_refused(student):
+    """An integer outside -8..7, a wrong length and a group size that does not divide raise ValueError."""
+    for value in (8, -9, 100):
+        q = torch.tensor([3, value, 7], dtype=torch.int8)
+        expect_raises("ValueError", student.pack_int4, q, mentions=(str(value),))
+    for length in (12, 15):
+        expect_raises(
+            "ValueError", student.unpack_int4, torch.zeros(2, 7).to(torch.uint8), length, mentions=(str(length), "7")
+        )
+    expect_raises("ValueError", student.quantize_int4, torch.zeros(2, 33), 8, mentions=("33", "8"))
+
+
+@pytest.mark.task("m13.3")
+def test_each_group_has_a_scale(student, draw):
+    """Runs of neighbours along the last axis are quantized by their own absmax into -7..7, and packed."""
+    cases = [(torch.tensor([7, -2.5, 3.5, 1]), 2)]
+    for shape, size in (((3, 40), 8), ((2, 3, 15), 5), ((2, 4, 28), 28)):
+        x = oracle.grid(draw, (math.prod(shape) // size, size), 0, -7, draw.random.randrange(4, 7))
+        x[1] = 0
+        cases.append((x.reshape(shape), size))
+    for x, size in cases:
+        q, scales = oracle.int4(x, size)
+        actual = student.quantize_int4(x, size)
+        expect_parts(actual, (oracle.packed(q), scales), oracle.grouping_misses(x, size), f" (groups of {size})")
+
+
+@pytest.mark.task("m13.3")
+@pytest.mark.parametrize(("n", "size"), [(32, 8), (25, 5)], ids=["even", "odd"])
+def test_four_bits_come_back_within_half_a_step(student, draw, n, size):
+    """Unpacked and scaled group by group, values are within scale / 2 of what they were."""
+    x = draw.normal(3, n) * torch.tensor([[1.0], [50.0], [0.1]])
+    q, scales = draw.integers(-8, 8, 3, n).to(torch.int8), draw.normal(3, n // size).abs() + 0.01
+    expected = (q.reshape(3, -1, size) * scales[..., None]).reshape(3, n)
+    misses = {
+        "the scales are repeated all together instead of each one group_size times": lambda: q * scales.repeat(1, size),
+        oracle.UNSIGNED: lambda: (q.reshape(3, -1, size).remainder(16) * scales[..., None]).reshape(3, n),
+    }
+    actual = student.dequantize_int4(oracle.packed(q), scales, size)
+    expect_close(actual, expected, atol=0.0, rtol=1e-6, misses=misses, what="what bytes and scales stand for")
+    steps = (x.reshape(3, -1, size).abs().amax(-1) / 7).repeat_interleave(size, dim=1)
+    expect_near(x, student.dequantize_int4(*student.quantize_int4(x, size), size), steps)

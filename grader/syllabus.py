@@ -85,6 +85,11 @@ class Syllabus:
         guess = f"did you mean {close[0]}?" if close else f"there are {', '.join(m.id for m in self.milestones)}."
         raise SyllabusError(f"There is no milestone {name!r}; {guess}")
 
+    @property
+    def tasks(self) -> list[Task]:
+        """All tasks, in order."""
+        return [task for milestone in self.milestones for task in milestone.tasks]
+
     def task(self, name: str) -> tuple[Milestone, Task]:
         """Return a task by its id; `04.2` and `attention.2` do as well."""
         head, _, tail = name.strip().lower().rpartition(".")

@@ -169,21 +169,29 @@ def rejected_by(milestone: str, source: str, only: set[str] | None = None, seed:
     return listener.check
 
 
+def task_of(node: ast.AST) -> str | None:
+    """Return the task that a check's marker names, None for anything else."""
+    for mark in getattr(node, "decorator_list", ()):
+        if isinstance(mark, ast.Call) and ast.unparse(mark.func) == "pytest.mark.task":
+            return str(ast.literal_eval(mark.args[0]))
+    return None
+
+
 def checks_by_task(milestone: str) -> dict[str, set[str]]:
     """Return the names of a suite's checks by the task that each is marked with, as the suite's file has them."""
     found: dict[str, set[str]] = {}
     for function in suite(milestone):
-        for mark in function.decorator_list:
-            if isinstance(mark, ast.Call) and ast.unparse(mark.func) == "pytest.mark.task":
-                found.setdefault(ast.literal_eval(mark.args[0]), set()).add(function.name)
+        if task := task_of(function):
+            found.setdefault(task, set()).add(function.name)
     return dict(sorted(found.items()))
 
 
 def suite(milestone: str) -> list[ast.FunctionDef]:
-    """Return the functions of a milestone's suite, in the order in which its checks run."""
+    """Return the checks of a milestone's suite, file by file."""
     room = COURSE.milestone(milestone).room
     trees = [ast.parse(path.read_text(encoding="utf-8")) for path in sorted(room.glob("test_*.py"))]
-    return [node for tree in trees for node in tree.body if isinstance(node, ast.FunctionDef)]
+    functions = [node for tree in trees for node in tree.body if isinstance(node, ast.FunctionDef)]
+    return [node for node in functions if node.name.startswith("test_")]
 
 
 def alternates(milestone: str) -> list[Path]:

@@ -159,7 +159,8 @@ def test_only_what_the_course_chose_is_inside(small, whole):
     assert {p for p in names if re.match(r"grader/suites/m\d", p)} == {
         "grader/suites/m00_warmup/__init__.py", "grader/suites/m00_warmup/milestone.toml",
         "grader/suites/m04_attention/__init__.py", "grader/suites/m04_attention/milestone.toml",
-        "grader/suites/m00_warmup/test_suite.py", "grader/suites/m00_warmup/oracle.py",
+        "grader/suites/m00_warmup/test_losses.py", "grader/suites/m00_warmup/test_bigrams.py",
+        "grader/suites/m00_warmup/oracle.py",
         "grader/suites/m04_attention/test_suite.py", "grader/suites/m04_attention/oracle.py",
     }  # fmt: skip
     assert "grader/judge/probes/model.py" not in names and "grader/judge/probes/model.py" in whole.files

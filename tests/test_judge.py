@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 
 import pytest
 import support
 import torch
 
 from grader import record
-from grader.judge import grading
 from grader.judge.draw import Draw
 from grader.judge.outcomes import CheckFailed, GraderError, verdict
 from grader.judge.planned import Options, Planned
@@ -290,14 +290,14 @@ def merge_heads(x):
 
 @pytest.fixture
 def shared_suite(monkeypatch, tmp_path):
-    """Put a suite of five checks in the place of m04's."""
-    for name in ("pytest.ini", "conftest.py"):
-        (tmp_path / name).write_bytes((grading.SUITES / name).read_bytes())
-    (tmp_path / "test_m04_attention.py").write_text(SHARED, encoding="utf-8")
-    monkeypatch.setattr(grading, "SUITES", tmp_path)
-    sys.modules.pop("test_m04_attention", None)  # pytest takes no second file of one name
+    """Put a room with a suite of five checks in the place of m04's."""
+    room = tmp_path / "m04_attention"
+    room.mkdir()
+    (room / "test_shared.py").write_text(SHARED, encoding="utf-8")
+    (entry,) = (milestone for milestone in support.COURSE.milestones if milestone.id == room.name)
+    monkeypatch.setattr(support, "COURSE", replace(support.COURSE, milestones=(replace(entry, room=room),)))
     yield
-    sys.modules.pop("test_m04_attention", None)
+    sys.modules.pop("test_shared", None)
 
 
 @pytest.mark.usefixtures("shared_suite")

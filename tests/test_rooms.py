@@ -12,7 +12,7 @@ import support
 
 REPOSITORY, COURSE, MILESTONES = support.REPOSITORY, support.COURSE, support.MILESTONES
 LONGEST_STUB = 130
-ROOM = r"__init__\.py|milestone\.toml|test_\w+\.py|oracle(_\w+)?\.py|probes\.py"
+ROOM = r"__init__\.py|milestone\.toml|test_\w+\.py|oracle(_\w+)?\.py|probes\.py|steps\.py"
 PROOF = r"__init__\.py|mutants\.toml|equivalent\.toml|alternates|test_\w+\.py"
 
 
@@ -200,6 +200,43 @@ def test_a_stub_is_short(milestone):
     assert (REPOSITORY / "solutions" / f"{milestone}.py").stat().st_size <= COURSE.max_source_bytes
 
 
+def called(milestone):
+    """Return for each task the names in the solution that it defines, and those that their definitions read."""
+    tree = parsed(REPOSITORY / "solutions" / f"{milestone}.py")
+    definitions = [node for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)]
+    reads = {node.name: {part.id for part in ast.walk(node) if isinstance(part, ast.Name)} for node in definitions}
+    found = {}
+    for task in COURSE.milestone(milestone).tasks:
+        own, waiting = set(), [name.partition(".")[0] for name in task.implements]
+        while waiting:
+            name = waiting.pop()
+            own.add(name)
+            waiting += [other for other in reads.get(name, ()) if other.startswith("_") and other not in own]
+        found[task.id] = own, set().union(*(reads.get(name, set()) for name in own))
+    return found
+
+
+@pytest.mark.parametrize("milestone", MILESTONES)
+def test_a_task_rests_on_what_its_solution_calls(milestone):
+    """Whatever of an earlier task a solution calls, its task rests on, or on something that rests on it."""
+    entry = COURSE.milestone(milestone)
+    by_name = {}
+    for other in [COURSE.milestone(name) for name in COURSE.with_needs(entry)]:
+        for task in other.tasks:
+            for name in task.implements:
+                by_name.setdefault(name, task.id)
+    known = {task.id: task for task in COURSE.tasks}
+    for task, (own, read) in called(milestone).items():
+        beneath, waiting = {task}, list(known[task].rests_on)
+        while waiting:
+            beneath.add(waiting[-1])
+            waiting += known[waiting.pop()].rests_on
+        wanted = {by_name[name] for name in read - own if name in by_name}
+        earlier = {other for other in wanted if list(known).index(other) < list(known).index(task)}
+
+        assert earlier - beneath == set(), task
+
+
 # ── guides and hints ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -257,10 +294,9 @@ def checks(milestone):
     """Return the checks of a suite: function, its docstring, and the tasks of its markers."""
     found = []
     for node in support.suite(milestone):
-        if node.name.startswith("test_"):
-            calls = [call for call in node.decorator_list if isinstance(call, ast.Call)]
-            marks = [ast.literal_eval(c.args[0]) for c in calls if ast.unparse(c.func) == "pytest.mark.task"]
-            found.append((node, ast.get_docstring(node), marks))
+        calls = [call for call in node.decorator_list if isinstance(call, ast.Call)]
+        marks = [ast.literal_eval(c.args[0]) for c in calls if ast.unparse(c.func) == "pytest.mark.task"]
+        found.append((node, ast.get_docstring(node), marks))
     return found
 
 
@@ -276,10 +312,14 @@ def test_every_check_belongs_to_one_task(milestone):
 
 @pytest.mark.parametrize("milestone", MILESTONES)
 def test_the_checks_of_a_task_stand_together(milestone):
-    """A suite goes through the tasks in the order of the syllabus."""
-    marks = [marks[0] for _, _, marks in checks(milestone)]
+    """Each file of a suite goes through its tasks in the order of the syllabus, and no task stands in two of them."""
+    seen = set()
+    for path in sorted(COURSE.milestone(milestone).room.glob("test_*.py")):
+        marks = [task for task in map(support.task_of, parsed(path).body) if task]
 
-    assert marks == sorted(marks, key=tasks(milestone).index)
+        assert marks == sorted(marks, key=tasks(milestone).index), path
+        assert not seen & set(marks), path
+        seen |= set(marks)
 
 
 @pytest.mark.parametrize("milestone", MILESTONES)

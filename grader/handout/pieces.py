@@ -59,6 +59,15 @@ class Source:
                     found[alias.asname or alias.name] = f"{package}.{alias.name}"
         return found
 
+    @cached_property
+    def taken(self) -> dict[str, tuple[str, str]]:
+        """Where each name that this module takes from another stands: the module and its name there."""
+        found: dict[str, tuple[str, str]] = {}
+        for node in (piece.node for piece in self.pieces):
+            if isinstance(node, ast.ImportFrom):
+                found |= {alias.asname or alias.name: (self.absolute(node), alias.name) for alias in node.names}
+        return found
+
     def absolute(self, node: ast.ImportFrom) -> str:
         """Return the full name of the module that an import takes names from."""
         if not node.level:
@@ -118,6 +127,7 @@ def reached(sources: dict[str, Source], roots: Iterable[tuple[str, str]]) -> set
         else:
             indices = source.defined_in.get(name, [])
         always = [index for index, piece in enumerate(source.pieces) if not piece.defines]
+        waiting += [source.taken[name]] if name in source.taken else []  # somebody reads it through this module
         for index in {*indices, *always}:
             if (where, index) in found:
                 continue

@@ -42,16 +42,20 @@ class Judge:
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
         """Fix the list of checks, in the suites' order, before any student code runs."""
-        selected, dropped = [], []
+        dropped = []
         for item in items:
             check = self._plan(item)
             if check is None:
                 dropped.append(item)
-                continue
-            item.stash[CHECK] = check
-            self.run.planned.append(check)
-            selected.append(item)
-        items[:] = selected
+            else:
+                item.stash[CHECK] = check
+        # A suite may lie in several files; whatever they are called, its tasks come in the syllabus's order.
+        order = {task.id: place for place, task in enumerate(self.run.syllabus.tasks)}
+        items[:] = [item for item in items if CHECK in item.stash]
+        items.sort(key=lambda item: order[item.stash[CHECK].task.id])
+        for position, item in enumerate(items):
+            item.stash[CHECK].position = position
+            self.run.planned.append(item.stash[CHECK])
         if dropped:
             config.hook.pytest_deselected(items=dropped)
         suites = [module for name, module in sys.modules.items() if name.startswith(SUITES)]
@@ -90,7 +94,7 @@ class Judge:
             raise pytest.UsageError(f"{item.nodeid} has no docstring, so a report could not say what it checks")
         title = doc[0] if "[" not in name else f"{doc[0]} [{name.partition('[')[2]}"
         warm = tuple(name for mark in item.iter_markers("warm") for name in mark.args)
-        return Planned(milestone, task, name, title, limits, warm, position=len(self.run.planned))
+        return Planned(milestone, task, name, title, limits, warm)
 
     # ── one check ─────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -95,6 +95,7 @@ def multi_head(
 
 
 def split_heads(part: Tensor, n_heads: int, how: str) -> Tensor:
+    """Cut [batch, seq, d_model] into heads, rightly with `how="heads"`, else as the mistake of that name does."""
     batch, seq, _ = part.shape
     if how == "view":
         return part.reshape(batch, n_heads, seq, -1)

@@ -119,6 +119,12 @@ def handout(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none", requires=["env"], default=False)
+def milestone(session: nox.Session) -> None:
+    """Write the empty, failing files of a new milestone: nox -s milestone -- m21_name."""
+    run(session, "-m", "grader", "milestone", *session.posargs)
+
+
+@nox.session(venv_backend="none", requires=["env"], default=False)
 def tests(session: nox.Session) -> None:
     """Run the tests of the grader itself."""
     if session.posargs:

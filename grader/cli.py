@@ -32,6 +32,7 @@ COMMANDS = {
     "gradescope": "write the autograder's zip for Gradescope",
     "convert": "write a saved record in another format",
     "handout": "write the students' repository, without solutions",
+    "milestone": "write the empty files of a new milestone",
 }
 
 

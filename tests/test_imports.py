@@ -19,7 +19,7 @@ FLOORS = (  # from the ground up; what stands in one line is a floor
     ("grader.replaying", "grader.classroom"),
     ("grader.similarity", "grader.pull_request"),
     ("grader.reports",),
-    ("grader.gradescope", "grader.handout"),
+    ("grader.gradescope", "grader.handout", "grader.new_room"),
     ("grader.arguments",),
     ("grader.commands",),
     ("grader.cli",),

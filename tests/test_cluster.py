@@ -192,7 +192,7 @@ def test_processes_of_this_machine_earn_the_same(course):
 LOOK = """
 import json
 import distributed
-from grader.classroom import cluster
+from grader.classroom.grading import cluster
 
 def look():
     import os, torch

@@ -16,7 +16,7 @@ import pytest
 import support
 import systems
 
-from grader import cli, course, record, syllabus
+from grader import cli, course, exits, record, syllabus
 from grader.handout import contents, folder, leaks, withholding
 from grader.judge.grading import count_checks
 
@@ -120,7 +120,7 @@ def test_a_leak_stops_the_handout(monkeypatch, tmp_path, capsys):
 
     code = cli.main(["handout", str(tmp_path / "new")])
 
-    assert code == cli.FAULT
+    assert code == exits.FAULT
     assert "solutions is not for students" in capsys.readouterr().out
     assert not (tmp_path / "new").exists()
 
@@ -174,9 +174,9 @@ def test_its_syllabus_is_the_courses(tmp_path):
     """The manifest that is handed out holds the milestones, points and name of the course, and what is withheld."""
     text = (support.REPOSITORY / "docs" / "course.toml").read_text(encoding="utf-8")
     handout = built(text, ["m04.2", "m05"], tmp_path)
-    (tmp_path / "syllabus.toml").write_bytes(handout.files["grader/syllabus.toml"])
+    folder.write(handout, tmp_path / "handout")
 
-    read = syllabus.load(tmp_path / "syllabus.toml")
+    read = syllabus.load(tmp_path / "handout/grader/syllabus.toml", tmp_path / "handout/grader/suites")
 
     assert read.name == handout.syllabus.name
     for mine, own in zip(read.milestones, handout.syllabus.milestones, strict=True):
@@ -321,7 +321,9 @@ def test_a_clone_grades_and_an_update_merges(small, tmp_path):
     git(tmp_path, "clone", str(template), str(student))
 
     fresh = command(student, "grade", "m04", "--json", str(tmp_path / "fresh.json"))
-    assert fresh.returncode == cli.NOT_PASSED and "Nothing is started yet" in fresh.stdout, fresh.stdout + fresh.stderr
+    assert fresh.returncode == exits.NOT_PASSED and "Nothing is started yet" in fresh.stdout, (
+        fresh.stdout + fresh.stderr
+    )
 
     shutil.copy(support.REPOSITORY / "solutions" / "m04_attention.py", student / "exercises" / "m04_attention.py")
     (student / "exercises" / "notes.txt").write_text("mine")
@@ -345,7 +347,7 @@ def test_a_clone_grades_and_an_update_merges(small, tmp_path):
     assert "<<<<<<<" not in git(student, "diff", "HEAD~1") and git(student, "status", "--porcelain") == ""
 
     solved = command(student, "grade", "m04", "--json", str(tmp_path / "solved.json"))
-    assert solved.returncode == cli.PASSED, solved.stdout + solved.stderr
+    assert solved.returncode == exits.PASSED, solved.stdout + solved.stderr
     assert re.search(
         r"Everything that is checked here passes.*\n.*\d+ checks for 5 points are still to come", solved.stdout
     )
@@ -369,15 +371,15 @@ def test_nox_grades_in_a_fresh_clone(small, tmp_path):
     git(tmp_path, "clone", str(template), str(student))
 
     fresh = nox(student, "-s", "grade", "--", "m04")
-    assert (fresh.returncode, "Nothing is started yet" in fresh.stdout) == (cli.NOT_PASSED, True), fresh.stderr
+    assert (fresh.returncode, "Nothing is started yet" in fresh.stdout) == (exits.NOT_PASSED, True), fresh.stderr
 
     shutil.copy(support.REPOSITORY / "solutions" / "m04_attention.py", student / "exercises" / "m04_attention.py")
     solved = nox(student, "--", "m04")
-    assert solved.returncode == cli.PASSED, solved.stdout + solved.stderr
+    assert solved.returncode == exits.PASSED, solved.stdout + solved.stderr
     assert "15 of 15 points" in solved.stdout
 
     typo = nox(student, "-s", "grade", "--", "m05")
-    assert typo.returncode == cli.USAGE and "There is no milestone 'm05'" in typo.stderr
+    assert typo.returncode == exits.USAGE and "There is no milestone 'm05'" in typo.stderr
 
     assert git(student, "status", "--porcelain").split() == ["M", "exercises/m04_attention.py"]
     lacking = (student / "noxfile.py").read_text(encoding="utf-8").replace('"jaxtyping"', '"no_such_package"')
@@ -404,7 +406,7 @@ def test_instructors_commands_are_not_there(small, tmp_path):
     refused = command(tmp_path / "copy", "verify")
     listed = command(tmp_path / "copy", "--help").stdout
 
-    assert refused.returncode == cli.USAGE and "verify is for instructors" in refused.stderr
+    assert refused.returncode == exits.USAGE and "verify is for instructors" in refused.stderr
     assert re.findall(r"^    (\w+) ", listed, flags=re.M) == ["grade", "watch", "list", "hint"]
 
 
@@ -423,7 +425,7 @@ def test_references_and_courses_can_be_named(tmp_path):
         str(tmp_path / "course.toml"),
     )
 
-    assert done.returncode == cli.PASSED, done.stdout + done.stderr
+    assert done.returncode == exits.PASSED, done.stdout + done.stderr
     assert "30 of 30 points" in done.stdout and "0 of 30 points" in done.stdout
 
 

@@ -9,7 +9,7 @@ import support
 
 REPOSITORY = support.REPOSITORY
 FLOORS = (  # from the ground up; what stands in one line is a floor
-    ("grader.safe_text", "grader.schema", "grader.exits", "grader.record"),
+    ("grader.safe_text", "grader.clipping", "grader.files", "grader.schema", "grader.exits", "grader.record"),
     ("grader.sandbox",),
     ("grader.syllabus",),
     ("grader.submission", "grader.course"),

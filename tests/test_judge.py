@@ -10,6 +10,7 @@ import support
 import torch
 
 from grader import record
+from grader.judge import grading
 from grader.judge.draw import Draw
 from grader.judge.outcomes import CheckFailed, GraderError, verdict
 from grader.judge.planned import Options, Planned

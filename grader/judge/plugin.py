@@ -60,7 +60,7 @@ class Judge:
             config.hook.pytest_deselected(items=dropped)
         suites = [module for name, module in sys.modules.items() if name.startswith(SUITES)]
         shortcuts = [name for milestone in self.run.syllabus.milestones for name in milestone.shortcuts]
-        mistakes.seal({id(one): one for one in [*suites, *(item.module for item in selected)]}.values(), shortcuts)  # type: ignore[attr-defined]
+        mistakes.seal({id(one): one for one in [*suites, *(item.module for item in items)]}.values(), shortcuts)  # type: ignore[attr-defined]
 
     def pytest_collection_finish(self) -> None:
         """Say how many checks there will be."""

@@ -6,13 +6,13 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 from command_lines import ATTENTION, COURSE, REPOSITORY, TOKENIZER, flat, in_process_of_its_own
 
-from grader import commands
+from grader import commands, syllabus
 from grader.commands import grade
-from grader.judge import grading
 from grader.sandbox import levels
 from grader.sandbox.errors import SandboxError
 
@@ -70,15 +70,18 @@ def test_exit_code_3_means_that_the_grader_is_at_fault(run, sandbox, submission,
 
 def test_a_suite_that_cannot_be_read_is_named(run, sandbox, submission, monkeypatch, tmp_path):
     """A fault in a suite itself ends with exit code 3 and one sentence that names the file and the error."""
-    (tmp_path / "pytest.ini").write_bytes((grading.SUITES / "pytest.ini").read_bytes())
-    (tmp_path / "test_m04_attention.py").write_text("import a_module_that_nobody_has\n")
-    monkeypatch.setattr(grading, "SUITES", tmp_path)
+    room = tmp_path / "m04_attention"
+    room.mkdir()
+    (room / "test_broken.py").write_text("import a_module_that_nobody_has\n")
+    course = syllabus.load()
+    rooms = [replace(entry, room=room) if entry.id == room.name else entry for entry in course.milestones]
+    monkeypatch.setattr(syllabus, "load", lambda: replace(course, milestones=tuple(rooms)))
 
     code, _, said = run("grade", "m04", "--submission", submission)
 
     assert code == 3
     assert said.startswith("scratchwork: ") and said.count("\n") == 1
-    assert "test_m04_attention.py" in said and "a_module_that_nobody_has" in said
+    assert "test_broken.py" in said and "a_module_that_nobody_has" in said
 
 
 @pytest.mark.parametrize(("level", "code"), [("auto", 3), ("bubblewrap", 2)])

@@ -19,7 +19,7 @@ from grader.syllabus import Milestone, Syllabus
 
 from .judging import Graded, Job, Setup
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+REPOSITORY = Path(__file__).resolve().parents[3]
 
 
 @dataclass(frozen=True)

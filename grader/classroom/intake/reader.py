@@ -27,7 +27,7 @@ LISTING_SECONDS = 120.0  # for the names in an archive, and as long again for ev
 LISTING_BYTES = 64 * 1024 * 1024
 FOLDER_SECONDS = 600.0  # for the names in a class's folder, which may lie on a slow network
 LONGEST = 64 * 1024 * 1024  # bytes of an answer: sources have 64 kB each, and a class's names far less
-PACKAGES = Path(__file__).resolve().parents[2]
+PACKAGES = Path(__file__).resolve().parents[3]
 PROGRAM = "import json, sys; sys.path[:] = json.loads(sys.stdin.buffer.readline()); " + (
     "from grader.classroom.intake.reading import serve; serve()"
 )

@@ -20,7 +20,7 @@ from grader.submission import Submission
 CLASS = Roster((Student("a1"), Student("b2"), Student("c3")))
 # What becomes of whoever hands in a folder a1; everybody else is read as ever.
 ODD = """
-from grader.classroom import candidates
+from grader.classroom.intake import candidates
 take = candidates.take_tree
 
 def odd(tree, *rest):
@@ -82,7 +82,7 @@ def test_a_source_that_takes_too_long_leaves_the_others(tmp_path, monkeypatch):
     """The names of a source are read against the clock too; one source that hangs is a note beside others."""
     folder(tmp_path / "s", GOOD)
     folder(tmp_path / "t", {f"d4/{WARMUP}": "dora"})
-    hangs = "from grader.classroom import reading; import time; of = reading.candidates_of\n"
+    hangs = "from grader.classroom.intake import reading; import time; of = reading.candidates_of\n"
     hangs += (
         "reading.candidates_of = lambda source, *rest: time.sleep(600) if source.name == 's' else of(source, *rest)\n"
     )

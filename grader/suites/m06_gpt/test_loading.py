@@ -16,7 +16,7 @@ from grader.judge import (
     expect_raises,
 )
 
-from . import oracle
+from . import oracle, oracle_parts
 from . import probes as m06_probes
 from .steps import LARGE, SIZES, ids_and_state
 
@@ -227,4 +227,4 @@ def test_a_loaded_checkpoint_gives_hugging_faces_logits(student, draw, weights):
     student.load_gpt2(model, weights.inside(student))
     model.eval()
     ids = draw.integers(0, weights.sizes["vocab_size"], 2, 17)
-    oracle.expect_hugging_faces_logits(student, model, ids, weights)
+    oracle_parts.expect_hugging_faces_logits(student, model, ids, weights)

@@ -14,7 +14,7 @@ from grader.judge import (
 )
 from grader.judge.probes import model as trusted
 
-from . import oracle
+from . import oracle, oracle_parts
 from . import probes as m06_probes
 from .steps import LARGE, SIZES, ids_and_state
 
@@ -121,7 +121,7 @@ def test_gpt2s_weights_in_place_give_its_logits(student, draw, weights):
     model = student.GPT(student.GPTConfig(**oracle.checkpoint_sizes(weights)))
     student.plant(m06_probes).fill_from_file(model, weights.inside(student))
     ids = draw.integers(0, weights.sizes["vocab_size"], 2, 17)
-    oracle.expect_hugging_faces_logits(student, model, ids, weights)
+    oracle_parts.expect_hugging_faces_logits(student, model, ids, weights)
 
 
 @pytest.mark.task("m06.2")

@@ -9,6 +9,7 @@ import torch
 from grader.judge import FLOAT32_OP, FLOAT64, each, expect, expect_close, expect_equal, expect_raises, expect_ratio
 
 from . import oracle
+from . import oracle_ranking as ranking
 
 FISH = ["red fish", "blue fish"]
 PETS = ["the cat sat on the mat", "The dog chased the CAT, and the cat ran.", "a bird", "", "the the the the bird sang"]
@@ -118,7 +119,7 @@ def test_tf_idf_agrees_on_drawn_documents(student, draw):
 @pytest.mark.task("m17.2")
 def test_tf_idf_agrees_on_the_retrieval_set(student, data):
     """On passages about language models, questions have the cosines of a plain scorer in float64."""
-    passages, questions, _ = oracle.corpus(data)
+    passages, questions, _ = ranking.corpus(data)
     expect_scores(student, passages, *questions[::9])
 
 
@@ -127,7 +128,7 @@ def expect_search(student, documents, query, k1=1.2, b=0.75, k=None, index=None)
     index = student.BM25(documents, k1, b) if index is None else index
     actual = index.search(query, k or len(documents) + 3)
     misses = oracle.bm25_misses(documents, query, k1, b)
-    oracle.expect_hits(actual, oracle.bm25(documents, query, k1, b), k, spill=False, misses=misses)
+    ranking.expect_hits(actual, oracle.bm25(documents, query, k1, b), k, spill=False, misses=misses)
 
 
 @pytest.mark.task("m17.3")
@@ -173,7 +174,7 @@ def test_what_shares_no_word_is_not_found(student):
     """Only documents with a word of the query are found; unknown words, an empty query, no or one document are fine."""
     for query in ["dog zebra", "zebra", "", "?!"]:
         expect_search(student, PETS, query)
-    oracle.expect_hits(student.BM25([]).search("cat", 3), [], spill=False)
+    ranking.expect_hits(student.BM25([]).search("cat", 3), [], spill=False)
     expect_search(student, PETS[:1], "the cat")
 
 
@@ -193,7 +194,7 @@ def test_bm25_agrees_on_drawn_documents(student, draw):
     for _ in range(6):
         k1, b = draw.random.uniform(0.5, 2.5), draw.random.uniform(0.2, 0.9)
         scores: list[float] = []
-        while not oracle.settled(scores):
+        while not ranking.settled(scores):
             documents, query = oracle.random_documents(draw.random, 25), oracle.random_documents(draw.random, 1)[0]
             scores = oracle.bm25(documents, query, k1, b)
         index = student.BM25(documents, k1=k1, b=b)
@@ -204,7 +205,7 @@ def test_bm25_agrees_on_drawn_documents(student, draw):
 @pytest.mark.task("m17.3")
 def test_bm25_finds_the_passages_that_answer(student, data):
     """On questions about language models, recall at 3 is at least 0.9 and the mean reciprocal rank at least 0.875."""
-    passages, questions, relevant = oracle.corpus(data)
+    passages, questions, relevant = ranking.corpus(data)
     index = student.BM25(passages)
 
     def found(question):
@@ -213,10 +214,10 @@ def test_bm25_finds_the_passages_that_answer(student, data):
             [hit[0] for hit in hits] if type(hits) is list and all(type(hit) is tuple and hit for hit in hits) else []
         )
 
-    recall, reciprocal = oracle.measured(found, questions, relevant)
+    recall, reciprocal = ranking.measured(found, questions, relevant)
     message = f"Recall at 3 is {recall:.3f} (at least 0.9), the mean reciprocal rank {reciprocal:.3f} (at least 0.875)."
     good = recall >= 0.9 and reciprocal >= 0.875
-    mistake = None if good else oracle.quality_mistake(passages, questions, relevant, (recall, reciprocal))
+    mistake = None if good else ranking.quality_mistake(passages, questions, relevant, (recall, reciprocal))
     expect(good, message, mistake=mistake, evidence="value")
 
 
@@ -242,7 +243,7 @@ def test_a_rare_word_costs_the_same_among_more_documents(student, draw):
             found = each(search, [(query, 5) for query in batch])
             spent, asked = student.cpu_seconds() - began, asked + len(batch)
             for query, hits in zip(batch, found, strict=True):
-                oracle.expect_pairs(hits)
+                ranking.expect_pairs(hits)
                 right = [place for place, _ in hits if place in range(size) and set(query.split()) & set(lines[place])]
                 message = f"Of 5 documents asked for, {len(right)} hold one of the 20 words that 40 documents hold."
                 expect(len(right) == 5, message)
@@ -265,7 +266,7 @@ def test_a_rare_word_costs_the_same_among_more_documents(student, draw):
 def expect_nearest(student, query, vectors, k=None):
     """Compare what cosine_search finds with cosines in float64, and with what the classic mistakes give."""
     actual = student.cosine_search(query, vectors, k or len(vectors) + 2)
-    oracle.expect_hits(actual, oracle.cosines(query, vectors), k, misses=oracle.cosine_misses(query, vectors))
+    ranking.expect_hits(actual, oracle.cosines(query, vectors), k, misses=oracle.cosine_misses(query, vectors))
 
 
 @pytest.mark.task("m17.4")
@@ -278,7 +279,7 @@ def test_three_vectors_as_in_the_docstring(student):
 def test_cosines_agree_with_float64(student, draw):
     """The k nearest of drawn vectors, long and short, are those of float64, negative cosines included."""
     cosines: list[float] = []
-    while not oracle.settled(cosines):
+    while not ranking.settled(cosines):
         query, vectors = draw.normal(7, scale=3.0), draw.normal(13, 7) * draw.normal(13, 1).exp()
         cosines = oracle.cosines(query, vectors)
     for k in (1, 5, None):
@@ -313,7 +314,7 @@ def test_widths_that_differ_and_no_k_are_refused(student):
 def expect_fusion(student, rankings, k=60, given=True):
     """Compare joined rankings with a plain sum, and with what the classic mistakes give."""
     actual = student.reciprocal_rank_fusion(rankings, k) if given else student.reciprocal_rank_fusion(rankings)
-    oracle.expect_hits(actual, oracle.fusion(rankings, k), misses=oracle.fusion_misses(rankings, k))
+    ranking.expect_hits(actual, ranking.fusion(rankings, k), misses=ranking.fusion_misses(rankings, k))
 
 
 @pytest.mark.task("m17.4")
@@ -331,9 +332,9 @@ def test_fusion_agrees_on_drawn_rankings(student, draw):
     expect_fusion(student, [])
     for k in (1, 9, 60):
         scores: dict[int, float] = {}
-        while not oracle.settled(scores.values(), 1e-6):
+        while not ranking.settled(scores.values(), 1e-6):
             rankings = [draw.random.sample(range(100, 112), k=draw.random.randint(3, 9)) for _ in range(3)]
-            scores = oracle.fusion(rankings, k)
+            scores = ranking.fusion(rankings, k)
         expect_fusion(student, rankings, k)
 
 
@@ -353,17 +354,17 @@ def test_recall_is_a_share_of_what_is_relevant(student, draw):
         (4, rankings, relevant),
         (30, rankings, relevant),
     ]:
-        misses = oracle.recall_misses(ranked, right, k)
+        misses = ranking.recall_misses(ranked, right, k)
         actual = student.recall_at_k(ranked, right, k)
-        expect_close(actual, oracle.recall(ranked, right, k), atol=FLOAT64, misses=misses, what=f"recall at {k}")
+        expect_close(actual, ranking.recall(ranked, right, k), atol=FLOAT64, misses=misses, what=f"recall at {k}")
 
 
 @pytest.mark.task("m17.5")
 def test_the_reciprocal_rank_looks_at_the_first_hit(student, draw):
     """The mean reciprocal rank takes the first relevant document's place, counted from 1, and 0 where none is found."""
     for rankings, relevant in [([[4, 2, 9]], [{2, 9}]), ([[4, 2, 9], [1]], [{2, 9}, {3}]), judgements(draw)]:
-        misses = oracle.reciprocal_rank_misses(rankings, relevant)
-        actual, expected = student.mean_reciprocal_rank(rankings, relevant), oracle.reciprocal_rank(rankings, relevant)
+        misses = ranking.reciprocal_rank_misses(rankings, relevant)
+        actual, expected = student.mean_reciprocal_rank(rankings, relevant), ranking.reciprocal_rank(rankings, relevant)
         expect_close(actual, expected, atol=FLOAT64, misses=misses, what="the mean reciprocal rank")
 
 

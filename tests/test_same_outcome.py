@@ -17,8 +17,14 @@ from grader.submission import Submission
 pytestmark = systems.bubblewrap
 CASES = ("prints", "crashes")
 ATTACKS = ("b76a_printed_in_a_wink", "b76b_printed_at_import", "a80_floods_its_output", "a76a_list_bomb")
-# These end by dice of their own, or by a race between two of their own processes.
-BY_CHANCE = {"b43_two_speak_at_once": "two processes answer at the same time"}
+# How these end, they leave to chance themselves: each earns the same, which is nothing.
+BY_CHANCE = {
+    "a18_forged_replies_on_every_descriptor": "how much of what it writes is read before its process is gone",
+    "b13_descriptors_and_pipes": "the same",
+    "b43_two_speak_at_once": "two processes answer at the same time",
+    "b45_busy_before_its_check": "it makes the machine slow, and runs out of time or not",
+    "b83_hangs_one_of_two_judges": "it ends otherwise on another core",
+}
 
 
 @pytest.fixture(autouse=True)
@@ -26,9 +32,9 @@ def _called_at_once(monkeypatch):
     monkeypatch.setattr(crew, "LONG_SECONDS", 0)
 
 
-def endings(result):
-    """Return how each check ended, what was said of it, and what was earned."""
-    ended = {check.id: (check.outcome, check.message, check.mistake) for check in support.checks(result)}
+def endings(result, said=True):
+    """Return how each check ended, what was earned and, unless it holds what was measured, what was said of it."""
+    ended = {check.id: (check.outcome, check.message if said else "") for check in support.checks(result)}
     return ended, [task.earned for milestone in result.milestones for task in milestone.tasks]
 
 
@@ -52,9 +58,7 @@ def test_a_golden_case_ends_the_same_with_one_judge_and_with_four(name, tmp_path
 
 @pytest.mark.parametrize("name", chosen([a.name for a in arena.attacks() if "bubblewrap" in a.levels], ATTACKS))
 def test_an_attack_ends_the_same_with_one_judge_and_with_four(name):
-    """Outcomes, messages and points of a hostile submission do not depend on the number of judges either."""
-    if name in BY_CHANCE:
-        pytest.skip(BY_CHANCE[name])
+    """Outcomes and points of a hostile submission do not depend on the number of judges either."""
     attack = next(attack for attack in arena.attacks() if attack.name == name)
     found = []
     for judges in (1, 4):
@@ -65,6 +69,7 @@ def test_an_attack_ends_the_same_with_one_judge_and_with_four(name):
                 support.sandbox("bubblewrap"), support.weights(),
             )  # fmt: skip
         arena.clear_up()
-        found.append(endings(result))
+        found.append(endings(result, said=False))
 
-    assert found[0] == found[1]
+    assert found[0][1] == found[1][1]
+    assert found[0] == found[1] or name in BY_CHANCE

@@ -3,8 +3,8 @@
 levels: bubblewrap
 memory_mb: 250
 checks: test_the_mask_fits_every_length
-user: not promised: /dev/zero is there
-process: not promised: /dev/zero is there
+user: partly: where the kernel has Landlock
+process: partly: where the kernel has Landlock
 outcomes: out_of_memory failed
 """
 

@@ -139,7 +139,7 @@ def tests(session: nox.Session) -> None:
 def attacks(session: nox.Session) -> None:
     """Run every attack at every isolation level that works here, and try whatever is handed out as an answer."""
     os.environ["SCRATCHWORK_EVERY_ATTACK"] = "1"
-    tried = "tests/test_handout.py::test_nothing_handed_out_is_an_answer"
+    tried = "tests/handout/test_no_answers.py::test_nothing_handed_out_is_an_answer"
     files = [f"tests/test_{name}.py" for name in ("attacks", "sandbox", "limits", "levels")]
     run(session, "-m", "pytest", "-rs", *files, tried, *session.posargs)
 

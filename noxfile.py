@@ -140,7 +140,7 @@ def attacks(session: nox.Session) -> None:
     """Run every attack at every isolation level that works here, and try whatever is handed out as an answer."""
     os.environ["SCRATCHWORK_EVERY_ATTACK"] = "1"
     tried = "tests/handout/test_no_answers.py::test_nothing_handed_out_is_an_answer"
-    files = [f"tests/test_{name}.py" for name in ("attacks", "sandbox", "limits", "levels")]
+    files = [f"tests/test_{name}.py" for name in ("attacks", "attacks_on_disk", "sandbox", "limits", "levels")]
     run(session, "-m", "pytest", "-rs", *files, tried, *session.posargs)
 
 

@@ -23,7 +23,7 @@ mistakes.strict = True  # a suite that names a mistake made at run time is seen 
 # The files that take longest come first, and what can be divided comes last, so that all processes end together.
 # One process has these, and precedence: they are held to time limits, or close folders to other users and look through
 # other users' eyes, which two processes would do to each other.
-URGENT = ("test_attacks", "test_limits", "test_sandbox", "test_levels", "test_planted")
+URGENT = ("test_attacks", "test_attacks_on_disk", "test_limits", "test_sandbox", "test_levels", "test_planted")
 LONGEST = ("test_handout", "test_proof", "test_cluster", "test_classroom", "test_cli")
 DIVISIBLE = ("test_mutants", "test_degenerate", "test_alternates")  # each test grades something of its own
 

@@ -8,9 +8,16 @@ import zipfile
 from pathlib import Path
 
 from grader import syllabus
+from grader.classroom.book.standing import Student
+from grader.classroom.intake.collecting import Collected, collect_class
+from grader.classroom.intake.roster import Roster
 
 COURSE = syllabus.load()
 WARMUP, ATTENTION = "m00_warmup.py", "m04_attention.py"
+ANNA = Student("a1", "Anna Müller", "anna@example.org")
+BOB = Student("b2", "Bob O'Neil", "bob@example.org")
+CARL = Student("c3", "Carl", "carl@example.org")
+CLASS = Roster((ANNA, BOB, CARL))
 
 
 def folder(path: Path, files: dict[str, str | bytes]) -> Path:
@@ -90,3 +97,21 @@ submission_103:
     utc: 2026-03-03 08:00:00.000000000 Z
     zone: whatever
 """
+
+
+def collect(*sources, roster: Roster | None = CLASS, **options) -> Collected:
+    """Take in sources with this course's modules."""
+    return collect_class(sources, COURSE, roster, **options)
+
+
+def modules(collected: Collected) -> dict[str, dict[str, str]]:
+    """Return student -> module's number -> source, of what was taken."""
+    return {
+        each.student.id: {name[:3]: source.decode() for name, source in each.submission.sources.items()}
+        for each in collected.handed_in
+    }
+
+
+def problems(collected: Collected) -> dict[str, str]:
+    """Return student -> problem, of what was not."""
+    return {each.student.id: each.problem for each in collected.handed_in if each.problem}

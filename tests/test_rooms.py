@@ -12,6 +12,7 @@ import support
 
 REPOSITORY, COURSE, MILESTONES = support.REPOSITORY, support.COURSE, support.MILESTONES
 LONGEST_STUB = 130
+LINES = {0.5: 120, 0.9: 300, 1.0: 450}  # how long a file may be: the median, nine in ten, the longest
 ROOM = r"__init__\.py|milestone\.toml|test_\w+\.py|oracle(_\w+)?\.py|probes\.py|steps\.py"
 PROOF = r"__init__\.py|mutants\.toml|equivalent\.toml|alternates|test_\w+\.py"
 
@@ -66,6 +67,16 @@ def test_no_file_is_stray(folder, patterns):
     known = {pattern.format(id=m.id) for m in COURSE.milestones for pattern in patterns}
 
     assert names_in(REPOSITORY / folder) - known == set()
+
+
+def test_a_file_has_one_subject():
+    """Half of the Python files are at most 120 lines long, nine in ten at most 300, and none is longer than 450."""
+    paths = [path for part in ("grader", "tests", "benchmarks") for path in (REPOSITORY / part).rglob("*.py")]
+    lengths = sorted((len(path.read_text(encoding="utf-8").splitlines()), str(path)) for path in paths)
+
+    assert [path for length, path in lengths if length > LINES[1.0]] == []
+    for share, bound in LINES.items():
+        assert lengths[round(share * (len(lengths) - 1))][0] <= bound, f"cut a file of several subjects ({share:g})"
 
 
 @pytest.mark.parametrize("milestone", MILESTONES)

@@ -56,6 +56,7 @@ class Attack:
     """One hostile submission, with what its docstring says about how to grade it."""
 
     path: Path  # a module, or a folder with one and with planted files
+    preambles: tuple[str, ...]  # what several attacks begin with, put before this one's text
     title: str
     milestone: str
     checks: tuple[str, ...]
@@ -75,8 +76,10 @@ class Attack:
 
     @property
     def source(self) -> bytes:
-        """The module itself."""
-        return marked((self.path / f"{self.milestone}.py" if self.path.is_dir() else self.path).read_bytes())
+        """The module itself, behind its preambles."""
+        own = self.path / f"{self.milestone}.py" if self.path.is_dir() else self.path
+        paths = [*(FOLDER / "preambles" / f"{name}.py" for name in self.preambles), own]
+        return marked(b"\n\n".join(path.read_bytes() for path in paths))
 
     @property
     def sources(self) -> dict[str, bytes]:
@@ -107,6 +110,7 @@ def _read(path: Path) -> Attack:
     return Attack(
         path=path,
         title=title,
+        preambles=tuple(said.pop("preamble", "").split()),
         milestone=milestone,
         checks=tuple(said.pop("checks", "").split()) or DEFAULT_CHECKS[milestone],
         levels=tuple(said.pop("levels", LEVELS).split()),

@@ -1,25 +1,12 @@
 """Answers with heads that promise gigabytes, then with as many bytes as the wire takes at most, all of them zeros.
 
+preamble: channel
 checks: test_the_mask_fits_every_length test_three_tokens_see_themselves_and_what_came_before test_true_in_the_mask_means_may_look
 seconds: 4
 outcomes: crashed failed timed_out
 """
 
-import json
-import os
 import struct
-
-
-def frame(node, *buffers):
-    text = node if isinstance(node, bytes) else json.dumps(node).encode()
-    sizes = struct.pack(f"!{len(buffers)}Q", *map(len, buffers))
-    return struct.pack("!4sII", b"SCR1", len(text), len(buffers)) + sizes + text + b"".join(buffers)
-
-
-def send(data):
-    view = memoryview(data)
-    while view:
-        view = view[os.write(3, view) :]
 
 
 def causal_mask(seq, device=None):

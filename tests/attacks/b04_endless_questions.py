@@ -1,26 +1,13 @@
 """Asks the judge questions without end instead of answering, and steals the items of its iterators.
 
+preamble: channel
 milestone: m01_tokenizer
 checks: test_words_spaces_and_contractions_may_be_cut_anywhere test_a_word_is_joined_in_the_order_of_the_merges
 seconds: 2
 outcomes: timed_out crashed failed
 """
 
-import json
 import os
-import struct
-
-
-def frame(node, *buffers):
-    text = node if isinstance(node, bytes) else json.dumps(node).encode()
-    sizes = struct.pack(f"!{len(buffers)}Q", *map(len, buffers))
-    return struct.pack("!4sII", b"SCR1", len(text), len(buffers)) + sizes + text + b"".join(buffers)
-
-
-def send(data):
-    view = memoryview(data)
-    while view:
-        view = view[os.write(3, view) :]
 
 
 class Tokenizer:

@@ -1,26 +1,12 @@
 """Keeps sending replies from a thread: before, between and after those that were asked for.
 
+preamble: channel
 outcomes: failed crashed
 """
 
-import json
-import os
-import struct
 import threading
 
 import torch
-
-
-def frame(node, *buffers):
-    text = node if isinstance(node, bytes) else json.dumps(node).encode()
-    sizes = struct.pack(f"!{len(buffers)}Q", *map(len, buffers))
-    return struct.pack("!4sII", b"SCR1", len(text), len(buffers)) + sizes + text + b"".join(buffers)
-
-
-def send(data):
-    view = memoryview(data)
-    while view:
-        view = view[os.write(3, view) :]
 
 
 def chatter():

@@ -1,24 +1,9 @@
 """Answers with handles to objects that were never handed out, with type names that forge the report, and numbers out of range.
 
+preamble: channel
 checks: test_the_mask_fits_every_length test_true_in_the_mask_means_may_look test_every_head_has_its_piece_of_every_token test_its_state_is_two_linear_layers
 outcomes: failed crashed
 """
-
-import json
-import os
-import struct
-
-
-def frame(node, *buffers):
-    text = node if isinstance(node, bytes) else json.dumps(node).encode()
-    sizes = struct.pack(f"!{len(buffers)}Q", *map(len, buffers))
-    return struct.pack("!4sII", b"SCR1", len(text), len(buffers)) + sizes + text + b"".join(buffers)
-
-
-def send(data):
-    view = memoryview(data)
-    while view:
-        view = view[os.write(3, view) :]
 
 
 def causal_mask(seq, device=None):

@@ -1,27 +1,14 @@
 """Sends half a reply and then nothing, drips a byte at a time, or closes its end while the judge still writes.
 
+preamble: channel
 checks: test_the_mask_fits_every_length test_true_in_the_mask_means_may_look test_every_head_has_its_piece_of_every_token
 seconds: 1.5
 outcomes: timed_out crashed
 """
 
-import json
 import os
 import socket
-import struct
 import time
-
-
-def frame(node, *buffers):
-    text = node if isinstance(node, bytes) else json.dumps(node).encode()
-    sizes = struct.pack(f"!{len(buffers)}Q", *map(len, buffers))
-    return struct.pack("!4sII", b"SCR1", len(text), len(buffers)) + sizes + text + b"".join(buffers)
-
-
-def send(data):
-    view = memoryview(data)
-    while view:
-        view = view[os.write(3, view) :]
 
 
 def causal_mask(seq, device=None):

@@ -1,26 +1,13 @@
 """Asks questions that take the judge seconds to read and itself nothing to send, again and again.
 
+preamble: channel
 milestone: m01_tokenizer
 checks: test_words_spaces_and_contractions_may_be_cut_anywhere
 seconds: 2
 outcomes: timed_out crashed
 """
 
-import json
 import os
-import struct
-
-
-def frame(node, *buffers):
-    text = node if isinstance(node, bytes) else json.dumps(node).encode()
-    sizes = struct.pack(f"!{len(buffers)}Q", *map(len, buffers))
-    return struct.pack("!4sII", b"SCR1", len(text), len(buffers)) + sizes + text + b"".join(buffers)
-
-
-def send(data):
-    view = memoryview(data)
-    while view:
-        view = view[os.write(3, view) :]
 
 
 class Tokenizer:

@@ -1,27 +1,13 @@
 """Answers with numbers that stand for something else here: another object, one that was let go, one swapped between two looks.
 
+preamble: channel
 checks: test_the_mask_fits_every_length test_true_in_the_mask_means_may_look test_every_head_has_its_piece_of_every_token test_its_state_is_two_linear_layers test_heads_attend_side_by_side
 outcomes: failed crashed
 """
 
 import gc
-import json
-import os
-import struct
 
 import torch
-
-
-def frame(node, *buffers):
-    text = node if isinstance(node, bytes) else json.dumps(node).encode()
-    sizes = struct.pack(f"!{len(buffers)}Q", *map(len, buffers))
-    return struct.pack("!4sII", b"SCR1", len(text), len(buffers)) + sizes + text + b"".join(buffers)
-
-
-def send(data):
-    view = memoryview(data)
-    while view:
-        view = view[os.write(3, view) :]
 
 
 def objects():

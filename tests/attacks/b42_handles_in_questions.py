@@ -1,26 +1,13 @@
 """Asks the judge questions with handles of another check, of nothing and of the judge's own things in the place of values.
 
+preamble: channel
 milestone: m00_warmup
 checks: test_a_preference_comes_first test_the_median_of_the_times_is_returned test_queued_work_is_waited_for
 seconds: 4
 outcomes: failed crashed timed_out
 """
 
-import json
 import os
-import struct
-
-
-def frame(node, *buffers):
-    text = node if isinstance(node, bytes) else json.dumps(node).encode()
-    sizes = struct.pack(f"!{len(buffers)}Q", *map(len, buffers))
-    return struct.pack("!4sII", b"SCR1", len(text), len(buffers)) + sizes + text + b"".join(buffers)
-
-
-def send(data):
-    view = memoryview(data)
-    while view:
-        view = view[os.write(3, view) :]
 
 
 def ask(number, args, kwargs=None):

@@ -1,28 +1,15 @@
 """Has two processes, and threads in both, answer the same request at once: in whole, in halves and a byte by turns.
 
+preamble: channel
 checks: test_the_mask_fits_every_length test_true_in_the_mask_means_may_look test_every_head_has_its_piece_of_every_token test_three_tokens_see_themselves_and_what_came_before
 seconds: 3
 outcomes: failed crashed timed_out
 """
 
-import json
 import os
-import struct
 import threading
 
 import torch
-
-
-def frame(node, *buffers):
-    text = node if isinstance(node, bytes) else json.dumps(node).encode()
-    sizes = struct.pack(f"!{len(buffers)}Q", *map(len, buffers))
-    return struct.pack("!4sII", b"SCR1", len(text), len(buffers)) + sizes + text + b"".join(buffers)
-
-
-def send(data):
-    view = memoryview(data)
-    while view:
-        view = view[os.write(3, view) :]
 
 
 def mask(value):

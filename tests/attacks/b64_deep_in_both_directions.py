@@ -1,28 +1,13 @@
 """Answers with as many nested lists as are allowed, and with long integers, where the check hands its answer back.
 
+preamble: channel
 milestone: m13_quantization
 checks: test_unpacking_undoes_packing
 seconds: 5
 outcomes: failed crashed
 """
 
-import json
-import os
-import struct
-
 import torch
-
-
-def frame(node, *buffers):
-    text = node if isinstance(node, bytes) else json.dumps(node).encode()
-    sizes = struct.pack(f"!{len(buffers)}Q", *map(len, buffers))
-    return struct.pack("!4sII", b"SCR1", len(text), len(buffers)) + sizes + text + b"".join(buffers)
-
-
-def send(data):
-    view = memoryview(data)
-    while view:
-        view = view[os.write(3, view) :]
 
 
 def pack_int4(q):

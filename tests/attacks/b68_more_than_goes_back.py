@@ -1,26 +1,11 @@
 """Answers with thousands of short texts in buffers, which become too long a message when the check hands them back.
 
+preamble: channel
 milestone: m13_quantization
 checks: test_unpacking_undoes_packing
 seconds: 10
 outcomes: failed crashed
 """
-
-import json
-import os
-import struct
-
-
-def frame(node, *buffers):
-    text = node if isinstance(node, bytes) else json.dumps(node).encode()
-    sizes = struct.pack(f"!{len(buffers)}Q", *map(len, buffers))
-    return struct.pack("!4sII", b"SCR1", len(text), len(buffers)) + sizes + text + b"".join(buffers)
-
-
-def send(data):
-    view = memoryview(data)
-    while view:
-        view = view[os.write(3, view) :]
 
 import torch
 

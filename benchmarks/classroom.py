@@ -126,7 +126,7 @@ def _fresh(folder: Path) -> Iterator[tuple[str, str]]:
             f"{_source('solutions', 'm03_embedding')}\n# {copy}\n", encoding="utf-8"
         )
         submissions.append(target)
-    files = [f"grader/suites/test_{name}.py" for name in FRESH]
+    files = [f"grader/suites/{name}" for name in FRESH]
     start = time.perf_counter()
     for target in submissions:
         command = [sys.executable, "-m", "pytest", "-q", *files, "--submission", str(target)]

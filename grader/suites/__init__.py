@@ -1,1 +1,1 @@
-"""The hidden suites: one file per milestone, read like a specification."""
+"""The hidden suites: one room per milestone, each read like a specification."""

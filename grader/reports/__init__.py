@@ -1,1 +1,1 @@
-"""One result record in; out by reader: terminal, pages, marks for an LMS, machines. No decision about a grade anywhere."""
+"""One result record in; out by reader: a terminal, pages, marks for an LMS, machines. No grade is decided here."""

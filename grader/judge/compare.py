@@ -195,17 +195,26 @@ def _check_tolerance(expected: Any, atol: float, rtol: float) -> None:
 
 
 def _matching_miss(actual: Any, expected: Any, atol: float, rtol: float, misses: Misses | None) -> str | None:
-    """Return the words of the first near miss that gives just what the student's code gave."""
+    """Return the words of the near miss that the student's code gave, at the tolerance that it was rejected at.
+
+    The nearest one wins; of several that give one value, and so can't be told apart, the first.
+    """
     import torch
 
     if type(actual) is not torch.Tensor:
         return None
+    nearest, words_of_nearest = math.inf, None
     for words, candidate in (misses or {}).items():
         value = _value_of(words, candidate)
         if type(value) is not torch.Tensor or value.shape != actual.shape:
             continue
         if value.shape == expected.shape and _close(value, expected, atol, rtol):
             continue  # this mistake makes no difference here
-        if torch.allclose(actual.double(), value.double(), atol=atol, rtol=max(rtol, 1e-5), equal_nan=True):
-            return words
-    return None
+        given, near = actual.double(), value.double()
+        if not torch.allclose(given, near, atol=atol, rtol=rtol, equal_nan=True):
+            continue
+        gap = (given - near).abs().nan_to_num(nan=0.0)  # both are NaN there, or both infinite
+        furthest = float(gap.max()) if gap.numel() else 0.0
+        if furthest < nearest:
+            nearest, words_of_nearest = furthest, words
+    return words_of_nearest

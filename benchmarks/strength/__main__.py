@@ -1,5 +1,6 @@
 """`nox -s strength [-- MILESTONE… --seeds N --most N --minutes N --table]`: measure, and write the table.
 
+With `--contracts` it writes docs/contracts.md instead: which check holds which sentence of a stub.
 The table is docs/strength.md. What was measured is kept in results/, and measured again when its subject changes.
 """
 
@@ -22,9 +23,14 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--most", type=int, default=10_000, help="try at most so many generated mutants a milestone")
     parser.add_argument("--no-generated", action="store_true", help="leave the generated mutants out")
     parser.add_argument("--table", action="store_true", help="measure nothing, only write the page")
+    parser.add_argument("--contracts", action="store_true", help="only write which check holds which sentence")
     options = parser.parse_args(arguments)
 
-    from . import measure, table
+    from . import contracts, measure, table
+
+    if options.contracts:
+        contracts.PAGE.write_text(contracts.render(), encoding="utf-8")
+        return 0
 
     known = measure.support.MILESTONES
     chosen = [name for name in known if name in options.milestones or name.partition("_")[0] in options.milestones]

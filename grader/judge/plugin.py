@@ -37,6 +37,7 @@ class Judge:
         config.addinivalue_line(
             "markers", "warm(*modules): what a probe of this check imports, kept warm for its worker"
         )
+        config.addinivalue_line("markers", "holds(*sentences): the sentences of the stub that this check holds")
         config.addinivalue_line("markers", "limits(**changes): limits of this check that differ from its milestone's")
 
     @pytest.hookimpl(trylast=True)

@@ -150,3 +150,8 @@ def device_of_collated(collate, texts, pad_id):
 def protect(path):
     """Make a file one that may only be read."""
     os.chmod(path, 0o400)
+
+
+def with_numpys_dtype(get_batch, kind, path, *args):
+    """Draw a batch from a file of uint16, the dtype handed over as NumPy's own type or dtype."""
+    return get_batch(path, numpy.uint16 if kind == "type" else numpy.dtype("uint16"), *args)

@@ -12,6 +12,7 @@ Misses = dict[str, Callable[[], Any]]
 
 OVERFLOW = "the exponential overflows: subtract the largest score of each slice first"
 LOG_OF_ZERO = "the logarithm is taken of a probability that has become 0: subtract the log of the sum instead"
+NEVER_WAITS = "nothing waits for the device when synchronize is None: call torch's own for that device"
 ASLEEP = "the clock is read while the device is still at work: synchronise after the call as well"
 LEFTOVER = "work that was left from before is timed too: synchronise before the first reading of the clock as well"
 

@@ -16,7 +16,7 @@ from grader.judge import (
     expect_tensor,
 )
 
-from . import oracle
+from . import oracle, probes
 
 
 def expect_counts(student, ids, vocab_size):
@@ -34,12 +34,14 @@ def expect_shares(student, ids, vocab_size):
 
 
 @pytest.mark.task("m00.4")
+@pytest.mark.holds("Example: [0, 1, 1, 1, 0] and 3 tokens: [[0, 1, 0], [1, 2, 0], [0, 0, 0]].")
 def test_five_tokens_make_four_pairs(student):
     """The ids [0, 1, 1, 1, 0] hold one pair 0-1, two pairs 1-1 and one pair 1-0."""
     expect_counts(student, torch.tensor([0, 1, 1, 1, 0]), 3)
 
 
 @pytest.mark.task("m00.4")
+@pytest.mark.holds("Count how often token j comes right after token i, in row i and column j.")
 def test_every_pair_of_a_text_is_counted(student, draw):
     """In texts of 300 random tokens every pair is counted as often as it occurs, first token by row."""
     for vocab_size in (1, 5, 30):
@@ -48,6 +50,7 @@ def test_every_pair_of_a_text_is_counted(student, draw):
 
 
 @pytest.mark.task("m00.4")
+@pytest.mark.holds("Fewer than two ids: zeros.", "The row of a token that nothing follows is uniform.")
 def test_fewer_than_two_tokens_make_no_pair(student):
     """No token or one token gives a table of zeros, and uniform shares."""
     for ids in (torch.tensor([], dtype=torch.int64), torch.tensor([2])):
@@ -56,6 +59,7 @@ def test_fewer_than_two_tokens_make_no_pair(student):
 
 
 @pytest.mark.task("m00.4")
+@pytest.mark.holds("Raises ValueError naming the id and vocab_size when one is not in 0..vocab_size-1.")
 def test_an_id_outside_the_vocabulary_is_refused(student, draw):
     """An id below 0 or beyond the last of 29 tokens raises ValueError with it and vocab_size in its text."""
     for wrong in (-1, 31, 29):
@@ -65,12 +69,17 @@ def test_an_id_outside_the_vocabulary_is_refused(student, draw):
 
 
 @pytest.mark.task("m00.4")
+@pytest.mark.holds("Example: [0, 1, 1, 1, 0] and 3 tokens: [[0, 1, 0], [1/3, 2/3, 0], [1/3, 1/3, 1/3]].")
 def test_shares_as_in_the_docstring(student):
     """The ids [0, 1, 1, 1, 0] give the rows [0, 1, 0], [1/3, 2/3, 0] and, for the token never seen, thirds."""
     expect_shares(student, torch.tensor([0, 1, 1, 1, 0]), 3)
 
 
 @pytest.mark.task("m00.4")
+@pytest.mark.holds(
+    "Return float32 probabilities of the next token: each row's counts as shares, unsmoothed.",
+    "The row of a token that nothing follows is uniform.",
+)
 def test_each_row_is_shared_by_what_follows(student, draw):
     """Each row sums to 1, uniform for tokens never seen and for one that stands only at the very end."""
     ids = torch.cat([draw.integers(0, 6, 200), torch.tensor([6])])
@@ -78,6 +87,11 @@ def test_each_row_is_shared_by_what_follows(student, draw):
 
 
 @pytest.mark.task("m00.4")
+@pytest.mark.holds(
+    "From zero logits take exactly `steps` plain steps with your gradient_step, each on the mean cross-entropy "
+    "of all pairs; a row that never occurs stays 0.",
+    "Example: [0, 1, 0], 2 tokens, 1 step, learning_rate 4: [[-1, 1], [1, -1]].",
+)
 def test_training_is_plain_descent_from_zero(student, draw):
     """After 0, 1, 3 and 10 steps the logits are those of gradient descent on all pairs, begun at zero."""
     small, ids = (torch.tensor([0, 1, 0]), 2), (oracle.text(draw, 5, 60, 4), 5)
@@ -88,6 +102,7 @@ def test_training_is_plain_descent_from_zero(student, draw):
 
 
 @pytest.mark.task("m00.4")
+@pytest.mark.holds("Learn the same table, on the ids' device: row i holds the float32 logits of what follows token i.")
 @pytest.mark.warm("torch._dynamo")
 def test_training_happens_where_the_ids_are(student, draw):
     """With the ids on another device, the table is made and trained there."""
@@ -100,6 +115,7 @@ def test_training_happens_where_the_ids_are(student, draw):
 
 
 @pytest.mark.task("m00.4")
+@pytest.mark.holds("Learn the same table, on the ids' device: row i holds the float32 logits of what follows token i.")
 def test_counting_and_training_reach_the_same_distribution(student, draw):
     """After 300 steps the softmax of the logits is the table of shares, within 0.0001."""
     ids = oracle.text(draw, 4, 200, 4)  # every pair occurs: what never does goes to 0 only as fast as 1 / steps
@@ -113,6 +129,10 @@ def test_counting_and_training_reach_the_same_distribution(student, draw):
 
 
 @pytest.mark.task("m00.5")
+@pytest.mark.holds(
+    'Return the preferred device ("cuda:1" keeps its index), or else the first that is there of cuda, mps, cpu.',
+    'available("cuda") and available("mps") say what is there; None: ask torch.',
+)
 def test_the_best_device_is_cuda_then_mps_then_cpu(student):
     """Without a preference the first of cuda, mps and cpu that is available is picked, as a torch.device."""
     for there, best in (("cuda mps", "cuda"), ("cuda", "cuda"), ("mps", "mps"), ("", "cpu")):
@@ -125,6 +145,9 @@ def test_the_best_device_is_cuda_then_mps_then_cpu(student):
 
 
 @pytest.mark.task("m00.5")
+@pytest.mark.holds(
+    'Return the preferred device ("cuda:1" keeps its index), or else the first that is there of cuda, mps, cpu.',
+)
 def test_a_preference_comes_first(student):
     """A preferred device that is available is picked, its index kept, whatever else there is."""
     for name in ("cpu", "mps", "cuda", "cuda:1"):
@@ -137,6 +160,7 @@ def test_a_preference_comes_first(student):
 
 
 @pytest.mark.task("m00.5")
+@pytest.mark.holds("Raises ValueError naming what is not.")
 def test_a_preference_that_is_not_there_is_refused(student):
     """A preferred device that is not available raises ValueError with its name, and never gives another one."""
     for name, there in (("cuda:1", "mps"), ("cuda", ""), ("mps", "cuda")):
@@ -145,6 +169,7 @@ def test_a_preference_that_is_not_there_is_refused(student):
 
 
 @pytest.mark.task("m00.5")
+@pytest.mark.holds('available("cuda") and available("mps") say what is there; None: ask torch.')
 def test_torch_is_asked_what_there_is(student):
     """With no arguments at all the device is one that torch has here, and cpu can always be preferred."""
     found = student.pick_device()
@@ -162,6 +187,11 @@ def measure(student, gpu, **options):
 
 
 @pytest.mark.task("m00.5")
+@pytest.mark.holds(
+    "Return the median seconds of `repeats` calls, after `warmup` calls that nobody times.",
+    "An even number's median is the mean of the middle two.",
+    "Example: a clock of 0, 1, 2, 9, 10, 13 and 3 repeats: 1, 7 and 3 seconds, so 3.0.",
+)
 def test_the_median_of_the_times_is_returned(student, draw):
     """Calls of 1, 7 and 3 seconds give 3.0; of an even number the middle two are averaged."""
     drawn = [draw.random.uniform(1, 60) for _ in range(7)]
@@ -172,6 +202,10 @@ def test_the_median_of_the_times_is_returned(student, draw):
 
 
 @pytest.mark.task("m00.5")
+@pytest.mark.holds(
+    "Return the median seconds of `repeats` calls, after `warmup` calls that nobody times.",
+    "Each goes: synchronize(), clock(), function(), synchronize(), clock().",
+)
 def test_the_clock_is_read_when_the_device_is_idle(student):
     """Each timed call is: wait, read the clock, call, wait, read the clock; warm-up calls come before, untimed."""
     for warmup, repeats in ((3, 4), (1, 5), (0, 1)):
@@ -202,6 +236,7 @@ def test_what_the_warm_up_left_behind_is_not_timed(student):
 
 
 @pytest.mark.task("m00.5")
+@pytest.mark.holds("None is the device's own synchronize (cuda, mps) or nothing.")
 def test_one_warm_up_and_five_calls_are_the_default(student):
     """On the CPU, with nothing handed in, function is called six times and some seconds come back, as a float."""
     gpu = oracle.Gpu([])
@@ -212,6 +247,21 @@ def test_one_warm_up_and_five_calls_are_the_default(student):
 
 
 @pytest.mark.task("m00.5")
+@pytest.mark.holds("None is the device's own synchronize (cuda, mps) or nothing.")
+@pytest.mark.parametrize("device", ["cuda", "mps"])
+def test_a_gpu_is_waited_for_by_its_own_synchronize(student, device):
+    """With no synchronize handed in, torch's own for that device is called before and after each timed call."""
+    log = student.plant(probes).timed_with_stand_ins(student.time_call, device)
+    if log is None:
+        return  # it asked torch for more than the stand-ins have: no verdict
+    waits = "".join(log).replace("f", " f ").split("f")
+    said = f"With device={device!r} and two timed calls, waits (w) and calls (f) came in the order {''.join(log)!r}."
+    enough = len(waits) == 3 and all("w" in gap for gap in waits)
+    expect(enough, said, mistake=oracle.NEVER_WAITS if "w" not in log else None)
+
+
+@pytest.mark.task("m00.5")
+@pytest.mark.holds("Raises ValueError naming the number when repeats < 1 or warmup < 0.")
 def test_impossible_numbers_of_calls_are_refused(student):
     """No repeats, or a negative number of anything, raise ValueError with the number in its text."""
     for options in ({"repeats": 0}, {"repeats": -3}, {"warmup": -1}, {"warmup": -3}):

@@ -21,6 +21,9 @@ def sides_of(student, documents, fractions, seed):
 
 
 @pytest.mark.task("m02.3")
+@pytest.mark.holds(
+    "Deal documents out to training, validation and test: each to one side, and its copies to the same side.",
+)
 def test_no_text_is_on_two_sides(student, draw):
     """Of documents with up to nine copies each, no two equal ones fall on different sides."""
     documents = [text for text in LETTERS for _ in range(draw.random.randint(1, 9))]
@@ -33,6 +36,11 @@ def test_no_text_is_on_two_sides(student, draw):
 
 
 @pytest.mark.task("m02.3")
+@pytest.mark.holds(
+    "Of n distinct documents, shuffled by a generator seeded with `seed`, training gets the first round(f0 * "
+    "n), validation those up to round((f0 + f1) * n), test the rest.",
+    'Example: ["a", "b", "a"] with (0.5, 0.0, 0.5) gives ["a", "a"], [], ["b"] or the reverse.',
+)
 def test_sizes_are_rounded_shares_of_the_distinct_texts(student):
     """Of n distinct texts, training has round(f0 * n), and training and validation together round((f0 + f1) * n)."""
     texts, copies = [f"{n}" for n in range(100)], LETTERS[:31] + LETTERS[3:20] * 2
@@ -51,8 +59,16 @@ def test_sizes_are_rounded_shares_of_the_distinct_texts(student):
 
 
 @pytest.mark.task("m02.3")
+@pytest.mark.holds(
+    "No copy is lost; each side keeps the given order.",
+    'Example: ["a", "b", "a"] with (0.5, 0.0, 0.5) gives ["a", "a"], [], ["b"] or the reverse.',
+)
 def test_each_side_has_all_copies_in_the_given_order(student, draw):
     """A side is what is left of the documents when the texts of the other sides are taken out."""
+    example = sides_of(student, ["a", "b", "a"], (0.5, 0.0, 0.5), draw.random.randrange(1000))
+    misses = {oracle.DROPPED: [[], ["a"], ["b"]]}
+    sides = [[], ["a", "a"], ["b"]]
+    expect_equal(sorted(example), sides, misses=misses, what="the sorted sides of the docstring's example")
     documents = draw.random.choices(LETTERS, k=90)
     for side in sides_of(student, documents, (0.5, 0.3, 0.2), 4):
         kept = [text for text in documents if text in set(side)]
@@ -61,6 +77,10 @@ def test_each_side_has_all_copies_in_the_given_order(student, draw):
 
 
 @pytest.mark.task("m02.3")
+@pytest.mark.holds(
+    "Of n distinct documents, shuffled by a generator seeded with `seed`, training gets the first round(f0 * "
+    "n), validation those up to round((f0 + f1) * n), test the rest.",
+)
 def test_every_text_visits_every_side(student):
     """Over 150 seeds each of ten texts is in training, in validation and in test."""
     visits: dict[str, set[int]] = {text: set() for text in LETTERS[:10]}
@@ -74,6 +94,9 @@ def test_every_text_visits_every_side(student):
 
 
 @pytest.mark.task("m02.3")
+@pytest.mark.holds(
+    "Only the arguments matter (hash(text) differs between processes), and global random numbers are left alone.",
+)
 def test_a_split_depends_on_its_arguments_alone(student, draw):
     """The same seed splits alike whatever other dice were rolled and in every process; another seed does not."""
     inside, args = student.plant(planted), (LETTERS * 2, (0.5, 0.3, 0.2))
@@ -104,6 +127,9 @@ def expect_dice_untouched(student, inside, call):
 
 
 @pytest.mark.task("m02.3")
+@pytest.mark.holds(
+    "Only the arguments matter (hash(text) differs between processes), and global random numbers are left alone.",
+)
 def test_splitting_leaves_global_random_numbers_alone(student):
     """After a split, Python, NumPy and torch roll what they would have rolled without it."""
     sides_of(student, LETTERS, (0.5, 0.3, 0.2), 1)
@@ -111,6 +137,7 @@ def test_splitting_leaves_global_random_numbers_alone(student):
 
 
 @pytest.mark.task("m02.3")
+@pytest.mark.holds("ValueError when a fraction is negative or their sum, rounding aside, is not 1.")
 def test_fractions_that_are_none_are_refused(student):
     """Fractions that sum to 0.9 or 1.1, and a negative one, raise ValueError."""
     for fractions in ((0.5, 0.2, 0.2), (0.5, 0.3, 0.3), (1.2, -0.4, 0.2)):
@@ -127,6 +154,7 @@ def epochs(student, loader, count=1):
 
 
 @pytest.mark.task("m02.4")
+@pytest.mark.holds("The last batch may be smaller; with `drop_last` it is then left out.", "`len` counts batches.")
 def test_ten_items_in_fours_are_three_batches(student):
     """Batches have batch_size items and the last one what is left, unless it is dropped; len counts them."""
     for count, drop_last in ((10, False), (10, True), (12, False), (12, True), (3, False), (3, True)):
@@ -139,6 +167,9 @@ def test_ten_items_in_fours_are_three_batches(student):
 
 
 @pytest.mark.task("m02.4")
+@pytest.mark.holds(
+    "Each `for` over it is an epoch: every item once, in batches of inputs and targets stacked along a new first axis.",
+)
 def test_an_epoch_gives_every_item_once(student):
     """The rows of an epoch's batches are the dataset's items, each once, inputs beside their own targets."""
     for batches in epochs(student, student.ShufflingLoader(oracle.pairs(11), 4, seed=3), 2):
@@ -150,6 +181,9 @@ def test_an_epoch_gives_every_item_once(student):
 
 
 @pytest.mark.task("m02.4")
+@pytest.mark.holds(
+    "Serves a dataset (anything with a length whose items are pairs) in batches, in another order each epoch.",
+)
 def test_every_epoch_has_another_order(student):
     """Three epochs of 40 items have three orders, none of them the dataset's own, and other items meet in a batch."""
     runs = epochs(student, student.ShufflingLoader(oracle.pairs(40), 4, seed=1), 3)
@@ -173,6 +207,10 @@ def test_all_orders_are_equally_likely(student):
 
 
 @pytest.mark.task("m02.4")
+@pytest.mark.holds(
+    "The loader owns a torch.Generator made from `seed` and leaves global random numbers alone: two loaders "
+    "with one seed give the same epochs.",
+)
 def test_the_seed_fixes_the_orders(student, draw):
     """Two loaders with one seed give the same epochs, whatever else rolls dice in between; another seed, others."""
     inside, seed = student.plant(planted), draw.random.randrange(1, 1000)
@@ -195,6 +233,10 @@ def test_the_seed_fixes_the_orders(student, draw):
 
 
 @pytest.mark.task("m02.4")
+@pytest.mark.holds(
+    "The loader owns a torch.Generator made from `seed` and leaves global random numbers alone: two loaders "
+    "with one seed give the same epochs.",
+)
 def test_loading_leaves_global_random_numbers_alone(student):
     """After a loader is made and two epochs went by, global random numbers are where they were."""
     inside, made = student.plant(planted), student.ShufflingLoader(oracle.pairs(9), 4, seed=1)
@@ -207,6 +249,10 @@ def test_loading_leaves_global_random_numbers_alone(student):
 
 
 @pytest.mark.task("m02.4")
+@pytest.mark.holds(
+    "Serves a dataset (anything with a length whose items are pairs) in batches, in another order each epoch.",
+    "An item is fetched when its batch is due.",
+)
 def test_items_are_fetched_when_their_batch_is_due(student):
     """When the n-th batch comes out, n * batch_size items have been fetched, each once."""
     fetched: list[int] = []
@@ -221,6 +267,7 @@ def test_items_are_fetched_when_their_batch_is_due(student):
 
 
 @pytest.mark.task("m02.4")
+@pytest.mark.holds("ValueError, naming the number, when batch_size is less than 1.")
 def test_a_batch_size_below_one_is_refused(student):
     """A batch_size of 0 or -3 raises ValueError with the number in its text; one of 1 is served."""
     ones = epochs(student, student.ShufflingLoader(oracle.pairs(3), 1, seed=1))[0]
@@ -253,6 +300,10 @@ def as_batch(batch, batch_size, context_length):
 
 
 @pytest.mark.task("m02.5")
+@pytest.mark.holds(
+    'Draw windows from a file of raw ids (no header) that may be larger than memory: two of "batch context_length".',
+    '`dtype` is an id\'s in the file: np.uint16, say, or "uint16".',
+)
 def test_a_file_with_one_window_gives_that_window(student, draw):
     """From a file of five ids, windows of four are its first four, and the targets its last four, as int64."""
     for dtype, low, high in ("uint16", 2**15, 2**16), ("uint8", 2**7, 2**8), ("int32", 2**17, 2**31), ("int64", 0, 9):
@@ -267,6 +318,21 @@ def test_a_file_with_one_window_gives_that_window(student, draw):
 
 
 @pytest.mark.task("m02.5")
+@pytest.mark.holds('`dtype` is an id\'s in the file: np.uint16, say, or "uint16".')
+def test_a_dtype_may_be_numpys_own(student, draw):
+    """The dtype np.uint16 reads what "uint16" reads, and so does np.dtype("uint16")."""
+    ids, inside = draw.integers(2**15, 2**16, 5), student.plant(planted)
+    path = student.file("ids.bin", ids.numpy().astype(np.uint16).tobytes())
+    for kind in ("type", "dtype"):
+        batch = inside.with_numpys_dtype(student.get_batch, kind, path, 3, 4, inside.generator(1))
+        expect_batch(as_batch(batch, 3, 4), ids.expand(3, 5), f"the batch from numpy's own {kind}")
+
+
+@pytest.mark.task("m02.5")
+@pytest.mark.holds(
+    "Starts are independent, from `generator` (on the CPU) alone, and every one that leaves room for the "
+    "window and one more token is equally likely.",
+)
 def test_every_start_is_equally_likely_the_last_included(student, draw):
     """Of 2,000 windows from a file with room for five, each start has about 400."""
     inputs, targets = batch_from(student, range(3000, 3008), 2000, 3, seed=draw.random.randrange(1000))
@@ -279,6 +345,10 @@ def test_every_start_is_equally_likely_the_last_included(student, draw):
 
 
 @pytest.mark.task("m02.5")
+@pytest.mark.holds(
+    "Starts are independent, from `generator` (on the CPU) alone, and every one that leaves room for the "
+    "window and one more token is equally likely.",
+)
 def test_the_generator_alone_decides(student, draw):
     """One generator's state gives one batch, whatever other dice were rolled, and moves on; global dice don't move."""
     inside, seed = student.plant(planted), draw.random.randrange(1000)
@@ -300,6 +370,10 @@ def test_the_generator_alone_decides(student, draw):
 
 
 @pytest.mark.task("m02.5")
+@pytest.mark.holds(
+    'Draw windows from a file of raw ids (no header) that may be larger than memory: two of "batch context_length".',
+    "The file is mapped for reading only, and no more than the windows is copied.",
+)
 def test_a_batch_comes_from_a_large_file_without_reading_it(student, draw):
     """While a batch is drawn from a file of 48 MB, the worker grows by less than 12 MB, as seen from outside."""
     inside, sizes = student.plant(planted), []
@@ -330,6 +404,7 @@ def test_a_batch_is_put_on_the_device_asked_for(student):
 
 
 @pytest.mark.task("m02.5")
+@pytest.mark.holds("The file is mapped for reading only, and no more than the windows is copied.")
 def test_a_file_may_be_write_protected(student):
     """A file that may only be read is enough, and it is as it was afterwards."""
     path = student.file("ids.bin", np.arange(40, 45, dtype=np.uint16).tobytes())
@@ -344,6 +419,7 @@ def test_a_file_may_be_write_protected(student):
 
 
 @pytest.mark.task("m02.5")
+@pytest.mark.holds("ValueError, naming both numbers, when the ids are too few.")
 def test_a_file_without_a_whole_window_is_refused(student):
     """Windows of 14 from a file of 13 or 14 ids raise ValueError with both numbers in its text."""
     for count in (13, 14):

@@ -21,12 +21,18 @@ def expect_windows(student, ids, context_length, stride=1, given=None):
 
 
 @pytest.mark.task("m02.1")
+@pytest.mark.holds(
+    "Example: NextTokenDataset([1, 2, 3, 4, 5], 2) holds ([1, 2], [2, 3]), ([2, 3], [3, 4]) and ([3, 4], [4, 5]).",
+)
 def test_five_tokens_in_windows_of_two(student):
     """The ids 1 to 5 in windows of two are ([1, 2], [2, 3]), ([2, 3], [3, 4]) and ([3, 4], [4, 5])."""
     expect_windows(student, torch.arange(1, 6), 2, given=[1, 2, 3, 4, 5])
 
 
 @pytest.mark.task("m02.1")
+@pytest.mark.holds(
+    "All windows of `context_length` tokens that start at 0, stride, 2 * stride, … and have a token after them.",
+)
 def test_every_stride_reaches_the_last_window(student, draw):
     """Windows start at every multiple of the stride that leaves room for a target, whatever the number of ids."""
     for stride, counts in (1, (5, 9)), (2, (9, 10)), (3, range(10, 14)), (4, (12, 13)), (7, (11, 12, 29)):
@@ -35,6 +41,7 @@ def test_every_stride_reaches_the_last_window(student, draw):
 
 
 @pytest.mark.task("m02.1")
+@pytest.mark.holds("Too few ids: no items.")
 def test_a_text_too_short_for_a_window_has_no_items(student, draw):
     """With context_length ids or fewer there is no item, and item 0 raises IndexError."""
     for count in (1, 3, 4):
@@ -44,6 +51,10 @@ def test_a_text_too_short_for_a_window_has_no_items(student, draw):
 
 
 @pytest.mark.task("m02.1")
+@pytest.mark.holds(
+    "Return one pair; -1 is the last, as in a list.",
+    "Raises IndexError, naming the index, where there is none.",
+)
 def test_an_index_works_as_in_a_list(student, draw):
     """Index -1 is the last item and -len the first; one further on either side raises IndexError naming it."""
     ids = draw.permutation(15)
@@ -62,6 +73,9 @@ def test_an_index_works_as_in_a_list(student, draw):
 
 
 @pytest.mark.task("m02.1")
+@pytest.mark.holds(
+    "Item i is the pair (inputs, targets), both int64 of shape (context_length,); targets are one token further on.",
+)
 def test_items_are_int64_whatever_the_ids_are(student, draw):
     """From a tensor of the dtype uint8, int16 or int32, and from a list, items are int64."""
     ids = draw.integers(0, 200, 9)
@@ -70,6 +84,7 @@ def test_items_are_int64_whatever_the_ids_are(student, draw):
 
 
 @pytest.mark.task("m02.1")
+@pytest.mark.holds("It keeps a copy: changing `ids` later or writing into an item changes nothing else.")
 def test_the_ids_may_change_afterwards(student, draw):
     """What happens to the caller's tensor or list after the dataset is made does not reach it."""
     ids, inside = draw.permutation(9) + 1, student.plant(planted)
@@ -80,6 +95,7 @@ def test_the_ids_may_change_afterwards(student, draw):
 
 
 @pytest.mark.task("m02.1")
+@pytest.mark.holds("It keeps a copy: changing `ids` later or writing into an item changes nothing else.")
 def test_writing_into_an_item_changes_nothing_else(student, draw):
     """Overwriting an item's inputs leaves its targets alone, and the dataset; and the other way round."""
     ids = draw.permutation(9) + 1
@@ -93,6 +109,7 @@ def test_writing_into_an_item_changes_nothing_else(student, draw):
 
 
 @pytest.mark.task("m02.1")
+@pytest.mark.holds("ValueError, naming the number, for a context_length or stride below 1.")
 def test_a_length_or_a_stride_below_one_is_refused(student):
     """A context_length or a stride of 0 or -3 raises ValueError with the number in its text; 1 is enough for both."""
     expect_windows(student, torch.tensor([4, 2, 8]), 1, 1)
@@ -109,6 +126,9 @@ def expect_collated(student, texts, pad_id, ignore_index=-100):
 
 
 @pytest.mark.task("m02.2")
+@pytest.mark.holds(
+    "Example: [[7, 8, 9], [5, 6]] with pad_id 0 gives inputs [[7, 8], [5, 0]] and targets [[8, 9], [6, -100]].",
+)
 def test_two_texts_as_in_the_docstring(student):
     """The texts [7, 8, 9] and [5, 6] become inputs [[7, 8], [5, 0]] and targets [[8, 9], [6, -100]]."""
     texts = [torch.tensor([7, 8, 9]), torch.tensor([5, 6])]
@@ -118,6 +138,11 @@ def test_two_texts_as_in_the_docstring(student):
 
 
 @pytest.mark.task("m02.2")
+@pytest.mark.holds(
+    'Make one batch of texts of unequal length: (inputs, targets), int64 "batch longest-1", on the texts\' device.',
+    "A text of n tokens gives n - 1 pairs at the left of its row.",
+    "The rest is padding: `pad_id` among the inputs, `ignore_index` (where the loss looks away) among the targets.",
+)
 def test_texts_of_many_lengths_share_a_batch(student, draw):
     """Pairs stand at the left; then follow pad_id among the inputs and ignore_index among the targets."""
     for lengths in ([5, 2, 9, 3], [2], [6, 6, 6], [2, 3]):
@@ -127,12 +152,16 @@ def test_texts_of_many_lengths_share_a_batch(student, draw):
 
 
 @pytest.mark.task("m02.2")
+@pytest.mark.holds("A token that happens to be pad_id stays a target.")
 def test_a_token_that_equals_pad_id_stays_a_target(student):
     """Where pad_id is also a real token, as GPT-2's end of text is, it is still learned."""
     expect_collated(student, [torch.tensor([3, 9, 4, 9]), torch.tensor([9, 9]), torch.tensor([6, 5, 9])], 9)
 
 
 @pytest.mark.task("m02.2")
+@pytest.mark.holds(
+    'Make one batch of texts of unequal length: (inputs, targets), int64 "batch longest-1", on the texts\' device.',
+)
 def test_batches_are_int64_whatever_the_texts_are(student, draw):
     """Texts of the dtypes uint8, int16 and int32 give int64, and ignore_index fits."""
     for dtype in (torch.uint8, torch.int16, torch.int32):
@@ -148,6 +177,9 @@ def test_the_texts_stay_as_they_were(student, draw):
 
 
 @pytest.mark.task("m02.2")
+@pytest.mark.holds(
+    'Make one batch of texts of unequal length: (inputs, targets), int64 "batch longest-1", on the texts\' device.',
+)
 def test_a_batch_is_made_where_its_texts_are(student, draw):
     """With another default device in force, both parts of the batch are on that of the texts."""
     texts = [draw.integers(1, 90, length) for length in (3, 5)]
@@ -157,6 +189,7 @@ def test_a_batch_is_made_where_its_texts_are(student, draw):
 
 
 @pytest.mark.task("m02.2")
+@pytest.mark.holds("ValueError for no sequences, and for one of fewer than 2 tokens, naming its index.")
 def test_texts_without_a_pair_are_refused(student):
     """No texts at all, and a text of one token or none, raise ValueError; the latter names its index."""
     expect_raises("ValueError", student.collate, [], 0)

@@ -46,6 +46,9 @@ def layer_with(student, state, n_heads, dropout=0.0):
 
 
 @pytest.mark.task("m04.1")
+@pytest.mark.holds(
+    "Say who may look at whom: row i is the token that asks, column j the one looked at, True means it may.",
+)
 def test_three_tokens_see_themselves_and_what_came_before(student):
     """causal_mask(3) is True on and below the diagonal and False above it."""
     expected = torch.tensor([[True, False, False], [True, True, False], [True, True, True]])
@@ -53,6 +56,10 @@ def test_three_tokens_see_themselves_and_what_came_before(student):
 
 
 @pytest.mark.task("m04.1")
+@pytest.mark.holds(
+    "A token sees itself and everything before it.",
+    "Example: causal_mask(2) is [[True, False], [True, True]].",
+)
 def test_the_mask_fits_every_length(student, draw):
     """The mask of any length, 1 included, lets token i see exactly the tokens 0 to i."""
     for seq in (1, 2, draw.random.randrange(40, 80)):
@@ -70,6 +77,10 @@ def test_the_mask_is_made_on_the_device_asked_for(student):
 
 
 @pytest.mark.task("m04.2")
+@pytest.mark.holds(
+    "Example: query [[2, 0, 0, 0]], keys [[0, 0, 0, 0], [ln 3, 0, 0, 0]] have scores 0 and ln 3, so weights "
+    "1/4 and 3/4; with values [[4], [8]] the result is [[7]], and with the mask [[True, False]] it is [[4]].",
+)
 def test_two_keys_as_in_the_docstring(student):
     """The docstring's example gives 7, and 4 once the second key is masked."""
     query, key = torch.tensor([[2.0, 0, 0, 0]]), torch.tensor([[0.0, 0, 0, 0], [math.log(3), 0, 0, 0]])
@@ -79,6 +90,7 @@ def test_two_keys_as_in_the_docstring(student):
 
 
 @pytest.mark.task("m04.2")
+@pytest.mark.holds("Mix the values, each query by its own weights: softmax(query · key / sqrt(d_head)) over the keys.")
 @pytest.mark.parametrize("reference", [shared.attention, F.scaled_dot_product_attention], ids=["float64", "torch"])
 def test_scores_are_divided_by_the_root_of_the_head_width(student, draw, reference):
     """With several heads, scores are divided by the square root of d_head before the softmax, as torch does."""
@@ -117,6 +129,7 @@ def test_the_order_of_the_keys_does_not_matter(student, draw):
 
 
 @pytest.mark.task("m04.2")
+@pytest.mark.holds("The mask is True where a query may look, and broadcasts to the scores.")
 @pytest.mark.parametrize(
     "shape",
     [(5, 7), (2, 1, 5, 7), (2, 3, 5, 7), (2, 1, 1, 7)],
@@ -128,6 +141,7 @@ def test_a_mask_is_broadcast_over_batch_and_heads(student, draw, shape):
 
 
 @pytest.mark.task("m04.2")
+@pytest.mark.holds("A query that may look nowhere gets zeros and sends back no NaN.")
 def test_a_query_that_may_look_nowhere_gets_zeros(student, draw):
     """A row of the mask that is False throughout gives zeros: neither NaN nor an average of all values."""
     expect_attention(student, *qkv(draw), oracle.some_mask(draw, 5, 7, empty_row=2))
@@ -141,6 +155,7 @@ def test_large_scores_do_not_overflow(student, draw):
 
 
 @pytest.mark.task("m04.2")
+@pytest.mark.holds("Any floating dtype goes in, the query's comes out; no argument changes.")
 @pytest.mark.parametrize(
     "dtype", [torch.float64, torch.float16, torch.bfloat16], ids=["float64", "float16", "bfloat16"]
 )
@@ -159,6 +174,7 @@ def test_other_dtypes_go_in_and_come_out(student, draw, dtype):
 
 
 @pytest.mark.task("m04.2")
+@pytest.mark.holds("Any floating dtype goes in, the query's comes out; no argument changes.")
 def test_arguments_stay_as_they_were(student, draw):
     """Query, key, value and mask are the same after the call as before it."""
     args = *qkv(draw), oracle.some_mask(draw, 5, 7)
@@ -170,6 +186,7 @@ def test_arguments_stay_as_they_were(student, draw):
 
 
 @pytest.mark.task("m04.2")
+@pytest.mark.holds("Raises ValueError, naming both shapes, when query and key differ in width.")
 def test_query_and_key_of_different_widths_are_refused(student, draw):
     """A query of width 13 and keys of width 17 raise ValueError with both shapes in its text."""
     args = draw.normal(2, 11, 13), draw.normal(2, 19, 17), draw.normal(2, 19, 6)
@@ -177,6 +194,10 @@ def test_query_and_key_of_different_widths_are_refused(student, draw):
 
 
 @pytest.mark.task("m04.2")
+@pytest.mark.holds(
+    "Each weight is dropped with probability `dropout` and the rest grow by 1 / (1 - dropout); the caller "
+    "passes 0.0 when it is not training.",
+)
 def test_dropout_falls_on_the_weights_and_rescales_the_rest(student, draw):
     """With dropout 0.25 about a quarter of the weights is 0, the others grow by 4/3, and these mix the values."""
     # The identity shows each weight, and a last column of ones what the weights of a row sum to.
@@ -191,6 +212,7 @@ def test_dropout_falls_on_the_weights_and_rescales_the_rest(student, draw):
 
 
 @pytest.mark.task("m04.2")
+@pytest.mark.holds("A query that may look nowhere gets zeros and sends back no NaN.")
 def test_gradients_agree_with_float64(student, draw):
     """Gradients are those of the formula in float64, and finite even where the mask has an empty row."""
     args, weights = (*qkv(draw), oracle.some_mask(draw, 5, 7, empty_row=2)), draw.normal(2, 3, 5, 6)
@@ -213,6 +235,10 @@ def test_attention_runs_where_its_arguments_are(student, draw):
 
 
 @pytest.mark.task("m04.3")
+@pytest.mark.holds(
+    "Example: of the tokens [1, 2, 3, 4], [5, 6, 7, 8] and [9, 10, 11, 12], the first of 2 heads gets [[1, 2], "
+    "[5, 6], [9, 10]] and the second [[3, 4], [7, 8], [11, 12]].",
+)
 def test_three_tokens_are_cut_for_two_heads(student):
     """Of the tokens [1, 2, 3, 4], [5, 6, 7, 8] and [9, 10, 11, 12], head 0 gets the left halves, head 1 the right."""
     x = torch.arange(1.0, 13).reshape(1, 3, 4)
@@ -221,6 +247,10 @@ def test_three_tokens_are_cut_for_two_heads(student):
 
 
 @pytest.mark.task("m04.3")
+@pytest.mark.holds(
+    "Cut each token's vector into n_heads consecutive pieces and give every head its piece of all tokens.",
+    "Lay the heads' pieces side by side again: what split_heads does, undone.",
+)
 @pytest.mark.parametrize("n_heads", [1, 3, 12])
 def test_every_head_has_its_piece_of_every_token(student, draw, n_heads):
     """Head h is the features h * d_head to (h + 1) * d_head of every token; split_heads and merge_heads agree on it."""
@@ -231,12 +261,19 @@ def test_every_head_has_its_piece_of_every_token(student, draw, n_heads):
 
 
 @pytest.mark.task("m04.3")
+@pytest.mark.holds("Raises ValueError, naming both numbers, when n_heads does not divide d_model.")
 def test_a_width_that_does_not_divide_is_refused(student, draw):
     """Cutting a width of 14 into 4 heads raises ValueError with both numbers in its text."""
     expect_raises("ValueError", student.split_heads, draw.normal(2, 5, 14), 4, mentions=("14", "4"))
 
 
 @pytest.mark.task("m04.4")
+@pytest.mark.holds(
+    "Its only state is two nn.Linear: `c_attn` (d_model to 3 * d_model: all queries, then all keys, then all "
+    "values) and `c_proj` (d_model to d_model).",
+    "`n_heads` is readable.",
+    "With `bias=False` neither has a bias.",
+)
 @pytest.mark.parametrize("bias", [True, False], ids=["bias", "no_bias"])
 def test_its_state_is_two_linear_layers(student, draw, bias):
     """The state is c_attn and c_proj, laid out as nn.Linear does, and nothing else; n_heads can be read."""
@@ -253,6 +290,7 @@ def test_its_state_is_two_linear_layers(student, draw, bias):
 
 
 @pytest.mark.task("m04.4")
+@pytest.mark.holds("Causal self-attention as GPT-2 has it: project, split, attend in every head, merge, project.")
 @pytest.mark.parametrize("bias", [True, False], ids=["bias", "no_bias"])
 @pytest.mark.parametrize("reference", [shared.multi_head, oracle.torch_layer], ids=["float64", "torch"])
 def test_heads_attend_side_by_side(student, draw, reference, bias):
@@ -263,6 +301,9 @@ def test_heads_attend_side_by_side(student, draw, reference, bias):
 
 
 @pytest.mark.task("m04.4")
+@pytest.mark.holds(
+    "Let every token of each sequence gather from itself and from the tokens before it; any length will do.",
+)
 def test_a_later_token_cannot_change_an_earlier_output(student, draw):
     """Changing token 4 leaves the outputs 0 to 3 as they were, and changes those from 4 on."""
     x, layer = draw.normal(2, 7, 12), layer_with(student, shared.random_state(draw, 12), 3)
@@ -288,6 +329,9 @@ def test_the_first_token_hears_only_itself(student, draw):
 
 
 @pytest.mark.task("m04.4")
+@pytest.mark.holds(
+    "Let every token of each sequence gather from itself and from the tokens before it; any length will do.",
+)
 def test_a_layer_takes_any_length_up_to_the_full_context(student, draw, weights):
     """One layer, with a checkpoint's weights, serves a short input, then a full context, then a single token."""
     n_heads, state = weights.config["n_head"], oracle.checkpoint_state(weights, 0)
@@ -299,6 +343,7 @@ def test_a_layer_takes_any_length_up_to_the_full_context(student, draw, weights)
 
 
 @pytest.mark.task("m04.4")
+@pytest.mark.holds("In training mode only, `dropout` falls on the attention weights and on the output.")
 def test_dropout_rests_in_eval_mode(student, draw):
     """After eval() a layer with dropout 0.5 gives the same output twice, and the right one."""
     x, state = draw.normal(2, 5, 12), shared.random_state(draw, 12)
@@ -311,6 +356,7 @@ def test_dropout_rests_in_eval_mode(student, draw):
 
 
 @pytest.mark.task("m04.4")
+@pytest.mark.holds("In training mode only, `dropout` falls on the attention weights and on the output.")
 def test_dropout_falls_on_weights_and_output_in_training(student, draw):
     """In training, dropout silences heads of a lone token (its weights) and single outputs, and rescales both."""
     x, state = draw.normal(400, 1, 12), shared.random_state(draw, 12, bias=False) | {"c_proj.weight": torch.eye(12)}
@@ -344,6 +390,7 @@ def test_a_layer_that_is_asked_for_nothing_more_has_biases_and_no_dropout(studen
 
 
 @pytest.mark.task("m04.4")
+@pytest.mark.holds("Raises ValueError, naming both numbers, when n_heads does not divide d_model.")
 def test_a_width_the_heads_cannot_share_is_refused(student):
     """MultiHeadAttention(14, 4) raises ValueError with both numbers in its text."""
     expect_raises("ValueError", student.MultiHeadAttention, 14, 4, mentions=("14", "4"))

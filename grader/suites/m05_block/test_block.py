@@ -8,6 +8,7 @@ from grader.judge import (
     FLOAT64,
     expect,
     expect_close,
+    expect_raises,
     expect_tensor,
 )
 
@@ -25,6 +26,9 @@ def block_with(student, state, n_heads=3, dropout=0.0, eps=EPS):
 
 
 @pytest.mark.task("m05.4")
+@pytest.mark.holds(
+    "Its parts are `ln_1`, `attn` (your MultiHeadAttention), `ln_2` and `mlp`, and it has no other state.",
+)
 @pytest.mark.parametrize("d_ff", [None, 20], ids=["d_ff_left_out", "d_ff_20"])
 def test_the_state_of_a_block_is_that_of_its_four_parts(student, draw, d_ff):
     """The state is that of ln_1, attn, ln_2 and mlp, with the inner width 4 * d_model or d_ff, and nothing else."""
@@ -34,6 +38,13 @@ def test_the_state_of_a_block_is_that_of_its_four_parts(student, draw, d_ff):
 
 
 @pytest.mark.task("m05.4")
+@pytest.mark.holds(
+    "Add to each token what it hears from the others, then add what it makes of that.",
+    "Pre-norm, as in Language Models are Unsupervised Multitask Learners (Radford et al., 2019), section 2.3: "
+    "a sublayer reads a normalised copy of the stream, and its answer is added to the stream itself.",
+    "`dropout` goes to both sublayers, and `eps` to both norms.",
+    "Run attention, then the MLP, each on a normalised copy, and add both to the stream.",
+)
 @pytest.mark.parametrize("reference", [oracle.block, oracle.torch_block], ids=["float64", "torch"])
 @pytest.mark.parametrize("eps", [EPS, None], ids=["eps_0.1", "eps_left_out"])
 def test_each_sublayer_reads_a_normalised_copy_and_adds_its_answer(student, draw, reference, eps):
@@ -46,6 +57,7 @@ def test_each_sublayer_reads_a_normalised_copy_and_adds_its_answer(student, draw
 
 
 @pytest.mark.task("m05.4")
+@pytest.mark.holds("Example: with both c_proj at zero nothing is added, and the block gives back its input.")
 def test_silent_sublayers_leave_the_stream_as_it_is(student, draw):
     """With both c_proj at zero nothing is added, and the output is the input, digit for digit."""
     x, state = draw.normal(2, 5, 12), oracle.silenced(oracle.block_state(draw, 12, 20), "attn", "mlp")
@@ -100,6 +112,7 @@ def test_dropout_of_a_block_rests_in_eval_mode(student, draw):
 
 
 @pytest.mark.task("m05.4")
+@pytest.mark.holds("`dropout` goes to both sublayers, and `eps` to both norms.")
 @pytest.mark.parametrize("part", ["attn", "mlp"])
 def test_dropout_goes_to_both_sublayers_and_not_to_the_stream(student, draw, part):
     """In training with dropout 0.25, three quarters of one sublayer's answers reach the stream, which is kept whole."""
@@ -116,6 +129,13 @@ def test_dropout_goes_to_both_sublayers_and_not_to_the_stream(student, draw, par
     mistake = oracle.dropout_mistake(share, 0.25, torch.equal(actual, again), part)
     text = f"{share:.0%} of what {part} adds is zero, expected 25%."
     expect(abs(share - 0.25) < 0.05, text, mistake=mistake, evidence="value")
+
+
+@pytest.mark.task("m05.4")
+@pytest.mark.holds("Raises the ValueError of MultiHeadAttention when n_heads does not divide d_model.")
+def test_heads_that_do_not_divide_the_width_are_refused(student):
+    """Block(14, 4) raises MultiHeadAttention's ValueError, with both numbers in its text."""
+    expect_raises("ValueError", student.Block, 14, 4, mentions=("14", "4"))
 
 
 @pytest.mark.task("m05.4")

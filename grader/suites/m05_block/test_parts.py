@@ -37,6 +37,9 @@ def mlp_with(student, state, dropout=0.0):
 
 
 @pytest.mark.task("m05.1")
+@pytest.mark.holds(
+    "Example: LayerNorm(4, eps=0.5) makes [-1, -0.5, 0, 1.5] of [1, 2, 3, 6]: mean 3, variance 3.5, and sqrt(4) is 2.",
+)
 def test_four_numbers_as_in_the_docstring(student):
     """A new LayerNorm(4, eps=0.5) makes [-1, -0.5, 0, 1.5] of [1, 2, 3, 6]."""
     x, one, zero = torch.tensor([1.0, 2, 3, 6]), torch.ones(4), torch.zeros(4)
@@ -45,6 +48,9 @@ def test_four_numbers_as_in_the_docstring(student):
 
 
 @pytest.mark.task("m05.1")
+@pytest.mark.holds(
+    "Its only state is `weight` (ones at first) and `bias` (zeros at first), both learnt and of shape (d_model,).",
+)
 def test_its_state_is_a_gain_of_ones_and_a_bias_of_zeros(student):
     """Its only state is the parameters weight, ones at first, and bias, zeros at first, one number a feature."""
     layer = student.LayerNorm(5)
@@ -55,6 +61,12 @@ def test_its_state_is_a_gain_of_ones_and_a_bias_of_zeros(student):
 
 
 @pytest.mark.task("m05.1")
+@pytest.mark.holds(
+    "Layer Normalization (Ba et al., 2016), section 3: (x - mean) / sqrt(variance + eps) * weight + bias, "
+    "where mean and variance are those of the last axis, and the variance is a plain mean of squares: divided "
+    "by d_model, not by one less.",
+    "Normalise each vector along the last axis by itself; there may be any number of axes in front of it.",
+)
 @pytest.mark.parametrize("eps", [EPS, None], ids=["eps_0.1", "eps_left_out"])
 @pytest.mark.parametrize("shape", [(7, 4), (2, 3, 5, 4)], ids=str)
 def test_each_vector_is_normalised_by_itself(student, draw, shape, eps):
@@ -67,6 +79,12 @@ def test_each_vector_is_normalised_by_itself(student, draw, shape, eps):
 
 
 @pytest.mark.task("m05.1")
+@pytest.mark.holds(
+    "Bring each token's vector to mean 0 and variance 1, then to a gain and a bias learnt for each feature.",
+    "Layer Normalization (Ba et al., 2016), section 3: (x - mean) / sqrt(variance + eps) * weight + bias, "
+    "where mean and variance are those of the last axis, and the variance is a plain mean of squares: divided "
+    "by d_model, not by one less.",
+)
 def test_it_agrees_with_torch(student, draw):
     """With a gain, a bias and an eps of 0.1 it gives what torch's own function gives."""
     x, state = draw.normal(2, 5, 4), oracle.norm_state(draw, 4)
@@ -76,6 +94,9 @@ def test_it_agrees_with_torch(student, draw):
 
 
 @pytest.mark.task("m05.1")
+@pytest.mark.holds(
+    "Bring each token's vector to mean 0 and variance 1, then to a gain and a bias learnt for each feature.",
+)
 def test_every_token_has_mean_0_and_its_share_of_variance_1(student, draw):
     """With gain 1 and bias 0 each token has mean 0, and the variance v became v / (v + eps)."""
     x, one, zero = 3 * draw.normal(2, 5, 4) + 2, torch.ones(4), torch.zeros(4)
@@ -99,6 +120,10 @@ def test_equal_numbers_come_out_as_the_bias(student, draw):
 
 
 @pytest.mark.task("m05.1")
+@pytest.mark.holds(
+    "Below float32 the arithmetic between is float32, and numbers far from zero keep their digits: 4096 + x "
+    "gives what x gives.",
+)
 def test_far_from_zero_the_digits_are_kept(student, draw):
     """Numbers around 4,096, exact in float32, are normalised as well as the same numbers around 0."""
     x, state = 4096 + draw.integers(-20, 21, 3, 5, 4) / 8, oracle.norm_state(draw, 4)
@@ -108,6 +133,11 @@ def test_far_from_zero_the_digits_are_kept(student, draw):
 
 
 @pytest.mark.task("m05.1")
+@pytest.mark.holds(
+    "The dtype that comes in goes out.",
+    "Below float32 the arithmetic between is float32, and numbers far from zero keep their digits: 4096 + x "
+    "gives what x gives.",
+)
 @pytest.mark.parametrize(
     "dtype", [torch.float64, torch.float16, torch.bfloat16], ids=["float64", "float16", "bfloat16"]
 )
@@ -140,6 +170,7 @@ def test_the_input_of_a_norm_stays_as_it_was(student, draw):
 
 
 @pytest.mark.task("m05.1")
+@pytest.mark.holds("Raises ValueError, naming both widths, unless x is d_model wide.")
 @pytest.mark.parametrize("width", [13, 1])
 def test_vectors_of_another_width_are_refused(student, draw, width):
     """Vectors of another width than the norm's 17 raise ValueError with both widths in its text."""
@@ -147,6 +178,7 @@ def test_vectors_of_another_width_are_refused(student, draw, width):
 
 
 @pytest.mark.task("m05.2")
+@pytest.mark.holds("Example: -2, -1, 0, 1 and 2 become -0.0454, -0.1588, 0, 0.8412 and 1.9546.")
 def test_five_numbers_as_in_the_docstring(student):
     """The numbers -2, -1, 0, 1 and 2 become -0.0454, -0.1588, 0, 0.8412 and 1.9546."""
     x = torch.tensor([-2.0, -1, 0, 1, 2])
@@ -154,6 +186,9 @@ def test_five_numbers_as_in_the_docstring(student):
 
 
 @pytest.mark.task("m05.2")
+@pytest.mark.holds(
+    "Let large numbers pass and hold negative ones back, smoothly: GELU in the form that GPT-2 was trained with.",
+)
 @pytest.mark.parametrize("shape", [(), (2, 3, 5, 4)], ids=str)
 def test_gelu_is_the_form_with_tanh(student, draw, shape):
     """At numbers of any shape near 2.7 and -2.7, where both forms differ most, it gives GPT-2's, as torch does."""
@@ -164,6 +199,10 @@ def test_gelu_is_the_form_with_tanh(student, draw, shape):
 
 
 @pytest.mark.task("m05.2")
+@pytest.mark.holds(
+    "Gaussian Error Linear Units (Hendrycks and Gimpel, 2016), section 2, the one with tanh: 0.5 * x * (1 + "
+    "tanh(sqrt(2 / pi) * (x + 0.044715 * x^3))).",
+)
 def test_gelu_bends_as_the_formula_does(student, draw):
     """All over the range from -6 to 6 the values are those of the formula."""
     x = 12 * draw.permutation(999).float() / 998 - 6
@@ -172,6 +211,9 @@ def test_gelu_bends_as_the_formula_does(student, draw):
 
 
 @pytest.mark.task("m05.2")
+@pytest.mark.holds(
+    "Let large numbers pass and hold negative ones back, smoothly: GELU in the form that GPT-2 was trained with.",
+)
 def test_large_numbers_pass_or_vanish(student, draw):
     """Large positive numbers come out as they are, large negative ones as 0, and none as NaN."""
     x = torch.cat([draw.normal(20).abs() * scale + scale for scale in (20, 200, 20_000)])
@@ -181,6 +223,7 @@ def test_large_numbers_pass_or_vanish(student, draw):
 
 
 @pytest.mark.task("m05.2")
+@pytest.mark.holds("The dtype stays; the argument is not changed.")
 @pytest.mark.parametrize(
     "dtype", [torch.float64, torch.float16, torch.bfloat16], ids=["float64", "float16", "bfloat16"]
 )
@@ -203,12 +246,18 @@ def test_gradients_of_gelu_agree_with_float64(student, draw):
 
 
 @pytest.mark.task("m05.2")
+@pytest.mark.holds("The dtype stays; the argument is not changed.")
 def test_the_argument_of_gelu_stays_as_it_was(student, draw):
     """The argument is the same after the call as before it."""
     expect_untouched(student, student.gelu, draw.normal(3, 7))
 
 
 @pytest.mark.task("m05.3")
+@pytest.mark.holds(
+    "Its only state is two nn.Linear with bias: `c_fc` (d_model to d_ff) and `c_proj` (d_ff to d_model).",
+    "Without a d_ff the inner width is 4 * d_model.",
+    "Example: MLP(4) has 148 parameters: 4 * 16 + 16 in c_fc, 16 * 4 + 4 in c_proj.",
+)
 @pytest.mark.parametrize("d_ff", [None, 20], ids=["d_ff_left_out", "d_ff_20"])
 def test_the_state_of_an_mlp_is_two_linear_layers(student, d_ff):
     """The state is c_fc and c_proj with their biases, as nn.Linear has them; the inner width is 4 * d_model or d_ff."""
@@ -219,6 +268,11 @@ def test_the_state_of_an_mlp_is_two_linear_layers(student, d_ff):
 
 
 @pytest.mark.task("m05.3")
+@pytest.mark.holds(
+    "Work on each token by itself: widen its vector, apply gelu, narrow it again.",
+    "Attention Is All You Need (Vaswani et al., 2017), section 3.3, with gelu in the place of ReLU.",
+    "Send every vector along the last axis through both layers.",
+)
 @pytest.mark.parametrize("shape", [(12,), (2, 3, 5, 12)], ids=str)
 def test_each_token_is_widened_bent_and_narrowed(student, draw, shape):
     """With given weights the output is c_proj of gelu of c_fc, for each vector by itself, as torch gives it."""
@@ -240,6 +294,7 @@ def test_an_mlp_made_without_dropout_drops_nothing(student, draw):
 
 
 @pytest.mark.task("m05.3")
+@pytest.mark.holds("In training mode only, `dropout` falls on the output.")
 def test_dropout_of_an_mlp_rests_in_eval_mode(student, draw):
     """After eval() an MLP with dropout 0.5 gives the same output twice, and the right one."""
     x, state = draw.normal(2, 5, 12), oracle.mlp_state(draw, 12, 20)
@@ -252,6 +307,7 @@ def test_dropout_of_an_mlp_rests_in_eval_mode(student, draw):
 
 
 @pytest.mark.task("m05.3")
+@pytest.mark.holds("In training mode only, `dropout` falls on the output.")
 def test_dropout_of_an_mlp_falls_on_its_output(student, draw):
     """In training with dropout 0.25 about a quarter of the outputs is 0, and the others grow by 4/3."""
     x, state = draw.normal(400, 1, 12), oracle.mlp_state(draw, 12, 20)

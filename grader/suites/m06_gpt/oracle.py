@@ -48,6 +48,7 @@ ZERO_BY_ZERO = "no target counts, and a sum of nothing is divided by nothing: di
 VIEW = "view cannot join the axes of a slice: use flatten or reshape"
 ALIASED = "the model shares memory with the checkpoint's tensors: copy the values into the model's own parameters"
 UNTIED_BY_LOADING = "loading puts a new tensor in the place of the shared one: copy into it (copy_ under no_grad)"
+REPLACED = "parameters are replaced by new ones: an optimizer that holds the old ones moves the model no more"
 HALF_LOADED = "the model is changed before everything is compared: look at all keys and shapes first, then copy"
 
 

@@ -82,3 +82,10 @@ def listen(model, ids, names):
         for hook in hooks:
             hook.remove()
     return {"inputs": inputs, "outputs": outputs}
+
+
+def replaced(change, model, *args):
+    """Change a model's weights by a function; return the names of parameters that are not the ones from before."""
+    before = dict(model.named_parameters())
+    change(model, *args)
+    return [name for name, parameter in model.named_parameters() if before.get(name) is not parameter]

@@ -29,6 +29,9 @@ def expect_state(actual, expected, what, misses=None):
 
 
 @pytest.mark.task("m06.4")
+@pytest.mark.holds(
+    "Example: logits [[[0, 0], [0, ln 3]]] with targets [[0, 1]] lose ln 2 and ln(4/3), 0.4904 on average.",
+)
 def test_two_tokens_as_in_the_docstring(student):
     """The docstring's logits lose ln 2 and ln(4/3), 0.4904 on average."""
     scores, targets = torch.tensor([[[0.0, 0.0], [0.0, math.log(3)]]]), torch.tensor([[0, 1]])
@@ -38,6 +41,10 @@ def test_two_tokens_as_in_the_docstring(student):
 
 
 @pytest.mark.task("m06.4")
+@pytest.mark.holds(
+    "Average the cross-entropy (in nats) over all targets but those that equal ignore_index.",
+    "targets[b, i] is the id that belongs after position i: they are shifted already.",
+)
 @pytest.mark.parametrize(
     ("ignored", "dtype"),
     [(None, torch.float64), (-100, torch.float32), (5, torch.float32)],
@@ -71,6 +78,7 @@ def test_a_target_that_counts_alone_is_the_loss(student, draw):
 
 
 @pytest.mark.task("m06.4")
+@pytest.mark.holds("When all are ignored the loss is 0, and its gradient 0 everywhere.")
 def test_when_nothing_counts_the_loss_is_zero(student, draw):
     """With every target ignored the loss is 0, and so is the gradient of every logit."""
     scores, targets = draw.normal(4, 7, 13), torch.full((4, 7), -100)
@@ -114,6 +122,14 @@ def test_slices_of_logits_and_targets_will_do(student, draw):
 
 
 @pytest.mark.task("m06.5")
+@pytest.mark.holds(
+    "Copy a checkpoint in Hugging Face's layout into the model; the model keeps its dtype, and `state` stays as it is.",
+    "Keys are the model's own, all with `transformer.` in front or none; an `lm_head.weight` has no prefix, "
+    "may be left out, and must equal wte.weight.",
+    "Weights of c_attn, c_proj and c_fc are (in, out), as Conv1D has them.",
+    "Causal masks (keys that end in `.attn.bias` or `.attn.masked_bias`) are dropped, and nothing else is.",
+    "Example: h.0.attn.c_attn.weight is (768, 2304) in GPT-2 small's file, and (2304, 768) in nn.Linear.",
+)
 @pytest.mark.parametrize("layout", ["plain", "prefixed", "masks", "prefixed_masks_head", "head", "float16"])
 def test_every_tensor_finds_its_place(student, draw, layout):
     """With and without `transformer.`, masks and lm_head.weight, every tensor arrives, turned where it must be."""
@@ -134,6 +150,10 @@ def test_every_tensor_finds_its_place(student, draw, layout):
 
 
 @pytest.mark.task("m06.5")
+@pytest.mark.holds(
+    "Raises ValueError, naming the key, when one is missing, is one too many or has another shape; the model "
+    "is then as it was.",
+)
 def test_a_missing_tensor_is_named(student, draw):
     """A checkpoint that lacks a tensor raises ValueError with its key in its text."""
     state, model = oracle.random_state(draw, SIZES), student.GPT(student.GPTConfig(**SIZES))
@@ -144,6 +164,11 @@ def test_a_missing_tensor_is_named(student, draw):
 
 
 @pytest.mark.task("m06.5")
+@pytest.mark.holds(
+    "Causal masks (keys that end in `.attn.bias` or `.attn.masked_bias`) are dropped, and nothing else is.",
+    "Raises ValueError, naming the key, when one is missing, is one too many or has another shape; the model "
+    "is then as it was.",
+)
 def test_a_tensor_too_many_is_named(student, draw):
     """A checkpoint with a tensor that the model lacks raises ValueError with its key in its text."""
     state, model = oracle.random_state(draw, SIZES), student.GPT(student.GPTConfig(**SIZES))
@@ -153,6 +178,10 @@ def test_a_tensor_too_many_is_named(student, draw):
 
 
 @pytest.mark.task("m06.5")
+@pytest.mark.holds(
+    "Raises ValueError, naming the key, when one is missing, is one too many or has another shape; the model "
+    "is then as it was.",
+)
 def test_a_tensor_of_another_shape_is_named(student, draw):
     """A tensor that is cut, too long, turned already, or would broadcast raises ValueError with its key in its text."""
     state, model = oracle.random_state(draw, SIZES), student.GPT(student.GPTConfig(**SIZES))
@@ -164,6 +193,10 @@ def test_a_tensor_of_another_shape_is_named(student, draw):
 
 
 @pytest.mark.task("m06.5")
+@pytest.mark.holds(
+    "Keys are the model's own, all with `transformer.` in front or none; an `lm_head.weight` has no prefix, "
+    "may be left out, and must equal wte.weight.",
+)
 def test_a_head_of_its_own_is_refused(student, draw):
     """An lm_head.weight that differs from wte.weight in a single number raises ValueError with its key in its text."""
     state, model = oracle.random_state(draw, SIZES), student.GPT(student.GPTConfig(**SIZES))
@@ -173,6 +206,10 @@ def test_a_head_of_its_own_is_refused(student, draw):
 
 
 @pytest.mark.task("m06.5")
+@pytest.mark.holds(
+    "Raises ValueError, naming the key, when one is missing, is one too many or has another shape; the model "
+    "is then as it was.",
+)
 @pytest.mark.parametrize("fault", ["missing", "too_many", "shape", "head"])
 def test_a_refused_checkpoint_changes_nothing(student, draw, fault):
     """After a ValueError the model has the weights that it had before."""
@@ -206,6 +243,22 @@ def test_loading_keeps_the_tensor_shared(student, draw, layout):
 
 
 @pytest.mark.task("m06.5")
+@pytest.mark.holds(
+    "Copy a checkpoint in Hugging Face's layout into the model; the model keeps its dtype, and `state` stays as it is.",
+)
+def test_loading_keeps_the_parameters(student, draw):
+    """load_gpt2 copies into the parameters that are there: an optimizer that holds them goes on with the model."""
+    state, model = oracle.random_state(draw, SIZES), student.GPT(student.GPTConfig(**SIZES))
+    probes = student.plant(m06_probes)
+    found = probes.replaced(student.load_gpt2, model, oracle.checkpoint(state, SIZES, "plain"))
+    expect(found == [], f"Replaced by other parameters: {', '.join(map(str, found))}.", mistake=oracle.REPLACED)
+    expect_state(probes.tensors(model), state, "after loading")
+
+
+@pytest.mark.task("m06.5")
+@pytest.mark.holds(
+    "Copy a checkpoint in Hugging Face's layout into the model; the model keeps its dtype, and `state` stays as it is.",
+)
 @pytest.mark.parametrize("layout", ["prefixed", "prefixed_masks_head"])
 def test_the_checkpoint_keeps_its_values(student, draw, layout):
     """The dict that was loaded has its keys and values afterwards, whatever then happens to the model."""

@@ -28,6 +28,11 @@ def expect_logits(actual, ids, state, sizes=SIZES, **options):
 
 
 @pytest.mark.task("m06.1")
+@pytest.mark.holds(
+    "Its parts: `wte` (TokenEmbedding), `wpe` (LearnedPositions), `h` (nn.ModuleList of Block), `ln_f` "
+    "(LayerNorm) and `lm_head` (nn.Linear without bias, whose weight IS wte.weight); `config` is kept, and "
+    "there is no other state.",
+)
 def test_its_parts_bear_gpt2s_names(student):
     """The state_dict has GPT-2's names and shapes and nothing else, and the config can be read."""
     model = student.GPT(student.GPTConfig(**SIZES))
@@ -41,6 +46,11 @@ def test_its_parts_bear_gpt2s_names(student):
 
 
 @pytest.mark.task("m06.1")
+@pytest.mark.holds(
+    "Given, nothing to do here: the defaults are GPT-2 small's, and d_ff=None is 4 * d_model.",
+    "From ids to logits: Language Models are Unsupervised Multitask Learners (Radford et al., 2019), section 2.3.",
+    "Score every token as the successor of each; LearnedPositions' ValueError when seq exceeds the context.",
+)
 @pytest.mark.parametrize("d_ff", [20, None], ids=["d_ff_20", "d_ff_default"])
 def test_logits_follow_from_the_parts(student, draw, d_ff):
     """Embedding, blocks in their order, last norm and scores: the logits are those of the same weights elsewhere."""
@@ -60,6 +70,9 @@ def test_one_model_takes_every_length(student, draw):
 
 
 @pytest.mark.task("m06.1")
+@pytest.mark.holds(
+    "Score every token as the successor of each; LearnedPositions' ValueError when seq exceeds the context.",
+)
 def test_ids_beyond_the_context_are_refused(student, draw):
     """Twelve ids for a context of 11 raise ValueError with both numbers in its text."""
     ids, state = ids_and_state(draw, seq=12)
@@ -67,6 +80,9 @@ def test_ids_beyond_the_context_are_refused(student, draw):
 
 
 @pytest.mark.task("m06.1")
+@pytest.mark.holds(
+    "In training mode only, `config.dropout` falls on the embedded ids too, beside those places where a block has it.",
+)
 def test_dropout_rests_in_eval_mode(student, draw):
     """After eval() a model with dropout 0.5 gives the logits that it gives without dropout."""
     ids, state = ids_and_state(draw)
@@ -77,6 +93,9 @@ def test_dropout_rests_in_eval_mode(student, draw):
 
 
 @pytest.mark.task("m06.1")
+@pytest.mark.holds(
+    "In training mode only, `config.dropout` falls on the embedded ids too, beside those places where a block has it.",
+)
 def test_dropout_falls_on_embedded_ids_and_in_blocks(student, draw):
     """In training, half of what enters the first block is 0 and the rest doubled; both sublayers drop too."""
     ids, state = ids_and_state(draw)
@@ -116,6 +135,9 @@ def test_every_part_can_learn(student, draw):
 
 @LARGE
 @pytest.mark.task("m06.1")
+@pytest.mark.holds(
+    "From ids to logits: Language Models are Unsupervised Multitask Learners (Radford et al., 2019), section 2.3.",
+)
 def test_gpt2s_weights_in_place_give_its_logits(student, draw, weights):
     """With a checkpoint's weights put in place by the judge, the logits are those of Hugging Face's GPT-2."""
     model = student.GPT(student.GPTConfig(**oracle.checkpoint_sizes(weights)))
@@ -125,6 +147,11 @@ def test_gpt2s_weights_in_place_give_its_logits(student, draw, weights):
 
 
 @pytest.mark.task("m06.2")
+@pytest.mark.holds(
+    "Given, nothing to do here: the defaults are GPT-2 small's, and d_ff=None is 4 * d_model.",
+    "Works where there is no data, on the meta device.",
+    "Example: GPT(GPTConfig()) has 124,439,808, GPT-2 small's number.",
+)
 @pytest.mark.warm("torch._dynamo")  # arithmetic on the meta device imports it
 def test_gpt2_small_has_its_number_of_parameters(student):
     """GPT(GPTConfig()), made without data on the meta device, has 124,439,808 parameters."""
@@ -136,6 +163,7 @@ def test_gpt2_small_has_its_number_of_parameters(student):
 
 
 @pytest.mark.task("m06.2")
+@pytest.mark.holds("Count the numbers in a module's parameters: a shared tensor once, frozen ones too, buffers not.")
 def test_a_shared_tensor_counts_once(student, draw):
     """In a model of torch's own layers, a shared tensor counts once, frozen ones count, and buffers don't."""
     sizes = SIZES | {"vocab_size": draw.random.randrange(50, 90), "d_ff": draw.random.randrange(30, 50)}
@@ -146,6 +174,11 @@ def test_a_shared_tensor_counts_once(student, draw):
 
 
 @pytest.mark.task("m06.2")
+@pytest.mark.holds(
+    "Its parts: `wte` (TokenEmbedding), `wpe` (LearnedPositions), `h` (nn.ModuleList of Block), `ln_f` "
+    "(LayerNorm) and `lm_head` (nn.Linear without bias, whose weight IS wte.weight); `config` is kept, and "
+    "there is no other state.",
+)
 @pytest.mark.parametrize("name", ["wte", "lm_head"])
 def test_a_change_at_one_end_shows_at_the_other(student, draw, name):
     """Overwriting wte's weight, or lm_head's, changes both what ids become and how they are scored."""
@@ -178,6 +211,13 @@ def test_the_shared_tensor_learns_from_both_ends(student, draw):
 
 
 @pytest.mark.task("m06.3")
+@pytest.mark.holds(
+    "Draw all weights anew, in place; GPT's constructor ends with it.",
+    "Embeddings and weights of linear layers: normal, mean 0, standard deviation 0.02.",
+    "Biases 0; norms weight 1, bias 0.",
+    "Each c_proj writes into the residual stream, 2 * n_layers of them in all: theirs is 0.02 / sqrt(2 * n_layers).",
+    "Example: in GPT-2 small, with 12 layers, it is 0.02 / sqrt(24) = 0.00408.",
+)
 @pytest.mark.parametrize("n_layers", [2, 8])
 def test_a_new_model_starts_with_gpt2s_spread(student, n_layers):
     """A new model's tensors have the means and standard deviations of GPT-2's initialisation, at two depths."""
@@ -187,6 +227,7 @@ def test_a_new_model_starts_with_gpt2s_spread(student, n_layers):
 
 
 @pytest.mark.task("m06.3")
+@pytest.mark.holds("Draw all weights anew, in place; GPT's constructor ends with it.")
 def test_whatever_was_there_is_drawn_anew(student, draw):
     """init_weights replaces every weight of a model that had others."""
     state = {key: value + 2 for key, value in oracle.random_state(draw, STARTING).items()}
@@ -197,6 +238,19 @@ def test_whatever_was_there_is_drawn_anew(student, draw):
 
 
 @pytest.mark.task("m06.3")
+@pytest.mark.holds("Draw all weights anew, in place; GPT's constructor ends with it.")
+def test_drawing_anew_keeps_the_parameters(student):
+    """init_weights writes into the parameters that are there: an optimizer that holds them goes on with the model."""
+    model, probes = student.GPT(student.GPTConfig(**SIZES)), student.plant(m06_probes)
+    before = probes.tensors(model)["wte.weight"]
+    found = probes.replaced(student.init_weights, model)
+    expect(found == [], f"Replaced by other parameters: {', '.join(map(str, found))}.", mistake=oracle.REPLACED)
+    after = probes.tensors(model)["wte.weight"]
+    expect(not torch.equal(before, after), "wte.weight is what it was.", evidence="value")
+
+
+@pytest.mark.task("m06.3")
+@pytest.mark.holds("Embeddings and weights of linear layers: normal, mean 0, standard deviation 0.02.")
 def test_the_numbers_are_normally_distributed(student):
     """About 4.6 % of an embedding's numbers lie beyond two standard deviations, as in a normal distribution."""
     state = student.plant(m06_probes).tensors(student.GPT(student.GPTConfig(**STARTING)))

@@ -29,6 +29,7 @@ GRAPH = "the model runs with gradients: torch.no_grad() is missing"
 BYPASSED = "ids are looked up without calling model.wte, so the tokens could not be counted"
 RECOMPUTED = "the whole text is fed again at each step: with a cache only the new token is"
 LATE_WINDOW = "the cache is used on after the window has moved: its keys belong to other positions"
+UNCALLED = "a part's weights are read, and the part itself is not called"
 OWN_DICE = "the generator is not used"
 
 

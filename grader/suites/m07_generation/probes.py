@@ -72,3 +72,30 @@ def mix_up(function, *args):
     except Exception as error:
         return str(error) if "expected device" in str(error) or "same device" in str(error) else ""
     return ""
+
+
+def called_parts(forward, model, ids, cache):
+    """Run a pass; return how often each part of the model that the contract lists was called."""
+    names = ["wte", "ln_f", "lm_head"]
+    for layer in range(len(model.h)):
+        names += [f"h.{layer}.{part}" for part in ("ln_1", "attn.c_attn", "attn.c_proj", "ln_2", "mlp")]
+    calls = dict.fromkeys(names, 0)
+
+    def counting(name):
+        def hook(*_):
+            calls[name] += 1
+
+        return hook
+
+    hooks = [model.get_submodule(name).register_forward_hook(counting(name)) for name in names]
+    try:
+        forward(model, ids, cache)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return calls
+
+
+def seed(number):
+    """Seed torch's own generator."""
+    torch.manual_seed(number)

@@ -26,6 +26,10 @@ SPOKEN = {"vocab_size": 5, "context_length": 8, "d_model": 12, "n_layers": 2, "n
 
 
 @pytest.mark.task("m07.4")
+@pytest.mark.holds(
+    "Copies of the keys and values of all tokens read so far, (batch n_heads tokens d_head) in every layer.",
+    "Add new tokens to a layer and return all of its keys and values, the oldest first.",
+)
 def test_a_cache_returns_all_it_was_given_in_order(student, draw):
     """Each layer gives back its old and new keys and values, oldest first; the length counts what all layers have."""
     cache, pieces = student.KVCache(2), [draw.normal(2, 3, new, 4) for new in (4, 3, 1)]
@@ -48,6 +52,9 @@ def test_a_cache_returns_all_it_was_given_in_order(student, draw):
 
 
 @pytest.mark.task("m07.4")
+@pytest.mark.holds(
+    "Return how many tokens every layer has; in the midst of a pass that is the number before the pass.",
+)
 def test_the_length_counts_whole_passes(student, draw):
     """While only the first of two layers has the new tokens, the length is still that from before the pass."""
     cache, first, new = student.KVCache(2), draw.normal(2, 3, 4, 5), draw.normal(2, 3, 2, 5)
@@ -59,6 +66,9 @@ def test_the_length_counts_whole_passes(student, draw):
 
 
 @pytest.mark.task("m07.4")
+@pytest.mark.holds(
+    "Copies of the keys and values of all tokens read so far, (batch n_heads tokens d_head) in every layer.",
+)
 def test_a_cache_keeps_copies(student, draw):
     """Writing over a tensor after it was appended changes nothing in the cache."""
     cache, first, new = student.KVCache(1), draw.normal(2, 3, 4, 5), draw.normal(2, 3, 1, 5)
@@ -69,6 +79,11 @@ def test_a_cache_keeps_copies(student, draw):
 
 
 @pytest.mark.task("m07.4")
+@pytest.mark.holds(
+    "The cached half walks through m06's GPT: `wte`, `wpe`, `h[i].ln_1`, `.attn` (`.c_attn`, `.c_proj`, "
+    "`.n_heads`), `.ln_2`, `.mlp`, then `ln_f` and `lm_head`.",
+    "The logits are those of the whole text at these positions, however it is cut: 4 + 3 + 1 tokens give what 8 give.",
+)
 @pytest.mark.parametrize("cuts", [[8], [4, 3, 1], [1] * 8, [2, 6]], ids=["8", "4+3+1", "one_by_one", "2+6"])
 def test_logits_with_and_without_a_cache_are_the_same(student, draw, cuts):
     """Read in pieces, a text has the logits that it has when read at once."""
@@ -101,6 +116,10 @@ def test_caches_know_nothing_of_each_other(student, draw):
 
 
 @pytest.mark.task("m07.4")
+@pytest.mark.holds(
+    "Call these modules; the one weight to read is `wpe.weight`, a row for each position.",
+    "Run a GPT on new tokens alone, which follow those in the cache, and take them in.",
+)
 def test_only_new_tokens_are_computed(student, draw):
     """Pieces of 4, 3 and 1 tokens embed 4, 3 and 1 tokens."""
     fed: list[list[int]] = []
@@ -114,6 +133,26 @@ def test_only_new_tokens_are_computed(student, draw):
 
 
 @pytest.mark.task("m07.4")
+@pytest.mark.holds(
+    "The cached half walks through m06's GPT: `wte`, `wpe`, `h[i].ln_1`, `.attn` (`.c_attn`, `.c_proj`, "
+    "`.n_heads`), `.ln_2`, `.mlp`, then `ln_f` and `lm_head`.",
+    "Call these modules; the one weight to read is `wpe.weight`, a row for each position.",
+)
+def test_a_pass_calls_the_models_own_parts(student, draw):
+    """A pass calls each part of the model as a module, once: what was wrapped around one has its say."""
+    model, ids = trusted(student, SMALL, oracle.random_state(draw, SMALL)), draw.integers(0, 11, 2, 5)
+    calls = student.plant(inside).called_parts(student.forward_cached, model, ids, student.KVCache(2))
+    unused = [name for name, count in calls.items() if count == 0]
+    said = f"Called by no pass: {', '.join(map(str, unused))}."
+    expect(not unused, said, mistake=oracle.UNCALLED)
+    expect_equal(calls, dict.fromkeys(calls, 1), what="the table of how often each part was called")
+
+
+@pytest.mark.task("m07.4")
+@pytest.mark.holds(
+    "Raises ValueError, naming the text's length and the number of positions, when it doesn't fit; the cache "
+    "then stays.",
+)
 def test_a_text_past_the_context_is_refused(student, draw):
     """In a context of 16, 5 tokens after 12 raise ValueError naming 17 and 16; then 4 tokens still fit."""
     state, ids, cache = oracle.random_state(draw, SMALL), draw.integers(0, 11, 2, 17), student.KVCache(2)
@@ -127,6 +166,7 @@ def test_a_text_past_the_context_is_refused(student, draw):
 
 
 @pytest.mark.task("m07.4")
+@pytest.mark.holds("No graph is built.")
 def test_a_cache_holds_no_graph(student, draw):
     """Though the model's weights want gradients, neither the logits nor what is cached hang on a graph."""
     model = trusted(student, SMALL, oracle.random_state(draw, SMALL))
@@ -160,6 +200,9 @@ def test_the_cached_text_is_that_of_transformers(student, draw, weights, data):
 
 
 @pytest.mark.task("m07.5")
+@pytest.mark.holds(
+    "Do what generate does, by the same keywords, with a cache: read the prompt once, then one token each step.",
+)
 def test_after_the_prompt_each_step_reads_one_token(student, draw):
     """A prompt of 5 tokens and 9 new ones embed 5 tokens, then 1 in each further step."""
     fed: list[list[int]] = []
@@ -211,6 +254,11 @@ def test_a_step_costs_much_less_than_the_text(student, draw):
 
 
 @pytest.mark.task("m07.5")
+@pytest.mark.holds(
+    "Once the text is longer than context_length its window moves, every token in it gets another position, "
+    "and nothing that was cached is true any more: from there on each step reads the last context_length "
+    "tokens anew.",
+)
 def test_past_the_context_the_text_goes_on_as_without_a_cache(student, draw):
     """With a context of 8, prompts of 5, 8 and 11 tokens go on for 7 more, as the model does on its last 8 tokens."""
     sizes = SMALL | {"context_length": 8}
@@ -223,6 +271,9 @@ def test_past_the_context_the_text_goes_on_as_without_a_cache(student, draw):
 
 
 @pytest.mark.task("m07.5")
+@pytest.mark.holds(
+    "Do what generate does, by the same keywords, with a cache: read the prompt once, then one token each step.",
+)
 def test_the_cached_text_stops_pads_and_rests_as_the_other(student, draw):
     """Stop tokens, padding, eval mode, restored modes and the empty prompt are as in generate."""
     state, tools = oracle.random_state(draw, SMALL), student.plant(inside)
@@ -239,6 +290,9 @@ def test_the_cached_text_stops_pads_and_rests_as_the_other(student, draw):
 
 
 @pytest.mark.task("m07.5")
+@pytest.mark.holds(
+    "Do what generate does, by the same keywords, with a cache: read the prompt once, then one token each step.",
+)
 def test_sampling_with_a_cache_has_the_distribution_asked_for(student, draw):
     """In 4,000 texts from one prompt, pairs of new tokens are as frequent as the model's distributions say."""
     state, settings = oracle.random_state(draw, SPOKEN), {"temperature": 0.8, "top_k": 4}
@@ -253,3 +307,36 @@ def test_sampling_with_a_cache_has_the_distribution_asked_for(student, draw):
         "the likeliest token is always taken": oracle.pairs(state, prompt, temperature=0.0),
     }
     oracle.expect_frequencies(5 * text[:, 3] + text[:, 4], expected, "pairs (5 * one + the next)", misses)
+
+
+@pytest.mark.task("m07.5")
+@pytest.mark.holds(
+    "Do what generate does, by the same keywords, with a cache: read the prompt once, then one token each step.",
+)
+def test_an_equal_generator_writes_an_equal_cached_text(student, draw):
+    """Two generators with one seed give the same sampled text, and torch's own generator stays untouched."""
+    tools, model = student.plant(inside), trusted(student, SPOKEN, oracle.random_state(draw, SPOKEN))
+    prompt = draw.integers(0, 5, 200, 3)
+    before = tools.dice()
+    first, second = (student.generate_cached(model, prompt, 3, generator=tools.generator(5)) for _ in range(2))
+    expect_tensor(first, shape=(200, 6), dtype=torch.int64)
+    expect_equal(second, first, misses={oracle.OWN_DICE: second}, what="the second text")
+    expect(torch.equal(before, tools.dice()), "torch's own generator was used or seeded.", mistake=oracle.OWN_DICE)
+    other = student.generate_cached(model, prompt, 3, generator=tools.generator(6))
+    expect(not torch.equal(first, other), "Two seeds write one text: nothing is drawn.", evidence="value")
+
+
+@pytest.mark.task("m07.5")
+@pytest.mark.holds(
+    "Do what generate does, by the same keywords, with a cache: read the prompt once, then one token each step.",
+)
+def test_top_p_holds_with_a_cache_too(student, draw):
+    """In 4,000 texts from one prompt, the new token is as frequent as the distribution cut at top_p says."""
+    state, prompt = oracle.random_state(draw, SPOKEN), draw.integers(0, 5, 1, 3)
+    logits = oracle.logits(state, 3, prompt, [3])[:, -1]
+    top_p = oracle.clear_top_p(logits, 1.0, None, 0.3, 0.8)
+    text = student.generate_cached(trusted(student, SPOKEN, state), prompt.repeat(4000, 1), 1, top_p=top_p)
+    expect_tensor(text, shape=(4000, 4), dtype=torch.int64)
+    misses = {"top_p is not handed on": oracle.distribution(logits)[0]}
+    expected = oracle.distribution(logits, 1.0, None, top_p)[0]
+    oracle.expect_frequencies(text[:, 3], expected, "new tokens", misses)

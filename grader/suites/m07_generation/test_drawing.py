@@ -27,6 +27,7 @@ def expect_distribution(student, logits, temperature=1.0, top_k=None, top_p=None
 
 
 @pytest.mark.task("m07.1")
+@pytest.mark.holds("Example: scores ln 0.5, ln 0.3, ln 0.2 with top_p=0.6 give 0.625, 0.375, 0.")
 def test_three_tokens_as_in_the_docstring(student):
     """The shares 0.5, 0.3 and 0.2 become 0.625, 0.375 and 0 with top_p=0.6, which the second token crosses."""
     logits = torch.tensor([[0.5, 0.3, 0.2]]).log()
@@ -36,6 +37,10 @@ def test_three_tokens_as_in_the_docstring(student):
 
 
 @pytest.mark.task("m07.1")
+@pytest.mark.holds(
+    "Turn each row of scores into the probabilities of the next token, in float32 (float64 for float64).",
+    "Divide by the temperature.",
+)
 def test_the_temperature_divides_the_logits(student, draw):
     """Below 1 the temperature sharpens and above 1 it flattens: logits are divided by it before the softmax."""
     for temperature in (0.25, 0.7, 1.0, 2.5):
@@ -43,6 +48,7 @@ def test_the_temperature_divides_the_logits(student, draw):
 
 
 @pytest.mark.task("m07.1")
+@pytest.mark.holds("At 0 the largest score gets probability 1: of equal ones the first.")
 def test_temperature_zero_takes_the_largest(student, draw):
     """At temperature 0 the largest logit has probability 1, the first of equal ones, whatever top_k and top_p say."""
     logits = torch.stack([draw.permutation(7).float(), torch.tensor([1.0, 4, 0, 4, 4, -9, 2]), -torch.arange(7.0)])
@@ -61,6 +67,9 @@ def test_temperature_zero_takes_the_largest(student, draw):
 
 
 @pytest.mark.task("m07.1")
+@pytest.mark.holds(
+    "Keep the top_k largest scores, and any that equal the last of these; a top_k above vocab_size keeps all.",
+)
 def test_top_k_keeps_the_largest_and_what_equals_them(student, draw):
     """With top_k=3 three tokens share everything, or more if others equal the third; a top_k above all keeps all."""
     logits = draw.normal(4, 9)
@@ -71,6 +80,12 @@ def test_top_k_keeps_the_largest_and_what_equals_them(student, draw):
 
 
 @pytest.mark.task("m07.1")
+@pytest.mark.holds(
+    "Of the shares of what is left, keep the largest until they sum to top_p, the one that crosses it "
+    'included; 1.0 keeps all (Holtzman et al., "The Curious Case of Neural Text Degeneration", 2020, section '
+    "3.1).",
+    "Renormalise.",
+)
 def test_top_p_keeps_the_token_that_crosses(student, draw):
     """The likeliest tokens stay until their sum reaches top_p, the crossing one too, so at least one always stays."""
     logits = draw.normal(4, 9, scale=1.5)
@@ -80,6 +95,11 @@ def test_top_p_keeps_the_token_that_crosses(student, draw):
 
 
 @pytest.mark.task("m07.1")
+@pytest.mark.holds(
+    "Of the shares of what is left, keep the largest until they sum to top_p, the one that crosses it "
+    'included; 1.0 keeps all (Holtzman et al., "The Curious Case of Neural Text Degeneration", 2020, section '
+    "3.1).",
+)
 def test_top_p_of_one_keeps_everything(student, draw):
     """With top_p=1.0 no token is lost, not even those so rare that they vanish in the sum of the others."""
     rare = draw.normal(1, 5000) - 22.0 * (torch.arange(5000) > 9)
@@ -92,6 +112,14 @@ def test_top_p_of_one_keeps_everything(student, draw):
 
 
 @pytest.mark.task("m07.1")
+@pytest.mark.holds(
+    "Divide by the temperature.",
+    "Keep the top_k largest scores, and any that equal the last of these; a top_k above vocab_size keeps all.",
+    "Of the shares of what is left, keep the largest until they sum to top_p, the one that crosses it "
+    'included; 1.0 keeps all (Holtzman et al., "The Curious Case of Neural Text Degeneration", 2020, section '
+    "3.1).",
+    "Renormalise.",
+)
 def test_temperature_then_top_k_then_top_p(student, draw):
     """All three together work in this order, and each sees shares of what the one before it left."""
     for temperature in (0.6, 1.8):
@@ -109,6 +137,9 @@ def test_large_logits_do_not_overflow(student):
 
 
 @pytest.mark.task("m07.1")
+@pytest.mark.holds(
+    "Turn each row of scores into the probabilities of the next token, in float32 (float64 for float64).",
+)
 def test_coarse_dtypes_are_computed_in_float32(student, draw):
     """Logits in bfloat16 give float32, as exact as if they had come in float32; float64 stays float64."""
     logits = torch.stack([draw.permutation(256), draw.permutation(256)]).bfloat16() / 32  # exact, and no two are equal
@@ -120,6 +151,7 @@ def test_coarse_dtypes_are_computed_in_float32(student, draw):
 
 
 @pytest.mark.task("m07.1")
+@pytest.mark.holds("`logits` stays as it was.")
 def test_the_logits_stay_as_they_were(student, draw):
     """The logits are the same after the call as before it."""
     logits = draw.normal(3, 8)
@@ -129,6 +161,9 @@ def test_the_logits_stay_as_they_were(student, draw):
 
 
 @pytest.mark.task("m07.1")
+@pytest.mark.holds(
+    "Raises ValueError for a negative temperature, a top_k below 1, or a top_p outside of 0 < top_p <= 1.",
+)
 @pytest.mark.parametrize(
     "settings",
     [{"temperature": -0.5}, {"top_k": 0}, {"top_p": 0.0}, {"top_p": 1.5}, {"top_p": -0.25}],
@@ -159,6 +194,9 @@ def test_certain_tokens_are_drawn_as_they_are(student, draw):
 
 
 @pytest.mark.task("m07.2")
+@pytest.mark.holds(
+    "Draw a token for each row by its probabilities; chance comes from the generator alone (None: torch's own).",
+)
 def test_tokens_come_up_as_often_as_they_should(student):
     """In 20,000 draws from each of three distributions every token has its share, and what has none never comes."""
     probs = torch.tensor([[0.5, 0.3, 0.2, 0.0, 0.0], [0.0, 0.0, 0.05, 0.9, 0.05], [0.2, 0.2, 0.2, 0.2, 0.2]])
@@ -190,6 +228,9 @@ def test_draws_know_nothing_of_each_other(student):
 
 
 @pytest.mark.task("m07.2")
+@pytest.mark.holds(
+    "Draw a token for each row by its probabilities; chance comes from the generator alone (None: torch's own).",
+)
 def test_all_chance_comes_from_the_generator(student):
     """Equal generators give equal draws, a generator goes on after a call, and torch's own stays untouched."""
     tools, probs = student.plant(inside), torch.full((400, 5), 0.2)
@@ -205,3 +246,18 @@ def test_all_chance_comes_from_the_generator(student):
     expect(not torch.equal(first, second), "Two calls with one generator draw the same.", mistake=repeated)
     same = torch.equal(before, tools.dice())
     expect(same, "torch's own generator was used or seeded.", mistake=oracle.OWN_DICE)
+
+
+@pytest.mark.task("m07.2")
+@pytest.mark.holds(
+    "Draw a token for each row by its probabilities; chance comes from the generator alone (None: torch's own).",
+)
+def test_without_a_generator_torchs_own_decides(student):
+    """After torch is seeded, draws without a generator are those that they were after the same seed before."""
+    tools, probs, found = student.plant(inside), torch.full((400, 5), 0.2), []
+    for _ in range(2):
+        tools.seed(11)
+        found.append(student.sample(probs))
+        expect_tensor(found[-1], shape=(400,), dtype=torch.int64)
+    misses = {"without a generator, torch's own is not used": found[1]}
+    expect_equal(found[1], found[0], misses=misses, what="the draw after the same seed")

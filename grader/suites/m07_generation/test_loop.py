@@ -24,6 +24,10 @@ def scripted(student, script, vocab_size):
 
 
 @pytest.mark.task("m07.3")
+@pytest.mark.holds(
+    "Append up to max_new_tokens tokens to every row; returns a new tensor, prompts included.",
+    "Example: if 1 is likeliest after 0, and 2 after 1, generate(model, [[0]], 2, temperature=0) gives [[0, 1, 2]].",
+)
 def test_the_likeliest_token_is_appended_again_and_again(student, draw):
     """At temperature 0 each row goes on by the likeliest token after its last one; prompt and new tokens come back."""
     table, prompt = oracle.cycle(draw, 13), draw.integers(0, 13, 3, 4)
@@ -41,6 +45,10 @@ def test_the_likeliest_token_is_appended_again_and_again(student, draw):
 
 
 @pytest.mark.task("m07.3")
+@pytest.mark.holds(
+    "`generate` takes any module that turns ids into logits (batch seq vocab_size).",
+    "Each step calls the model once, with all tokens so far or with the last context_length of them.",
+)
 def test_the_model_sees_the_last_tokens_of_the_context(student, draw):
     """Each step feeds the text so far, once, and no more than its last context_length tokens; the text stays whole."""
     table, prompt = oracle.cycle(draw, 13), draw.integers(0, 13, 2, 7)
@@ -63,6 +71,11 @@ def test_the_model_sees_the_last_tokens_of_the_context(student, draw):
 
 
 @pytest.mark.task("m07.3")
+@pytest.mark.holds(
+    "A row ends with the first new token that is in stop_tokens, which it keeps; then it is filled up with "
+    "pad_id (None: the first of stop_tokens).",
+    "Once every row has ended, nothing more is computed or appended.",
+)
 @pytest.mark.parametrize("pad", [None, 7], ids=["stop_token", "pad_id"])
 def test_each_row_stops_by_itself(student, draw, pad):
     """A row ends at its first new stop token, which stays, and is padded until the last row has ended."""
@@ -84,6 +97,9 @@ def test_each_row_stops_by_itself(student, draw, pad):
 
 
 @pytest.mark.task("m07.3")
+@pytest.mark.holds(
+    "The model runs in eval mode, without gradients; afterwards, even if it raised, its modules have their old modes.",
+)
 def test_the_model_runs_in_eval_mode_and_gets_its_mode_back(student, draw):
     """While it generates, the whole model is in eval mode; then each module has its old mode, even if it raised."""
     table, prompt, tools = oracle.cycle(draw, 9), draw.integers(0, 9, 2, 3), student.plant(inside)
@@ -107,6 +123,10 @@ def test_the_model_runs_in_eval_mode_and_gets_its_mode_back(student, draw):
 
 
 @pytest.mark.task("m07.3")
+@pytest.mark.holds(
+    "Append up to max_new_tokens tokens to every row; returns a new tensor, prompts included.",
+    "The model runs in eval mode, without gradients; afterwards, even if it raised, its modules have their old modes.",
+)
 def test_no_graph_is_kept_and_the_prompt_stays(student, draw):
     """The model runs without gradients, the prompt stays as it was, and the text is a tensor of its own."""
     table, prompt = oracle.cycle(draw, 9), draw.integers(0, 9, 2, 3)
@@ -120,6 +140,9 @@ def test_no_graph_is_kept_and_the_prompt_stays(student, draw):
 
 
 @pytest.mark.task("m07.3")
+@pytest.mark.holds(
+    "Raises ValueError for an empty prompt (seq 0), a negative max_new_tokens, or a context_length below 1.",
+)
 @pytest.mark.parametrize(
     ("seq", "steps", "context_length"), [(0, 3, None), (4, -1, None), (4, 3, 0)], ids=["prompt", "steps", "context"]
 )

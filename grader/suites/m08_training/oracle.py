@@ -64,8 +64,8 @@ def adamw(
     history, shared = [], 0
     for number, row in enumerate(gradients):
         if rates and rates[number] is not None and not deaf:
-            for own, lr in zip(numbers, rates[number], strict=True):
-                own["lr"] = lr
+            for own, new in zip(numbers, rates[number], strict=True):
+                own.update(new if isinstance(new, dict) else {"lr": new})
         for cell, gradient in zip(cells, row, strict=True):
             if gradient is None and not idle:
                 continue
@@ -119,7 +119,7 @@ def adamw_misses(groups: Sequence[Group], gradients: Rows, options: dict[str, An
         "all parameters share one count of steps": wrong(one_count=True),
         "every group goes by the numbers of the first one": wrong(first_group=True),
         "a parameter without gradient is moved all the same": wrong(idle=True),
-        "a change of lr in param_groups has no effect": wrong(deaf=True),
+        "what is changed in param_groups has no effect": wrong(deaf=True),
     }
 
 

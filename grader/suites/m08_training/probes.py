@@ -77,9 +77,9 @@ def follow(make, groups, gradients, options, rates=None, snapshot=0, plain=False
     """Step an optimizer with given gradients, and return all parameters after each step, and the last gradients.
 
     `groups` is a list of dicts with "params" (tensors) and numbers, or with `plain` just the parameters of the first;
-    with `plain` or `once` a generator hands parameters over. `rates[n]` sets the lr of every group before step n. After
-    `snapshot` steps the optimizer's state moves into a new one, the old one having gone three steps further on copies
-    meanwhile.
+    with `plain` or `once` a generator hands parameters over. `rates[n]` sets the lr of every group before step n, or
+    the numbers in a dict. After `snapshot` steps the optimizer's state moves into a new one, the old one having gone
+    three steps further on copies meanwhile.
     """
     made = [{**group, "params": [nn.Parameter(value.clone()) for value in group["params"]]} for group in groups]
     parameters = [parameter for group in made for parameter in group["params"]]
@@ -101,8 +101,8 @@ def follow(make, groups, gradients, options, rates=None, snapshot=0, plain=False
         for parameter, gradient in zip(parameters, row, strict=True):
             parameter.grad = None if gradient is None else gradient.clone()
         if rates and rates[number] is not None:
-            for group, lr in zip(optimizer.param_groups, rates[number], strict=True):
-                group["lr"] = lr
+            for group, new in zip(optimizer.param_groups, rates[number], strict=True):
+                group.update(new if isinstance(new, dict) else {"lr": new})
         optimizer.step()
         values.append([parameter.detach().clone() for parameter in parameters])
     return {"values": values, "gradients": [parameter.grad for parameter in parameters]}

@@ -24,6 +24,10 @@ LOST = "something that the next step depends on is not in the checkpoint: weight
 
 
 @pytest.mark.task("m08.5")
+@pytest.mark.holds(
+    "Write all that the next steps depend on: weights, optimizer, step, torch's and Python's random numbers.",
+    "Bring model, optimizer and random numbers to where they were when the file was written; return its step.",
+)
 def test_weights_and_step_come_back(student, draw):
     """A checkpoint brings the weights of the moment it was saved into another model, and returns the step."""
     planted, table, made, optimizer = bigram(student, draw)
@@ -36,6 +40,10 @@ def test_weights_and_step_come_back(student, draw):
 
 
 @pytest.mark.task("m08.5")
+@pytest.mark.holds(
+    "Write all that the next steps depend on: weights, optimizer, step, torch's and Python's random numbers.",
+    "Bring model, optimizer and random numbers to where they were when the file was written; return its step.",
+)
 def test_the_optimizer_comes_back(student, draw):
     """Whatever the optimizer's state_dict holds (here momentum, and the lr) is there again."""
     planted, table, made, _ = bigram(student, draw)
@@ -61,6 +69,10 @@ def test_the_optimizer_comes_back(student, draw):
 
 
 @pytest.mark.task("m08.5")
+@pytest.mark.holds(
+    "Write all that the next steps depend on: weights, optimizer, step, torch's and Python's random numbers.",
+    "Bring model, optimizer and random numbers to where they were when the file was written; return its step.",
+)
 def test_random_numbers_go_on_from_the_checkpoint(student, draw):
     """After loading, torch and Python draw the numbers they drew after saving."""
     planted, _, made, optimizer = bigram(student, draw)
@@ -79,6 +91,10 @@ def test_random_numbers_go_on_from_the_checkpoint(student, draw):
 
 
 @pytest.mark.task("m08.5")
+@pytest.mark.holds(
+    "Write all that the next steps depend on: weights, optimizer, step, torch's and Python's random numbers.",
+    "Bring model, optimizer and random numbers to where they were when the file was written; return its step.",
+)
 def test_five_and_five_steps_are_ten(student, draw):
     """Ten steps with AdamW and dropout end at the same weights when a checkpoint stands between the fifth and sixth."""
     planted, trusted = student.plant(probes), student.plant(model)
@@ -150,6 +166,7 @@ def expect_trained(student, draw, schedule=None, **options):
 
 
 @pytest.mark.task("m08.6")
+@pytest.mark.holds("Make `steps` steps, numbered from start + 1, each on `accumulation` batches; return their losses.")
 def test_the_loop_makes_one_step_for_each_batch(student, draw):
     """Six steps on six batches: the weights, the losses, the batches asked for and the steps reported are right."""
     expect_trained(student, draw, steps=6)
@@ -157,6 +174,10 @@ def test_the_loop_makes_one_step_for_each_batch(student, draw):
 
 
 @pytest.mark.task("m08.6")
+@pytest.mark.holds(
+    "Make `steps` steps, numbered from start + 1, each on `accumulation` batches; return their losses.",
+    "Before a step schedule(number) sets the lr of every group; after it on_step(number, loss) hears of it.",
+)
 def test_the_loop_schedules_accumulates_and_clips(student, draw):
     """Each step has the rate of its number, counted on from start, `accumulation` batches, and clipped gradients."""
     options = {"steps": 4, "start": 5, "accumulation": 3, "max_norm": 0.1}

@@ -37,6 +37,9 @@ def follow(student, groups, gradients, options=oracle.NUMBERS, rates=None, atol=
 
 
 @pytest.mark.task("m08.1")
+@pytest.mark.holds(
+    "Example: w = 1 with gradient 4, lr = 0.1, weight_decay = 0.5: the decay makes it 0.95, the first step 0.85.",
+)
 def test_one_step_as_in_the_docstring(student):
     """The docstring's weight of 1, with gradient 4, lr 0.1 and weight_decay 0.5, becomes 0.85."""
     one = torch.ones(1, dtype=torch.float64)
@@ -59,6 +62,10 @@ def test_a_gradient_of_zero_leaves_only_the_decay(student, draw):
 
 
 @pytest.mark.task("m08.1")
+@pytest.mark.holds(
+    "Adam with decoupled weight decay (Loshchilov & Hutter 2019, algorithm 2; the decay times lr, as torch has it).",
+    "Move every parameter that has a gradient, in place; the others, and all gradients, stay as they are.",
+)
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32], ids=["float64", "float32"])
 def test_many_steps_are_torchs(student, draw, dtype):
     """Thirty steps on three parameters in two groups give what torch's AdamW gives, and leave the gradients alone."""
@@ -79,6 +86,11 @@ def test_eps_is_added_outside_the_root(student, draw):
 
 
 @pytest.mark.task("m08.1")
+@pytest.mark.holds(
+    'Takes parameters, or dicts with "params" and what differs from the arguments.',
+    '`param_groups` is a list of dicts with "params" (a list), "lr", "betas", "eps", "weight_decay": who '
+    "changes a number there changes the next step.",
+)
 def test_each_group_goes_by_its_own_numbers(student, draw):
     """Groups keep the lr, betas, eps and weight_decay they bring, and a new lr in param_groups counts at once."""
     groups = [*oracle.some_groups(draw), {"params": [draw.normal(2, dtype=torch.float64)], "eps": 0.5}]
@@ -88,6 +100,20 @@ def test_each_group_goes_by_its_own_numbers(student, draw):
 
 
 @pytest.mark.task("m08.1")
+@pytest.mark.holds(
+    '`param_groups` is a list of dicts with "params" (a list), "lr", "betas", "eps", "weight_decay": who '
+    "changes a number there changes the next step.",
+)
+@pytest.mark.parametrize("name", ["betas", "eps", "weight_decay"])
+def test_numbers_changed_in_a_group_count_at_once(student, draw, name):
+    """Whichever number of a group is changed in param_groups, the next step goes by it."""
+    groups, new = oracle.some_groups(draw), {"betas": (0.5, 0.7), "eps": 0.25, "weight_decay": 0.0}[name]
+    gradients = oracle.some_gradients(draw, groups, 5)
+    follow(student, groups, gradients, rates=[None, None, [{name: new}] * len(groups), None, None])
+
+
+@pytest.mark.task("m08.1")
+@pytest.mark.holds('Takes parameters, or dicts with "params" and what differs from the arguments.')
 def test_plain_parameters_and_defaults_do(student, draw):
     """Without groups the parameters may come from a generator, and betas, eps and weight_decay have their defaults."""
     groups = [{"params": oracle.some_groups(draw)[0]["params"]}]
@@ -101,6 +127,10 @@ def test_plain_parameters_and_defaults_do(student, draw):
 
 
 @pytest.mark.task("m08.1")
+@pytest.mark.holds(
+    '`param_groups` is a list of dicts with "params" (a list), "lr", "betas", "eps", "weight_decay": who '
+    "changes a number there changes the next step.",
+)
 def test_a_groups_parameters_may_be_read_only_once(student, draw):
     """A group's params may be any iterable, like model.parameters(), and are there in the second step too."""
     groups = oracle.some_groups(draw)
@@ -108,6 +138,9 @@ def test_a_groups_parameters_may_be_read_only_once(student, draw):
 
 
 @pytest.mark.task("m08.1")
+@pytest.mark.holds(
+    "Move every parameter that has a gradient, in place; the others, and all gradients, stay as they are.",
+)
 def test_a_parameter_without_gradient_waits(student, draw):
     """A parameter whose grad is None stays as it is, and its own count of steps begins with its first gradient."""
     groups = oracle.some_groups(draw)
@@ -117,6 +150,10 @@ def test_a_parameter_without_gradient_waits(student, draw):
 
 
 @pytest.mark.task("m08.1")
+@pytest.mark.holds(
+    "Return a snapshot of moments, counts and the groups' numbers: containers, numbers, tensors of its own.",
+    "Go on from a snapshot and leave it as it is; ValueError when groups or numbers of parameters differ.",
+)
 def test_a_snapshot_takes_up_where_it_was_taken(student, draw):
     """state_dict is a snapshot that later steps don't change; loaded into a new optimizer, that one goes on from it."""
     groups = oracle.some_groups(draw)
@@ -130,6 +167,7 @@ def test_a_snapshot_takes_up_where_it_was_taken(student, draw):
 
 
 @pytest.mark.task("m08.1")
+@pytest.mark.holds("Forget the gradients of all parameters.")
 def test_zero_grad_forgets_all_gradients(student, draw):
     """After zero_grad every gradient is None or zero."""
     values = [draw.normal(3), draw.normal(2, 4)]
@@ -139,6 +177,11 @@ def test_zero_grad_forgets_all_gradients(student, draw):
 
 
 @pytest.mark.task("m08.1")
+@pytest.mark.holds(
+    "Part the parameters that need a gradient, each once: those of two axes or more decay; then the rest, which don't.",
+    'Example: nn.Linear(3, 2), 0.1: [{"params": [weight], "weight_decay": 0.1}, {"params": [bias], '
+    '"weight_decay": 0.0}].',
+)
 def test_matrices_decay_and_the_rest_does_not(student, draw):
     """decay_groups puts each trainable parameter of a GPT, the tied matrix once, in the group that it belongs to."""
     start = oracle.start(draw)
@@ -178,12 +221,18 @@ def expect_rates(student, steps, **numbers):
 
 
 @pytest.mark.task("m08.2")
+@pytest.mark.holds(
+    "Example: peak 1, floor 0.2, warmup 2, total 6: steps 1 (the first) to 7 have 0.5, 1, 0.883, 0.6, 0.317, 0.2, 0.2.",
+)
 def test_the_table_of_the_docstring(student):
     """The docstring's schedule gives 0.5, 1, 0.883, 0.6, 0.317, 0.2 and 0.2 in steps 1 to 7."""
     expect_rates(student, range(1, 8), peak=1.0, floor=0.2, warmup=2, total=6)
 
 
 @pytest.mark.task("m08.2")
+@pytest.mark.holds(
+    "Return the rate of a step: a line from 0 at step 0 to peak at warmup, half a cosine to floor at total, floor.",
+)
 def test_twenty_five_steps_as_a_table(student, draw):
     """Steps 0 to 24 have the rates of a line up, half a cosine down and a floor, whatever the numbers are."""
     numbers = {"peak": draw.random.uniform(1e-3, 2.0), "warmup": draw.random.randrange(3, 8)}
@@ -192,12 +241,16 @@ def test_twenty_five_steps_as_a_table(student, draw):
 
 
 @pytest.mark.task("m08.2")
+@pytest.mark.holds(
+    "Return the rate of a step: a line from 0 at step 0 to peak at warmup, half a cosine to floor at total, floor.",
+)
 def test_after_the_end_the_rate_stays_at_the_floor(student):
     """Long after `total` the rate is still the floor."""
     expect_rates(student, [20, 21, 27, 35, 36, 1000], peak=0.5, floor=0.05, warmup=4, total=20)
 
 
 @pytest.mark.task("m08.2")
+@pytest.mark.holds("Raises ValueError, naming both numbers, unless 0 <= warmup < total.")
 def test_a_schedule_may_have_no_warm_up_but_must_fit(student):
     """With warmup 0 step 0 has the peak; a warm-up that is negative or leaves no steps raises ValueError."""
     expect_rates(student, range(13), peak=0.5, floor=0.05, warmup=0, total=10)
@@ -219,12 +272,16 @@ def expect_clipped(student, gradients, max_norm, atol=FLOAT32_OP):
 
 
 @pytest.mark.task("m08.2")
+@pytest.mark.holds("Example: [3] and [4] with max_norm 1 become [0.6] and [0.8], and 5.0 is returned.")
 def test_two_gradients_share_one_norm(student):
     """The docstring's gradients 3 and 4 have the norm 5, and become 0.6 and 0.8."""
     expect_clipped(student, [torch.tensor([3.0]), torch.tensor([4.0])], 1.0)
 
 
 @pytest.mark.task("m08.2")
+@pytest.mark.holds(
+    "Return the norm of all gradients as one vector; above max_norm, scale all to it (Pascanu et al. 2013).",
+)
 @pytest.mark.parametrize("max_norm", [0.5, 3.0])
 def test_all_gradients_are_scaled_by_one_factor(student, draw, max_norm):
     """Gradients of several shapes, some missing, keep their direction and get the norm asked for."""
@@ -233,7 +290,19 @@ def test_all_gradients_are_scaled_by_one_factor(student, draw, max_norm):
 
 
 @pytest.mark.task("m08.2")
+@pytest.mark.holds(
+    "Return the norm of all gradients as one vector; above max_norm, scale all to it (Pascanu et al. 2013).",
+)
 def test_small_gradients_stay_as_they_are(student, draw):
-    """Gradients whose norm is below max_norm are left exactly as they are."""
+    """Gradients whose norm is below max_norm are left as they are."""
     gradients = [draw.normal(3, 5, scale=0.01), None, draw.normal(4, scale=0.01)]
-    expect_clipped(student, gradients, 1.0, atol=FLOAT64)
+    expect_clipped(student, gradients, 1.0)
+
+
+@pytest.mark.task("m08.2")
+@pytest.mark.holds("No gradients at all: 0.0.")
+def test_no_gradients_have_the_norm_zero(student):
+    """Where no parameter has a gradient, and where there is no parameter, the norm is 0.0."""
+    for count in (2, 0):
+        found = student.plant(probes).clip(student.clip_gradients, [None] * count, 1.0)
+        expect_equal(found, {"norm": 0.0, "gradients": []}, what=f"the norm and what is left for {count} parameters")

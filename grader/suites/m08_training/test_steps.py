@@ -32,18 +32,29 @@ def expect_step(student, draw, counts, **options):
 
 
 @pytest.mark.task("m08.3")
+@pytest.mark.holds(
+    "A model is any nn.Module from ids (batch seq) to logits (batch seq vocab_size).",
+    "Make one step, in training mode, on micro-batches as if they were one batch; return the mean loss before it.",
+)
 def test_a_step_lowers_the_mean_loss(student, draw):
     """One batch: the optimizer steps along the gradient of the mean loss, which is returned as it was before."""
     expect_step(student, draw, [15])
 
 
 @pytest.mark.task("m08.3")
+@pytest.mark.holds(
+    "Make one step, in training mode, on micro-batches as if they were one batch; return the mean loss before it.",
+)
 def test_four_micro_batches_make_one_big_batch(student, draw):
     """Four micro-batches of the same size move the weights exactly as one batch of all their sequences does."""
     expect_step(student, draw, [15, 15, 15, 15])
 
 
 @pytest.mark.task("m08.3")
+@pytest.mark.holds(
+    "A target of -100 does not count.",
+    "The mean is over the targets that count, of all together: 1 in the first and 3 in the second weigh 1/4 each.",
+)
 def test_every_target_weighs_the_same(student, draw):
     """Micro-batches with 15, 2 and 7 targets that count weigh by their targets."""
     expect_step(student, draw, [15, 2, 7])
@@ -56,18 +67,30 @@ def test_a_micro_batch_may_have_nothing_that_counts(student, draw):
 
 
 @pytest.mark.task("m08.3")
+@pytest.mark.holds(
+    "Gradients from before don't matter; each graph is freed before the next is made; max_norm clips all of "
+    "the model's.",
+)
 def test_gradients_from_before_do_not_count(student, draw):
     """What was left in grad before the step has no part in it."""
     expect_step(student, draw, [15, 15], dirt=3.0)
 
 
 @pytest.mark.task("m08.3")
+@pytest.mark.holds(
+    "Gradients from before don't matter; each graph is freed before the next is made; max_norm clips all of "
+    "the model's.",
+)
 def test_the_sum_is_clipped_before_the_step(student, draw):
     """With max_norm it is the accumulated gradient that is clipped, and the optimizer steps along what is left."""
     expect_step(student, draw, [15, 4], max_norm=0.05)
 
 
 @pytest.mark.task("m08.3")
+@pytest.mark.holds(
+    "Gradients from before don't matter; each graph is freed before the next is made; max_norm clips all of "
+    "the model's.",
+)
 def test_each_graph_is_freed_before_the_next(student, draw):
     """When a micro-batch goes forward, nothing of an earlier one's graph is alive."""
     planted, _, made, optimizer = bigram(student, draw)
@@ -77,6 +100,10 @@ def test_each_graph_is_freed_before_the_next(student, draw):
 
 
 @pytest.mark.task("m08.3")
+@pytest.mark.holds(
+    "Make one step, in training mode, on micro-batches as if they were one batch; return the mean loss before it.",
+    "Raises ValueError when no target counts.",
+)
 def test_a_step_trains_in_training_mode(student, draw):
     """The step puts the model in training mode, all of it, and refuses micro-batches in which no target counts."""
     _, _, made, optimizer = bigram(student, draw)
@@ -89,6 +116,11 @@ def test_a_step_trains_in_training_mode(student, draw):
 
 
 @pytest.mark.task("m08.4")
+@pytest.mark.holds(
+    "A target of -100 does not count.",
+    "Return the mean loss over all targets that count, in eval mode.",
+    "ValueError when there is none.",
+)
 def test_the_mean_is_over_tokens(student, draw):
     """Batches of different sizes and with ignored targets count by their tokens, and all of them count."""
     _, table, made, _ = bigram(student, draw)
@@ -103,6 +135,11 @@ def test_the_mean_is_over_tokens(student, draw):
 
 
 @pytest.mark.task("m08.4")
+@pytest.mark.holds(
+    "Return the mean loss over all targets that count, in eval mode.",
+    "No trace is left: no graph, gradients as before, every inner module's mode as before (even when the model "
+    "raises), and torch's random numbers go on as if nothing had been, whatever model and batches drew.",
+)
 def test_dropout_is_off_and_no_graph_is_made(student, draw):
     """Evaluation runs in eval mode with gradients off: dropout changes nothing."""
     _, table, made, _ = bigram(student, draw, dropout=0.5)
@@ -119,6 +156,10 @@ def test_dropout_is_off_and_no_graph_is_made(student, draw):
 
 
 @pytest.mark.task("m08.4")
+@pytest.mark.holds(
+    "No trace is left: no graph, gradients as before, every inner module's mode as before (even when the model "
+    "raises), and torch's random numbers go on as if nothing had been, whatever model and batches drew.",
+)
 def test_every_module_is_left_in_its_mode(student, draw):
     """A training model trains on, one in eval mode stays there, a part that slept sleeps on, also after an error."""
     planted, _, made, _ = bigram(student, draw)
@@ -147,6 +188,10 @@ def test_every_module_is_left_in_its_mode(student, draw):
 
 
 @pytest.mark.task("m08.4")
+@pytest.mark.holds(
+    "No trace is left: no graph, gradients as before, every inner module's mode as before (even when the model "
+    "raises), and torch's random numbers go on as if nothing had been, whatever model and batches drew.",
+)
 def test_gradients_and_random_numbers_stay(student, draw):
     """Gradients wait where they were, and torch draws on as before, even if the batches have drawn numbers."""
     planted, table, made, _ = bigram(student, draw)

@@ -36,6 +36,10 @@ def expect_output(layer, x, parts, alpha=ALPHA, atol=FLOAT32_LAYER, what="the re
 
 
 @pytest.mark.task("m11.1")
+@pytest.mark.holds(
+    "Example: with W = [[1, 2], [3, 4]], no bias, A = [[1, 1]], B = [[1], [-1]] and alpha 2, [1, 1] becomes "
+    "[3, 7] + 2 * [2, -2] = [7, 3].",
+)
 def test_two_by_two_as_in_the_docstring(student):
     """The docstring's layer makes [7, 3] of [1, 1]."""
     parts = [torch.tensor(rows) for rows in ([[1.0, 2.0], [3.0, 4.0]], [[1.0, 1.0]], [[1.0], [-1.0]])]
@@ -44,6 +48,11 @@ def test_two_by_two_as_in_the_docstring(student):
 
 
 @pytest.mark.task("m11.1")
+@pytest.mark.holds(
+    "A linear layer with an adapter: base(x) + alpha / rank * B @ A @ x.",
+    "`base` is the very layer that was handed in, bias and all.",
+    "Add the adapter's part to base's; once merged, base is all there is.",
+)
 @pytest.mark.parametrize("bias", [True, False], ids=["bias", "no bias"])
 def test_base_and_adapter_add_up(student, draw, bias):
     """The output is base's, with its bias if it has one, plus alpha / rank times B A x, for any leading axes."""
@@ -54,6 +63,10 @@ def test_base_and_adapter_add_up(student, draw, bias):
 
 
 @pytest.mark.task("m11.1")
+@pytest.mark.holds(
+    "`lora_A` (rank d_in) and `lora_B` (d_out rank) are nn.Parameters of base's dtype on base's device; they "
+    "and base are the only state.",
+)
 @pytest.mark.warm("torch._dynamo")
 def test_the_adapter_has_the_dtype_and_device_of_base(student, draw):
     """A float64 base gets a float64 adapter, and one on another device gets it there."""
@@ -69,6 +82,7 @@ def test_the_adapter_has_the_dtype_and_device_of_base(student, draw):
 
 
 @pytest.mark.task("m11.1")
+@pytest.mark.holds("In training mode, `dropout` falls on what A is given, and on nothing else.")
 def test_a_new_layer_gives_what_base_gives(student, draw):
     """Before any training the output is exactly base's, in training mode with dropout too."""
     weight, bias, *_ = numbers(draw)
@@ -86,6 +100,7 @@ def test_a_new_layer_gives_what_base_gives(student, draw):
 
 
 @pytest.mark.task("m11.1")
+@pytest.mark.holds("A is drawn at random with a spread of about 1 / sqrt(d_in), B is zero.")
 def test_a_is_drawn_and_b_is_zero(student, draw):
     """A is random with a spread of about 1 / sqrt(d_in), another one in every layer; B is exactly zero."""
     base = student.plant(probes).linear(draw.normal(5, 400))
@@ -134,6 +149,7 @@ def test_gradients_reach_both_matrices(student, draw):
 
 
 @pytest.mark.task("m11.1")
+@pytest.mark.holds("In training mode, `dropout` falls on what A is given, and on nothing else.")
 def test_dropout_falls_on_what_a_is_given(student, draw):
     """In training mode entries of x are dropped before A, and the rest grow; in eval mode nothing is."""
     eye, x, p = torch.eye(50), draw.normal(80, 50), 0.3
@@ -159,6 +175,13 @@ def test_dropout_falls_on_what_a_is_given(student, draw):
 
 
 @pytest.mark.task("m11.1")
+@pytest.mark.holds(
+    "`base` is the very layer that was handed in, bias and all.",
+    "`lora_A` (rank d_in) and `lora_B` (d_out rank) are nn.Parameters of base's dtype on base's device; they "
+    "and base are the only state.",
+    "A new layer is in the mode (training or not) that base is in.",
+    "Raises ValueError, naming the rank, when it is below 1.",
+)
 def test_base_the_adapter_and_nothing_else_is_state(student, draw):
     """The layer holds the very base it was given, takes over its mode, and has no other state than base, A and B."""
     weight, bias, *_ = numbers(draw)
@@ -188,6 +211,9 @@ def expect_weight(layer, parts, merged=True):
 
 
 @pytest.mark.task("m11.2")
+@pytest.mark.holds(
+    "Add alpha / rank * B @ A to base's weight, in place and without a graph; a merged layer stays as it is.",
+)
 def test_merging_adds_the_product_to_the_weight(student, draw):
     """Merging adds alpha / rank * B @ A to base's weight in place; A, B and base's bias stay what they are."""
     parts = numbers(draw)
@@ -201,6 +227,7 @@ def test_merging_adds_the_product_to_the_weight(student, draw):
 
 
 @pytest.mark.task("m11.2")
+@pytest.mark.holds("Add the adapter's part to base's; once merged, base is all there is.")
 def test_a_merged_layer_gives_what_it_gave(student, draw):
     """Merged or not, the outputs are the same, and equal to base's alone once merged."""
     parts, x = numbers(draw), draw.normal(2, 5, 7)
@@ -217,6 +244,11 @@ def test_a_merged_layer_gives_what_it_gave(student, draw):
 
 
 @pytest.mark.task("m11.2")
+@pytest.mark.holds(
+    "`merged` says whether base holds the adapter's part.",
+    "Add alpha / rank * B @ A to base's weight, in place and without a graph; a merged layer stays as it is.",
+    "Take it out again, up to rounding; a layer that is not merged stays as it is.",
+)
 def test_merging_twice_is_merging_once(student, draw):
     """Calling merge on a merged layer and unmerge on another one change nothing, and unmerge undoes merge."""
     parts = numbers(draw)
@@ -227,6 +259,7 @@ def test_merging_twice_is_merging_once(student, draw):
 
 
 @pytest.mark.task("m11.2")
+@pytest.mark.holds("Take it out again, up to rounding; a layer that is not merged stays as it is.")
 def test_an_adapter_can_change_between_two_merges(student, draw):
     """After unmerge, new values of A and B count, and are what the next merge adds."""
     parts = numbers(draw)

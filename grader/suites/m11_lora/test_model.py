@@ -38,6 +38,12 @@ CASES = {  # targets, and the layers that they fit, in the model's order
 
 
 @pytest.mark.task("m11.3")
+@pytest.mark.holds(
+    "Put a LoRALinear in the place of each nn.Linear that a target fits, and return their names in the model's order.",
+    'A target is the end of a dotted name, in whole parts: "c_proj" fits h.0.attn.c_proj and h.0.mlp.c_proj, '
+    '"mlp.c_proj" only the second, "proj" neither.',
+    "Other modules are left alone.",
+)
 @pytest.mark.parametrize("case", CASES)
 def test_the_layers_named_get_an_adapter(student, draw, case):
     """Exactly the linear layers that a target fits are replaced, however deep they lie, and their names returned."""
@@ -67,6 +73,7 @@ def test_targets_may_be_read_only_once(student, draw):
 
 
 @pytest.mark.task("m11.3")
+@pytest.mark.holds("Other modules are left alone.", "The model's outputs are the same as before.")
 def test_injecting_changes_no_output_and_adapters_do(student, draw):
     """The injected model gives what it gave; with other numbers in A and B, what the merged matrices give."""
     targets, names = CASES["dotted"]
@@ -87,6 +94,7 @@ def test_injecting_changes_no_output_and_adapters_do(student, draw):
 
 
 @pytest.mark.task("m11.3")
+@pytest.mark.holds("So are layers that have an adapter already, and what is inside of them.")
 def test_a_second_call_wraps_nothing_twice(student, draw):
     """Layers that have an adapter keep it, base and all; a second call replaces and names the new ones alone."""
     _, made, _ = zoo(student, draw, ["proj"])
@@ -108,6 +116,10 @@ def test_a_second_call_wraps_nothing_twice(student, draw):
 
 
 @pytest.mark.task("m11.3")
+@pytest.mark.holds(
+    "Raises ValueError, naming the target, before anything is replaced, when one fits no layer, with or "
+    "without adapter.",
+)
 def test_a_target_that_fits_nothing_is_refused(student, draw):
     """A target without a linear layer raises ValueError that names it, and nothing has been replaced then."""
     _, made, _ = zoo(student, draw)
@@ -145,6 +157,9 @@ def test_dropout_is_handed_on_to_the_layers(student, draw):
 
 
 @pytest.mark.task("m11.3")
+@pytest.mark.holds(
+    "Let lora_A and lora_B of every LoRALinear need a gradient, and no other parameter, whatever it is called.",
+)
 def test_only_adapters_can_be_trained(student, draw):
     """After freeze_base exactly lora_A and lora_B of each adapter need a gradient, whatever else is called so."""
     _, made, names = zoo(student, draw, ["out_proj", "stem"])
@@ -186,6 +201,10 @@ def test_a_step_moves_the_adapters_alone(student, draw):
 
 
 @pytest.mark.task("m11.4")
+@pytest.mark.holds(
+    "Return detached copies of all adapters and of nothing else, by their names in the model.",
+    "Example: a model whose one LoRALinear is h.0.c_fc gives h.0.c_fc.lora_A and h.0.c_fc.lora_B.",
+)
 def test_the_state_holds_the_adapters_alone(student, draw):
     """lora_state_dict has A and B of every adapter by their names in the model, and nothing else, merged or not."""
     state, made, names = zoo(student, draw, ["0", "stem"])
@@ -209,6 +228,7 @@ def test_the_state_holds_the_adapters_alone(student, draw):
 
 
 @pytest.mark.task("m11.4")
+@pytest.mark.holds("Return detached copies of all adapters and of nothing else, by their names in the model.")
 def test_a_snapshot_does_not_change_with_the_model(student, draw):
     """What lora_state_dict returned are detached copies: they stay when training goes on."""
     state, made, names = zoo(student, draw, ["deep.0"])
@@ -222,6 +242,7 @@ def test_a_snapshot_does_not_change_with_the_model(student, draw):
 
 
 @pytest.mark.task("m11.4")
+@pytest.mark.holds("Copy what lora_state_dict gave into the model's own parameters, which keep their dtype.")
 def test_an_adapter_moves_to_another_model(student, draw):
     """Loaded into another injected model, the adapters do there what they did, on that model's own base."""
     other, made, names = zoo(student, draw, ["0", "lora_head"])
@@ -241,6 +262,11 @@ def test_an_adapter_moves_to_another_model(student, draw):
 
 
 @pytest.mark.task("m11.4")
+@pytest.mark.holds(
+    "Raises ValueError when a key is missing, unknown, or has another shape than the model's, naming the key, "
+    "and when a layer is merged, naming the layer: base would keep the old adapter's part.",
+    "Nothing is changed then.",
+)
 def test_a_state_that_does_not_fit_is_refused_whole(student, draw):
     """A missing key, an unknown one, another shape or a merged layer raises ValueError, and nothing is changed."""
     state, made, names = zoo(student, draw, ["out_proj", "stem"])

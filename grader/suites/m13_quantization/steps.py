@@ -1,5 +1,7 @@
 """What several checks of m13_quantization do."""
 
+import torch
+
 from grader.judge import expect, expect_close, expect_equal
 
 from . import oracle
@@ -32,3 +34,12 @@ def expect_near(x, values, scale, what="a value"):
     )
     expect(bool((gap <= 0.5 + 1e-3).all()), message, evidence="value")
     expect(bool((gap > 1e-3).any()), "Everything comes back exactly: nothing was rounded.", evidence="value")
+
+
+def expect_unchanged(student, function, *args, **settings):
+    """Fail when a call changes one of its tensors."""
+    after = student.probe.mutated(function, *args, **settings)["args"]
+    for number, (value, wanted) in enumerate(zip(after, args, strict=True), start=1):
+        if isinstance(wanted, torch.Tensor):
+            what = f"argument {number} after the call"
+            expect_equal(value.view(torch.uint8), wanted.view(torch.uint8), what=f"{what}, byte by byte,")

@@ -8,7 +8,7 @@ import torch
 from grader.judge import expect, expect_close, expect_equal, expect_raises
 
 from . import oracle
-from .steps import expect_near, expect_parts
+from .steps import expect_near, expect_parts, expect_unchanged
 
 AXES = [(None, (4, 30)), (0, (3, 40)), (1, (40, 3)), (-1, (5, 9, 4)), (1, (6, 3, 7))]
 
@@ -17,6 +17,9 @@ DTYPES = (torch.float16, torch.bfloat16, torch.float64)
 
 
 @pytest.mark.task("m13.1")
+@pytest.mark.holds(
+    "Example: [[127, -2.5], [0, 0]] gives [[127, -2], [0, 0]] with the scale 1, and with axis=0 the scales [[1], [1]].",
+)
 def test_absmax_as_in_the_docstring(student):
     """The docstring's two rows give [[127, -2], [0, 0]], with one scale or with two."""
     x = torch.tensor([[127, -2.5], [0, 0]])
@@ -26,6 +29,14 @@ def test_absmax_as_in_the_docstring(student):
 
 
 @pytest.mark.task("m13.1")
+@pytest.mark.holds(
+    "A channel is one index along `axis`.",
+    "Scales and all arithmetic are float32, whatever dtype comes in; round is torch.round, which takes a half "
+    "to its even neighbour.",
+    "Return q (int8) and scale, so that q * scale is nearly x: scale = max|x| / 127, q = round(x / scale), -127..127.",
+    "With an axis each channel has a scale of its own, and `scale` has x's axes, all of size 1 but this one; "
+    "without, one scale of shape [] serves all.",
+)
 def test_integers_and_scales_are_exact(student, draw):
     """Multiples of a quarter of a step give exactly the integers and scales that the formula does, along any axis."""
     for axis, shape in AXES:
@@ -39,6 +50,7 @@ def test_integers_and_scales_are_exact(student, draw):
 
 
 @pytest.mark.task("m13.1")
+@pytest.mark.holds("Where all of x is 0 the scale is 1.")
 def test_a_channel_of_zeros_has_the_scale_one(student, draw):
     """A channel of zeros gives zeros and the scale 1, and so does a whole tensor of them."""
     x = oracle.grid(draw, (5, 7), 0, -100, 127)
@@ -54,6 +66,10 @@ def test_a_channel_of_zeros_has_the_scale_one(student, draw):
 
 
 @pytest.mark.task("m13.1")
+@pytest.mark.holds(
+    "Scales and all arithmetic are float32, whatever dtype comes in; round is torch.round, which takes a half "
+    "to its even neighbour.",
+)
 def test_other_dtypes_are_quantized_in_float32(student, draw):
     """Input of another dtype gives the integers that float32 gives, and a float32 scale."""
     x = oracle.coarse(draw, -100, 100, 6, 9)
@@ -62,6 +78,9 @@ def test_other_dtypes_are_quantized_in_float32(student, draw):
 
 
 @pytest.mark.task("m13.1")
+@pytest.mark.holds(
+    "Return (q - zero_point) * scale in float32, or q * scale without a zero point; scales broadcast to q.",
+)
 def test_the_way_back_is_a_product(student, draw):
     """A call of dequantize gives q times the scale of its channel, in float32."""
     q = draw.integers(-127, 128, 5, 3, 6).to(torch.int8)
@@ -74,6 +93,10 @@ def test_the_way_back_is_a_product(student, draw):
 
 
 @pytest.mark.task("m13.1")
+@pytest.mark.holds(
+    "No argument changes, but for the model in m13.5.",
+    "Return q (int8) and scale, so that q * scale is nearly x: scale = max|x| / 127, q = round(x / scale), -127..127.",
+)
 def test_rounding_moves_a_value_by_half_a_step_at_most(student, draw):
     """Values there and back are within scale / 2 of what they were, also in rows that differ a hundredfold."""
     x = draw.normal(4, 200) * torch.tensor([[1.0], [100.0], [0.01], [1.0]])
@@ -84,6 +107,7 @@ def test_rounding_moves_a_value_by_half_a_step_at_most(student, draw):
 
 
 @pytest.mark.task("m13.2")
+@pytest.mark.holds("Example: [-55, 0, 2.5, 200] gives [-128, -73, -71, 127], the scale 1 and the zero point -73.")
 def test_zero_point_as_in_the_docstring(student):
     """The docstring's four values give [-128, -73, -71, 127], the scale 1 and the zero point -73."""
     x = torch.tensor([-55, 0, 2.5, 200])
@@ -92,6 +116,11 @@ def test_zero_point_as_in_the_docstring(student):
 
 
 @pytest.mark.task("m13.2")
+@pytest.mark.holds(
+    "scale = (high - low) / 255, or 1 where that is 0; zero_point = round(-128 - low / scale); q = round(x / "
+    "scale) + zero_point, cut off at -128 and 127.",
+    "Both are shaped as quantize_absmax shapes a scale.",
+)
 def test_integers_scales_and_zero_points_are_exact(student, draw):
     """Multiples of a quarter of a step give exactly what the formulas do, along any axis."""
     for axis, shape in AXES:
@@ -102,6 +131,7 @@ def test_integers_scales_and_zero_points_are_exact(student, draw):
 
 
 @pytest.mark.task("m13.2")
+@pytest.mark.holds("low = min(min x, 0) and high = max(max x, 0): 0 is always in reach.")
 def test_zero_is_always_in_reach(student, draw):
     """Where all values are positive, or all negative, the range still begins or ends at 0."""
     x = oracle.grid(draw, (3, 50), 0, 51, 255)
@@ -112,6 +142,10 @@ def test_zero_is_always_in_reach(student, draw):
 
 
 @pytest.mark.task("m13.2")
+@pytest.mark.holds(
+    "scale = (high - low) / 255, or 1 where that is 0; zero_point = round(-128 - low / scale); q = round(x / "
+    "scale) + zero_point, cut off at -128 and 127.",
+)
 def test_the_largest_value_does_not_come_round(student, draw):
     """Where both roundings go up, 128 is cut off at 127 before it is cast."""
     low = -2 * draw.random.randrange(15, 50) - 1.5
@@ -120,6 +154,12 @@ def test_the_largest_value_does_not_come_round(student, draw):
 
 
 @pytest.mark.task("m13.2")
+@pytest.mark.holds(
+    "Return q (int8), scale and zero_point (int8), so that (q - zero_point) * scale is nearly x.",
+    "scale = (high - low) / 255, or 1 where that is 0; zero_point = round(-128 - low / scale); q = round(x / "
+    "scale) + zero_point, cut off at -128 and 127.",
+    "An exact 0 so stays one.",
+)
 def test_an_exact_zero_stays_one(student, draw):
     """Zeros among any values come back as exactly 0, and a channel of nothing but zeros has the scale 1."""
     x = draw.normal(5, 40) + torch.tensor([[0.0], [3.0], [-3.0], [0.5], [0.0]])
@@ -138,6 +178,10 @@ def test_an_exact_zero_stays_one(student, draw):
 
 
 @pytest.mark.task("m13.2")
+@pytest.mark.holds(
+    "Scales and all arithmetic are float32, whatever dtype comes in; round is torch.round, which takes a half "
+    "to its even neighbour.",
+)
 def test_a_range_may_exceed_its_dtype(student, draw):
     """From -41,000 to 51,000 is further than float16 reaches, and the integers are still right."""
     x = oracle.coarse(draw, -80, 100, 6, 9)
@@ -146,6 +190,10 @@ def test_a_range_may_exceed_its_dtype(student, draw):
 
 
 @pytest.mark.task("m13.2")
+@pytest.mark.holds(
+    "Return (q - zero_point) * scale in float32, or q * scale without a zero point; scales broadcast to q.",
+    "Example: q [127, -128] with the scale 0.5 and the zero point -100 is [113.5, -14].",
+)
 def test_the_way_back_subtracts_the_zero_point(student, draw):
     """A call of dequantize gives (q - zero_point) * scale for all int8 there are, in float32."""
     q = draw.integers(-128, 128, 4, 60).to(torch.int8)
@@ -156,7 +204,23 @@ def test_the_way_back_subtracts_the_zero_point(student, draw):
         expect_close(student.dequantize(q, scale, zero_point), expected, atol=0.0, rtol=1e-6, misses=misses)
 
 
+@pytest.mark.task("m13.2")
+@pytest.mark.holds("No argument changes, but for the model in m13.5.")
+def test_quantizing_with_a_zero_point_changes_no_argument(student, draw):
+    """Values, integers, scales and zero points are the same after quantize_zero_point and dequantize as before."""
+    x, start = draw.normal(4, 9), draw.integers(-9, 9, 4, 1).to(torch.int8)
+    expect_unchanged(student, student.quantize_zero_point, x, 0)
+    q, scale = draw.integers(-128, 128, 4, 9).to(torch.int8), draw.normal(4, 1).abs() + 0.01
+    expect_unchanged(student, student.dequantize, q, scale, start)
+
+
 @pytest.mark.task("m13.3")
+@pytest.mark.holds(
+    "Put two integers from -8..7 into each byte: q[2i] into the low nibble (4 bits) and q[2i + 1] into the high one.",
+    "A nibble is a two's complement: -1 is 15.",
+    "n_bytes is n / 2, rounded up; an odd n leaves the last high nibble 0.",
+    "Example: [1, -1, 7] is [0xF1, 0x07].",
+)
 def test_two_integers_share_a_byte(student, draw):
     """The first of two neighbours is in the low nibble and the second in the high one, for even and odd lengths."""
     for q in oracle.four_bits(draw):
@@ -165,6 +229,7 @@ def test_two_integers_share_a_byte(student, draw):
 
 
 @pytest.mark.task("m13.3")
+@pytest.mark.holds("A nibble is a two's complement: -1 is 15.", "Undo pack_int4.")
 def test_unpacking_undoes_packing(student, draw):
     """Bytes give back the integers, negative ones too, and no integer more than there were."""
     for q in oracle.four_bits(draw):
@@ -174,6 +239,22 @@ def test_unpacking_undoes_packing(student, draw):
 
 
 @pytest.mark.task("m13.3")
+@pytest.mark.holds("No argument changes, but for the model in m13.5.")
+def test_packing_changes_no_argument(student, draw):
+    """Integers, bytes, values and scales are the same after packing, unpacking and both ways of int4 as before."""
+    q, x = draw.integers(-8, 8, 3, 8).to(torch.int8), draw.normal(3, 8)
+    expect_unchanged(student, student.pack_int4, q)
+    expect_unchanged(student, student.unpack_int4, oracle.packed(q), 8)
+    expect_unchanged(student, student.quantize_int4, x, 4)
+    expect_unchanged(student, student.dequantize_int4, oracle.packed(q), draw.normal(3, 2).abs() + 0.01, 4)
+
+
+@pytest.mark.task("m13.3")
+@pytest.mark.holds(
+    "Raises ValueError, naming the value, when one is outside -8..7.",
+    "Raises ValueError, naming length and n_bytes, when so many integers take another n_bytes.",
+    "Raises ValueError, naming both numbers, when group_size does not divide n.",
+)
 def test_what_does_not_fit_is_refused(student):
     """An integer outside -8..7, a wrong length and a group size that does not divide raise ValueError."""
     for value in (8, -9, 100):
@@ -187,6 +268,12 @@ def test_what_does_not_fit_is_refused(student):
 
 
 @pytest.mark.task("m13.3")
+@pytest.mark.holds(
+    "Quantize each run of group_size values along the last axis by itself.",
+    'Returns packed (uint8, "... n_bytes") and scales (float32, "... n_groups"): scale = max|x| / 7 in its '
+    "group, 1 where all are 0, and q = round(x / scale), in -7..7, packed along the whole axis.",
+    "Example: [7, -2.5, 3.5, 1] in groups of 2 gives [0xE7, 0x27] and the scales [1, 0.5].",
+)
 def test_each_group_has_a_scale(student, draw):
     """Runs of neighbours along the last axis are quantized by their own absmax into -7..7, and packed."""
     cases = [(torch.tensor([7, -2.5, 3.5, 1]), 2)]
@@ -201,6 +288,10 @@ def test_each_group_has_a_scale(student, draw):
 
 
 @pytest.mark.task("m13.3")
+@pytest.mark.holds(
+    "Quantize each run of group_size values along the last axis by itself.",
+    "Return each of quantize_int4's integers times its group's scale, in float32: n is n_groups * group_size.",
+)
 @pytest.mark.parametrize(("n", "size"), [(32, 8), (25, 5)], ids=["even", "odd"])
 def test_four_bits_come_back_within_half_a_step(student, draw, n, size):
     """Unpacked and scaled group by group, values are within scale / 2 of what they were."""

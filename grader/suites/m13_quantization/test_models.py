@@ -7,7 +7,7 @@ from grader.judge import FLOAT32_LAYER, FLOAT64, expect, expect_close, expect_eq
 from grader.judge.probes import model
 
 from . import oracle, probes
-from .steps import expect_near, expect_parts
+from .steps import expect_near, expect_parts, expect_unchanged
 
 LARGE = pytest.mark.limits(memory_mb=4096, seconds=120)  # GPT-2 small fits; gpt2-nano needs a second
 
@@ -21,6 +21,11 @@ def quantized_layer(student, draw, d_in=24, d_out=7, bias=True):
 
 
 @pytest.mark.task("m13.4")
+@pytest.mark.holds(
+    "Multiply in integers: each vector of x by absmax with a scale of its own, sums in int32, both scales at the end.",
+    '`scale` is (d_out, 1), the result float32 "... d_out".',
+    "Example: x [[127, -2.5]], weight [[100, 3]] and scale [[0.5]] give (12700 - 6) * 1 * 0.5, so [[6347]].",
+)
 def test_sums_of_products_are_integers_of_32_bits(student, draw):
     """128 products of up to 127 * 127 are summed without coming round, then scaled by both scales."""
     x, scale = oracle.grid(draw, (5, 128), 0, -20, 127), 2.0 ** draw.integers(-3, 2, 6, 1).float()
@@ -32,6 +37,9 @@ def test_sums_of_products_are_integers_of_32_bits(student, draw):
 
 
 @pytest.mark.task("m13.4")
+@pytest.mark.holds(
+    "Multiply in integers: each vector of x by absmax with a scale of its own, sums in int32, both scales at the end.",
+)
 def test_each_vector_of_x_has_a_scale(student, draw):
     """Vectors that differ a thousandfold are each as exact as alone, and a vector of zeros gives zeros."""
     x = oracle.grid(draw, (4, 30), 0, -127, 127) * torch.tensor([[1.0], [1024.0], [0.0], [2.0**-10]])
@@ -44,6 +52,21 @@ def test_each_vector_of_x_has_a_scale(student, draw):
 
 
 @pytest.mark.task("m13.4")
+@pytest.mark.holds("No argument changes, but for the model in m13.5.")
+def test_multiplying_changes_no_argument(student, draw):
+    """Vectors, weights and scales are the same after int8_linear as before, and so is what a layer is given."""
+    x, weight = draw.normal(5, 24), draw.integers(-127, 128, 6, 24).to(torch.int8)
+    expect_unchanged(student, student.int8_linear, x, weight, draw.normal(6, 1).abs() + 0.01)
+    expect_unchanged(student, quantized_layer(student, draw)[1], x)
+
+
+@pytest.mark.task("m13.4")
+@pytest.mark.holds(
+    "It has no parameters.",
+    "Its buffers, and all it keeps, are `weight` (int8, d_out d_in), `scale` (float32, d_out 1: one for each "
+    "row) and `bias` (float32, d_out, or None).",
+    "Return a layer with linear's weight quantized by absmax, a scale for each of its outputs, and its bias.",
+)
 @pytest.mark.parametrize("bias", [True, False], ids=["bias", "no_bias"])
 def test_a_layer_keeps_one_byte_a_weight(student, draw, bias):
     """from_linear keeps int8 weights, a scale for each output and the bias, as buffers, and leaves the layer alone."""
@@ -77,6 +100,9 @@ def test_a_layer_keeps_one_byte_a_weight(student, draw, bias):
 
 
 @pytest.mark.task("m13.4")
+@pytest.mark.holds(
+    "A linear layer that keeps its matrix in int8: x @ dequantize(weight, scale).T + bias, in x's dtype.",
+)
 @pytest.mark.parametrize("bias", [True, False], ids=["bias", "no_bias"])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
 def test_a_layer_computes_with_what_it_keeps(student, draw, dtype, bias):
@@ -98,6 +124,7 @@ def test_a_layer_computes_with_what_it_keeps(student, draw, dtype, bias):
 
 
 @pytest.mark.task("m13.4")
+@pytest.mark.holds("Gradients flow to x.")
 def test_gradients_flow_through_a_layer(student, draw):
     """The gradient of x is the one that the dequantized weights give."""
     _, layer, state = quantized_layer(student, draw)
@@ -171,18 +198,31 @@ def expect_replaced(student, draw, skip, tied, keep):
 
 
 @pytest.mark.task("m13.5")
+@pytest.mark.holds(
+    "Replace every nn.Linear inside the model, at any depth, by a QuantizedLinear, and return their names in order.",
+    "Names and order are those of model.named_modules().",
+)
 def test_layers_at_any_depth_are_replaced(student, draw):
     """Without skip, every linear layer at any depth is replaced in place, and the output follows."""
     expect_replaced(student, draw, (), False, ())
 
 
 @pytest.mark.task("m13.5")
+@pytest.mark.holds(
+    "Left alone are each module named in `skip`, with all inside it, and each layer whose weight another "
+    "module holds as well (GPT-2's lm_head, tied to wte): int8 would come on top.",
+)
 def test_a_tied_head_is_left_alone(student, draw):
     """A head whose weight is the embedding's stays a float layer, tied as before."""
     expect_replaced(student, draw, (), True, ("lm_head",))
 
 
 @pytest.mark.task("m13.5")
+@pytest.mark.holds(
+    "Names and order are those of model.named_modules().",
+    "Left alone are each module named in `skip`, with all inside it, and each layer whose weight another "
+    "module holds as well (GPT-2's lm_head, tied to wte): int8 would come on top.",
+)
 @pytest.mark.parametrize(
     "skip",
     [("lm_head",), ("h.1", "first"), ("parts",), ("h",), ("h.10.0",)],
@@ -194,6 +234,7 @@ def test_what_skip_names_is_left_alone(student, draw, skip):
 
 
 @pytest.mark.task("m13.5")
+@pytest.mark.holds("Raises ValueError, naming it and changing nothing, when `skip` has a name that no module bears.")
 def test_an_unknown_name_in_skip_is_refused(student):
     """A name that no module bears raises ValueError, before anything is replaced."""
     planted = student.plant(probes)
@@ -203,6 +244,9 @@ def test_an_unknown_name_in_skip_is_refused(student):
 
 
 @pytest.mark.task("m13.5")
+@pytest.mark.holds(
+    "Return how many bytes the model's parameters and buffers take; one that stands in two places counts once.",
+)
 def test_every_tensor_is_counted_once_in_bytes(student, draw):
     """Parameters and buffers of every dtype count by their bytes, and one that stands in two places counts once."""
     a, b, c, d = sizes = draw.permutation(30)[:4].add(3).tolist()
@@ -241,6 +285,7 @@ def test_a_gpt_computes_with_its_integers(student, draw, data, weights):
 
 
 @pytest.mark.task("m13.5")
+@pytest.mark.holds("Turn the weight back into floats for the time of this product only.")
 @LARGE
 def test_a_gpt_in_int8_hardly_loses_anything(student, draw, data, weights):
     """Quantized, gpt2-nano takes the bytes expected, and its loss on held-out text rises by at most 0.01."""

@@ -1,4 +1,4 @@
-"""m17_retriever: chunks, word scores from an inverted index, cosines, fused rankings, and what they are worth."""
+"""m17_retriever: word scores from an inverted index, cosines, fused rankings, and what they are worth."""
 
 import time
 from collections import Counter
@@ -6,121 +6,13 @@ from collections import Counter
 import pytest
 import torch
 
-from grader.judge import FLOAT32_OP, FLOAT64, each, expect, expect_close, expect_equal, expect_raises, expect_ratio
+from grader.judge import FLOAT64, each, expect, expect_close, expect_raises, expect_ratio
 
 from . import oracle
 from . import oracle_ranking as ranking
 
 FISH = ["red fish", "blue fish"]
 PETS = ["the cat sat on the mat", "The dog chased the CAT, and the cat ran.", "a bird", "", "the the the the bird sang"]
-
-
-def expect_chunks(student, text, size, overlap):
-    """Compare the chunks, each as (start, end, text), with a plain cutter's and with what the mistakes give."""
-    actual = student.chunk(text, size, overlap)
-    expect(type(actual) is list, f"chunk gives {actual!r:.60}, expected a list of Chunk.", evidence="value")
-    for piece in actual:
-        message = f"chunk gives a list that holds {piece!r:.60}, expected Chunk(start, end, text)."
-        expect(not isinstance(piece, list | tuple | dict | str | int | float | torch.Tensor | None), message)
-    pieces = [(piece.start, piece.end, piece.text) for piece in actual]
-    misses = oracle.span_misses(text, size, overlap)
-    what = f"the list of (start, end, text) for size {size} and overlap {overlap}"
-    expect_equal(pieces, oracle.spans(text, size, overlap), misses=misses, what=what)
-
-
-@pytest.mark.task("m17.1")
-def test_nine_letters_by_hand(student):
-    """Nine letters in chunks of 4 that overlap by 1 are abcd, defg and ghi."""
-    expect_chunks(student, "abcdefghi", 4, 1)
-
-
-@pytest.mark.task("m17.1")
-def test_no_character_is_lost_at_the_end(student):
-    """The last chunk is the first one that reaches the end, shorter if need be, and never inside the one before."""
-    for length in range(1, 14):
-        expect_chunks(student, "abcdefghijklm"[:length], 5, 2)
-
-
-@pytest.mark.task("m17.1")
-def test_a_chunk_is_the_text_between_its_offsets(student, draw):
-    """Offsets count characters, so text[start:end] is the chunk in any script, at every size and overlap."""
-    for _ in range(12):
-        text, size = (
-            "".join(draw.random.choices(oracle.ALPHABET, k=draw.random.randint(9, 24))),
-            draw.random.randint(1, 9),
-        )
-        expect_chunks(student, text, size, draw.random.randrange(size))
-
-
-@pytest.mark.task("m17.1")
-def test_short_texts_are_one_chunk_or_none(student):
-    """A text that fits is a single chunk, and the empty text has no chunks."""
-    for text in ["abc", "a", ""]:
-        expect_chunks(student, text, 3, 2)
-
-
-@pytest.mark.task("m17.1")
-@pytest.mark.parametrize(("size", "overlap"), [(23, 23), (23, 47), (23, -1), (0, 0)])
-def test_an_overlap_that_never_ends_is_refused(student, size, overlap):
-    """An overlap below 0, or one that is not smaller than size, is a ValueError that names both numbers."""
-    expect_raises("ValueError", student.chunk, "abc" * 40, size, overlap, mentions=(str(size), str(overlap)))
-
-
-@pytest.mark.task("m17.2")
-def test_words_are_runs_of_letters_and_digits_in_lower_case(student):
-    """Words are lower case, of any script, and end at whatever is no letter and no digit."""
-    for text in ["A cat's 2.", "GPT-2 read snake_case: naïve\tÜBER 世界; a e 3.14 the THE", "", " ... "]:
-        expect_equal(
-            student.tokenize(text), list(oracle.words(text)), misses=oracle.word_misses(text), what="the list of words"
-        )
-
-
-def expect_scores(student, documents, *queries):
-    """Compare TF-IDF scores with a plain scorer's in float64, and with what the classic mistakes give."""
-    index = student.TfIdf(documents)
-    for query in queries:
-        expected, misses = oracle.tf_idf(documents, query).float(), oracle.tf_idf_misses(documents, query)
-        what = f"the tensor of scores for {query[:40]!r}"
-        expect_close(index.scores(query), expected, atol=FLOAT32_OP, misses=misses, what=what)
-
-
-@pytest.mark.task("m17.2")
-def test_two_fish_have_the_cosines_of_the_docstring(student):
-    """Of "red fish" and "blue fish", the query "red fish" has the cosines 1 and 0.336."""
-    expect_scores(student, FISH, "red fish", "red", "fish")
-
-
-@pytest.mark.task("m17.2")
-def test_rare_words_weigh_more_and_common_ones_something(student):
-    """A word's idf is ln((1 + N) / (1 + df)) + 1, so a word that all documents hold still has the weight 1."""
-    expect_scores(student, ["all red red", "all blue", "all blue red sea"], "all sea", "all red", "all")
-
-
-@pytest.mark.task("m17.2")
-def test_a_text_told_twice_has_the_same_cosines(student):
-    """Vectors are divided by their lengths: neither a repeated document nor a repeated query changes a score."""
-    documents = [*PETS, " ".join([PETS[0]] * 3)]
-    expect_scores(student, documents, "the cat sang", "the cat sang the cat sang")
-
-
-@pytest.mark.task("m17.2")
-def test_unknown_words_and_empty_texts_score_zero(student):
-    """Words that no document holds are left out, in capitals or not; nothing known scores 0, and never NaN."""
-    expect_scores(student, PETS, "zebra", "", "a zebra sang, THE CAT! zebra")
-
-
-@pytest.mark.task("m17.2")
-def test_tf_idf_agrees_on_drawn_documents(student, draw):
-    """On drawn documents all cosines are those of a plain scorer in float64."""
-    documents = oracle.random_documents(draw.random, 23)
-    expect_scores(student, documents, *(f"{query} word3" for query in oracle.random_documents(draw.random, 8)))
-
-
-@pytest.mark.task("m17.2")
-def test_tf_idf_agrees_on_the_retrieval_set(student, data):
-    """On passages about language models, questions have the cosines of a plain scorer in float64."""
-    passages, questions, _ = ranking.corpus(data)
-    expect_scores(student, passages, *questions[::9])
 
 
 def expect_search(student, documents, query, k1=1.2, b=0.75, k=None, index=None):
@@ -132,6 +24,7 @@ def expect_search(student, documents, query, k1=1.2, b=0.75, k=None, index=None)
 
 
 @pytest.mark.task("m17.3")
+@pytest.mark.holds('Of "red fish" and "blue fish", "red" finds [(0, 0.693)] and "fish" [(0, 0.182), (1, 0.182)].')
 def test_two_fish_have_the_scores_of_the_docstring(student):
     """Of "red fish" and "blue fish", "red" finds the first with ln 2 and "fish" both with ln 1.2."""
     for query in ["red", "fish", "blue fish"]:
@@ -139,6 +32,12 @@ def test_two_fish_have_the_scores_of_the_docstring(student):
 
 
 @pytest.mark.task("m17.3")
+@pytest.mark.holds(
+    "score = sum over the query's words of idf * tf * (k1 + 1) / (tf + k1 * (1 - b + b * length / average)), "
+    "where a word that stands twice in the query counts twice; tf counts the word in the document, length is "
+    "the document's number of words, average the mean of all lengths, and idf = ln(1 + (N - df + 0.5) / (df + "
+    "0.5)), which is above 0.",
+)
 def test_a_word_in_every_document_still_counts(student):
     """With the 1 inside its logarithm, idf is above 0 even for a word that most documents hold."""
     documents = ["all red sea", "all blue", "all red red red sky at night", "all"]
@@ -147,6 +46,12 @@ def test_a_word_in_every_document_still_counts(student):
 
 
 @pytest.mark.task("m17.3")
+@pytest.mark.holds(
+    "score = sum over the query's words of idf * tf * (k1 + 1) / (tf + k1 * (1 - b + b * length / average)), "
+    "where a word that stands twice in the query counts twice; tf counts the word in the document, length is "
+    "the document's number of words, average the mean of all lengths, and idf = ln(1 + (N - df + 0.5) / (df + "
+    "0.5)), which is above 0.",
+)
 @pytest.mark.parametrize("k1", [0.0, 0.4, 1.2, 100.0])
 def test_k1_says_how_soon_repetitions_stop_counting(student, k1):
     """With k1 = 0 one occurrence is as good as eight; the larger k1, the more do repetitions count."""
@@ -155,6 +60,12 @@ def test_k1_says_how_soon_repetitions_stop_counting(student, k1):
 
 
 @pytest.mark.task("m17.3")
+@pytest.mark.holds(
+    "score = sum over the query's words of idf * tf * (k1 + 1) / (tf + k1 * (1 - b + b * length / average)), "
+    "where a word that stands twice in the query counts twice; tf counts the word in the document, length is "
+    "the document's number of words, average the mean of all lengths, and idf = ln(1 + (N - df + 0.5) / (df + "
+    "0.5)), which is above 0.",
+)
 @pytest.mark.parametrize("b", [0.0, 0.3, 1.0])
 def test_b_says_how_much_length_counts(student, b):
     """With b = 0 the length of a document doesn't matter; the larger b, the more do long ones lose."""
@@ -163,6 +74,12 @@ def test_b_says_how_much_length_counts(student, b):
 
 
 @pytest.mark.task("m17.3")
+@pytest.mark.holds(
+    "score = sum over the query's words of idf * tf * (k1 + 1) / (tf + k1 * (1 - b + b * length / average)), "
+    "where a word that stands twice in the query counts twice; tf counts the word in the document, length is "
+    "the document's number of words, average the mean of all lengths, and idf = ln(1 + (N - df + 0.5) / (df + "
+    "0.5)), which is above 0.",
+)
 def test_a_word_asked_twice_counts_twice(student):
     """A query's words count as often as they stand in it, and are found as the documents' words are."""
     for query in ["cat bird", "cat cat bird", "CAT cat, Bird!"]:
@@ -170,6 +87,9 @@ def test_a_word_asked_twice_counts_twice(student):
 
 
 @pytest.mark.task("m17.3")
+@pytest.mark.holds(
+    "Return the k best as (index, score); documents without a word of the query are left out, and cost nothing.",
+)
 def test_what_shares_no_word_is_not_found(student):
     """Only documents with a word of the query are found; unknown words, an empty query, no or one document are fine."""
     for query in ["dog zebra", "zebra", "", "?!"]:
@@ -179,6 +99,11 @@ def test_what_shares_no_word_is_not_found(student):
 
 
 @pytest.mark.task("m17.3")
+@pytest.mark.holds(
+    "Every ranking has the best first and of equal scores the lower index; ValueError names a k below 1, "
+    "wherever it comes.",
+    "Return the k best as (index, score); documents without a word of the query are left out, and cost nothing.",
+)
 def test_equal_scores_stand_in_the_order_of_their_indices(student, draw):
     """Of equal documents the lower index comes first, also where k cuts between them."""
     documents = [draw.random.choice(["sea sun", "sea sea", "sky"]) for _ in range(60)] + ["sea sun", "sea sea", "sky"]
@@ -189,6 +114,13 @@ def test_equal_scores_stand_in_the_order_of_their_indices(student, draw):
 
 
 @pytest.mark.task("m17.3")
+@pytest.mark.holds(
+    "Rank documents by BM25 (Robertson and Zaragoza 2009, section 3; idf as in Lucene), from an inverted index.",
+    "score = sum over the query's words of idf * tf * (k1 + 1) / (tf + k1 * (1 - b + b * length / average)), "
+    "where a word that stands twice in the query counts twice; tf counts the word in the document, length is "
+    "the document's number of words, average the mean of all lengths, and idf = ln(1 + (N - df + 0.5) / (df + "
+    "0.5)), which is above 0.",
+)
 def test_bm25_agrees_on_drawn_documents(student, draw):
     """On drawn documents, with drawn k1 and b, the best k and their scores are those of a plain BM25."""
     for _ in range(6):
@@ -222,6 +154,10 @@ def test_bm25_finds_the_passages_that_answer(student, data):
 
 
 @pytest.mark.task("m17.3")
+@pytest.mark.holds(
+    "Rank documents by BM25 (Robertson and Zaragoza 2009, section 3; idf as in Lucene), from an inverted index.",
+    "Return the k best as (index, score); documents without a word of the query are left out, and cost nothing.",
+)
 @pytest.mark.timeout(30)  # a slow search is told what makes it slow
 def test_a_rare_word_costs_the_same_among_more_documents(student, draw):
     """A query of rare words costs about as much among 10,000 documents as among 1,250, thanks to the inverted index."""
@@ -270,12 +206,16 @@ def expect_nearest(student, query, vectors, k=None):
 
 
 @pytest.mark.task("m17.4")
+@pytest.mark.holds("Example: [1, 0] among [0, 1], [3, 4], [6, 8] finds [(1, 0.6), (2, 0.6), (0, 0.0)].")
 def test_three_vectors_as_in_the_docstring(student):
     """[1, 0] has the cosines 0, 0.6 and 0.6 with [0, 1], [3, 4] and [6, 8], and of the equal two the first leads."""
     expect_nearest(student, torch.tensor([1.0, 0.0]), torch.tensor([[0.0, 1.0], [3.0, 4.0], [6.0, 8.0]]))
 
 
 @pytest.mark.task("m17.4")
+@pytest.mark.holds(
+    "Return the k vectors with the highest cosine as (index, cosine), or all if there are fewer; a zero vector has 0.",
+)
 def test_cosines_agree_with_float64(student, draw):
     """The k nearest of drawn vectors, long and short, are those of float64, negative cosines included."""
     cosines: list[float] = []
@@ -288,6 +228,9 @@ def test_cosines_agree_with_float64(student, draw):
 
 
 @pytest.mark.task("m17.4")
+@pytest.mark.holds(
+    "Return the k vectors with the highest cosine as (index, cosine), or all if there are fewer; a zero vector has 0.",
+)
 def test_a_zero_vector_has_the_cosine_zero(student):
     """A vector of zeros is neither near nor far, never NaN, among the vectors or as the query."""
     vectors = torch.tensor([[-3.0, 4.0], [0.0, 0.0], [4.0, 3.0], [0.0, 0.0]])
@@ -296,6 +239,11 @@ def test_a_zero_vector_has_the_cosine_zero(student):
 
 
 @pytest.mark.task("m17.4")
+@pytest.mark.holds(
+    "Every ranking has the best first and of equal scores the lower index; ValueError names a k below 1, "
+    "wherever it comes.",
+    "Return the k vectors with the highest cosine as (index, cosine), or all if there are fewer; a zero vector has 0.",
+)
 def test_equal_cosines_stand_in_the_order_of_their_indices(student, draw):
     """Of vectors with equal cosines the lower index comes first, also where k cuts between them."""
     kinds = torch.tensor([[3.0, 4.0, 0.0], [0.0, 8.0, 6.0], [-4.0, 0.0, 3.0]])
@@ -305,6 +253,11 @@ def test_equal_cosines_stand_in_the_order_of_their_indices(student, draw):
 
 
 @pytest.mark.task("m17.4")
+@pytest.mark.holds(
+    "Every ranking has the best first and of equal scores the lower index; ValueError names a k below 1, "
+    "wherever it comes.",
+    "ValueError names unequal widths.",
+)
 def test_widths_that_differ_and_no_k_are_refused(student):
     """Vectors of another width than the query's, and a k below 1, are ValueErrors that name the numbers."""
     expect_raises("ValueError", student.cosine_search, torch.ones(17), torch.ones(5, 19), 2, mentions=("17", "19"))
@@ -318,6 +271,13 @@ def expect_fusion(student, rankings, k=60, given=True):
 
 
 @pytest.mark.task("m17.4")
+@pytest.mark.holds(
+    "Every ranking has the best first and of equal scores the lower index; ValueError names a k below 1, "
+    "wherever it comes.",
+    "Join rankings of ids into one of (id, score): the sum of 1 / (k + place), places from 1 (Cormack et al. 2009).",
+    "Example: [[7, 3], [3]] with k=1 is [(3, 1/3 + 1/2), (7, 1/2)].",
+    "ValueError names a k below 1.",
+)
 def test_two_rankings_are_joined_by_their_places(student):
     """With k = 1 the rankings [7, 3] and [3] give 3 the score 1/3 + 1/2, and 7 the score 1/2; k is 60 unless given."""
     expect_fusion(student, [[7, 3], [3]], 1)
@@ -327,6 +287,9 @@ def test_two_rankings_are_joined_by_their_places(student):
 
 
 @pytest.mark.task("m17.4")
+@pytest.mark.holds(
+    "Join rankings of ids into one of (id, score): the sum of 1 / (k + place), places from 1 (Cormack et al. 2009).",
+)
 def test_fusion_agrees_on_drawn_rankings(student, draw):
     """Rankings of different lengths, with gaps between them, are joined as by a plain sum; none give none."""
     expect_fusion(student, [])
@@ -345,6 +308,9 @@ def judgements(draw):
 
 
 @pytest.mark.task("m17.5")
+@pytest.mark.holds(
+    "Average over questions the share of what is relevant that stands among the first k: [4, 2] for {2, 5} has 1/2.",
+)
 def test_recall_is_a_share_of_what_is_relevant(student, draw):
     """Recall at k divides by the number of relevant documents, whatever k is, and averages over the questions."""
     rankings, relevant = judgements(draw)
@@ -360,6 +326,9 @@ def test_recall_is_a_share_of_what_is_relevant(student, draw):
 
 
 @pytest.mark.task("m17.5")
+@pytest.mark.holds(
+    "Average over questions 1 / (place of the first relevant id), 0 without one: [4, 2, 9] for {2, 9} has 1/2.",
+)
 def test_the_reciprocal_rank_looks_at_the_first_hit(student, draw):
     """The mean reciprocal rank takes the first relevant document's place, counted from 1, and 0 where none is found."""
     for rankings, relevant in [([[4, 2, 9]], [{2, 9}]), ([[4, 2, 9], [1]], [{2, 9}, {3}]), judgements(draw)]:
@@ -369,6 +338,11 @@ def test_the_reciprocal_rank_looks_at_the_first_hit(student, draw):
 
 
 @pytest.mark.task("m17.5")
+@pytest.mark.holds(
+    "Every ranking has the best first and of equal scores the lower index; ValueError names a k below 1, "
+    "wherever it comes.",
+    "Both measures raise ValueError without questions, with unequal numbers of both, and where nothing is relevant.",
+)
 def test_what_cannot_be_measured_is_refused(student):
     """No questions, unequal numbers of rankings and judgements, and questions with nothing relevant are ValueErrors."""
     for rankings, relevant in [([], []), ([[1], [2]], [{1}]), ([[1]], [{1}, {2}]), ([[1], [2]], [{1}, set()])]:

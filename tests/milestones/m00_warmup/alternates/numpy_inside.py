@@ -8,7 +8,7 @@ import torch
 
 
 def _shifted(x, dim):
-    values = x.detach().cpu().numpy().astype(np.float64)
+    values = x.detach().cpu().double().numpy()  # first: NumPy has no bfloat16
     return (values - values.max(axis=dim, keepdims=True)) * math.log2(math.e)
 
 

@@ -1,6 +1,7 @@
 """What the checks of m00_warmup need inside the worker: GPUs that are played. What is reported is a claim."""
 
 import itertools
+from typing import Any
 from unittest import mock
 
 import torch
@@ -16,7 +17,7 @@ def timed_with_stand_ins(time_call, device):
     def wait(*_args, **_kwargs):
         log.append("w")
 
-    played = [
+    played: list[Any] = [
         mock.patch.object(torch.cuda, "is_available", return_value=device == "cuda"),
         mock.patch.object(torch.backends.mps, "is_available", return_value=device == "mps"),
         mock.patch.object(torch.cuda if device == "cuda" else torch.mps, "synchronize", wait),

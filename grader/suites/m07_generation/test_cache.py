@@ -314,7 +314,7 @@ def test_sampling_with_a_cache_has_the_distribution_asked_for(student, draw):
     "Do what generate does, by the same keywords, with a cache: read the prompt once, then one token each step.",
 )
 def test_an_equal_generator_writes_an_equal_cached_text(student, draw):
-    """Two generators with one seed give the same sampled text, and torch's own generator stays untouched."""
+    """With a cache too, two generators with one seed give the same sampled text, and torch's own stays untouched."""
     tools, model = student.plant(inside), trusted(student, SPOKEN, oracle.random_state(draw, SPOKEN))
     prompt = draw.integers(0, 5, 200, 3)
     before = tools.dice()

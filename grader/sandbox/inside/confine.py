@@ -51,11 +51,11 @@ def own_namespaces(uid: int, gid: int) -> tuple[linux.Step, ...]:
     )
 
 
-def confinement(level: str, limits: Limits, uid: int | None, folder: str) -> tuple[linux.Step, ...]:
+def confinement(level: str, limits: Limits, uid: int | None, rules: int | None) -> tuple[linux.Step, ...]:
     """Return how to give up every privilege that the student's code must not have.
 
     The steps are worked out before the fork, in the server: what a fork looks at for the first time is copied, and to
-    work them out takes it longer than to take them.
+    work them out takes it longer than to take them. `rules`: Landlock's, where the level has no file system of its own.
     """
     die_with_parent = linux.step("prctl", linux.PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     steps = [die_with_parent]
@@ -74,8 +74,8 @@ def confinement(level: str, limits: Limits, uid: int | None, folder: str) -> tup
     steps.append(die_with_parent)  # a change of identity clears that signal
     steps.append((os.setsid, (), ""))
     steps += [(resource.setrlimit, limit, "") for limit in resource_limits(limits)]
-    if level != "bubblewrap":
-        steps.append((landlock.keep_to, (folder,), ""))
+    if rules is not None:
+        steps.append(landlock.entering(rules))
     return (*steps, *refusals.refusal_steps())
 
 

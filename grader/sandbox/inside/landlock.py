@@ -39,29 +39,33 @@ def keep_from_devices() -> None:
         return
     folders = [entry.path for entry in os.scandir("/") if entry.name != "dev" and not entry.is_symlink()]
     # Where nothing is said of moving files from folder to folder, it is refused.
-    _restrict(_READ_FILE | _REFER, [*folders, *(f"/dev/{name}" for name in READABLE_DEVICES)])
+    made = _rules(_READ_FILE | _REFER, [*folders, *(f"/dev/{name}" for name in READABLE_DEVICES)])
+    linux.perform([entering(made)])
+    os.close(made)
 
 
-def keep_to(folder: str) -> None:
-    """Let this process, and all that it forks, change nothing outside this folder: for good. Needs no_new_privs."""
+def keeping_to(folder: str) -> int | None:
+    """Return rules (a descriptor) by which nothing outside a folder can be changed; None where there is no Landlock."""
     found = version()
     if not found:
-        return
+        return None
     rights = _WRITE_FILE | _REMOVE_AND_MAKE | _REFER
     rights |= (_TRUNCATE if found >= 3 else 0) | (_IOCTL_DEVICE if found >= 5 else 0)
-    _restrict(rights, [folder, *WRITABLE], _OTHERS_SOCKETS | _OTHERS_PROCESSES if found >= 6 else 0)
+    return _rules(rights, [folder, *WRITABLE], _OTHERS_SOCKETS | _OTHERS_PROCESSES if found >= 6 else 0)
 
 
-def _restrict(rights: int, paths: Iterable[str], apart: int = 0) -> None:
-    """Take these rights from this process but beneath these paths. Raises OSError."""
+def entering(rules: int) -> linux.Step:
+    """Return how to keep a process, and all that it forks, to some rules: for good. Needs PR_SET_NO_NEW_PRIVS."""
+    return linux.step("syscall", _RESTRICT, rules, 0)
+
+
+def _rules(rights: int, paths: Iterable[str], apart: int = 0) -> int:
+    """Return a descriptor of rules that leave these rights beneath these paths alone. Raises OSError."""
     made = linux.checked(_CREATE, struct.pack("3Q", rights, 0, apart), 24 if apart else 8, 0)
-    try:
-        for path in paths:
-            with contextlib.suppress(FileNotFoundError):
-                _allow(made, path, rights)
-        linux.checked(_RESTRICT, made, 0)
-    finally:
-        os.close(made)
+    for path in paths:
+        with contextlib.suppress(FileNotFoundError):
+            _allow(made, path, rights)
+    return made
 
 
 def _allow(made: int, path: str, rights: int) -> None:

@@ -115,10 +115,10 @@ def filter_program(machine: str) -> bytes:
         do(ret, _UNKNOWN)
     do(equal, _CLONE3, false=1)
     do(ret, _UNKNOWN)
-    for numbers in _REFUSED.values():
-        if (number := numbers[column]) is not None:
-            do(equal, number, false=1)
-            do(ret, _REFUSE)
+    refused = [number for numbers in _REFUSED.values() if (number := numbers[column]) is not None]
+    for left, number in zip(reversed(range(len(refused))), refused, strict=True):
+        do(equal, number, true=left, false=left == 0)  # one step each: every fork has them translated anew
+    do(ret, _REFUSE)
     for case in _CASES:
         do(equal, case.numbers[column], false=sum(3 + max(1, len(values)) for _, _, values in case.when) + 1)
         for argument, mask, values in case.when:

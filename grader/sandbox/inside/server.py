@@ -104,6 +104,7 @@ class Plan:
     steps: tuple[linux.Step, ...]
     folder: str
     threads: int
+    rules: int | None  # a descriptor, for the one worker that this is for
 
 
 def serve(control: socket.socket, config: dict[str, Any]) -> None:
@@ -154,6 +155,9 @@ def serve(control: socket.socket, config: dict[str, Any]) -> None:
                     be_worker(list(judges.values()), config, plan, channel, output)
                 os.close(channel)
                 os.close(output)
+                if plan.rules is not None:
+                    os.close(plan.rules)
+                    del plans[asked]
                 end = os.pidfd_open(pid)
                 workers[end] = pid, number, judge
                 poll.register(end, select.POLLIN)
@@ -178,10 +182,11 @@ def make_plan(config: dict[str, Any], asked: dict[str, Any]) -> Plan:
             importlib.import_module(name)
         settle()
     limits = Limits(**asked["limits"])
-    steps = confinement(config["level"], limits, asked["uid"], asked["folder"])
+    rules = landlock.keeping_to(asked["folder"]) if config["level"] != "bubblewrap" else None
+    steps = confinement(config["level"], limits, asked["uid"], rules)
     if config["thread_id"] is not None:
         steps = own_namespaces(os.getuid(), os.getgid()) + steps
-    return Plan(steps, asked["folder"], limits.threads)
+    return Plan(steps, asked["folder"], limits.threads, rules)
 
 
 def collect_orphans() -> None:

@@ -179,6 +179,23 @@ def test_a_mistake_that_changes_nothing_here_is_not_named():
     assert refused(expect_close, right + 0.0015, right, atol=1e-3, misses=misses).mistake == "the real one"
 
 
+def test_a_near_miss_is_as_near_as_the_check_is_strict():
+    """A near miss that is further away than the check's own tolerance is not what the code did, and is not named."""
+    right = torch.tensor([2.0, 6.0], dtype=torch.float64)
+    misses = {"eps stands inside the root": right + 1e-6}
+
+    assert refused(expect_close, right + 1.001e-6, right, atol=1e-10, misses=misses).mistake is None
+    assert refused(expect_close, right + 1e-6, right, atol=1e-10, misses=misses).mistake == "eps stands inside the root"
+
+
+def test_the_nearest_near_miss_wins():
+    """Of several near misses within the tolerance the nearest is named, and the first of those that give one value."""
+    right = torch.tensor([2.0, 6.0])
+    misses = {"near": right + 0.5009, "nearest": lambda: right + 0.5002, "the same": right + 0.5002}
+
+    assert refused(expect_close, right + 0.5, right, atol=1e-3, misses=misses).mistake == "nearest"
+
+
 @pytest.mark.parametrize(
     ("atol", "rtol"), [(0.02, 0.0), (0.0, 0.02), (math.inf, 0.0), (math.nan, 0.0)], ids=["atol", "rtol", "inf", "nan"]
 )
@@ -279,6 +296,7 @@ def test_an_exact_near_miss_is_named():
     assert refused(expect_equal, [1, 2, 3], [0, 1, 2], misses=misses).mistake == "it starts at 1"
     assert refused(expect_equal, [0, 1], [0, 1, 2], misses=misses).mistake == "one is missing"
     assert refused(expect_equal, [True, 2, 3], [0, 1, 2], misses=misses).mistake is None
+    assert refused(expect_equal, [0, 1], [0, 1, 2], misses=misses | {"the same": [0, 1]}).mistake == "one is missing"
 
 
 def test_a_huge_value_makes_a_short_message():

@@ -110,7 +110,9 @@ def test_a_split_depends_on_its_arguments_alone(student, draw):
     )
     inside.seed_everything(seed + 17)
     again = sides_of(student, *args, seed)
-    expect_equal(again, expected, misses={oracle.GLOBAL_READ: again}, what="the split with the same seed, once more,")
+    inside.seed_everything(seed + 17)
+    misses = {oracle.GLOBAL_READ: again} if sides_of(student, *args, seed) == again else {}
+    expect_equal(again, expected, misses=misses, what="the split with the same seed, once more,")
     for salt in salts:
         again = inside.split_as_process(salt, student.split, *args, seed)
         expect_equal(again, expected, misses={oracle.HASHES: again}, what="the split with another process's hashes")

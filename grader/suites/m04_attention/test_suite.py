@@ -380,12 +380,12 @@ def test_a_layer_that_is_asked_for_nothing_more_has_biases_and_no_dropout(studen
     """MultiHeadAttention(12, 3) takes biases, and gives the right output even in training."""
     x, state = draw.normal(2, 5, 12), shared.random_state(draw, 12)
     layer = student.MultiHeadAttention(12, 3)
-    keys = sorted(layer.state_dict())
-    expect_equal(keys, sorted(state), misses={"bias is not True by default": keys}, what="the list of keys")
+    unbiased = {"bias is not True by default": ["c_attn.weight", "c_proj.weight"]}
+    expect_equal(sorted(layer.state_dict()), sorted(state), misses=unbiased, what="the list of keys")
     layer.load_state_dict(state)
     layer.train()
     actual = layer(x)
-    misses = {"dropout is not 0.0 by default": actual}
+    misses = {"dropout is not 0.0 by default": actual} if shared.by_chance(actual, layer(x)) else {}
     expect_close(actual, shared.multi_head(x, state, 3), atol=FLOAT32_LAYER, misses=misses)
 
 

@@ -15,6 +15,7 @@ from grader.judge import (
     expect_raises,
     expect_tensor,
 )
+from grader.suites.shared.attention import by_chance
 
 from . import oracle
 from .steps import EPS, expect_gradients, expect_state, expect_untouched
@@ -288,8 +289,8 @@ def test_an_mlp_made_without_dropout_drops_nothing(student, draw):
     layer = student.MLP(12, 20)
     layer.load_state_dict(state)
     layer.train()
-    actual = layer(x)
-    misses = {oracle.DROPS_BY_DEFAULT: actual}
+    actual, again = layer(x), layer(x)
+    misses = {oracle.DROPS_BY_DEFAULT: actual} if by_chance(actual, again) else {}
     expect_close(actual, oracle.mlp(x, state), atol=FLOAT32_LAYER, rtol=1e-5, misses=misses)
 
 

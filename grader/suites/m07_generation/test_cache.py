@@ -105,6 +105,11 @@ def test_caches_know_nothing_of_each_other(student, draw):
     """Two texts read in turns, each with its own cache, do not mix, and a text read again gives the same logits."""
     state, first, second = oracle.random_state(draw, SMALL), draw.integers(0, 11, 2, 5), draw.integers(0, 11, 2, 5)
     model, caches = trusted(student, SMALL, state), [student.KVCache(2) for _ in range(3)]
+    alone, expected = student.KVCache(2), oracle.logits(state, 3, first, [5])
+    for start, end in ((0, 3), (3, 5)):
+        actual = student.forward_cached(model, first[:, start:end], alone)
+        atol = oracle.thousandth(expected)
+        expect_close(actual, expected[:, start:end], atol=atol, what="the logits of a text that is read alone")
     for start, end in ((0, 3), (3, 5)):
         for ids, cache in zip((first, second, first), caches, strict=True):
             actual = student.forward_cached(model, ids[:, start:end], cache)
@@ -267,7 +272,10 @@ def test_past_the_context_the_text_goes_on_as_without_a_cache(student, draw):
     for seq in (5, 8, 11):
         prompt, text = oracle.clear_prompt(draw, own, 3, seq, 7, context_length=8)
         actual = student.generate_cached(model, prompt, 7, context_length=8, temperature=0)
-        expect_equal(actual, text, misses={oracle.LATE_WINDOW: actual}, what=f"the text after {seq} tokens")
+        # Right as long as the window stands still, and wrong from there on.
+        still, good = max(seq, 8) + 1, type(actual) is torch.Tensor and actual.shape == text.shape
+        late = {oracle.LATE_WINDOW: actual} if good and torch.equal(actual[:, :still], text[:, :still]) else {}
+        expect_equal(actual, text, misses=late, what=f"the text after {seq} tokens")
 
 
 @pytest.mark.task("m07.5")
@@ -283,7 +291,10 @@ def test_the_cached_text_stops_pads_and_rests_as_the_other(student, draw):
     model.h[0].eval()
     before = tools.modes(model)
     actual = student.generate_cached(model, prompt, 9, temperature=0, stop_tokens=stops, pad_id=4)
-    misses = oracle.stop_misses(text, 5, stops, 4) | {oracle.TRAINING: actual}
+    misses = oracle.stop_misses(text, 5, stops, 4)
+    twice = [student.generate_cached(model, prompt, 9, temperature=0) for _ in range(2)]
+    if all(type(one) is torch.Tensor for one in twice) and not torch.equal(*twice):
+        misses[oracle.TRAINING] = actual  # at temperature 0 nothing else leaves anything to chance
     expect_equal(actual, oracle.stopped(text, 5, stops, 4), misses=misses, what="the text")
     expect(tools.modes(model) == before, "The modes are not what they were.", mistake=oracle.NOT_ALL_RESTORED)
     expect_raises("ValueError", student.generate_cached, model, prompt[:, :0], 3)
@@ -320,7 +331,8 @@ def test_an_equal_generator_writes_an_equal_cached_text(student, draw):
     before = tools.dice()
     first, second = (student.generate_cached(model, prompt, 3, generator=tools.generator(5)) for _ in range(2))
     expect_tensor(first, shape=(200, 6), dtype=torch.int64)
-    expect_equal(second, first, misses={oracle.OWN_DICE: second}, what="the second text")
+    misses = {} if torch.equal(before, tools.dice()) else {oracle.OWN_DICE: second}
+    expect_equal(second, first, misses=misses, what="the second text")
     expect(torch.equal(before, tools.dice()), "torch's own generator was used or seeded.", mistake=oracle.OWN_DICE)
     other = student.generate_cached(model, prompt, 3, generator=tools.generator(6))
     expect(not torch.equal(first, other), "Two seeds write one text: nothing is drawn.", evidence="value")

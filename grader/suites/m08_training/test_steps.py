@@ -96,7 +96,9 @@ def test_each_graph_is_freed_before_the_next(student, draw):
     planted, _, made, optimizer = bigram(student, draw)
     alive = planted.graphs(student.train_step, made, optimizer, oracle.some_batches(draw, 7, [15] * 4))
     mistake = "backward is called once at the end: call it for each micro-batch, and memory stays that of one"
-    expect(alive == [0] * 4, f"Tensors of earlier graphs alive at the forward passes: {alive}.", mistake=mistake)
+    growing = len(alive) == 4 and alive[0] < alive[1] < alive[2] < alive[3]
+    said = f"Tensors of earlier graphs alive at the forward passes: {alive}."
+    expect(alive == [0] * 4, said, mistake=mistake if growing else None)
 
 
 @pytest.mark.task("m08.3")

@@ -103,3 +103,8 @@ def split_heads(part: Tensor, n_heads: int, how: str) -> Tensor:
         return part.reshape(batch, seq, -1, n_heads).permute(0, 3, 1, 2)
     cut = part.reshape(batch, seq, n_heads, -1)
     return cut if how == "cut" else cut.permute(0, 2, 1, 3)
+
+
+def by_chance(first: Any, second: Any) -> bool:
+    """Return whether chance decided: what is wrong in another way than by dropout is wrong twice alike."""
+    return type(first) is type(second) is Tensor and not torch.equal(first, second)

@@ -211,6 +211,13 @@ def test_an_expected_value_that_is_not_finite_is_the_graders_fault():
         expect_close(ONES, ONES * math.nan, atol=1e-3)
 
 
+@pytest.mark.parametrize("expected", [ONES * math.nan, ONES * 1e-6])
+def test_what_follows_from_an_answer_is_not_the_graders_fault(expected):
+    """Where what is expected follows from an earlier answer, it fails instead, also when both agree."""
+    with pytest.raises(CheckFailed, match="follows from what your code gave before"):
+        expect_close(expected, expected, atol=1e-3, follows=True)
+
+
 def test_a_near_miss_that_cannot_be_computed_is_the_graders_fault():
     """An exception in the grader's own near miss raises GraderError: the student's value had nothing to do with it."""
 

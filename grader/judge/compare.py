@@ -61,11 +61,13 @@ def expect_close(
     rtol: float = 0.0,
     misses: Misses | None = None,
     what: str = "the result",
+    follows: bool = False,
 ) -> None:
     """Fail unless `actual` is a tensor (or float) like `expected`, within `atol + rtol * |expected|` everywhere.
 
     `misses` maps a mistake in words to the value it gives, or to a function that computes it. Raises GraderError when
-    the tolerance is too wide to tell right from wrong, or when an expected value is not finite.
+    the tolerance is too wide to tell right from wrong, or when an expected value is not finite; where `expected`
+    follows from what the student's code gave before, that is no fault of the grader's, and fails.
     """
     import torch
 
@@ -75,7 +77,12 @@ def expect_close(
         if type(actual) is not float:
             raise CheckFailed(f"{_start(what)} is {describe(actual)}, expected a float.")
         actual, expected = torch.tensor(actual, dtype=torch.float64), torch.tensor(expected, dtype=torch.float64)
-    _check_tolerance(expected, atol, rtol)
+    try:
+        _check_tolerance(expected, atol, rtol)
+    except GraderError as error:
+        if not follows:
+            raise
+        raise CheckFailed(f"{_start(what)} follows from what your code gave before, and {error}.") from None
     try:
         expect_tensor(actual, shape=tuple(expected.shape), dtype=expected.dtype, what=what)
     except CheckFailed as failed:

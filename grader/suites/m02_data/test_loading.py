@@ -17,6 +17,11 @@ def sides_of(student, documents, fractions, seed):
     sides = student.split(documents, fractions, seed)
     fit = type(sides) is tuple and len(sides) == 3 and all(type(side) is list for side in sides)
     expect(fit, f"The result is {sides!r:.200}, expected a tuple of three lists.", evidence="value")
+    texts = all(type(text) is str for side in sides for text in side)
+    expect(texts, "A side holds something that is no text.", evidence="value")
+    count = sum(map(len, sides))
+    message = f"The sides have {count} texts in all, of {len(documents)} documents."
+    expect(count <= 4 * len(documents), message, evidence="value")
     return sides
 
 
@@ -71,7 +76,8 @@ def test_each_side_has_all_copies_in_the_given_order(student, draw):
     expect_equal(sorted(example), sides, misses=misses, what="the sorted sides of the docstring's example")
     documents = draw.random.choices(LETTERS, k=90)
     for side in sides_of(student, documents, (0.5, 0.3, 0.2), 4):
-        kept = [text for text in documents if text in set(side)]
+        held = set(side)
+        kept = [text for text in documents if text in held]
         misses = {oracle.DROPPED: list(dict.fromkeys(kept)), "the given order is lost": side}
         expect_equal(side, kept, misses=misses, what="one side")
 

@@ -206,7 +206,7 @@ def test_dropout_falls_on_the_weights_and_rescales_the_rest(student, draw):
     actual = student.scaled_dot_product_attention(*args, dropout=0.25)
     expect_tensor(actual, shape=(3, 50, 41), dtype=torch.float32)
     kept, misses = oracle.dropped(actual, shared.attention(*args), 0.25)
-    expect_close(actual, kept, atol=FLOAT32_LAYER, misses=misses)
+    expect_close(actual, kept, atol=FLOAT32_LAYER, misses=misses, follows=True)
     share = float((kept[..., :40] != 0).double().mean())  # of 6,000: 0.03 is more than five standard deviations
     expect(abs(share - 0.75) < 0.03, f"{share:.0%} of the weights are kept, expected 75%.", evidence="value")
 
@@ -367,8 +367,8 @@ def test_dropout_falls_on_weights_and_output_in_training(student, draw):
     expect(bool((actual != 0).any()), "Every output is zero.", evidence="value")
     plain, quiet = x @ state["c_attn.weight"][24:].T, actual == 0
     silent = float(quiet.unflatten(-1, (3, 4)).all(-1).double().mean())
-    misses = oracle.dropout_misses(plain[~quiet], 0.25, silent)
-    expect_close(actual[~quiet], plain[~quiet] / 0.75**2, atol=FLOAT32_LAYER, misses=misses, what="what is kept")
+    kept, misses = plain[~quiet] / 0.75**2, oracle.dropout_misses(plain[~quiet], 0.25, silent)
+    expect_close(actual[~quiet], kept, atol=FLOAT32_LAYER, misses=misses, what="what is kept", follows=True)
     # A quarter of 1,200 heads, and 7/16 of 4,800 outputs; the margins are more than five standard deviations.
     expect(abs(silent - 0.25) < 0.07, f"{silent:.0%} of the heads are silent, expected 25%.", evidence="value")
     share = float(quiet.double().mean())

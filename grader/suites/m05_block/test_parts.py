@@ -323,9 +323,8 @@ def test_dropout_of_an_mlp_falls_on_its_output(student, draw):
     text = f"{share:.0%} of the outputs are zero, expected 25%."
     expect(abs(share - 0.25) < 0.05, text, mistake=mistake, evidence="value")
     misses = {"the outputs that are kept do not grow by 1 / (1 - dropout)": plain[~quiet]}
-    expect_close(
-        actual[~quiet], plain[~quiet] / 0.75, atol=FLOAT32_LAYER, rtol=1e-5, misses=misses, what="what is kept"
-    )
+    kept, what = plain[~quiet] / 0.75, "what is kept"
+    expect_close(actual[~quiet], kept, atol=FLOAT32_LAYER, rtol=1e-5, misses=misses, what=what, follows=True)
 
 
 @pytest.mark.task("m05.3")

@@ -72,7 +72,7 @@ def first_difference(mine: Any, reference: dict[str, State], names: list[str]) -
 
 def same(actual: Any, expected: Any) -> bool:
     """Whether two activations agree, leading axes of length 1 aside."""
-    if type(actual) is not Tensor or actual.dtype != expected.dtype:
+    if type(actual) is not Tensor or actual.dtype != expected.dtype or actual.numel() != expected.numel():
         return False
     try:
         actual, expected = torch.broadcast_tensors(actual, expected)

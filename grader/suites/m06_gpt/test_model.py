@@ -11,6 +11,7 @@ from grader.judge import (
     expect_close,
     expect_equal,
     expect_raises,
+    expect_tensor,
 )
 from grader.judge.probes import model as trusted
 
@@ -88,7 +89,9 @@ def test_dropout_rests_in_eval_mode(student, draw):
     ids, state = ids_and_state(draw)
     model = oracle.student_model(student, SIZES, state, dropout=0.5)
     first, second, expected = model(ids), model(ids), oracle.logits(ids, state, SIZES)
-    misses = {} if first is None or bool((first == second).all()) else {oracle.AWAKE: first}
+    for logits in (first, second):
+        expect_tensor(logits, shape=tuple(expected.shape), dtype=torch.float32, what="the result in eval mode")
+    misses = {} if torch.equal(first, second) else {oracle.AWAKE: first}
     expect_close(first, expected, atol=1e-4, rtol=1e-4, misses=misses, what="the result in eval mode")
 
 
@@ -105,10 +108,11 @@ def test_dropout_falls_on_embedded_ids_and_in_blocks(student, draw):
     heard = student.plant(m06_probes).listen(model, ids, names)
     entered = heard["inputs"].get("h.0.ln_1")
     plain = state["wte.weight"][ids] + state["wpe.weight"][:7]
-    expect(type(entered) is torch.Tensor, "h.0.ln_1 was not called with a tensor.")
+    expect_tensor(entered, shape=tuple(plain.shape), dtype=torch.float32, what="the input of the first block")
     kept = plain.where(entered != 0, 0.0)
     misses = {oracle.ASLEEP: plain, "what is kept does not grow by 1 / (1 - dropout)": kept}
-    expect_close(entered, 2 * kept, atol=FLOAT32_LAYER, misses=misses, what="the input of the first block")
+    what = "the input of the first block"
+    expect_close(entered, 2 * kept, atol=FLOAT32_LAYER, misses=misses, what=what, follows=True)
     # Of 336 numbers; 0.15 is more than five standard deviations.
     share = float((entered == 0).double().mean())
     expect(abs(share - 0.5) < 0.15, f"{share:.0%} of it is zero, expected 50%.", evidence="value")

@@ -117,7 +117,8 @@ def test_five_and_five_steps_are_ten(student, draw):
     found = planted.resumed(functions, *models, batches, student.file("checkpoint.pt", b""), 1e-2)
     for name, value in start.items():
         whole, resumed = found["whole"].get(name), found["resumed"].get(name)
-        expect_tensor(whole, shape=tuple(value.shape), dtype=torch.float32, what=name)
+        for reported in (whole, resumed):
+            expect_tensor(reported, shape=tuple(value.shape), dtype=torch.float32, what=name)
         expect(not torch.equal(whole, value), f"{name} has not moved in ten steps.", evidence="value")
         gap = float((whole - resumed).abs().max())
         what = f"{name} differs by up to {gap:.2g} after the break."

@@ -78,7 +78,7 @@ def test_the_adapter_has_the_dtype_and_device_of_base(student, draw):
     expect_output(layer, draw.normal(4, 7, dtype=torch.float64), parts, atol=FLOAT64)
     found = student.plant(probes).made_on_meta(student.LoRALinear, RANK)
     mistake = "the adapter is made on the default device instead of on base's"
-    expect(set(found.values()) == {"meta"}, f"For a base on meta the adapter lies on {found}.", mistake=mistake)
+    expect(found == dict.fromkeys(found, "meta"), f"For a base on meta the adapter lies on {found}.", mistake=mistake)
 
 
 @pytest.mark.task("m11.1")
@@ -123,7 +123,7 @@ def test_a_is_drawn_and_b_is_zero(student, draw):
 
 
 def expect_gradients(student, layer, x, weights, parts, when):
-    """Compare the gradients by x, A and B with the reference."""
+    """Compare the gradients by x, A and B with the reference; A may be the student's own."""
     weight, bias, down, up = parts
     found = student.probe.gradients(layer, [x], weights)
     actual = [found["args"][0], *(found["parameters"].get(name) for name in ("lora_A", "lora_B"))]
@@ -132,7 +132,7 @@ def expect_gradients(student, layer, x, weights, parts, when):
         misses = {"the gradient is cut: detach(), .data or no_grad stands on the way": torch.zeros_like(wanted)}
         atol = max(FLOAT32_LAYER, 1e-3 * float(wanted.abs().median()))
         what = f"the gradient by {name} in {when}"
-        expect_close(value, wanted, atol=atol, rtol=1e-4, misses=misses, what=what)
+        expect_close(value, wanted, atol=atol, rtol=1e-4, misses=misses, what=what, follows=True)
     return actual
 
 
@@ -165,14 +165,15 @@ def test_dropout_falls_on_what_a_is_given(student, draw):
         "dropout is not applied in training mode": lambda: 2 * x,
         "the entries that are kept do not grow by 1 / (1 - dropout)": lambda: 2 * x * kept,
     }
-    expect_close(actual, torch.where(kept, 2 * x / (1 - p), 0.0), atol=FLOAT32_LAYER, misses=misses)
+    expect_close(actual, torch.where(kept, 2 * x / (1 - p), 0.0), atol=FLOAT32_LAYER, misses=misses, follows=True)
     share = float((~kept).double().mean())  # its standard deviation is 0.0072
     said = f"{share:.0%} of the entries were dropped; expected about {p:.0%}."
     mistake = "dropout is the probability of being dropped, not of being kept" if abs(share - 1 + p) < 0.05 else None
     expect(abs(share - p) < 0.05, said, mistake=mistake, evidence="value")
     layer.eval()
-    misses = {"dropout is still active after eval()": lambda: torch.where(asleep == 0, 0.0, 2 * x / (1 - p))}
     asleep = layer(x)
+    expect_tensor(asleep, shape=(80, 50), dtype=torch.float32, what="the result in eval mode")
+    misses = {"dropout is still active after eval()": lambda: torch.where(asleep == 0, 0.0, 2 * x / (1 - p))}
     expect_close(asleep, 2 * x, atol=FLOAT32_LAYER, misses=misses, what="the result in eval mode")
 
 

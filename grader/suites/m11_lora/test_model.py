@@ -26,6 +26,7 @@ def zoo(student, draw, targets=None, dropout=0.0):
     state = oracle.zoo_state(draw)
     made = student.plant(probes).zoo(state)
     names = student.inject_lora(made, targets, RANK, ALPHA, dropout) if targets else []
+    expect(type(names) is list and len(names) <= len(state), "inject_lora gives no list of the layers it replaced.")
     return state, made, names
 
 
@@ -137,6 +138,7 @@ def test_a_sleeping_model_stays_asleep(student, draw):
     made, x = student.plant(probes).zoo(state), draw.normal(4, 6)
     made.eval()
     names = student.inject_lora(made, ["proj", "stem"], RANK, ALPHA, 0.5)
+    expect_equal(names, ["stem", *CASES["ends alike"][1]], what="the list of names returned")
     adapter = oracle.adapters(draw, state, names, RANK)
     student.plant(probes).fill(made, adapter)
     expected = oracle.zoo_output(oracle.merged_state(state, adapter, ALPHA / RANK), x)
@@ -323,4 +325,5 @@ def test_a_model_of_stories_learns_to_keep_a_log(student, draw, data):
     expect(after < oracle.LEARNED * before, said, mistake=mistake, evidence="value")
     expected = logbook.logits(merged, windows[0])
     what = "the trained model's logits, compared with the same adapters merged,"
-    expect_close(found["logits"], expected, atol=max(FLOAT32_MODEL, 1e-3 * float(expected.abs().median())), what=what)
+    atol = max(FLOAT32_MODEL, 1e-3 * float(expected.abs().median()))
+    expect_close(found["logits"], expected, atol=atol, what=what, follows=True)

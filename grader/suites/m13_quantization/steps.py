@@ -2,7 +2,7 @@
 
 import torch
 
-from grader.judge import expect, expect_close, expect_equal
+from grader.judge import expect, expect_close, expect_equal, expect_tensor
 
 from . import oracle
 
@@ -28,6 +28,8 @@ def expect_parts(actual, expected, misses=None, of=""):
 
 def expect_near(x, values, scale, what="a value"):
     """Fail unless the values are within half a step of x, and are not x itself."""
+    expect_tensor(values, shape=tuple(x.shape), dtype=torch.float32, what=what)
+    expect(scale.numel() <= x.numel(), "There are more scales than values.")
     gap = (values.double() - x.double()).abs() / scale.double()
     message = (
         f"{what[:1].upper()}{what[1:]} comes back {float(gap.max()):.3g} steps away; rounding moves it by at most 0.5."

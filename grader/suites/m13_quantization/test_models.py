@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from grader.judge import FLOAT32_LAYER, FLOAT64, expect, expect_close, expect_equal, expect_raises
+from grader.judge import FLOAT32_LAYER, FLOAT64, expect, expect_close, expect_equal, expect_raises, expect_tensor
 from grader.judge.probes import model
 
 from . import oracle, probes
@@ -155,6 +155,9 @@ def expect_quantized(before, after, names):
             misses=misses,
             what=f"the scale of {name}",
         )
+        expect_tensor(
+            after[f"{name}.weight"], shape=tuple(weight.shape), dtype=torch.int8, what=f"the weight of {name}"
+        )
         values = after[f"{name}.weight"] * after[f"{name}.scale"]
         expect_near(weight, values, after[f"{name}.scale"], what=f"a weight of {name}")
         state[f"{name}.weight"] = values
@@ -298,6 +301,9 @@ def test_a_gpt_in_int8_hardly_loses_anything(student, draw, data, weights):
     expect_equal(student.stored_bytes(gpt), floats, misses=twice, what="the bytes before")
     student.quantize_model(gpt, skip=("lm_head",))
     after = gpt(windows[:, :-1])
+    for logits in (before, after):
+        shape = (*windows[:, :-1].shape, len(tokens))
+        expect_tensor(logits, shape=shape, dtype=torch.float32, what="the tensor of logits")
     expect_equal(student.stored_bytes(gpt), oracle.bytes_after(state), what="the bytes after")
     held = sum(student.plant(probes).held(gpt))
     expect(

@@ -99,7 +99,7 @@ def best(
 def expect_pairs(actual: Any) -> None:
     """Fail unless what came back has the shape of a search's result."""
     pairs = type(actual) is list and all(
-        type(hit) is tuple and [type(part) for part in hit] == [int, float] for hit in actual
+        type(hit) is tuple and [type(part) for part in hit] == [int, float] and abs(hit[0]) < 2**63 for hit in actual
     )
     shape = "a list of (index, score) pairs, tuples of an int and a float"
     expect(pairs, f"The result is {excerpt(actual)}; expected {shape}.", evidence="value")
@@ -118,7 +118,7 @@ def expect_hits(actual: Any, scores: Any, k: int | None = None, *, spill: bool =
 
     near = {words: listed(table) for words, table in wrong.items()}
     what = f"the scores of the indices {excerpt(found)}"
-    expect_close(listed(dict(actual)), listed(right), atol=FLOAT32_LAYER, misses=near, what=what)
+    expect_close(listed(dict(actual)), listed(right), atol=FLOAT32_LAYER, misses=near, what=what, follows=True)
     later = sorted(best(scores, spill=spill), key=lambda item: (-item[1], -item[0]))
     upward = sorted(best(scores, spill=spill), key=lambda item: (item[1], item[0]))
     swapped = [right.get(index) for index in found] == [right[index] for index in order]

@@ -26,6 +26,8 @@ mistakes.strict = True  # a suite that names a mistake made at run time is seen 
 URGENT = ("test_attacks", "test_attacks_on_disk", "test_limits", "test_sandbox", "test_levels", "test_planted")
 LONGEST = ("test_handout", "test_proof", "test_cluster", "test_classroom", "test_cli")
 DIVISIBLE = ("test_mutants", "test_degenerate", "test_alternates")  # each test grades something of its own
+TOGETHER = ("test_mutants",)  # but those of one milestone are graded in one session of the judge
+LEFT_OUT = "left out"  # what a process that tests in another's name tells it at its end
 
 
 class ByFile(LoadScopeScheduling):
@@ -35,6 +37,8 @@ class ByFile(LoadScopeScheduling):
         name = Path(nodeid.partition("::")[0]).stem
         if name in URGENT:
             return "urgent"
+        if name in TOGETHER:
+            return nodeid.partition("-")[0]
         return nodeid if name in DIVISIBLE else name
 
 
@@ -44,11 +48,46 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile | Non
     return ByFile(config, log) if config.getoption("dist") == "loadfile" else None
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option behind `nox -s tests -- m04`."""
+    parser.addoption("--room", action="append", help="run what belongs to this milestone alone, as in m04_attention")
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Where several processes share the tests, have them begin with what takes longest."""
+    """Keep what belongs to the rooms asked for; where several processes share the tests, begin with what is longest."""
+    if rooms := config.getoption("room"):
+        kept = [item for item in items if belongs(item, rooms)]
+        config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+        items[:] = kept
     if hasattr(config, "workerinput"):
         order = [*URGENT, *LONGEST, "", *DIVISIBLE]
         items.sort(key=lambda item: order.index(item.path.stem if item.path.stem in order else ""))
+
+
+def belongs(item: pytest.Item, rooms: list[str]) -> bool:
+    """Whether a test lies in a milestone's room, or is asked of it among others."""
+    asked = item.callspec.params.values() if isinstance(item, pytest.Function) and hasattr(item, "callspec") else ()
+    return item.path.parent.name in rooms or any(isinstance(value, str) and value in rooms for value in asked)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Tell the process that prints what this one has left out."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput[LEFT_OUT] = {what: sorted(names) for what, names in support.left_out.items()}
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Hear what a process has left out."""
+    for what, names in getattr(node, "workeroutput", {}).get(LEFT_OUT, {}).items():
+        support.left_out.setdefault(what, set()).update(names)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say what was left out, in a line for each kind."""
+    if not terminalreporter.config.getoption("room"):
+        for what, names in sorted(support.left_out.items()):
+            terminalreporter.write_line(f"Left out: {len(names)} {what}")
 
 
 @pytest.fixture(scope="module", autouse=True)

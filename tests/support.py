@@ -25,6 +25,12 @@ PROOFS = TESTS / "milestones"
 COURSE = syllabus.load()
 MILESTONES = [milestone.id for milestone in COURSE.milestones]
 _workers: dict[tuple[str, str], Any] = {}
+left_out: dict[str, set[str]] = {}  # what the tests collected here leave out, for the last lines of a run
+
+
+def leave_out(what: str, name: str) -> None:
+    """Note that something is not tried in this run: of each kind the run says at its end how many there are."""
+    left_out.setdefault(what, set()).add(name)
 
 
 def sandbox(level: str = "auto", start: str = "fork") -> Any:
@@ -207,6 +213,11 @@ def mutants() -> list[tuple[str, dict[str, str]]]:
         for mutant in tomllib.loads(path.read_text(encoding="utf-8"))["mutant"]:
             found.append((milestone, mutant))
     return found
+
+
+def fits(milestone: str, mutant: dict[str, str]) -> bool:
+    """Whether the text that a mutant replaces stands in the solution, and once."""
+    return source("solutions", milestone).count(mutant["find"]) == 1
 
 
 def mutate(milestone: str, mutant: dict[str, str]) -> str:

@@ -51,16 +51,7 @@ def grade(
     start = time.perf_counter()
     run = Run(options, syllabus, submission, workers, weights, listener)
     run.tell = planned
-    files = _files(run)
-    arguments = [*files, "-c", str(SUITES / "pytest.ini"), "--rootdir", str(SUITES), "--capture=no"]
-    for name in UNUSED:
-        arguments += ["-p", f"no:{name}"]
-    if options.debug:
-        arguments += ["-p", "no:debugging"]  # pytest's own debugger wants its terminal; Python's does not
-    code: int = pytest.ExitCode.NO_TESTS_COLLECTED
-    if files:  # without any pytest would look for tests where it stands
-        with _only_our_pytest():
-            code = pytest.main([*arguments, "-p", "pytest_timeout"], plugins=[_Named(Judge(run))])
+    code = run_suites(run, Judge(run))
     run.supply.close()
     if code == pytest.ExitCode.INTERRUPTED and not run.fault:
         raise KeyboardInterrupt
@@ -79,6 +70,20 @@ def grade(
         milestones=run.milestones(),
         seconds=round(time.perf_counter() - start, 3),
     )
+
+
+def run_suites(run: Run, judge: Judge) -> int:
+    """Have pytest collect the selected milestones' checks for a judge, and run them; return its exit code."""
+    files = _files(run)
+    if not files:  # without any pytest would look for tests where it stands
+        return pytest.ExitCode.NO_TESTS_COLLECTED
+    arguments = [*files, "-c", str(SUITES / "pytest.ini"), "--rootdir", str(SUITES), "--capture=no"]
+    for name in UNUSED:
+        arguments += ["-p", f"no:{name}"]
+    if run.options.debug:
+        arguments += ["-p", "no:debugging"]  # pytest's own debugger wants its terminal; Python's does not
+    with _only_our_pytest():
+        return pytest.main([*arguments, "-p", "pytest_timeout"], plugins=[_Named(judge)])
 
 
 def count_checks(syllabus: Syllabus, milestones: list[str]) -> dict[str, int]:

@@ -18,6 +18,12 @@ import support
 from grader.judge import mistakes
 from grader.sandbox import levels
 
+# What is compiled once serves every process that the tests start, and lies in nobody's way.
+sys.dont_write_bytecode = False
+sys.pycache_prefix = str(Path(__file__).resolve().parents[1] / ".nox" / "compiled")
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix
+
 mistakes.strict = True  # a suite that names a mistake made at run time is seen here
 
 # The files that take longest come first, and what can be divided comes last, so that all processes end together.
@@ -46,6 +52,12 @@ class ByFile(LoadScopeScheduling):
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile | None:
     """Share the tests out by file."""
     return ByFile(config, log) if config.getoption("dist") == "loadfile" else None
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Have one process more than there are cores: many tests wait for a limit, or for a process that they started."""
+    return (os.cpu_count() or 1) + 1
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

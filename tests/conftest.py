@@ -18,19 +18,13 @@ import support
 from grader.judge import mistakes
 from grader.sandbox import levels
 
-# What is compiled once serves every process that the tests start, and lies in nobody's way.
-sys.dont_write_bytecode = False
-sys.pycache_prefix = str(Path(__file__).resolve().parents[1] / ".nox" / "compiled")
-os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix
-
 mistakes.strict = True  # a suite that names a mistake made at run time is seen here
 
 # The files that take longest come first, and what can be divided comes last, so that all processes end together.
 # One process has these, and precedence: they are held to time limits, or close folders to other users and look through
 # other users' eyes, which two processes would do to each other.
 URGENT = ("test_attacks", "test_attacks_on_disk", "test_limits", "test_sandbox", "test_levels", "test_planted")
-LONGEST = ("test_handout", "test_proof", "test_cluster", "test_classroom", "test_cli")
+LONGEST = ("test_in_a_students_hands", "test_no_answers", "test_proof", "test_cluster", "test_classroom", "test_cli")
 DIVISIBLE = ("test_mutants", "test_degenerate", "test_alternates")  # each test grades something of its own
 TOGETHER = ("test_mutants",)  # but those of one milestone are graded in one session of the judge
 LEFT_OUT = "left out"  # what a process that tests in another's name tells it at its end

@@ -39,6 +39,17 @@ def test_what_is_imported_is_what_was_compiled(tmp_path):
     assert said.rstrip().endswith("(None, 1, 0)")
 
 
+def test_nothing_is_written_outside_of_the_folder(tmp_path, monkeypatch):
+    """Where Python is told to keep compiled files elsewhere, a submission is compiled where it is imported."""
+    monkeypatch.setattr(sys, "pycache_prefix", str(tmp_path / "elsewhere"))
+    sources = {"trial.py": SOURCE}
+
+    compiled.write_package(str(tmp_path / "in"), sources, compiled.compile_files(sources, "/elsewhere"))
+
+    assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == ["trial.py"]
+    assert support.grade_one("m03_embedding", support.source("solutions", "m03_embedding"), level="inline").passed
+
+
 @pytest.mark.parametrize("source", [b"def f(:", b"return 1", b"\x00", b"f(" * 3000, b"'\xff'"])
 def test_what_cannot_be_compiled_is_left_out(source):
     """A file with an error is none of the compiled ones: importing it says what is wrong."""

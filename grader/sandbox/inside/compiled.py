@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import marshal
 import os
+import sys
 import warnings
 
 MOST_BYTES = 8 * 2**20  # of all files; a submission that needs more is compiled where it is imported
@@ -31,7 +32,7 @@ def write_package(folder: str, sources: dict[str, bytes], compiled: dict[str, by
     for name, data in sources.items():
         path = os.path.join(folder, name)
         write(path, data)
-        if name in compiled:
+        if name in compiled and not sys.pycache_prefix:  # there it would lie outside of the folder, and outlive it
             write(importlib.util.cache_from_source(path), compiled[name])
 
 

@@ -1,0 +1,106 @@
+"""What `nox -s tests` runs, what it leaves out, and that it says so."""
+
+from __future__ import annotations
+
+import importlib.util
+import types
+
+import conftest
+import proving
+import pytest
+import support
+import test_attacks
+
+from grader import record
+
+
+@pytest.fixture(scope="module")
+def noxfile():
+    """The file of the sessions."""
+    spec = importlib.util.spec_from_file_location("noxfile_under_test", support.REPOSITORY / "noxfile.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def session(noxfile, monkeypatch):
+    """Start the session `tests` with arguments, and return what it would have run."""
+    ran = []
+    monkeypatch.setattr(noxfile, "run", lambda _session, *arguments: ran.append(arguments))
+
+    def start(*arguments):
+        noxfile.tests(types.SimpleNamespace(posargs=list(arguments)))
+        return ran.pop()
+
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    return start
+
+
+def test_a_milestones_name_asks_for_its_room(session):
+    """Milestones run what belongs to them, in several processes as the whole does."""
+    assert [word for word in session("m04", "m05_block") if "room" in word] == [
+        "--room=m04_attention",
+        "--room=m05_block",
+    ]
+    assert session("m04")[:-1] == session()
+
+
+def test_anything_else_goes_to_pytest(session):
+    """Files and options are pytest's own, beside a milestone's name too."""
+    assert session("tests/test_judge.py", "-k", "m04") == ("-m", "pytest", "tests/test_judge.py", "-k", "m04")
+    assert session("m99") == ("-m", "pytest", "m99")
+
+
+@pytest.mark.parametrize("milestone", ["m04_attention", "m05_block"])
+def test_a_test_that_is_asked_of_a_milestone_belongs_to_its_room(request, milestone):
+    """A parameter that is the milestone's id decides, and no other test of the file."""
+    assert conftest.belongs(request.node, [milestone])
+    assert not conftest.belongs(request.node, ["m06_gpt"])
+
+
+def test_an_attack_is_tried_at_a_level_or_counted_as_left_out():
+    """At each level every attack is run or stands in the last lines of a run."""
+    tried = {tuple(pair.values) for pair in test_attacks.at_its_levels(test_attacks.ATTACKS)}
+
+    for attack in test_attacks.ATTACKS:
+        for level in attack.levels:
+            counted = any(f"at the level {level}" in what and attack.name in n for what, n in support.left_out.items())
+            assert ((attack, level) in tried) != counted, (attack.name, level)
+
+
+def test_what_is_graded_together_ends_as_it_does_alone():
+    """In a session of many modules each has the outcomes, messages and mistakes that it has by itself."""
+    milestone, mask = "m04_attention", "test_true_in_the_mask_means_may_look"
+    own = [mutant for name, mutant in support.mutants() if name == milestone and mutant["check"] == mask][:2]
+    names = frozenset({mask, "test_three_tokens_see_themselves_and_what_came_before"})
+    sources = [support.mutate(milestone, mutant) for mutant in own]
+    sources += [support.source("solutions", milestone), "def broken(:", support.source("exercises", milestone)]
+
+    together = proving.tried(milestone, [proving.Trial(source, (names,)) for source in sources])
+
+    assert len(own) == 2
+    for source, (checks,) in zip(sources, together, strict=True):
+        alone = support.checks(support.grade_one(milestone, source, only=set(names)))
+        assert [(c.id, c.outcome, c.message, c.mistake) for c in checks] == [
+            (c.id, c.outcome, c.message, c.mistake) for c in alone
+        ]
+
+
+def test_of_a_group_no_check_runs_after_the_first_that_rejects():
+    """Where one failure is proof enough, the checks before it ran and passed, and none came after it."""
+    milestone = "m04_attention"
+    checks = support.checks_by_task(milestone)["m04.1"]
+    solution = support.source("solutions", milestone)
+
+    ((stub,), (right,)) = proving.tried(
+        milestone,
+        [
+            proving.Trial(text, (frozenset(checks),), until_rejected=True)
+            for text in (solution + "\n\ndef causal_mask(*_):\n    return None\n", solution)
+        ],
+    )
+
+    assert [check.outcome for check in stub][-1] != record.PASSED
+    assert {check.outcome for check in stub[:-1]} <= {record.PASSED}
+    assert {check.outcome for check in right} == {record.PASSED} and len(right) > len(stub)

@@ -66,6 +66,23 @@ def norm(
     return ((wide - mean) / scale * weight + bias).to(x.dtype)
 
 
+DEFAULT_EPS = {
+    "eps is 1e-12 by default, or next to nothing; GPT-2 has 1e-5": 1e-12,
+    "eps is 1e-8 by default; GPT-2 has 1e-5": 1e-8,
+    "eps is 1e-6 by default; GPT-2 has 1e-5": 1e-6,
+    "eps is 1e-3 by default; GPT-2 has 1e-5": 1e-3,
+}
+
+
+def default_misses(x: Tensor, weight: Tensor, bias: Tensor) -> Misses:
+    """Compute what another default of eps gives; first of all, where eps is not handed over."""
+
+    def wrong(eps: float) -> Any:
+        return lambda: norm(x, weight, bias, eps)
+
+    return {words: wrong(eps) for words, eps in DEFAULT_EPS.items()}
+
+
 def norm_misses(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Misses:
     """Compute what the classic mistakes give for the same input, gain and bias."""
 

@@ -280,6 +280,7 @@ def loss_misses(scores: Tensor, targets: Tensor, ignore_index: int = -100) -> Mi
         ),
         "the losses are summed, not averaged": shared(kept.sum()),
         "the sum is divided by the batch size alone": shared(kept.sum() / len(kept)),
+        "the perplexity is returned, e to the power of the loss": shared((kept.sum() / counts.sum()).exp()),
         "the loss is in bits (base 2) instead of nats": shared(kept.sum() / counts.sum() / math.log(2)),
         "the sign is wrong: a loss is minus the log-probability": shared(-kept.sum() / counts.sum()),
         "each score goes into the loss as it is: the softmax is missing": shared(

@@ -210,13 +210,15 @@ def clip_misses(gradients: Sequence[Tensor | None], max_norm: float) -> Misses:
     """Compute what the classic mistakes leave of the gradients."""
     words = {
         "each tensor is clipped by its own norm; the norm is that of all gradients together": "each",
-        "each number is clipped by itself": "values",
+        "each number is clipped by itself; the norm is that of all gradients together": "values",
         "the norm lacks its square root": "squared",
         "gradients that are small enough are scaled up": "always",
         "the gradients are not scaled": "never",
         "the largest number stands in for the norm": "largest",
         "the gradients are scaled to norm 1 instead of max_norm": "unit",
     }
+    if all(gradient is None or gradient.numel() == 1 for gradient in gradients):  # the two are the same here
+        words = {"each gradient is clipped by itself; the norm is that of all of them together": "values", **words}
     return {mistake: functools.partial(clipped, gradients, max_norm, how) for mistake, how in words.items()}
 
 
@@ -260,6 +262,7 @@ def mean_loss(table: Tensor, batches: Sequence[Batch], how: str = "tokens") -> T
         "all": lambda: sum(sums) / size,
         "shares": lambda: sum(sums) / len(sums),
         "empty": lambda: sum(sums) * math.nan,
+        "perplexity": lambda: torch.exp(torch.as_tensor(sum(sums) / sum(counts))),
     }
     return ways[how]()
 
@@ -273,6 +276,7 @@ LOSSES = {
     "only the last batch counts": "last",
     "only the first batch counts": "first",
     "it is divided by the number of batches instead of by the number of targets": "shares",
+    "the perplexity is returned, e to the power of the loss": "perplexity",
 }
 
 

@@ -32,6 +32,7 @@ ROUNDINGS: dict[str, Callable[[Tensor], Tensor]] = {
     "truncated": torch.trunc,
     "floored": torch.floor,
     "up": lambda x: torch.floor(x + 0.5),
+    "away": lambda x: torch.sign(x) * torch.floor(x.abs() + 0.5),
 }
 
 
@@ -88,6 +89,11 @@ def likeliest_first(misses: dict[str, Callable[[], Any]], actual: Any) -> dict[s
     return dict(sorted(misses.items(), key=lambda item: not explains(item[1])))
 
 
+def upside_down(answer: Pair) -> Pair:
+    """Return integers with the reciprocals of their scales."""
+    return answer[0], 1 / answer[1]
+
+
 def absmax_misses(x: Tensor, axis: int | None = None) -> dict[str, Callable[[], Pair]]:
     """Compute what the classic mistakes give."""
     misses = {
@@ -99,6 +105,12 @@ def absmax_misses(x: Tensor, axis: int | None = None) -> dict[str, Callable[[], 
         ),
         "halves are rounded up; torch.round takes them to the even neighbour": lambda: absmax(
             x, along=axis, rounding="up"
+        ),
+        "halves are rounded away from 0; torch.round takes them to the even neighbour": lambda: absmax(
+            x, along=axis, rounding="away"
+        ),
+        "the scale returned is 127 / max|x|, its reciprocal: q times it must be nearly x": lambda: upside_down(
+            absmax(x, along=axis)
         ),
         "the scale is max|x| / 128: the largest value becomes 128, which int8 does not have": lambda: absmax(
             x, along=axis, divisor=128, limit=128

@@ -24,7 +24,9 @@ def test_absmax_as_in_the_docstring(student):
     """The docstring's two rows give [[127, -2], [0, 0]], with one scale or with two."""
     x = torch.tensor([[127, -2.5], [0, 0]])
     q = torch.tensor([[127, -2], [0, 0]], dtype=torch.int8)
-    expect_parts(student.quantize_absmax(x), (q, torch.tensor(1.0)), oracle.absmax_misses(x))
+    down = q - (x == -2.5).to(torch.int8), torch.tensor(1.0)
+    misses = {"a half, -2.5, becomes -3; torch.round takes it to its even neighbour, -2": lambda: down}
+    expect_parts(student.quantize_absmax(x), (q, torch.tensor(1.0)), misses | oracle.absmax_misses(x))
     expect_parts(student.quantize_absmax(x, axis=0), (q, torch.ones(2, 1)), oracle.absmax_misses(x, 0))
 
 

@@ -14,7 +14,7 @@ from grader.judge.errors import UsageProblem
 from grader.judge.fingerprint import environment, grader_version
 from grader.judge.oracles import Weights
 from grader.progress import Progress, key
-from grader.sandbox import levels, users
+from grader.sandbox import levels
 from grader.sandbox.errors import SandboxError
 from grader.submission import Submission, collect
 
@@ -44,7 +44,7 @@ class Station:
         self._ready = False
         if not elsewhere:
             self.workers = _choose(options, self.notes)
-            self.workers.checkpoint = checkpoint(self.weights, self.workers.level)
+            self.workers.checkpoint = self.weights.to_mount(self.workers.level)
 
     def boot(self) -> None:
         """Start the sandbox without waiting for it."""
@@ -68,7 +68,7 @@ class Station:
                 if weaker is None:
                     raise
                 self.notes.append(f"The isolation level {self.workers.level} does not work here: {error}.")
-                weaker.checkpoint = checkpoint(self.weights, weaker.level)
+                weaker.checkpoint = self.weights.to_mount(weaker.level)
                 self.workers = weaker
 
     def close(self) -> None:
@@ -147,24 +147,6 @@ class Practice(Station):
     def _passed_before(self, keys: dict[str, str]) -> dict[str, record.Milestone]:
         found = {name: self.progress.passed(self.folder, name, key) for name, key in keys.items()}
         return {name: milestone for name, milestone in found.items() if milestone is not None}
-
-
-def checkpoint(weights: Weights, level: str) -> Path | None:
-    """Return the file of a checkpoint that is too large to be sent to every worker, so that they read it themselves.
-
-    Raises UsageProblem where they would not be able to.
-    """
-    if weights.name == "gpt2-nano":
-        return None
-    path = weights.folder / "model.safetensors"
-    if level == "user" and not users.readable_by_others(path):
-        raise UsageProblem(
-            f"At the user level students' code runs as a user who cannot read {path}; "
-            "copy the checkpoint to where everybody can read it, and name that folder with --weights."
-        )
-    if level == "bubblewrap" and os.geteuid() == 0 and not path.stat().st_mode & 0o004:
-        raise UsageProblem(f"Students' code runs as a user who cannot read {path}; let everybody read it (chmod o+r).")
-    return path
 
 
 def with_solutions(

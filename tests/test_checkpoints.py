@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import json
 import math
+import subprocess
+import sys
 
 import pytest
+import support
 import torch
 from safetensors.torch import save_file
 
 from grader.judge.draw import Draw
-from grader.judge.oracles import Weights, WeightsError
+from grader.judge.grading import planned_checks
+from grader.judge.oracles import Weights, WeightsError, gpt2_shapes
+from grader.judge.planned import Options
+from grader.judge.run import Run
+from grader.submission import Submission
 
 CONFIG = {
     "n_embd": 12,
@@ -164,3 +171,39 @@ def test_a_folder_that_is_no_checkpoint_is_refused(tmp_path):
         Weights(str(tmp_path))
     with pytest.raises(WeightsError, match="is neither gpt2-nano nor gpt2 nor a folder"):
         Weights(str(tmp_path / "nothing"))
+
+
+@pytest.mark.parametrize("milestone", ["m06_gpt", "m13_quantization"])
+def test_limits_grow_with_the_checkpoint_that_a_check_holds(tmp_path, milestone):
+    """A check that holds a whole checkpoint may use memory for eight of GPT-2 medium; the others use no more."""
+    medium = CONFIG | {"n_embd": 1024, "n_head": 16, "n_layer": 24, "n_positions": 1024, "vocab_size": 50257}
+    (tmp_path / "config.json").write_text(json.dumps(medium))
+    (tmp_path / "model.safetensors").touch()  # listing the checks reads no weights
+
+    def planned(weights):
+        run = Run(Options([milestone]), support.COURSE, Submission(""), None, Weights(weights))
+        return {check.id: check.limits for check in planned_checks(run)}
+
+    small, large = planned("gpt2-nano"), planned(str(tmp_path))
+    grown = {name for name in small if small[name] != large[name]}
+
+    assert len(grown) == 2
+    for name in grown:
+        assert small[name].memory_mb < 1536 and 8 * 1353 < large[name].memory_mb < 9 * 1353
+        assert 50 < small[name].seconds < 120 < large[name].seconds < 600
+
+
+def test_a_suite_started_by_hand_has_its_workers_read_the_checkpoint(tmp_path):
+    """`pytest grader/suites --weights DIR` mounts a checkpoint, which no file limit then keeps out of a worker."""
+    config = CONFIG | {"n_embd": 1200, "n_layer": 1, "n_positions": 32}  # 70 MB of weights; a worker may write 64
+    state = {name: torch.randn(shape) / 50 for name, shape in gpt2_shapes(config).items()}
+    folder = checkpoint(tmp_path, state, config)
+    room = support.REPOSITORY / "grader" / "suites" / "m06_gpt"
+    asked = ["-k", "gpt2s_weights_in_place", "--isolation", "process", "--submission", "solutions", "--weights", folder]
+
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", str(room), *asked],
+        cwd=support.REPOSITORY, capture_output=True, text=True, check=False, timeout=200,
+    )  # fmt: skip
+
+    assert "1 passed" in done.stdout, done.stdout[-3000:]

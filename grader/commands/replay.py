@@ -10,7 +10,7 @@ from grader.arguments import ISOLATION, course, syllabus_of
 from grader.exits import FAULT, NOT_PASSED, PASSED, USAGE
 from grader.judge.errors import UsageProblem
 from grader.judge.fingerprint import environment, grader_version, judging_version
-from grader.practice import check_device, checkpoint
+from grader.practice import check_device
 from grader.sandbox import levels
 from grader.sandbox.errors import SandboxError
 
@@ -61,7 +61,7 @@ def run(options: argparse.Namespace) -> int:
         weights.check()
     check_device(asked.device)
     workers = _workers(replaying.level(old, options.isolation), asked.device, console.print)
-    workers.checkpoint = checkpoint(weights, workers.level)
+    workers.checkpoint = weights.to_mount(workers.level)
     for line in [*levels.gap_notes(workers.level), *changed_since(old, asked, workers.level)]:
         console.print(one_line(line, 600))
     if old.official and not vouched:

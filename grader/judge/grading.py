@@ -89,6 +89,11 @@ def run_suites(run: Run, judge: Judge) -> int:
 def count_checks(syllabus: Syllabus, milestones: list[str]) -> dict[str, int]:
     """Return how many checks each task of some milestones has; nothing runs. Raises GradingError."""
     run = Run(Options(milestones), syllabus, Submission(""), None, Weights("gpt2-nano"))
+    return dict(Counter(check.task.id for check in planned_checks(run)))
+
+
+def planned_checks(run: Run) -> list[Planned]:
+    """Return the checks that a run would consist of; nothing runs. Raises GradingError."""
     arguments = [*_files(run), "-c", str(SUITES / "pytest.ini"), "--rootdir", str(SUITES), "--collect-only"]
     for name in UNUSED:
         arguments += ["-p", f"no:{name}"]
@@ -96,7 +101,7 @@ def count_checks(syllabus: Syllabus, milestones: list[str]) -> dict[str, int]:
         code = pytest.main([*arguments, "-p", "pytest_timeout"], plugins=[_Named(Judge(run))])
     if code != pytest.ExitCode.OK:
         raise _no_run(run, code, "listing the checks")
-    return dict(Counter(check.task.id for check in run.planned))
+    return run.planned
 
 
 def _no_run(run: Run, code: int, instead_of: str) -> GradingError:

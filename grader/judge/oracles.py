@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import builtins
 import functools
+import math
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import fixtures
 from grader.files import read_json, reason
+from grader.sandbox import users
+from grader.sandbox.limits import Limits
 
 from .errors import UsageProblem
 
@@ -17,6 +20,8 @@ if TYPE_CHECKING:
     from .student import Student
 
 FIXTURES = fixtures.FOLDER
+REFERENCE_SECONDS = 50  # transformers is imported, and its model made, while a check that holds a checkpoint runs
+MB_A_SECOND = 40  # of a checkpoint, on a slow and busy machine: made, filled, compared
 
 
 class WeightsError(UsageProblem):
@@ -68,6 +73,36 @@ class Weights:
         self.name = name
         self.folder = find_checkpoint(name)
         self.config: dict[str, Any] = read_config(self.folder)
+
+    def to_mount(self, level: str) -> Path | None:
+        """Return the file of a checkpoint that is too large to be sent to every worker: they read it themselves.
+
+        Raises UsageProblem where at this isolation level they would not be able to.
+        """
+        if self.name == "gpt2-nano":
+            return None
+        path = self.folder / "model.safetensors"
+        if level == "user" and not users.readable_by_others(path):
+            raise UsageProblem(
+                f"At the user level students' code runs as a user who cannot read {path}; "
+                "copy the checkpoint to where everybody can read it, and name that folder with --weights."
+            )
+        if level == "bubblewrap" and os.geteuid() == 0 and not path.stat().st_mode & 0o004:
+            raise UsageProblem(
+                f"Students' code runs as a user who cannot read {path}; let everybody read it (chmod o+r)."
+            )
+        return path
+
+    def room_for(self, limits: Limits, copies: int) -> Limits:
+        """Return the limits of a check whose worker holds so many copies of the checkpoint, in float32.
+
+        Memory and time grow with the checkpoint's size; gpt2-nano's is 13 MB, GPT-2 small's 475 MB.
+        """
+        size = copies * sum(4 * math.prod(shape) for shape in gpt2_shapes(self.config).values()) / 2**20
+        return limits.changed(
+            memory_mb=limits.memory_mb + math.ceil(size),
+            seconds=limits.seconds + REFERENCE_SECONDS + size / MB_A_SECOND,
+        )
 
     def check(self) -> None:
         """Read the tensors now, so that a broken file is reported before anything is graded."""

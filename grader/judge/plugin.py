@@ -39,6 +39,10 @@ class Judge:
         )
         config.addinivalue_line("markers", "holds(*sentences): the sentences of the stub that this check holds")
         config.addinivalue_line("markers", "limits(**changes): limits of this check that differ from its milestone's")
+        config.addinivalue_line(
+            "markers",
+            "checkpoint(copies): how often this check's worker holds the checkpoint, whose size its limits grow with",
+        )
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -85,6 +89,8 @@ class Judge:
             raise pytest.UsageError(f"{item.nodeid} belongs to {marker.args[0]}, which is not in the syllabus")
         changes = {key: value for mark in item.iter_markers("limits") for key, value in mark.kwargs.items()}
         limits = milestone.limits.changed(**changes)
+        for mark in item.iter_markers("checkpoint"):
+            limits = self.run.weights.room_for(limits, **mark.kwargs)
         timeout = item.get_closest_marker("timeout")
         if timeout is None:
             item.add_marker(pytest.mark.timeout(limits.seconds))

@@ -11,7 +11,8 @@ from grader.sandbox import levels
 from grader.sandbox.errors import SandboxError
 from grader.submission import SubmissionError, collect
 
-from .oracles import Weights, WeightsError
+from .errors import UsageProblem
+from .oracles import Weights
 from .planned import Options
 from .plugin import Judge
 from .run import Run
@@ -39,8 +40,9 @@ def configure(config: pytest.Config) -> None:
         submission = collect(Path(config.getoption("--submission")), course)
         workers = levels.choose(config.getoption("--isolation"), device, lambda line: print(line))
         weights = Weights(config.getoption("--weights"))
+        workers.checkpoint = weights.to_mount(workers.level)
         workers.wait()
-    except (SubmissionError, SandboxError, WeightsError) as error:
+    except (SubmissionError, SandboxError, UsageProblem) as error:
         raise pytest.UsageError(str(error)) from None
     options = Options([milestone.id for milestone in course.milestones], device=device, seed=config.getoption("--seed"))
     judge = Judge(Run(options, course, submission, workers, weights))

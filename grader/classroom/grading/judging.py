@@ -11,7 +11,7 @@ from typing import Any
 from grader import record, syllabus
 from grader.judge.fingerprint import grader_version
 from grader.judge.oracles import Weights
-from grader.practice import checkpoint, seed_hash
+from grader.practice import seed_hash
 from grader.sandbox import levels
 from grader.sandbox.errors import SandboxError
 from grader.submission import Submission
@@ -137,7 +137,7 @@ class WarmJudge:
 
     def _new_workers(self) -> Any:
         workers = levels.choose(self.setup.isolation, self.setup.device, lambda note: None)
-        workers.checkpoint = checkpoint(self.weights, self.setup.isolation)
+        workers.checkpoint = self.weights.to_mount(self.setup.isolation)
         return workers
 
     @staticmethod

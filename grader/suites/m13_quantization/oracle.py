@@ -4,8 +4,6 @@ The inputs are chosen so that every definition gives the same integers: scales a
 quarter of them divide without error, or no quotient comes near a half.
 """
 
-import json
-import re
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -383,47 +381,3 @@ def coarse(draw: Any, low: int, high: int, *shape: int) -> Tensor:
     picked = torch.tensor(whole)[draw.integers(0, len(whole), *shape)]
     picked.view(-1)[:2] = torch.tensor([low, high])
     return picked.float() * 512
-
-
-# ── a whole GPT ───────────────────────────────────────────────────────────────────────────────────────────────────────
-
-MARGIN = 0.01  # nats a token; in five runs int8 by row moved the loss, which is about 0.5, by at most 0.0012
-LINEAR = (".attn.c_attn.weight", ".attn.c_proj.weight", ".mlp.c_fc.weight", ".mlp.c_proj.weight")
-
-
-def stories(data: Any, draw: Any, windows: int = 12, length: int = 65) -> Pair:
-    """Draw windows of held-out text; returns the tokens that they use, in random order, and windows of places there.
-
-    Only windows whose words are each one of GPT-2's tokens are drawn: looking them up is all the tokenizer it takes.
-    """
-    words = re.findall(r" ?[A-Za-z]+| ?[0-9]+| ?[.,!?\";:]+|'[a-z]+|\s", data.text("stories_heldout.txt"))
-    vocab = json.loads(data.gpt2_encoder)
-    ids = [vocab.get(word.replace(" ", "\u0120").replace("\n", "\u010a"), -1) for word in words]
-    unknown = torch.tensor(ids).lt(0).cumsum(0)
-    starts = (unknown[length:] == unknown[:-length]).nonzero().flatten() + 1  # with nothing unknown after the start
-    picked = starts[draw.permutation(len(starts))[:windows]]
-    text = torch.tensor(ids)[picked[:, None] + torch.arange(length)]
-    used = text.unique()
-    tokens = used[draw.permutation(len(used))]
-    places = torch.full((len(vocab),), -1)
-    places[tokens] = torch.arange(len(tokens))
-    return tokens, places[text]
-
-
-def loss(logits: Tensor, windows: Tensor) -> float:
-    """Return the mean loss in nats a token."""
-    return float(torch.nn.functional.cross_entropy(logits.flatten(0, 1), windows[:, 1:].flatten()))
-
-
-def layer_names(n_layers: int) -> list[str]:
-    """Return the names of the linear layers of a GPT but for its head, in order."""
-    return [
-        f"h.{n}.{part}" for n in range(n_layers) for part in ("attn.c_attn", "attn.c_proj", "mlp.c_fc", "mlp.c_proj")
-    ]
-
-
-def bytes_after(state: dict[str, Tensor]) -> int:
-    """Return how many bytes a GPT takes once the matrices of its layers are int8, with a float32 scale for each row."""
-    matrices = [value for name, value in state.items() if name.endswith(LINEAR)]
-    others = [value for name, value in state.items() if not name.endswith(LINEAR)]
-    return sum(value.numel() + 4 * len(value) for value in matrices) + sum(4 * value.numel() for value in others)

@@ -342,7 +342,7 @@ def test_ids_come_out_while_chunks_still_come_in(student):
 @pytest.mark.task("m01.5")
 @pytest.mark.timeout(30)  # looking for long special tokens takes some styles a while
 def test_memory_does_not_grow_with_the_text(student):
-    """After 26 MB of text the worker needs hardly more memory than after the first 4 MB."""
+    """After 26 MB of text the worker needs hardly more memory than after the first 3 MB."""
     special, sizes = f"<|{'long' * 120}🙂|>", []  # one emoji makes Python take four bytes for every character
 
     def chunks():

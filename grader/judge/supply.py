@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
 from typing import Any, Protocol
 
 from grader.sandbox.errors import StudentError, WorkerLost
@@ -46,10 +45,8 @@ class Supply:
         """Return what is known of a milestone's file, which the first call looks at. Raises SandboxError."""
         if milestone.id not in self.preflights:
             try:
-                if job := self._inspecting.pop(milestone.id, None):
-                    self.preflights[milestone.id] = job.result.result()
-                else:
-                    self.preflights[milestone.id] = self._inspect(milestone, lambda warm: self._fresh(milestone, warm))
+                job = self._inspecting.pop(milestone.id, None)
+                self.preflights[milestone.id] = job.result.result() if job else self._inspect_now(milestone)
             finally:
                 self.release(failed=False)
         return self.preflights[milestone.id]
@@ -125,29 +122,41 @@ class Supply:
             if self.preflights[milestone.id].ready:
                 self._ahead.prepare(self._wanted(following), functools.partial(self._load_beside, following))
 
-    def _inspect(self, milestone: Milestone, make_worker: Callable[[tuple[str, ...]], Any]) -> Preflight:
-        if self.others and (found := self.others.look(milestone.id)):
-            return found
-        load, found = {**self.load_request(milestone), "dice": self._dice(milestone, milestone.id)}, None
-        try:
-            found = inspect(milestone, self.syllabus, self.submission, make_worker, load)
-        finally:
-            if self.others:
-                self.others.found(milestone.id, found)
-        return found
+    def _inspect(self, milestone: Milestone, job: Job) -> Preflight:
+        """Look at a milestone's file in a worker that the job is left with, if one was needed."""
 
-    def _inspect_beside(self, milestone: Milestone, job: Job) -> Preflight:
         def fresh(warm: tuple[str, ...]) -> Any:
             if job.worker is not None:
                 job.worker.end()
+                job.worker = None
             job.worker = self.workers.worker(milestone.limits, warm)
             if not job.wanted:
                 job.worker.kill()
             return job.worker
 
+        if self.others and (found := self.others.look(milestone.id)):
+            return found
+        load, found = {**self.load_request(milestone), "dice": self._dice(milestone, milestone.id)}, None
+        try:
+            found = inspect(milestone, self.syllabus, self.submission, fresh, load)
+        finally:
+            if self.others:
+                self.others.found(milestone.id, found)
+        return found
+
+    def _inspect_now(self, milestone: Milestone) -> Preflight:
+        self.release(failed=True)  # what is kept serves another milestone
+        job = Job()
+        try:
+            return self._inspect(milestone, job)
+        finally:
+            if job.worker is not None:
+                self._kept = (milestone.id, job.worker)
+
+    def _inspect_beside(self, milestone: Milestone, job: Job) -> Preflight:
         self.workers.make_room()
         try:
-            return self._inspect(milestone, fresh)
+            return self._inspect(milestone, job)
         finally:
             if job.worker is not None:
                 job.worker.end()
@@ -175,22 +184,14 @@ class Supply:
         return check.limits, check.warm + self.preflights[check.milestone.id].warm
 
     def _worker_for(self, check: Planned) -> Any:
-        return self._worker(check.milestone, *self._needs(check))
-
-    def _worker(self, milestone: Milestone, limits: Limits, warm: tuple[str, ...] = ()) -> Any:
         if self._kept is not None:
-            if self._kept[0] == milestone.id:
+            if self._kept[0] == check.milestone.id:
                 return self._kept[1]
             self._kept[1].end()
             self._kept = None
-        worker = self.workers.worker(limits, warm)
-        self._kept = (milestone.id, worker)
+        worker = self.workers.worker(*self._needs(check))
+        self._kept = (check.milestone.id, worker)
         return worker
-
-    def _fresh(self, milestone: Milestone, warm: tuple[str, ...]) -> Any:
-        """Return a worker in which nothing of the submission has run."""
-        self.release(failed=True)
-        return self._worker(milestone, milestone.limits, warm)
 
 
 def load_request(milestone: Milestone, syllabus: Syllabus, submission: Submission) -> dict[str, Any]:

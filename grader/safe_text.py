@@ -23,6 +23,7 @@ _HIDDEN = re.compile(
     "\u2060-\u206f\u3164\ud800-\udfff\ufdd0-\ufdef\ufe00-\ufe0d\ufeff\uffa0\ufff0-\ufffc\ufffe\uffff"
     "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
+_LATER_JAMO = re.compile("[\u1160-\u11ff\ud7b0-\ud7ff]")
 MOST_MARKS = 3  # on one letter: a Hebrew one has up to three with its vowel, an Arabic or Thai one two
 _CI_COMMAND = re.compile(r"::(?=\s*[A-Za-z])|##(?=\[|vso|teamcity)")
 _MARKDOWN = re.compile(r"([\\`*_\[\]|~])")
@@ -126,7 +127,9 @@ def _unstacked(text: str) -> str:
 
 
 def _is_mark(letter: str) -> bool:
-    return unicodedata.category(letter) in ("Mn", "Me") or unicodedata.combining(letter) > 0
+    kind = unicodedata.category(letter)
+    # Terminals give the signs that begin a number or a group (Cf), and the later parts of a Korean syllable, no width.
+    return kind in ("Mn", "Me", "Cf") or unicodedata.combining(letter) > 0 or bool(_LATER_JAMO.match(letter))
 
 
 def _code(found: re.Match[str]) -> str:

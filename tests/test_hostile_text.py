@@ -214,8 +214,9 @@ def test_no_color_is_respected(monkeypatch):
 EVERY_MARK = [
     letter
     for letter in map(chr, range(sys.maxunicode + 1))
-    if unicodedata.category(letter) in ("Mn", "Me") or unicodedata.combining(letter)
+    if unicodedata.category(letter) in ("Mn", "Me", "Cf") or unicodedata.combining(letter)
 ]
+EVERY_MARK += [chr(number) for first, last in ((0x1160, 0x11FF), (0xD7B0, 0xD7FF)) for number in range(first, last + 1)]
 
 
 def test_no_mark_of_any_script_is_stacked():
@@ -229,12 +230,12 @@ def test_no_mark_of_any_script_is_stacked():
     assert len(mixed) == 2 + safe_text.MOST_MARKS
 
 
-HONEST = ["น้ำใจที่นี่", "שָׁלוֹם וּבְרָכָה", "شُكْرًا لَّكُمْ", "Приве́т", "नमस्ते", "1️⃣", "Tiếng Việt"]
+HONEST = ["น้ำใจที่นี่", "שָׁלוֹם וּבְרָכָה", "شُكْرًا لَّكُمْ", "Приве́т", "नमस्ते", "1️⃣", "؀٣٤", "Tiếng Việt", "한국어"]
 
 
-@pytest.mark.parametrize("word", [*HONEST, unicodedata.normalize("NFD", HONEST[-1])])
+@pytest.mark.parametrize("word", [*HONEST, *(unicodedata.normalize("NFD", word) for word in HONEST[-2:])])
 def test_honest_words_keep_their_marks(word):
-    """Thai, pointed Hebrew, vocalised Arabic, accented Cyrillic, Vietnamese and Hindi stay as they are."""
+    """Thai, pointed Hebrew, vocalised Arabic, accented Cyrillic, Vietnamese, Hindi and Korean stay as they are."""
     assert safe_text.clean(word) == word
 
 

@@ -5,6 +5,7 @@ Each one asks a question (its query), wears a label (its key) and carries a mess
 mixture of the messages whose labels fit its question. Several heads do this side by side, about different things.
 
 Left out: the key/value cache (m07), rotary positions and grouped queries (m15), attention in both directions (m16).
+No argument of a function or of a layer changes.
 Matrix products and a softmax are all it takes. Not allowed, since they are what you are building:
 F.scaled_dot_product_attention, F.multi_head_attention_forward, nn.MultiheadAttention, nn.Transformer and its layers.
 """
@@ -32,9 +33,10 @@ def scaled_dot_product_attention(
 ) -> Float[Tensor, "... q d_value"]:
     """Mix the values, each query by its own weights: softmax(query · key / sqrt(d_head)) over the keys.
 
-    The mask is True where a query may look, and broadcasts to the scores. A query that may look nowhere gets zeros and
-    sends back no NaN. Each weight is dropped with probability `dropout` and the rest grow by 1 / (1 - dropout); the
-    caller passes 0.0 when it is not training. Any floating dtype goes in, the query's comes out; no argument changes.
+    The mask is True where a query may look, and broadcasts to the scores, as torch does it: with a batch and heads, the
+    first of three axes is the heads'. What is hidden weighs nothing, however low the rest is. A query that may look
+    nowhere gets zeros and sends back no NaN. Each weight is dropped with probability `dropout` and the rest grow by
+    1 / (1 - dropout); the caller passes 0.0 when it is not training. Any floating dtype goes in, the query's comes out.
 
     Example: query [[2, 0, 0, 0]], keys [[0, 0, 0, 0], [ln 3, 0, 0, 0]] have scores 0 and ln 3, so weights 1/4 and 3/4;
     with values [[4], [8]] the result is [[7]], and with the mask [[True, False]] it is [[4]].

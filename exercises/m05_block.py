@@ -5,6 +5,7 @@ of layers learn: each token works by itself on what it heard (the MLP), everythi
 read (LayerNorm), and nothing is replaced, only added to (the residual stream).
 
 Left out: RMSNorm and gated MLPs (m15), norms behind the sublayers as BERT has them (m16), the pile itself (m06).
+No argument of a function or of a layer changes.
 You need nn.Linear, your own attention and plain arithmetic. Not allowed, since they are what you are building:
 nn.LayerNorm, F.layer_norm, torch.layer_norm, nn.GELU, F.gelu, nn.Transformer and its layers.
 """
@@ -45,7 +46,7 @@ def gelu(x: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
     """Let large numbers pass and hold negative ones back, smoothly: GELU in the form that GPT-2 was trained with.
 
     Gaussian Error Linear Units (Hendrycks and Gimpel, 2016), section 2, the one with tanh:
-    0.5 * x * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x^3))). The dtype stays; the argument is not changed.
+    0.5 * x * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x^3))). The dtype stays.
 
     Example: -2, -1, 0, 1 and 2 become -0.0454, -0.1588, 0, 0.8412 and 1.9546. The exact form has 1.9545 at 2.
     """

@@ -33,6 +33,8 @@ class AdamW:
     def step(self) -> None:
         """Move every parameter that has a gradient, in place; the others, and all gradients, stay as they are.
 
+        After the decay it moves by lr * first / (sqrt(second) + eps), both averages corrected: eps stands outside of
+        the root and of the correction. (Kingma's "efficient" form has it inside of the correction; torch has not.)
         Example: w = 1 with gradient 4, lr = 0.1, weight_decay = 0.5: the decay makes it 0.95, the first step 0.85.
         """
         # TODO(m08.1): two averages, each with its correction, the decay, the step.
@@ -53,6 +55,8 @@ class AdamW:
 
 def decay_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
     """Part the parameters that need a gradient, each once: those of two axes or more decay; then the rest, which don't.
+
+    The number of axes decides, and no name.
 
     Example: nn.Linear(3, 2), 0.1: [{"params": [weight], "weight_decay": 0.1}, {"params": [bias], "weight_decay": 0.0}].
     """

@@ -3,8 +3,8 @@
 A weight takes 4 bytes, and hardly needs them: a small integer and a scale that many weights share say nearly the same.
 You choose scales in two ways, squeeze two weights into a byte, and put a whole GPT on a diet.
 
-A channel is one index along `axis`. Scales and all arithmetic are float32, whatever dtype comes in; round is
-torch.round, which takes a half to its even neighbour. No argument changes, but for the model in m13.5.
+A channel is one index along `axis`. Scales and all arithmetic are float32, whatever comes in (QuantizedLinear's may be
+in x's dtype); round is torch.round, which takes a half to its even neighbour. No argument changes, but m13.5's model.
 Left out: choosing scales by data (GPTQ, AWQ), training through the rounding, fused kernels. Not allowed, since they are
 what you are building: torch.quantize_per_tensor, torch.fake_quantize_*, torch.ao and torch.nn.quantized.
 """
@@ -90,7 +90,7 @@ def int8_linear(x: Float[Tensor, "... d_in"], weight: Int8[Tensor, "d_out d_in"]
 
 
 class QuantizedLinear(nn.Module):
-    """A linear layer that keeps its matrix in int8: x @ dequantize(weight, scale).T + bias, in x's dtype.
+    """A linear layer that keeps its matrix in int8: x @ dequantize(weight, scale).T + bias, returned in x's dtype.
 
     It has no parameters. Its buffers, and all it keeps, are `weight` (int8, d_out d_in), `scale` (float32, d_out 1: one
     for each row) and `bias` (float32, d_out, or None). Gradients flow to x.

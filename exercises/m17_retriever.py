@@ -89,12 +89,16 @@ def reciprocal_rank_fusion(rankings: Sequence[Sequence[int]], k: int = 60) -> li
 
 
 def recall_at_k(rankings: Sequence[Sequence[int]], relevant: Sequence[set[int]], k: int) -> float:
-    """Average over questions the share of what is relevant that stands among the first k: [4, 2] for {2, 5} has 1/2."""
+    """Average over questions the share of what is relevant that stands among the first k: [4, 2] for {2, 5} has 1/2.
+    A document that stands there twice counts once.
+    """
     # TODO(m17.5): a share for each question, then the mean.
     raise NotImplementedError("m17.5")
 
 
 def mean_reciprocal_rank(rankings: Sequence[Sequence[int]], relevant: Sequence[set[int]]) -> float:
-    """Average over questions 1 / (place of the first relevant id), 0 without one: [4, 2, 9] for {2, 9} has 1/2."""
+    """Average over questions 1 / (place of the first relevant id), 0 without one: [4, 2, 9] for {2, 9} has 1/2.
+    However far down it stands, its place counts.
+    """
     # TODO(m17.5): a reciprocal for each question, then the mean.
     raise NotImplementedError("m17.5")

@@ -6,6 +6,7 @@ import argparse
 import hashlib
 import os
 import secrets
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -101,7 +102,7 @@ class Practice(Station):
         """
         options, course = self.options, self.course
         if options.prerequisites == "solutions":
-            submission = with_solutions(submission, course, self.chosen)
+            submission = replace(submission, beneath=solutions(course))
         keys = self._keys(submission)
         reused = {} if again or options.all or options.debug or self.secret else self._passed_before(keys)
         todo = [milestone.id for milestone in self.chosen if milestone.id not in reused]
@@ -137,7 +138,7 @@ class Practice(Station):
         options = self.options
         return {
             milestone.id: key(
-                submission, self.course.with_uses(milestone), grader_version(),
+                submission.under(milestone, self.course), self.course.with_uses(milestone), grader_version(),
                 self.seed, options.device, options.weights, options.prerequisites, self.workers.level,
                 *(f"{task.points:g}" for task in milestone.tasks),  # which a course may set
             )
@@ -155,14 +156,22 @@ def with_solutions(
     chosen: list[syllabus.Milestone],
     folder: Path = REPOSITORY / "solutions",
 ) -> Submission:
-    """Take what the chosen milestones are made of from the solutions, themselves left as they are."""
+    """Take what the chosen milestones are made of from the solutions, themselves left as they are.
+
+    A run with `beneath` has each milestone stand on solutions by itself; here those of a group stand on each other.
+    """
+    names = {milestone.id for milestone in chosen}
+    needed = [name for milestone in chosen for name in course.with_needs(milestone) if name not in names]
+    return submission.replaced(needed, solutions(course, folder))
+
+
+def solutions(course: syllabus.Syllabus, folder: Path = REPOSITORY / "solutions") -> Submission:
+    """Return the solutions. Raises UsageProblem where there are none."""
     if not folder.is_dir():
         raise UsageProblem(
             "--prerequisites solutions needs the folder solutions/, which this copy of the course lacks."
         )
-    names = {milestone.id for milestone in chosen}
-    needed = [name for milestone in chosen for name in course.with_needs(milestone) if name not in names]
-    return submission.replaced(needed, collect(folder, course))
+    return collect(folder, course)
 
 
 def _choose(options: argparse.Namespace, notes: list[str]) -> Any:

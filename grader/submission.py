@@ -12,7 +12,7 @@ from pathlib import Path
 
 from . import files
 from .files import reason
-from .syllabus import Syllabus
+from .syllabus import Milestone, Syllabus
 
 
 class SubmissionError(Exception):
@@ -27,6 +27,7 @@ class Submission:
     sources: dict[str, bytes] = field(default_factory=dict)  # module id -> source
     problems: dict[str, str] = field(default_factory=dict)  # module id -> what is wrong with its file
     notes: list[str] = field(default_factory=list)  # files that look like a module and are none: one sentence each
+    beneath: Submission | None = None  # where each milestone takes from what it is made of, instead of from here
 
     def digest(self, modules: list[str]) -> str:
         """Return the SHA-256 of exactly these modules' sources."""
@@ -36,6 +37,12 @@ class Submission:
             digest.update(f"{module}\0{-1 if source is None else len(source)}\0".encode())
             digest.update(source or b"")
         return digest.hexdigest()
+
+    def under(self, milestone: Milestone, syllabus: Syllabus) -> Submission:
+        """Return what one milestone is graded with: its own module from here, and what it is made of from beneath."""
+        if self.beneath is None:
+            return self
+        return self.replaced([name for name in syllabus.with_needs(milestone) if name != milestone.id], self.beneath)
 
     def replaced(self, modules: list[str], other: Submission) -> Submission:
         """Return this submission with some modules taken from another one."""

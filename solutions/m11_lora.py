@@ -22,7 +22,8 @@ class LoRALinear(nn.Module):
     `base` is the very layer that was handed in, bias and all. `lora_A` (rank d_in) and `lora_B` (d_out rank) are
     nn.Parameters of base's dtype on base's device; they and base are the only state. A is drawn at random with a spread
     of about 1 / sqrt(d_in), B is zero. In training mode, `dropout` falls on what A is given, and on nothing else.
-    A new layer is in the mode (training or not) that base is in. `merged` says whether base holds the adapter's part.
+    A new layer is in the mode (training or not) that base is in. `merged` says whether base holds the adapter's part:
+    only merge and unmerge change that, and neither train() nor eval() does.
 
     Example: with W = [[1, 2], [3, 4]], no bias, A = [[1, 1]], B = [[1], [-1]] and alpha 2, [1, 1] becomes
     [3, 7] + 2 * [2, -2] = [7, 3].
@@ -75,7 +76,8 @@ def inject_lora(model: nn.Module, targets: Iterable[str], rank: int, alpha: floa
     A target is the end of a dotted name, in whole parts: "c_proj" fits h.0.attn.c_proj and h.0.mlp.c_proj, "mlp.c_proj"
     only the second, "proj" neither. Other modules are left alone. So are layers that have an adapter already, and what
     is inside of them. The model's outputs are the same as before.
-    Raises ValueError, naming the target, before anything is replaced, when one fits no layer, with or without adapter.
+    Raises ValueError, naming the target, before anything is replaced, when one fits no layer, with or without adapter;
+    the `base` inside of a LoRALinear is none.
     """
     found: list[str] = []
     targets, used = list(targets), set[str]()
@@ -115,7 +117,7 @@ def lora_state_dict(model: nn.Module) -> dict[str, Tensor]:
 
 
 def load_lora(model: nn.Module, state: dict[str, Tensor]) -> None:
-    """Copy what lora_state_dict gave into the model's own parameters, which keep their dtype.
+    """Copy what lora_state_dict gave into the model's own parameters, which stay the same ones and keep their dtype.
 
     Raises ValueError when a key is missing, unknown, or has another shape than the model's, naming the key, and when a
     layer is merged, naming the layer: base would keep the old adapter's part. Nothing is changed then.

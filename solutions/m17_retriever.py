@@ -133,7 +133,9 @@ def reciprocal_rank_fusion(rankings: Sequence[Sequence[int]], k: int = 60) -> li
 
 
 def recall_at_k(rankings: Sequence[Sequence[int]], relevant: Sequence[set[int]], k: int) -> float:
-    """Average over questions the share of what is relevant that stands among the first k: [4, 2] for {2, 5} has 1/2."""
+    """Average over questions the share of what is relevant that stands among the first k: [4, 2] for {2, 5} has 1/2.
+    A document that stands there twice counts once.
+    """
     _check_k(k)
     _check_judgements(rankings, relevant)
     shares = [len(right & set(ranking[:k])) / len(right) for ranking, right in zip(rankings, relevant, strict=True)]
@@ -141,7 +143,9 @@ def recall_at_k(rankings: Sequence[Sequence[int]], relevant: Sequence[set[int]],
 
 
 def mean_reciprocal_rank(rankings: Sequence[Sequence[int]], relevant: Sequence[set[int]]) -> float:
-    """Average over questions 1 / (place of the first relevant id), 0 without one: [4, 2, 9] for {2, 9} has 1/2."""
+    """Average over questions 1 / (place of the first relevant id), 0 without one: [4, 2, 9] for {2, 9} has 1/2.
+    However far down it stands, its place counts.
+    """
     _check_judgements(rankings, relevant)
     total = 0.0
     for ranking, right in zip(rankings, relevant, strict=True):

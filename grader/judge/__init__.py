@@ -5,7 +5,7 @@ from grader.sandbox.errors import StudentError
 
 from . import asked
 from .compare import expect, expect_close, expect_equal, expect_raises, expect_ratio, expect_tensor
-from .tolerances import BFLOAT16, FLOAT16, FLOAT32_LAYER, FLOAT32_MODEL, FLOAT32_OP, FLOAT64
+from .tolerances import BFLOAT16, FLOAT16, FLOAT32_LAYER, FLOAT32_MODEL, FLOAT32_OP, FLOAT64, FLOAT64_CONSTANT
 
 __all__ = [
     "BFLOAT16",
@@ -14,6 +14,7 @@ __all__ = [
     "FLOAT32_MODEL",
     "FLOAT32_OP",
     "FLOAT64",
+    "FLOAT64_CONSTANT",
     "StudentError",
     "asked",
     "each",

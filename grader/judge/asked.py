@@ -37,9 +37,11 @@ def looking(function: Callable[..., Any], takes: tuple[Look, ...]) -> Callable[.
 
 
 def of(kind: type[Any]) -> Look:
-    """Take a plain bool, int (of 64 bits), float or text, and nothing that only resembles one."""
+    """Take a plain bool, int (of 64 bits), float or text, and nothing that only resembles one; NumPy's float is one."""
 
     def look(value: Any) -> Any:
+        if kind is float and isinstance(value, float):
+            return float(value)
         if type(value) is not kind:
             raise TypeError(f"the argument is {describe(value)}, expected {_named(kind)}")
         if kind is int and not -(2**63) <= value < 2**63:

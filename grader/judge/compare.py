@@ -74,9 +74,9 @@ def expect_close(
     _note(VALUE)
     mistakes.check(None, misses)
     if isinstance(expected, float):
-        if type(actual) is not float:
+        if not isinstance(actual, float):  # NumPy's is one
             raise CheckFailed(f"{_start(what)} is {describe(actual)}, expected a float.")
-        actual, expected = torch.tensor(actual, dtype=torch.float64), torch.tensor(expected, dtype=torch.float64)
+        actual, expected = torch.tensor(float(actual), dtype=torch.float64), torch.tensor(expected, dtype=torch.float64)
     try:
         _check_tolerance(expected, atol, rtol)
     except GraderError as error:
@@ -128,7 +128,12 @@ def expect_equal(actual: Any, expected: Any, *, misses: Misses | None = None, wh
 
 
 def expect_raises(
-    kind: str, function: Callable[..., Any], *args: Any, mentions: tuple[str, ...] = (), **kwargs: Any
+    kind: str,
+    function: Callable[..., Any],
+    *args: Any,
+    mentions: tuple[str, ...] = (),
+    what: Any = "the call",
+    **kwargs: Any,
 ) -> None:
     """Fail unless the student's function raises this exception (or one derived from it), mentioning these words."""
     _note(CLAIM)
@@ -138,14 +143,14 @@ def expect_raises(
         if error.kind == "NotImplementedError" and TASK_ID.fullmatch(error.text.strip()):
             raise
         if kind not in (error.kind, *error.bases):
-            raise CheckFailed(f"The call raised {error}; expected {kind}.") from None
+            raise CheckFailed(f"{_start(what)} raised {error}; expected {kind}.") from None
         missing = [word for word in mentions if word not in error.text]
         if missing:
             raise CheckFailed(
                 f"The {kind} says {error.text!r}; expected its text to mention {', '.join(missing)}."
             ) from None
         return
-    raise CheckFailed(f"The call returned {describe(value)}; expected it to raise {kind}.")
+    raise CheckFailed(f"{_start(what)} returned {describe(value)}; expected it to raise {kind}.")
 
 
 def _value_of(words: str, candidate: Any) -> Any:

@@ -77,7 +77,7 @@ class Run:
             found = self.supply.preflight(check.milestone)
         except SandboxError as error:
             return verdict(error, "", check.milestone.limits, answered=False)
-        if found.problem is not None and self.options.prerequisites == "solutions":
+        if found.problem is not None and self._beside_solutions(check.milestone):
             return replace(found.problem, message=found.problem.official)
         return Verdict(record.NOT_STARTED, "Not implemented yet.") if found.untouched else found.problem
 
@@ -88,11 +88,12 @@ class Run:
             mistakes.check(result.mistake)
         except GraderError as error:
             result = verdict(error, check.task.id, check.limits, check.answered)
-        if self.options.prerequisites == "solutions" and given is None:
+        discreet = self._beside_solutions(check.milestone)
+        if discreet and given is None:
             result = self._discreet(check, result)
-        sources = self.submission.sources
+        sources = self.submission.under(check.milestone, self.syllabus).sources
         seen = result.frames
-        if self.options.prerequisites == "solutions":
+        if discreet:
             seen = own_frames(seen, check.milestone.id, sources)
         frames = [record.Frame(file, line, function, source_line(sources, file, line)) for file, line, function in seen]
         ended = record.fitted(
@@ -106,13 +107,17 @@ class Run:
                 mistake=mistakes.named(result.mistake),
                 blocked_by=result.blocked_by,
                 traceback=frames,
-                output="" if self.options.prerequisites == "solutions" else check.output,
+                output="" if discreet else check.output,
             )
         )
         check.results.append(ended)
         check.error = check.over = None  # its traceback holds on to whatever the student's code returned
         if self.listener:
             self.listener.check_ended(ended)
+
+    def _beside_solutions(self, milestone: Milestone) -> bool:
+        """Whether a solution lies beside this milestone's file, so that its code could tell what it read there."""
+        return self.options.prerequisites == "solutions" and len(self.syllabus.with_needs(milestone)) > 1
 
     @staticmethod
     def clear_away(check: Planned) -> None:
@@ -213,10 +218,10 @@ class Run:
             problem=problem.message.partition("\n")[0] if problem else None,
             official_problem=problem.official if problem else "",
             notes=preflight.notes if preflight is not None else [],
-            sources=self.submission.digest(self.syllabus.with_uses(milestone)),
+            sources=self.submission.under(milestone, self.syllabus).digest(self.syllabus.with_uses(milestone)),
             dice=self.options.dice[milestone.id],
         )
-        if problem and self.options.prerequisites == "solutions":
+        if problem and self._beside_solutions(milestone):
             result.problem = result.official_problem
         record.fit_words(result)
         for task in milestone.tasks:

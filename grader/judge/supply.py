@@ -138,7 +138,7 @@ class Supply:
             return found
         load, found = {**self.load_request(milestone), "dice": self._dice(milestone, milestone.id)}, None
         try:
-            found = inspect(milestone, self.syllabus, self.submission, fresh, load)
+            found = inspect(milestone, self.syllabus, self._submission(milestone), fresh, load)
         finally:
             if self.others:
                 self.others.found(milestone.id, found)
@@ -169,12 +169,15 @@ class Supply:
 
     def load_request(self, milestone: Milestone) -> dict[str, Any]:
         """Return the request that loads a milestone's module with what it is made of."""
-        request = load_request(milestone, self.syllabus, self.submission)
+        request = load_request(milestone, self.syllabus, self._submission(milestone))
         if milestone.id in self.preflights:
             request["compiled"] = self.preflights[milestone.id].compiled
         if self.workers.level == "inline":
             request["trace"] = []  # the judge's own oracles live in the same process
         return request
+
+    def _submission(self, milestone: Milestone) -> Submission:
+        return self.submission.under(milestone, self.syllabus)
 
     def _wanted(self, check: Planned) -> Any:
         """Return what a worker must have been made for to serve a check: limits may change at the last moment."""

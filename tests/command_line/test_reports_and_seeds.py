@@ -161,15 +161,16 @@ def test_a_seed_file_that_is_no_use_is_refused(run, submission, tmp_path, monkey
 
 
 SECRET = '"-".join(["what", "it", "read"])'
+PRINTS = f"def split_heads(x, n_heads):\n    print({SECRET})\n"
 TALES = {
-    "printed": f"def split_heads(x, n_heads):\n    print({SECRET})\n",
-    "raised": f"def split_heads(x, n_heads):\n    raise RuntimeError({SECRET})\n",
-    "raised without a line": f"import functools\n\nsplit_heads = functools.partial(int, {SECRET})\n",
+    "printed": f"def gelu(x):\n    print({SECRET})\n",
+    "raised": f"def gelu(x):\n    raise RuntimeError({SECRET})\n",
+    "raised without a line": f"import functools\n\ngelu = functools.partial(int, {SECRET})\n",
     "raised at import": f"raise RuntimeError({SECRET})\n",
     "named a function and a file": f"""
-def split_heads(x, n_heads):
+def gelu(x):
     place = {{}}
-    for file in (__file__, __file__.replace("m04_attention", {SECRET})):
+    for file in (__file__, __file__.replace("m05_block", {SECRET})):
         code = compile("def made():\\n    1 / 0", file, "exec").co_consts[0].replace(co_name={SECRET})
         try:
             exec(code)
@@ -177,12 +178,12 @@ def split_heads(x, n_heads):
             place[file] = code
     exec(place[__file__])
 """,
-    "returned": f"def split_heads(x, n_heads):\n    return {SECRET}\n",
+    "returned": f"def gelu(x):\n    return {SECRET}\n",
     "named": f"""
-class MultiHeadAttention(nn.Module):
-    def __init__(self, d_model, n_heads, dropout=0.0, bias=True):
+class MLP(nn.Module):
+    def __init__(self, d_model, d_ff=None, dropout=0.0):
         super().__init__()
-        self.c_attn, self.c_proj = nn.Linear(d_model, 3 * d_model), nn.Linear(d_model, d_model)
+        self.c_fc, self.c_proj = nn.Linear(d_model, 4 * d_model), nn.Linear(4 * d_model, d_model)
         self.register_buffer({SECRET}, torch.ones(3))
 """,
 }
@@ -191,21 +192,45 @@ class MultiHeadAttention(nn.Module):
 @pytest.mark.parametrize("tale", TALES)
 def test_with_solutions_as_prerequisites_code_cannot_tell_what_it_read(run, sandbox, submission, tmp_path, tale):
     """With --prerequisites solutions nothing that the code printed, raised, returned or named reaches a report."""
-    (submission / "m04_attention.py").write_text(f"{MASK_ONLY}\n\n{TALES[tale]}", encoding="utf-8")
+    text = f"{support.source('solutions', 'm05_block')}\n\n{TALES[tale]}"
+    (submission / "m05_block.py").write_text(text, encoding="utf-8")
     path = tmp_path / "record.json"
-    arguments = ["grade", "m04", "--submission", submission, "--json", path, "--prerequisites", "solutions"]
+    arguments = ["grade", "m05", "--submission", submission, "--json", path, "--prerequisites", "solutions"]
 
     code, shown, _ = run(*arguments)
 
     assert code == 1
-    assert "m04" in shown
+    assert "m05" in shown
     assert "what-it-read" not in shown
     assert "what-it-read" not in path.read_text(encoding="utf-8")
 
 
+def test_with_solutions_as_prerequisites_each_milestone_stands_on_them(run, sandbox, submission, tmp_path):
+    """A milestone that is graded beside a broken one it is made of stands on the solution, and the broken one fails."""
+    wrong = support.source("solutions", "m04_attention").replace(".tril()", ".triu()")
+    (submission / "m04_attention.py").write_text(wrong, encoding="utf-8")
+    (submission / "m05_block.py").write_text(support.source("solutions", "m05_block"), encoding="utf-8")
+    path = tmp_path / "record.json"
+
+    run("grade", "m04", "m05", "--submission", submission, "--json", path, "--prerequisites", "solutions")
+
+    first, second = json_report.read(path).milestones
+    assert sum(task.earned for task in second.tasks) == sum(task.points for task in second.tasks)
+    assert sum(task.earned for task in first.tasks) < sum(task.points for task in first.tasks)
+
+
+def test_where_no_solution_lies_beside_it_a_milestone_is_told_all(run, sandbox, submission):
+    """With --prerequisites solutions a milestone that needs no other has its messages and its output in full."""
+    (submission / "m04_attention.py").write_text(f"{MASK_ONLY}\n\n{PRINTS}", encoding="utf-8")
+
+    _, shown, _ = run("grade", "m04", "--submission", submission, "--prerequisites", "solutions")
+
+    assert "what-it-read" in shown
+
+
 def test_output_of_the_students_code_is_shown_in_a_practice_run(run, sandbox, submission):
     """In a practice run what the code printed stands in the report."""
-    (submission / "m04_attention.py").write_text(f"{MASK_ONLY}\n\n{TALES['printed']}", encoding="utf-8")
+    (submission / "m04_attention.py").write_text(f"{MASK_ONLY}\n\n{PRINTS}", encoding="utf-8")
 
     _, shown, _ = run("grade", "m04", "--submission", submission)
 

@@ -83,14 +83,33 @@ def fake_device(function: Any, args: list[Any], kwargs: dict[str, Any] | None = 
 
     The `verdict` is "mismatch" only for torch's own device-mismatch error, "ok" when the call went through, and
     "unknown" for any other error: data-dependent control flow is right on a real device and impossible on a fake one.
+    Nor is there a verdict where code holds on to a parameter itself, which moves with its module and is not faked here.
+    A module gets its tensors back afterwards.
     """
-    import copy
-
     import torch
     from torch._subclasses.fake_tensor import FakeTensorMode
+    from torch.overrides import TorchFunctionMode
 
     device = fake_gpu()
     mode = FakeTensorMode(allow_non_fake_inputs=True)
+    # The module itself and no copy: a lambda or a partial over self that it keeps would still reach the original.
+    modules = list(function.modules()) if isinstance(function, torch.nn.Module) else []
+    if any(isinstance(module, torch.jit.ScriptModule) for module in modules):
+        return {"verdict": "unknown", "message": "a compiled module holds its tensors elsewhere"}
+    kept = [vars(module) for module in modules] + [table for module in modules for table in tables_of(module)]
+    before = [dict(table) for table in kept]
+    own = {id(value) for module in modules for table in tables_of(module) for value in table.values()}
+    touched = False
+
+    class Watching(TorchFunctionMode):  # type: ignore[misc, unused-ignore]
+        """Notes whether a tensor that the module had before is used."""
+
+        def __torch_function__(self, used: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            nonlocal touched
+            flat = [*args, *(kwargs or {}).values()]
+            flat += [part for value in flat if isinstance(value, list | tuple) for part in value]
+            touched = touched or any(id(value) in own for value in flat if isinstance(value, torch.Tensor))
+            return used(*args, **(kwargs or {}))
 
     def fake(value: Any) -> Any:
         if isinstance(value, torch.nn.Parameter):
@@ -100,20 +119,27 @@ def fake_device(function: Any, args: list[Any], kwargs: dict[str, Any] | None = 
         return value
 
     try:
-        if isinstance(function, torch.nn.Module):
-            function = copy.deepcopy(function)
         with mode, torch.no_grad():
-            if isinstance(function, torch.nn.Module):
-                for module in function.modules():
-                    for table in (module._parameters, module._buffers):
-                        for name, value in table.items():
-                            table[name] = fake(value)
-            function(*[fake(arg) for arg in args], **{name: fake(arg) for name, arg in (kwargs or {}).items()})
+            for module in modules:
+                for table in tables_of(module):
+                    for name, value in table.items():
+                        table[name] = fake(value)
+            with Watching():
+                function(*[fake(arg) for arg in args], **{name: fake(arg) for name, arg in (kwargs or {}).items()})
     except Exception as error:
         text = str(error)
         mixed = "two different devices" in text or "Expected all tensors to be on the same device" in text
-        return {"verdict": "mismatch" if mixed else "unknown", "message": text[:500]}
+        return {"verdict": "mismatch" if mixed and not touched else "unknown", "message": text[:500]}
+    finally:
+        for table, values in zip(kept, before, strict=True):
+            table.clear()
+            table.update(values)
     return {"verdict": "ok", "message": ""}
+
+
+def tables_of(module: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the tables in which a module keeps its parameters and its buffers."""
+    return module._parameters, module._buffers
 
 
 @functools.cache

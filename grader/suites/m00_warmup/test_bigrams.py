@@ -243,7 +243,7 @@ def test_one_warm_up_and_five_calls_are_the_default(student):
     found = student.time_call(student.callback(gpu.call, *[asked.anything] * 2))
     calls = len(gpu.log)
     expect(calls == 6, f"There were {calls} calls, expected 1 + 5.", evidence="measured")
-    expect(type(found) is float and 0 <= found < 60, f"The time is {found!r}, expected seconds as a float.")
+    expect(isinstance(found, float) and 0 <= found < 60, f"The time is {found!r}, expected seconds as a float.")
 
 
 @pytest.mark.task("m00.5")

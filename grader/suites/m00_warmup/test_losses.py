@@ -12,13 +12,14 @@ from grader.judge import (
     FLOAT32_LAYER,
     FLOAT32_MODEL,
     FLOAT32_OP,
-    FLOAT64,
+    FLOAT64_CONSTANT,
     expect,
     expect_close,
     expect_equal,
     expect_raises,
     expect_tensor,
 )
+from grader.suites.shared.digits import expect_float64
 
 from . import oracle
 
@@ -143,11 +144,12 @@ def test_log_softmax_knows_what_softmax_rounds_to_zero(student, draw):
 )
 def test_other_dtypes_go_in_and_come_out(student, draw):
     """Scores in float64, float16 and bfloat16 are returned as they came, as exact as they allow."""
-    coarse = (torch.float16, FLOAT16 / 4, 5e-3), (torch.bfloat16, FLOAT16 / 2, 1e-2)
-    for dtype, atol, rtol in ((torch.float64, FLOAT64, 0.0), *coarse):
-        x = draw.integers(-4, 5, 4, 6).to(dtype) / 4 + 20  # exact in both, and e to the 20 is infinite in float16
-        expect_softmax(student, x, atol=atol, rtol=rtol)
-        expect_log_softmax(student, x, atol={5e-3: FLOAT16, 1e-2: BFLOAT16}.get(rtol, atol), rtol=rtol)
+    x = draw.integers(-4, 5, 4, 6) / 4 + 20  # exact in all of them, and e to the 20 is infinite in float16
+    expect_float64(student.softmax, oracle.softmax, x, misses=oracle.softmax_misses(x.double(), -1))
+    expect_float64(student.log_softmax, oracle.log_softmax, x, misses=oracle.log_softmax_misses(x.double(), -1))
+    for dtype, atol, rtol in ((torch.float16, FLOAT16 / 4, 5e-3), (torch.bfloat16, FLOAT16 / 2, 1e-2)):
+        expect_softmax(student, x.to(dtype), atol=atol, rtol=rtol)
+        expect_log_softmax(student, x.to(dtype), atol={5e-3: FLOAT16, 1e-2: BFLOAT16}[rtol], rtol=rtol)
 
 
 @pytest.mark.task("m00.1")
@@ -198,8 +200,14 @@ def test_being_surely_wrong_costs_a_finite_amount(student, draw):
 
 @pytest.mark.task("m00.2")
 def test_a_loss_in_float64_is_as_exact(student, draw):
-    """Logits in float64 give a loss in float64, exact to ten digits."""
-    expect_loss(student, draw.normal(5, 7, dtype=torch.float64), draw.integers(0, 7, 5), atol=FLOAT64, rtol=0.0)
+    """Logits in float64 give a loss in float64, computed in float64 throughout."""
+    logits, targets = draw.normal(5, 7), draw.integers(0, 7, 5)
+    misses = oracle.cross_entropy_misses(logits.double(), targets)
+
+    def loss(logits):
+        return student.cross_entropy(logits, targets)
+
+    expect_float64(loss, lambda logits: oracle.cross_entropy(logits, targets), logits, misses=misses, what="the loss")
 
 
 @pytest.mark.task("m00.2")
@@ -269,10 +277,15 @@ def test_logits_of_hundreds_still_give_a_gradient(student, draw):
 
 @pytest.mark.task("m00.3")
 def test_a_step_in_float64_is_as_exact(student, draw):
-    """A weight and inputs in float64 give a loss and a weight in float64, exact to ten digits."""
+    """A weight and inputs in float64 give a loss and a weight in float64, computed in float64 throughout."""
     wide = {"dtype": torch.float64}
-    args = draw.normal(4, 6, **wide), draw.normal(9, 6, **wide), draw.integers(0, 4, 9), 0.7
-    expect_step(student, *args, atol=FLOAT64, rtol=0.0)
+    weight, x, targets = draw.normal(4, 6, **wide), draw.normal(9, 6, **wide), draw.integers(0, 4, 9)
+    expect_step(student, weight, x, targets, 0.7, atol=FLOAT64_CONSTANT, rtol=FLOAT64_CONSTANT)
+
+    def step(x):
+        return student.gradient_step(weight, x, targets, 0.7)[1]
+
+    expect_float64(step, lambda x: oracle.gradient_step(weight, x, targets, 0.7)[1], x, what="the new weight")
 
 
 @pytest.mark.task("m00.3")

@@ -149,6 +149,7 @@ def test_texts_of_many_lengths_share_a_batch(student, draw):
         texts = [draw.integers(10, 90, length) for length in lengths]
         expect_collated(student, texts, 7)
         expect_collated(student, texts, 8, ignore_index=-1)
+        expect_collated(student, texts, 8, ignore_index=0)
 
 
 @pytest.mark.task("m02.2")

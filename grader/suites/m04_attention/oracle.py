@@ -19,6 +19,12 @@ TOO_LOW = "the number that stands for minus infinity does not fit this dtype: as
 
 ELSEWHERE = "a tensor is made on the default device instead of on the device of the input"
 
+MASK_BY_SEQUENCE = (
+    "a mask of three axes is read as one for each sequence: it broadcasts, and its first axis is the heads'"
+)
+
+TOO_HIGH = "hidden scores are set to a number that visible ones can lie below: ask torch.finfo for the lowest one"
+
 LEAK = "a token attends to later ones: the causal mask is missing, the wrong way round, or off by one"
 
 AWAKE = "dropout is still active after eval(): it must depend on self.training"
@@ -53,6 +59,8 @@ def attention_misses(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | N
     if query.ndim == 4:
         d_model = query.shape[1] * d_head
         misses["the scores are divided by sqrt(d_model) instead of sqrt(d_head)"] = wrong(scale=d_model**-0.5)
+        if mask is not None and mask.ndim == 3 and mask.shape[0] == query.shape[0]:
+            misses[MASK_BY_SEQUENCE] = wrong(mask=mask[:, None])
         misses["the softmax runs over the heads (dim=1) instead of the keys (dim=-1)"] = wrong(axis=1)
     if mask is not None:
         misses |= {
@@ -61,6 +69,7 @@ def attention_misses(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | N
             "the mask is applied after the softmax, so a row no longer sums to 1": wrong(masked="after"),
             "masked scores are set to 0 instead of a hugely negative number": wrong(fill=0.0),
             "the boolean mask is added to the scores": wrong(masked="added"),
+            TOO_HIGH: wrong(fill=-1e4, cleared=True),
             "a row with nothing to see averages all values: zero its weights after the softmax": wrong(fill=-1e9),
             EMPTY_ROW: wrong(empty=math.nan),
         }

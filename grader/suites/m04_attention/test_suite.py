@@ -1,4 +1,4 @@
-"""m04_attention: who may look at whom, how looks become a mixture, and heads that run side by side."""
+"""m04_attention: who may look at whom, how looks become a mixture, and how vectors are cut for heads."""
 
 import math
 
@@ -10,7 +10,7 @@ from grader.judge import (
     BFLOAT16,
     FLOAT16,
     FLOAT32_LAYER,
-    FLOAT64,
+    FLOAT64_CONSTANT,
     StudentError,
     expect,
     expect_close,
@@ -21,28 +21,12 @@ from grader.judge import (
 from grader.suites.shared import attention as shared
 
 from . import oracle
+from .steps import expect_attention
 
 
 def qkv(draw, q=5, k=7):
     """Draw a query, a key and a value with every dimension different."""
     return draw.normal(2, 3, q, 4), draw.normal(2, 3, k, 4), draw.normal(2, 3, k, 6)
-
-
-def expect_attention(student, *args, atol=FLOAT32_LAYER, expected=None):
-    """Compare the student's attention with the reference, or with what is expected, and with the near misses."""
-    actual = student.scaled_dot_product_attention(*args)
-    expected = shared.attention(*args) if expected is None else expected
-    rtol = torch.finfo(expected.dtype).eps  # the last digit of a coarse dtype
-    expect_close(actual, expected, atol=atol, rtol=rtol, misses=oracle.attention_misses(*args))
-
-
-def layer_with(student, state, n_heads, dropout=0.0):
-    """Make the student's layer, in eval mode and with these weights."""
-    bias = "c_proj.bias" in state
-    layer = student.MultiHeadAttention(len(state["c_proj.weight"]), n_heads, dropout=dropout, bias=bias)
-    layer.load_state_dict(state)
-    layer.eval()
-    return layer
 
 
 @pytest.mark.task("m04.1")
@@ -129,15 +113,42 @@ def test_the_order_of_the_keys_does_not_matter(student, draw):
 
 
 @pytest.mark.task("m04.2")
-@pytest.mark.holds("The mask is True where a query may look, and broadcasts to the scores.")
+@pytest.mark.holds(
+    "The mask is True where a query may look, and broadcasts to the scores, as torch does it: with a "
+    "batch and heads, the first of three axes is the heads'."
+)
 @pytest.mark.parametrize(
     "shape",
-    [(5, 7), (2, 1, 5, 7), (2, 3, 5, 7), (2, 1, 1, 7)],
-    ids=["for_all", "by_sequence", "by_head", "by_key"],
+    [(5, 7), (2, 1, 5, 7), (2, 3, 5, 7), (2, 1, 1, 7), (3, 5, 7)],
+    ids=["for_all", "by_sequence", "by_head", "by_key", "by_head_alone"],
 )
 def test_a_mask_is_broadcast_over_batch_and_heads(student, draw, shape):
     """A mask may leave out the batch, the heads or the queries; it then holds for all of them."""
     expect_attention(student, *qkv(draw), oracle.some_mask(draw, math.prod(shape[:-1]), 7).reshape(shape))
+
+
+@pytest.mark.task("m04.2")
+@pytest.mark.holds(
+    "The mask is True where a query may look, and broadcasts to the scores, as torch does it: with a "
+    "batch and heads, the first of three axes is the heads'.",
+)
+def test_a_mask_of_three_axes_is_the_heads(student, draw):
+    """With as many sequences as heads, a mask of three axes still belongs to the heads, as broadcasting has it."""
+    args = draw.normal(3, 3, 5, 4), draw.normal(3, 3, 7, 4), draw.normal(3, 3, 7, 6)
+    expect_attention(student, *args, oracle.some_mask(draw, 15, 7).reshape(3, 5, 7))
+
+
+@pytest.mark.task("m04.2")
+@pytest.mark.holds(
+    "What is hidden weighs nothing, however low the rest is.",
+)
+def test_what_is_hidden_weighs_nothing_however_low_the_rest_is(student, draw):
+    """Where all scores lie a million below zero, what may be seen is mixed, and what is hidden has no part in it."""
+    mask, value = oracle.some_mask(draw, 5, 7), draw.normal(2, 7, 6)
+    scores = torch.where(mask, -(2.0**20), -(2.0**21)) + draw.integers(0, 3, 2, 5, 7)
+    # Each query picks its row of scores out of the keys; the root of 16 is 4, and all of it is exact in float32.
+    query, key = 4 * torch.eye(5, 16).repeat(2, 1, 1), torch.cat([scores.mT, torch.zeros(2, 7, 11)], dim=-1)
+    expect_attention(student, query, key, value, mask)
 
 
 @pytest.mark.task("m04.2")
@@ -155,7 +166,7 @@ def test_large_scores_do_not_overflow(student, draw):
 
 
 @pytest.mark.task("m04.2")
-@pytest.mark.holds("Any floating dtype goes in, the query's comes out; no argument changes.")
+@pytest.mark.holds("Any floating dtype goes in, the query's comes out.")
 @pytest.mark.parametrize(
     "dtype", [torch.float64, torch.float16, torch.bfloat16], ids=["float64", "float16", "bfloat16"]
 )
@@ -164,7 +175,7 @@ def test_other_dtypes_go_in_and_come_out(student, draw, dtype):
     # Small integers: their scores are exact in every dtype, so that only the softmax and the mixture can round.
     query, key = draw.integers(-2, 3, 2, 3, 5, 4).to(dtype), draw.integers(-2, 3, 2, 3, 7, 4).to(dtype)
     value = draw.integers(4, 9, 2, 3, 7, 6).to(dtype) / 2
-    atol = {torch.float64: FLOAT64, torch.float16: FLOAT16, torch.bfloat16: BFLOAT16}[dtype]
+    atol = {torch.float64: FLOAT64_CONSTANT, torch.float16: FLOAT16, torch.bfloat16: BFLOAT16}[dtype]
     try:
         expect_attention(student, query, key, value, oracle.some_mask(draw, 5, 7), atol=atol)
     except StudentError as error:
@@ -174,7 +185,9 @@ def test_other_dtypes_go_in_and_come_out(student, draw, dtype):
 
 
 @pytest.mark.task("m04.2")
-@pytest.mark.holds("Any floating dtype goes in, the query's comes out; no argument changes.")
+@pytest.mark.holds(
+    "No argument of a function or of a layer changes.", "Any floating dtype goes in, the query's comes out."
+)
 def test_arguments_stay_as_they_were(student, draw):
     """Query, key, value and mask are the same after the call as before it."""
     args = *qkv(draw), oracle.some_mask(draw, 5, 7)
@@ -265,186 +278,3 @@ def test_every_head_has_its_piece_of_every_token(student, draw, n_heads):
 def test_a_width_that_does_not_divide_is_refused(student, draw):
     """Cutting a width of 14 into 4 heads raises ValueError with both numbers in its text."""
     expect_raises("ValueError", student.split_heads, draw.normal(2, 5, 14), 4, mentions=("14", "4"))
-
-
-@pytest.mark.task("m04.4")
-@pytest.mark.holds(
-    "Its only state is two nn.Linear: `c_attn` (d_model to 3 * d_model: all queries, then all keys, then all "
-    "values) and `c_proj` (d_model to d_model).",
-    "`n_heads` is readable.",
-    "With `bias=False` neither has a bias.",
-)
-@pytest.mark.parametrize("bias", [True, False], ids=["bias", "no_bias"])
-def test_its_state_is_two_linear_layers(student, draw, bias):
-    """The state is c_attn and c_proj, laid out as nn.Linear does, and nothing else; n_heads can be read."""
-    layer, expected = student.MultiHeadAttention(12, 3, bias=bias), shared.random_state(draw, 12, bias)
-    state = layer.state_dict()
-    expect_equal(
-        sorted(state), sorted(expected), misses=oracle.key_misses(state), what="the list of keys of state_dict()"
-    )
-    shapes = {name: tuple(value.shape) for name, value in student.probe.parameters(layer).items()}
-    expect_equal(
-        shapes, {name: tuple(value.shape) for name, value in expected.items()}, what="the shape of each parameter"
-    )
-    expect_equal(layer.n_heads, 3, what="n_heads")
-
-
-@pytest.mark.task("m04.4")
-@pytest.mark.holds("Causal self-attention as GPT-2 has it: project, split, attend in every head, merge, project.")
-@pytest.mark.parametrize("bias", [True, False], ids=["bias", "no_bias"])
-@pytest.mark.parametrize("reference", [shared.multi_head, oracle.torch_layer], ids=["float64", "torch"])
-def test_heads_attend_side_by_side(student, draw, reference, bias):
-    """With given weights the output is that of three heads of causal attention, joined and projected, as torch does."""
-    x, state = draw.normal(2, 5, 12), shared.random_state(draw, 12, bias)
-    actual, expected = layer_with(student, state, 3)(x), reference(x, state, 3)
-    expect_close(actual, expected, atol=FLOAT32_LAYER, misses=oracle.multi_head_misses(x, state, 3))
-
-
-@pytest.mark.task("m04.4")
-@pytest.mark.holds(
-    "Let every token of each sequence gather from itself and from the tokens before it; any length will do.",
-)
-def test_a_later_token_cannot_change_an_earlier_output(student, draw):
-    """Changing token 4 leaves the outputs 0 to 3 as they were, and changes those from 4 on."""
-    x, layer = draw.normal(2, 7, 12), layer_with(student, shared.random_state(draw, 12), 3)
-    changed = x + 3.0 * (torch.arange(7) == 4)[:, None]
-    before, after = layer(x), layer(changed)
-    expect_tensor(before, shape=(2, 7, 12), dtype=torch.float32)
-    expect_tensor(after, shape=(2, 7, 12), dtype=torch.float32)
-    gap = (after - before).abs().amax(dim=(0, 2))
-    expect(bool((gap[:4] <= FLOAT32_LAYER).all()), "An earlier output changed.", mistake=oracle.LEAK, evidence="value")
-    expect(bool((gap[4:] > 1e-3).all()), "A later output stayed.", mistake=oracle.BLIND, evidence="value")
-
-
-@pytest.mark.task("m04.4")
-def test_the_first_token_hears_only_itself(student, draw):
-    """The first of five outputs is the projection of the first token's own value."""
-    x, state = draw.normal(2, 5, 12), shared.random_state(draw, 12)
-    value = x[:, 0] @ state["c_attn.weight"][24:].T + state["c_attn.bias"][24:]
-    actual = layer_with(student, state, 3)(x)
-    expect_tensor(actual, shape=(2, 5, 12), dtype=torch.float32)
-    expected = value @ state["c_proj.weight"].T + state["c_proj.bias"]
-    misses = {name: wrong()[:, 0] for name, wrong in oracle.multi_head_misses(x, state, 3).items()}
-    expect_close(actual[:, 0], expected, atol=FLOAT32_LAYER, misses=misses, what="the first output")
-
-
-@pytest.mark.task("m04.4")
-@pytest.mark.holds(
-    "Let every token of each sequence gather from itself and from the tokens before it; any length will do.",
-)
-def test_a_layer_takes_any_length_up_to_the_full_context(student, draw, weights):
-    """One layer, with a checkpoint's weights, serves a short input, then a full context, then a single token."""
-    n_heads, state = weights.config["n_head"], oracle.checkpoint_state(weights, 0)
-    layer = layer_with(student, state, n_heads)
-    for seq in (3, weights.config["n_positions"], 1):
-        x = draw.normal(1, seq, weights.config["n_embd"])
-        expected = shared.multi_head(x, state, n_heads)
-        expect_close(layer(x), expected, atol=shared.thousandth(expected), what=f"the output for {seq} tokens")
-
-
-@pytest.mark.task("m04.4")
-@pytest.mark.holds("In training mode only, `dropout` falls on the attention weights and on the output.")
-def test_dropout_rests_in_eval_mode(student, draw):
-    """After eval() a layer with dropout 0.5 gives the same output twice, and the right one."""
-    x, state = draw.normal(2, 5, 12), shared.random_state(draw, 12)
-    layer = layer_with(student, state, 3, dropout=0.5)
-    first, second = layer(x), layer(x)
-    expect_tensor(first, shape=(2, 5, 12), dtype=torch.float32)
-    expect_tensor(second, shape=(2, 5, 12), dtype=torch.float32)
-    expect(torch.equal(first, second), "Two equal calls in eval mode differ.", mistake=oracle.AWAKE, evidence="value")
-    expect_close(first, shared.multi_head(x, state, 3), atol=FLOAT32_LAYER)
-
-
-@pytest.mark.task("m04.4")
-@pytest.mark.holds("In training mode only, `dropout` falls on the attention weights and on the output.")
-def test_dropout_falls_on_weights_and_output_in_training(student, draw):
-    """In training, dropout silences heads of a lone token (its weights) and single outputs, and rescales both."""
-    x, state = draw.normal(400, 1, 12), shared.random_state(draw, 12, bias=False) | {"c_proj.weight": torch.eye(12)}
-    layer = layer_with(student, state, 3, dropout=0.25)
-    layer.train()
-    actual = layer(x)
-    expect_tensor(actual, shape=(400, 1, 12), dtype=torch.float32)
-    expect(bool((actual != 0).any()), "Every output is zero.", evidence="value")
-    plain, quiet = x @ state["c_attn.weight"][24:].T, actual == 0
-    silent = float(quiet.unflatten(-1, (3, 4)).all(-1).double().mean())
-    kept, misses = plain[~quiet] / 0.75**2, oracle.dropout_misses(plain[~quiet], 0.25, silent)
-    expect_close(actual[~quiet], kept, atol=FLOAT32_LAYER, misses=misses, what="what is kept", follows=True)
-    # A quarter of 1,200 heads, and 7/16 of 4,800 outputs; the margins are more than five standard deviations.
-    expect(abs(silent - 0.25) < 0.07, f"{silent:.0%} of the heads are silent, expected 25%.", evidence="value")
-    share = float(quiet.double().mean())
-    expect(abs(share - 0.4375) < 0.06, f"{share:.0%} of the outputs are zero, expected 44%.", evidence="value")
-
-
-@pytest.mark.task("m04.4")
-def test_a_layer_that_is_asked_for_nothing_more_has_biases_and_no_dropout(student, draw):
-    """MultiHeadAttention(12, 3) takes biases, and gives the right output even in training."""
-    x, state = draw.normal(2, 5, 12), shared.random_state(draw, 12)
-    layer = student.MultiHeadAttention(12, 3)
-    unbiased = {"bias is not True by default": ["c_attn.weight", "c_proj.weight"]}
-    expect_equal(sorted(layer.state_dict()), sorted(state), misses=unbiased, what="the list of keys")
-    layer.load_state_dict(state)
-    layer.train()
-    actual = layer(x)
-    misses = {"dropout is not 0.0 by default": actual} if shared.by_chance(actual, layer(x)) else {}
-    expect_close(actual, shared.multi_head(x, state, 3), atol=FLOAT32_LAYER, misses=misses)
-
-
-@pytest.mark.task("m04.4")
-@pytest.mark.holds("Raises ValueError, naming both numbers, when n_heads does not divide d_model.")
-def test_a_width_the_heads_cannot_share_is_refused(student):
-    """MultiHeadAttention(14, 4) raises ValueError with both numbers in its text."""
-    expect_raises("ValueError", student.MultiHeadAttention, 14, 4, mentions=("14", "4"))
-
-
-@pytest.mark.task("m04.4")
-def test_the_input_of_a_layer_stays_as_it_was(student, draw):
-    """The input is the same after the call as before it."""
-    x, layer = draw.normal(2, 5, 12), layer_with(student, shared.random_state(draw, 12), 3)
-    after = student.probe.mutated(layer, x)
-    expect_close(after["args"][0], x, atol=0.0, what="the input after the call")
-
-
-@pytest.mark.task("m04.4")
-def test_a_layer_in_float64_stays_in_float64(student, draw):
-    """A layer turned into float64 computes in float64 throughout."""
-    x, state = draw.normal(2, 5, 12, dtype=torch.float64), shared.random_state(draw, 12)
-    layer = layer_with(student, state, 3)
-    layer.double()
-    expect_close(layer(x), shared.multi_head(x, state, 3), atol=FLOAT64)
-
-
-@pytest.mark.task("m04.4")
-def test_gradients_of_a_layer_agree_with_float64(student, draw):
-    """The gradients of the input and of every parameter are those of the formula in float64."""
-    x, state, weights = draw.normal(2, 5, 12), shared.random_state(draw, 12), draw.normal(2, 5, 12)
-    found = student.probe.gradients(layer_with(student, state, 3), [x], weights)
-    names = list(state)
-    expected = shared.gradients(
-        lambda x, *parts: shared.multi_head(x, dict(zip(names, parts, strict=True)), 3), (x, *state.values()), weights
-    )
-    actual = [found["args"][0], *(found["parameters"][name] for name in names)]
-    for name, mine, right in zip(["the input", *names], actual, expected, strict=True):
-        misses = {shared.CUT: torch.zeros_like(right)}
-        atol = max(FLOAT32_LAYER, shared.thousandth(right))  # sums over tokens: rounding grows with what is summed
-        expect_close(mine, right, atol=atol, rtol=1e-4, misses=misses, what=f"the gradient of {name}")
-
-
-@pytest.mark.task("m04.4")
-@pytest.mark.warm("torch._dynamo")
-def test_a_layer_runs_where_its_input_is(student, draw):
-    """With weights and input on another device, nothing is made on the CPU."""
-    x, layer = draw.normal(2, 5, 12), layer_with(student, shared.random_state(draw, 12), 3)
-    expect_tensor(layer(x), shape=(2, 5, 12), dtype=torch.float32)
-    report = student.probe.fake_device(layer, [x])
-    expect(report["verdict"] != "mismatch", f"On another device: {report['message']}", mistake=oracle.ELSEWHERE)
-
-
-@pytest.mark.task("m04.4")
-def test_every_layer_of_gpt2_agrees_with_transformers(student, draw, weights):
-    """With a checkpoint's weights, every layer's attention gives what Hugging Face's GPT-2 gives."""
-    n_heads, d_model = weights.config["n_head"], weights.config["n_embd"]
-    for index in range(weights.config["n_layer"]):
-        x, state = draw.normal(2, 17, d_model), oracle.checkpoint_state(weights, index)
-        actual, misses = layer_with(student, state, n_heads)(x), oracle.multi_head_misses(x, state, n_heads)
-        expected = oracle.hugging_face(weights.attention(index), x)  # after the student: transformers is slow to import
-        expect_close(actual, expected, atol=shared.thousandth(expected), misses=misses, what=f"layer {index}")

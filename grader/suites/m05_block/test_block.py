@@ -5,12 +5,12 @@ import torch
 
 from grader.judge import (
     FLOAT32_LAYER,
-    FLOAT64,
     expect,
     expect_close,
     expect_raises,
     expect_tensor,
 )
+from grader.suites.shared.digits import expect_float64
 
 from . import oracle
 from .steps import EPS, expect_gradients, expect_state, expect_untouched
@@ -146,12 +146,15 @@ def test_gradients_of_a_block_agree_with_float64(student, draw):
 
 
 @pytest.mark.task("m05.4")
+@pytest.mark.holds(
+    "No argument of a function or of a layer changes.",
+)
 def test_a_block_in_float64_stays_in_float64(student, draw):
     """A block turned into float64 computes in float64 throughout, and leaves its input as it was."""
     x, state = draw.normal(2, 5, 12, dtype=torch.float64), oracle.block_state(draw, 12, 20)
     layer = block_with(student, state)
     layer.double()
-    expect_close(layer(x), oracle.block(x, state, 3, EPS), atol=FLOAT64)
+    expect_float64(layer, lambda x: oracle.block(x, state, 3, EPS), x)
     expect_untouched(student, layer, x)
 
 

@@ -8,7 +8,7 @@ import torch
 from grader.judge import (
     FLOAT32_LAYER,
     FLOAT32_OP,
-    FLOAT64,
+    FLOAT64_CONSTANT,
     StudentError,
     expect,
     expect_close,
@@ -47,8 +47,8 @@ def test_two_tokens_as_in_the_docstring(student):
 )
 @pytest.mark.parametrize(
     ("ignored", "dtype"),
-    [(None, torch.float64), (-100, torch.float32), (5, torch.float32)],
-    ids=["none_ignored_float64", "default_ignored", "id_5_ignored"],
+    [(None, torch.float64), (-100, torch.float32), (5, torch.float32), (0, torch.float32)],
+    ids=["none_ignored_float64", "default_ignored", "id_5_ignored", "id_0_ignored"],
 )
 def test_the_loss_is_the_mean_over_targets_that_count(student, draw, ignored, dtype):
     """All targets but the ignored ones weigh the same, however they are spread over the rows."""
@@ -57,7 +57,7 @@ def test_the_loss_is_the_mean_over_targets_that_count(student, draw, ignored, dt
     if ignored is not None:
         targets[0, 1:], targets[2, 3:5], targets[1, 2] = ignored, ignored, (ignored + 1) % 13
     misses = oracle.loss_misses(scores, targets, **options)
-    atol = FLOAT32_LAYER if dtype is torch.float32 else FLOAT64
+    atol = FLOAT32_LAYER if dtype is torch.float32 else FLOAT64_CONSTANT
     actual, expected = (
         student.next_token_loss(scores, targets, **options),
         oracle.loss(scores, targets, **options).to(dtype),

@@ -12,6 +12,7 @@ from grader.judge import (
     expect_raises,
     expect_tensor,
 )
+from grader.suites.shared.digits import expect_float64
 
 from . import oracle
 from . import probes as inside
@@ -145,19 +146,20 @@ def test_coarse_dtypes_are_computed_in_float32(student, draw):
     logits = torch.stack([draw.permutation(256), draw.permutation(256)]).bfloat16() / 32  # exact, and no two are equal
     top_p = oracle.clear_top_p(logits.float(), 1.0, None, 0.5, 0.95)
     expect_distribution(student, logits, top_p=top_p)
-    expect_close(
-        student.next_distribution(logits.double()), torch.softmax(logits.double(), -1), atol=1e-9, what="float64"
-    )
+    expect_float64(student.next_distribution, lambda x: torch.softmax(x, -1), logits + 0.1)
 
 
 @pytest.mark.task("m07.1")
 @pytest.mark.holds("`logits` stays as it was.")
 def test_the_logits_stay_as_they_were(student, draw):
-    """The logits are the same after the call as before it."""
+    """The logits are the same after the call as before it, at temperature 1 too, where nothing need be divided."""
     logits = draw.normal(3, 8)
-    after = student.probe.mutated(student.next_distribution, logits, temperature=0.5, top_k=3, top_p=0.5)
-    expect_close(after["args"][0], logits, atol=0.0, misses={oracle.IN_PLACE: after["args"][0]}, what="the logits")
-    expect_close(after["result"].sum(-1), torch.ones(3), atol=FLOAT32_LAYER, what="the sum of each row")
+    for temperature, top_k, top_p in ((0.5, 3, 0.5), (1.0, 3, None), (1.0, None, 0.5), (1.0, 3, 0.5), (0.0, 3, 0.5)):
+        settings = {"temperature": temperature, "top_k": top_k, "top_p": top_p}
+        after = student.probe.mutated(student.next_distribution, logits, **settings)
+        misses, what = {oracle.IN_PLACE: after["args"][0]}, f"the tensor of logits (temperature={temperature})"
+        expect_close(after["args"][0], logits, atol=0.0, misses=misses, what=what)
+        expect_close(after["result"].sum(-1), torch.ones(3), atol=FLOAT32_LAYER, what="the sum of each row")
 
 
 @pytest.mark.task("m07.1")
@@ -225,6 +227,15 @@ def test_draws_know_nothing_of_each_other(student):
     oracle.expect_frequencies(3 * first[::2] + first[1::2], pairs, "pairs of rows (3 * one + the next)", words)
     words = {"each call draws the same: the generator is made or seeded anew": equal}
     oracle.expect_frequencies(3 * first + second, pairs, "pairs of calls (3 * one + the next)", words)
+
+
+@pytest.mark.task("m07.2")
+def test_the_probabilities_stay_as_they_were(student, draw):
+    """Drawing changes none of the probabilities."""
+    probs = torch.softmax(draw.normal(3, 8), -1)
+    after = student.probe.mutated(student.sample, probs)
+    expect_close(after["args"][0], probs, atol=0.0, what="the tensor of probabilities after the call")
+    expect_tensor(after["result"], shape=(3,), dtype=torch.int64)
 
 
 @pytest.mark.task("m07.2")

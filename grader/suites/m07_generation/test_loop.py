@@ -76,10 +76,13 @@ def test_the_model_sees_the_last_tokens_of_the_context(student, draw):
     "pad_id (None: the first of stop_tokens).",
     "Once every row has ended, nothing more is computed or appended.",
 )
-@pytest.mark.parametrize("pad", [None, 7], ids=["stop_token", "pad_id"])
+@pytest.mark.parametrize("pad", [None, 7, 0], ids=["stop_token", "pad_id", "pad_id_0"])
 def test_each_row_stops_by_itself(student, draw, pad):
     """A row ends at its first new stop token, which stays, and is padded until the last row has ended."""
     order = draw.permutation(12) + 8
+    if pad is None:  # then the first of the stop tokens is 0, and so is the padding
+        order = order - 8
+        order = order.roll(5 - int((order == 0).nonzero()))
     table = torch.zeros(20, dtype=torch.int64).index_copy(0, order, order.roll(-1))
     stops = order[[5, 9]].tolist()
     # The first row stops after 2 tokens, the second after 6, the third after 4; its prompt holds a stop token.
@@ -87,9 +90,11 @@ def test_each_row_stops_by_itself(student, draw, pad):
     endless, filling = oracle.chain(table, prompt, 9), stops[0] if pad is None else pad
     script = oracle.Script(table)
     model = scripted(student, script, len(table))
-    given = stops if pad is None else set(stops)  # any collection will do
+    given = set(stops) if pad else stops  # any collection will do
     actual = student.generate(model, prompt, 9, temperature=0, stop_tokens=given, pad_id=pad)
     misses = oracle.stop_misses(endless, 2, stops, filling)
+    if pad == 0:
+        misses["a pad_id of 0 is taken for none: 0 is an id like others"] = oracle.stopped(endless, 2, stops, stops[0])
     expect_equal(actual, oracle.stopped(endless, 2, stops, filling), misses=misses, what="the text")
     steps = len(script.fed)
     words = "the loop goes on after every row has stopped"

@@ -21,6 +21,9 @@ DEFAULTS = {"betas": (0.9, 0.95), "eps": 1e-8, "weight_decay": 0.1}
 FORGOTTEN_DICE = {
     name: f"{name}'s random state is not in the checkpoint, or not brought back" for name in ("torch", "Python")
 }
+EFFICIENT = (
+    "eps is added before the second moment is corrected (Kingma's efficient form): correct the average, then add it"
+)
 NUMBERS = {"lr": 0.02, "betas": (0.8, 0.9), "eps": 1e-6, "weight_decay": 0.3}
 
 
@@ -113,7 +116,7 @@ def adamw_misses(groups: Sequence[Group], gradients: Rows, options: dict[str, An
         "the bias correction of the first moment is missing": wrong(corrected="second"),
         "the count of steps is one too high: the first step has count 1": wrong(late=1),
         "eps stands inside the square root": wrong(eps="inside"),
-        "eps is added before the second moment is corrected": wrong(eps="before"),
+        EFFICIENT: wrong(eps="before"),
         "the second moment averages the gradient's size instead of its square": wrong(square=False),
         "the two betas are swapped": wrong(swapped=True),
         "all parameters share one count of steps": wrong(one_count=True),
@@ -293,6 +296,17 @@ def stepped(table: Tensor, batches: Sequence[Batch], lr: float, how: str = "toke
     if max_norm := options.get("max_norm"):
         gradient = gradient * min(1.0, max_norm / float(gradient.norm()))
     return (leaf.detach() - lr * gradient).float()
+
+
+def shifted_steps(
+    table: Tensor, shift: Tensor, batches: Sequence[Batch], lr: float, max_norm: float
+) -> tuple[Tensor, Tensor]:
+    """Return the table after a step clipped by the norm of table and shift, and after one clipped by its own alone."""
+    leaves = [value.double().requires_grad_(True) for value in (table, shift)]
+    gradients = torch.autograd.grad(mean_loss(leaves[0] + leaves[1], batches), leaves)
+    norms = float(flat(gradients).norm()), float(gradients[0].norm())
+    first, second = (table.double() - lr * gradients[0] * min(1.0, max_norm / norm) for norm in norms)
+    return first.float(), second.float()
 
 
 def step_misses(table: Tensor, batches: Sequence[Batch], lr: float, **options: Any) -> dict[str, Any]:

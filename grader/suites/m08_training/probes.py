@@ -63,9 +63,52 @@ def bigram(table, dropout=0.0):
     return Bigram(table, dropout)
 
 
-def descent(model, lr, momentum=0.0):
-    """Return a Descent on a model's parameters."""
-    return Descent(model.parameters(), lr, momentum)
+def descent(model, lr, momentum=0.0, spare=0):
+    """Return a Descent on a model's parameters, with so many groups more whose parameters no model has."""
+    return Descent([*model.parameters(), *(nn.Parameter(torch.zeros(1)) for _ in range(spare))], lr, momentum)
+
+
+class Shifted(Bigram):
+    """A Bigram with a second parameter, `shift`, that is added to every row."""
+
+    def __init__(self, table, shift):
+        super().__init__(table)
+        self.shift = nn.Parameter(shift.clone())
+
+    def forward(self, ids):
+        """Look rows up and shift them."""
+        return super().forward(ids) + self.shift
+
+
+def half_optimized(table, shift, lr):
+    """Return a Shifted, and a Descent that has its table alone: the shift stays, and has a gradient all the same."""
+    made = Shifted(table, shift)
+    return made, Descent([made.table], lr)
+
+
+class Misnamed(nn.Module):
+    """Parameters of all numbers of axes, under names that say something else, one in two places and one frozen."""
+
+    def __init__(self):
+        super().__init__()
+        self.bias = nn.Parameter(torch.ones(3, 2))
+        self.ln_weight = nn.Parameter(torch.ones(2, 2, 2))
+        self.norm = nn.Embedding(3, 2)
+        self.weight = nn.Parameter(torch.ones(4))
+        self.kernel = nn.Parameter(torch.ones(()))
+        self.layers = nn.Sequential(nn.Linear(2, 3), nn.LayerNorm(3))
+        self.frozen = nn.Parameter(torch.ones(2, 2), requires_grad=False)
+        self.again = self.norm
+
+
+def misnamed(decay_groups, weight_decay):
+    """Return the groups that decay_groups makes of a Misnamed, names in place of parameters."""
+    model = Misnamed()
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    return [
+        {**group, "params": sorted(names.get(id(p), "a tensor that is no parameter") for p in group["params"])}
+        for group in decay_groups(model, weight_decay)
+    ]
 
 
 def state(model):
@@ -122,7 +165,7 @@ def cleared(make, values):
     parameters = [nn.Parameter(value.clone()) for value in values]
     for parameter, value in zip(parameters, values, strict=True):
         parameter.grad = value.clone()
-    make(parameters, lr=0.1).zero_grad()
+    make([{"params": [parameter]} for parameter in parameters], lr=0.1).zero_grad()
     return [torch.zeros_like(p) if p.grad is None else p.grad.clone() for p in parameters]
 
 

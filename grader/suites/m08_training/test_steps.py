@@ -13,7 +13,7 @@ from grader.judge import (
     expect_raises,
 )
 
-from . import oracle
+from . import oracle, probes
 from .steps import bigram
 
 
@@ -84,6 +84,22 @@ def test_gradients_from_before_do_not_count(student, draw):
 def test_the_sum_is_clipped_before_the_step(student, draw):
     """With max_norm it is the accumulated gradient that is clipped, and the optimizer steps along what is left."""
     expect_step(student, draw, [15, 4], max_norm=0.05)
+
+
+@pytest.mark.task("m08.3")
+@pytest.mark.holds(
+    "Gradients from before don't matter; each graph is freed before the next is made; max_norm clips all "
+    "of the model's.",
+)
+def test_the_norm_is_that_of_the_whole_model(student, draw):
+    """Parameters that the optimizer does not have count in the norm that max_norm is compared with."""
+    table, shift = draw.normal(7, 7), draw.normal(7)
+    made, optimizer = student.plant(probes).half_optimized(table, shift, 2.0)
+    batches = oracle.some_batches(draw, 7, [15, 4])
+    student.train_step(made, optimizer, batches, max_norm=0.05)
+    after, (expected, own) = student.plant(probes).state(made), oracle.shifted_steps(table, shift, batches, 2.0, 0.05)
+    misses = {"only the optimizer's parameters are clipped: the norm is that of all of the model's": own}
+    expect_close(after["table"], expected, atol=FLOAT32_OP, misses=misses, what="the table of weights")
 
 
 @pytest.mark.task("m08.3")

@@ -77,6 +77,13 @@ def anatomy(make, base, rank):
     return {"same": made.base is base, "training": any(module.training for module in sleeping.modules())}
 
 
+def loading(load, model, state):
+    """Load an adapter; return the names of the parameters that are other ones than before."""
+    before = dict(model.named_parameters())
+    load(model, state)
+    return [name for name, parameter in model.named_parameters() if parameter is not before.get(name)]
+
+
 def merging(made):
     """Merge; say whether base's weight is still the same parameter, as trainable as before, with no graph behind it."""
     before, trainable = made.base.weight, made.base.weight.requires_grad

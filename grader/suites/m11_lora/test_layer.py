@@ -12,10 +12,13 @@ from grader.judge import (
     expect_raises,
     expect_tensor,
 )
+from grader.suites.shared.digits import expect_float64
 
 from . import oracle, probes
 from .steps import ALPHA, RANK
 
+BETWEEN = "dropout falls between A and B, not on what A is given"
+BEHIND = "dropout falls on what the adapter gives, not on what A is given"
 START = "a new adapter changes the output: lora_B must be zero"
 
 
@@ -75,7 +78,7 @@ def test_the_adapter_has_the_dtype_and_device_of_base(student, draw):
     expect_tensor(layer.lora_A, shape=(RANK, 7), dtype=torch.float64, what="lora_A")
     expect_tensor(layer.lora_B, shape=(9, RANK), dtype=torch.float64, what="lora_B")
     student.plant(probes).fill(layer, {"lora_A": parts[2], "lora_B": parts[3]})
-    expect_output(layer, draw.normal(4, 7, dtype=torch.float64), parts, atol=FLOAT64)
+    expect_float64(layer, lambda x: oracle.lora(x, *parts, scale=ALPHA / RANK), draw.normal(4, 7))
     found = student.plant(probes).made_on_meta(student.LoRALinear, RANK)
     mistake = "the adapter is made on the default device instead of on base's"
     expect(found == dict.fromkeys(found, "meta"), f"For a base on meta the adapter lies on {found}.", mistake=mistake)
@@ -155,15 +158,17 @@ def test_gradients_reach_both_matrices(student, draw):
 def test_dropout_falls_on_what_a_is_given(student, draw):
     """In training mode entries of x are dropped before A, and the rest grow; in eval mode nothing is."""
     eye, x, p = torch.eye(50), draw.normal(80, 50), 0.3
-    # A makes two copies of x and B adds them: what is dropped before A is missing from both.
-    parts = (torch.zeros(50, 50), None, torch.cat([eye, eye]), torch.cat([eye, eye], dim=1))
+    # A makes two copies of x, and B adds them and gives the sum twice: what is dropped before A is missing from all.
+    parts = (torch.zeros(100, 50), None, torch.cat([eye, eye]), torch.cat([torch.cat([eye, eye], dim=1)] * 2))
     layer = student.plant(probes).layer(student.LoRALinear, *parts, 100.0, p)
     actual = layer(x)
-    expect_tensor(actual, shape=(80, 50), dtype=torch.float32)
-    kept = actual != 0
+    expect_tensor(actual, shape=(80, 100), dtype=torch.float32)
+    narrow, x = x, torch.cat([x, x], dim=1)
+    kept, copies = (actual[:, :50] != 0).repeat(1, 2), (actual * (1 - p) / x).round().clamp(0, 2)
     misses = {
         "dropout is not applied in training mode": lambda: 2 * x,
         "the entries that are kept do not grow by 1 / (1 - dropout)": lambda: 2 * x * kept,
+        (BETWEEN if bool((copies == 1).any()) else BEHIND): lambda: copies * x / (1 - p),
     }
     expect_close(actual, torch.where(kept, 2 * x / (1 - p), 0.0), atol=FLOAT32_LAYER, misses=misses, follows=True)
     share = float((~kept).double().mean())  # its standard deviation is 0.0072
@@ -171,8 +176,8 @@ def test_dropout_falls_on_what_a_is_given(student, draw):
     mistake = "dropout is the probability of being dropped, not of being kept" if abs(share - 1 + p) < 0.05 else None
     expect(abs(share - p) < 0.05, said, mistake=mistake, evidence="value")
     layer.eval()
-    asleep = layer(x)
-    expect_tensor(asleep, shape=(80, 50), dtype=torch.float32, what="the result in eval mode")
+    asleep = layer(narrow)
+    expect_tensor(asleep, shape=(80, 100), dtype=torch.float32, what="the result in eval mode")
     misses = {"dropout is still active after eval()": lambda: torch.where(asleep == 0, 0.0, 2 * x / (1 - p))}
     expect_close(asleep, 2 * x, atol=FLOAT32_LAYER, misses=misses, what="the result in eval mode")
 
@@ -248,7 +253,27 @@ def test_a_merged_layer_gives_what_it_gave(student, draw):
 
 @pytest.mark.task("m11.2")
 @pytest.mark.holds(
-    "`merged` says whether base holds the adapter's part.",
+    "`merged` says whether base holds the adapter's part: only merge and unmerge change that, and neither "
+    "train() nor eval() does.",
+)
+def test_modes_merge_nothing(student, draw):
+    """Neither eval() nor train() changes base's weight or `merged`, whether the layer is merged or not."""
+    parts = numbers(draw)
+    layer = student.plant(probes).layer(student.LoRALinear, *parts, ALPHA)
+    for merged in (False, True):
+        if merged:
+            layer.merge()
+        for mode in ("eval", "train", "eval"):
+            getattr(layer, mode)()
+            by_itself = {"train() or eval() merge by themselves: only merge() and unmerge() do": not merged}
+            expect_equal(layer.merged, merged, misses=by_itself, what=f"merged after {mode}()")
+            expect_weight(layer, parts, merged)
+
+
+@pytest.mark.task("m11.2")
+@pytest.mark.holds(
+    "`merged` says whether base holds the adapter's part: only merge and unmerge change that, and neither "
+    "train() nor eval() does.",
     "Add alpha / rank * B @ A to base's weight, in place and without a graph; a merged layer stays as it is.",
     "Take it out again, up to rounding; a layer that is not merged stays as it is.",
 )

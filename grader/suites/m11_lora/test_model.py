@@ -97,7 +97,11 @@ def test_injecting_changes_no_output_and_adapters_do(student, draw):
 
 
 @pytest.mark.task("m11.3")
-@pytest.mark.holds("So are layers that have an adapter already, and what is inside of them.")
+@pytest.mark.holds(
+    "Raises ValueError, naming the target, before anything is replaced, when one fits no layer, with or "
+    "without adapter; the `base` inside of a LoRALinear is none.",
+    "So are layers that have an adapter already, and what is inside of them.",
+)
 def test_a_second_call_wraps_nothing_twice(student, draw):
     """Layers that have an adapter keep it, base and all; a second call replaces and names the new ones alone."""
     _, made, _ = zoo(student, draw, ["proj"])
@@ -115,19 +119,22 @@ def test_a_second_call_wraps_nothing_twice(student, draw):
         expect(torch.equal(after[name], value), f"A second call changes {name}.", evidence="value")
     found = student.inject_lora(made, ["stem", "proj"], RANK, ALPHA)
     expect_equal(found, ["stem"], what="the third call's list, with stem as a new target,")
-    expect_raises("ValueError", student.inject_lora, made, ["base"], RANK, ALPHA, mentions=("base",))
+    what = "inject_lora with the target 'base', which only layers inside of a LoRALinear are called,"
+    expect_raises("ValueError", student.inject_lora, made, ["base"], RANK, ALPHA, mentions=("base",), what=what)
 
 
 @pytest.mark.task("m11.3")
 @pytest.mark.holds(
     "Raises ValueError, naming the target, before anything is replaced, when one fits no layer, with or "
-    "without adapter.",
+    "without adapter; the `base` inside of a LoRALinear is none.",
 )
 def test_a_target_that_fits_nothing_is_refused(student, draw):
     """A target without a linear layer raises ValueError that names it, and nothing has been replaced then."""
     _, made, _ = zoo(student, draw)
     for target in ("head", "norm", "cells", "proj.", "c_attn"):
-        expect_raises("ValueError", student.inject_lora, made, ["stem", target], RANK, ALPHA, mentions=(target,))
+        what = f"inject_lora with the targets 'stem' and {target!r}"
+        given = student.inject_lora, made, ["stem", target], RANK, ALPHA
+        expect_raises("ValueError", *given, mentions=(target,), what=what)
     expect_equal(student.plant(probes).adapted(made), [], what="the list of layers replaced before it was refused")
 
 
@@ -246,7 +253,9 @@ def test_a_snapshot_does_not_change_with_the_model(student, draw):
 
 
 @pytest.mark.task("m11.4")
-@pytest.mark.holds("Copy what lora_state_dict gave into the model's own parameters, which keep their dtype.")
+@pytest.mark.holds(
+    "Copy what lora_state_dict gave into the model's own parameters, which stay the same ones and keep their dtype."
+)
 def test_an_adapter_moves_to_another_model(student, draw):
     """Loaded into another injected model, the adapters do there what they did, on that model's own base."""
     other, made, names = zoo(student, draw, ["0", "lora_head"])
@@ -263,6 +272,24 @@ def test_an_adapter_moves_to_another_model(student, draw):
         expect_close(after.get(name), value, atol=FLOAT32_OP, what=name)
     wanted = sorted(f"{name}.lora_{end}" for name in names for end in "AB")
     expect_equal(sorted(student.plant(probes).trainable(made)), wanted, what="the list of trainable parameters")
+
+
+@pytest.mark.task("m11.4")
+@pytest.mark.holds(
+    "Copy what lora_state_dict gave into the model's own parameters, which stay the same ones and keep their dtype.",
+)
+def test_loading_keeps_the_parameters(student, draw):
+    """After loading, in eval mode too, every parameter is the one that an optimizer made before has in its hands."""
+    other, made, names = zoo(student, draw, ["0", "stem"])
+    adapter = oracle.adapters(draw, other, names, RANK)
+    made.eval()
+    found = student.plant(probes).loading(student.load_lora, made, adapter)
+    mistake = "new Parameters are put in the place of the old ones, which an optimizer still holds: copy into these"
+    expect(found == [], f"{', '.join(found)} are other parameters than before.", mistake=mistake)
+    x = draw.normal(4, 6)
+    expected = oracle.zoo_output(oracle.merged_state(other, adapter, ALPHA / RANK), x)
+    atol = max(FLOAT32_LAYER, 1e-3 * float(expected.abs().median()))
+    expect_close(made(x), expected, atol=atol, what="the result after loading in eval mode")
 
 
 @pytest.mark.task("m11.4")

@@ -52,10 +52,11 @@ def absmax(
     limit: int = 127,
     divisor: int = 127,
     signed: bool = False,
+    least: float = 0.0,
 ) -> Pair:
     """Quantize by absmax in float64."""
     peak = reduced(torch.amax, x.double() if signed else x.double().abs(), along)
-    scale = torch.where(peak == 0, 1.0, peak / divisor)
+    scale = torch.where(peak == 0, 1.0, peak.clamp(min=least) / divisor)
     return wrapped(ROUNDINGS[rounding](x.double() / scale).clamp(-limit, limit)), scale.float()
 
 
@@ -120,6 +121,7 @@ def absmax_misses(x: Tensor, axis: int | None = None) -> dict[str, Callable[[], 
         ),
         "the zero point of m13.2 has no place here: absmax lies evenly around 0": lambda: zero_point(x, along=axis)[:2],
     }
+    misses |= {words: partial(absmax, x, along=axis, least=least) for least, words in AT_LEAST.items()}
     return misses | axis_misses(absmax, x, axis)
 
 
@@ -343,18 +345,28 @@ def product_misses(x: Tensor, weight: Tensor, scale: Tensor) -> dict[str, Callab
 # ── inputs ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+AT_LEAST = {
+    1e-5: "max|x| is taken to be 1e-5 at least: what is smaller than that loses its digits",
+    1e-8: "max|x| is taken to be 1e-8 at least: what is smaller than that loses its digits",
+}
+OFF = 1 + 2.0**-13
+
+
 def powers(draw: Any, shape: tuple[int, ...], axis: int | None) -> Tensor:
-    """Draw a power of two for each channel, two neighbours never alike."""
+    """Draw a power of two for each channel, two neighbours never alike, and make each a little larger.
+
+    So float32 holds them, and what is a product of one and a number of ten bits; float16 and bfloat16 do not.
+    """
     if axis is None:
-        return torch.tensor(2.0 ** draw.random.randrange(-6, 4))
+        return OFF * torch.tensor(2.0 ** draw.random.randrange(-6, 4))
     wanted = [1] * len(shape)
     wanted[axis] = shape[axis]
     exponents = draw.integers(0, 3, shape[axis]) * 2 + torch.arange(shape[axis]) % 2 - 3
-    return (2.0 ** exponents.float()).reshape(wanted)
+    return OFF * (2.0 ** exponents.float()).reshape(wanted)
 
 
 def grid(draw: Any, shape: tuple[int, ...], axis: int | None, low: float, high: float, n: int = 4) -> Tensor:
-    """Draw multiples of 1 / n from low to high, both of which occur in every channel, times a power of two for each."""
+    """Draw multiples of 1 / n from low to high, both of which occur in every channel, times some factor for each."""
     values = draw.integers(round(low * n), round(high * n) + 1, *shape).float() / n
     rows = values.reshape(1, -1) if axis is None else values.movedim(axis, 0).reshape(shape[axis], -1).clone()
     for row in rows:

@@ -13,6 +13,8 @@ from .steps import expect_near, expect_parts, expect_unchanged
 AXES = [(None, (4, 30)), (0, (3, 40)), (1, (40, 3)), (-1, (5, 9, 4)), (1, (6, 3, 7))]
 
 
+TINY = 2.0**-60  # a power of two: every quotient stays what it is
+
 DTYPES = (torch.float16, torch.bfloat16, torch.float64)
 
 
@@ -33,20 +35,20 @@ def test_absmax_as_in_the_docstring(student):
 @pytest.mark.task("m13.1")
 @pytest.mark.holds(
     "A channel is one index along `axis`.",
-    "Scales and all arithmetic are float32, whatever dtype comes in; round is torch.round, which takes a half "
-    "to its even neighbour.",
+    "Scales and all arithmetic are float32, whatever comes in (QuantizedLinear's may be in x's dtype); "
+    "round is torch.round, which takes a half to its even neighbour.",
     "Return q (int8) and scale, so that q * scale is nearly x: scale = max|x| / 127, q = round(x / scale), -127..127.",
     "With an axis each channel has a scale of its own, and `scale` has x's axes, all of size 1 but this one; "
     "without, one scale of shape [] serves all.",
 )
 def test_integers_and_scales_are_exact(student, draw):
-    """Multiples of a quarter of a step give exactly the integers and scales that the formula does, along any axis."""
+    """Multiples of a quarter of a step, tiny ones too, give exactly the formula's integers and scales, on any axis."""
     for axis, shape in AXES:
         of, x = (
             f" for shape {list(shape)} and axis={axis}",
             oracle.grid(draw, shape, axis, -draw.random.randrange(60, 125), 127),
         )
-        for given in (x, -x):
+        for given in (x, -x, x * TINY):
             misses = oracle.absmax_misses(given, axis)
             expect_parts(student.quantize_absmax(given, axis), oracle.absmax(given, along=axis), misses, of)
 
@@ -69,8 +71,8 @@ def test_a_channel_of_zeros_has_the_scale_one(student, draw):
 
 @pytest.mark.task("m13.1")
 @pytest.mark.holds(
-    "Scales and all arithmetic are float32, whatever dtype comes in; round is torch.round, which takes a half "
-    "to its even neighbour.",
+    "Scales and all arithmetic are float32, whatever comes in (QuantizedLinear's may be in x's dtype); "
+    "round is torch.round, which takes a half to its even neighbour.",
 )
 def test_other_dtypes_are_quantized_in_float32(student, draw):
     """Input of another dtype gives the integers that float32 gives, and a float32 scale."""
@@ -96,7 +98,7 @@ def test_the_way_back_is_a_product(student, draw):
 
 @pytest.mark.task("m13.1")
 @pytest.mark.holds(
-    "No argument changes, but for the model in m13.5.",
+    "No argument changes, but m13.5's model.",
     "Return q (int8) and scale, so that q * scale is nearly x: scale = max|x| / 127, q = round(x / scale), -127..127.",
 )
 def test_rounding_moves_a_value_by_half_a_step_at_most(student, draw):
@@ -128,8 +130,9 @@ def test_integers_scales_and_zero_points_are_exact(student, draw):
     for axis, shape in AXES:
         low = -2 * draw.random.randrange(15, 50) - 1  # odd: so halves rounded before and after the zero point differ
         x, of = oracle.grid(draw, shape, axis, low, low + 255), f" for shape {list(shape)} and axis={axis}"
-        misses = oracle.zero_point_misses(x, axis)
-        expect_parts(student.quantize_zero_point(x, axis), oracle.zero_point(x, along=axis), misses, of)
+        for given in (x, x * TINY):
+            misses = oracle.zero_point_misses(given, axis)
+            expect_parts(student.quantize_zero_point(given, axis), oracle.zero_point(given, along=axis), misses, of)
 
 
 @pytest.mark.task("m13.2")
@@ -181,8 +184,8 @@ def test_an_exact_zero_stays_one(student, draw):
 
 @pytest.mark.task("m13.2")
 @pytest.mark.holds(
-    "Scales and all arithmetic are float32, whatever dtype comes in; round is torch.round, which takes a half "
-    "to its even neighbour.",
+    "Scales and all arithmetic are float32, whatever comes in (QuantizedLinear's may be in x's dtype); "
+    "round is torch.round, which takes a half to its even neighbour.",
 )
 def test_a_range_may_exceed_its_dtype(student, draw):
     """From -41,000 to 51,000 is further than float16 reaches, and the integers are still right."""
@@ -207,7 +210,7 @@ def test_the_way_back_subtracts_the_zero_point(student, draw):
 
 
 @pytest.mark.task("m13.2")
-@pytest.mark.holds("No argument changes, but for the model in m13.5.")
+@pytest.mark.holds("No argument changes, but m13.5's model.")
 def test_quantizing_with_a_zero_point_changes_no_argument(student, draw):
     """Values, integers, scales and zero points are the same after quantize_zero_point and dequantize as before."""
     x, start = draw.normal(4, 9), draw.integers(-9, 9, 4, 1).to(torch.int8)
@@ -241,7 +244,7 @@ def test_unpacking_undoes_packing(student, draw):
 
 
 @pytest.mark.task("m13.3")
-@pytest.mark.holds("No argument changes, but for the model in m13.5.")
+@pytest.mark.holds("No argument changes, but m13.5's model.")
 def test_packing_changes_no_argument(student, draw):
     """Integers, bytes, values and scales are the same after packing, unpacking and both ways of int4 as before."""
     q, x = draw.integers(-8, 8, 3, 8).to(torch.int8), draw.normal(3, 8)
@@ -282,7 +285,7 @@ def test_each_group_has_a_scale(student, draw):
     for shape, size in (((3, 40), 8), ((2, 3, 15), 5), ((2, 4, 28), 28)):
         x = oracle.grid(draw, (math.prod(shape) // size, size), 0, -7, draw.random.randrange(4, 7))
         x[1] = 0
-        cases.append((x.reshape(shape), size))
+        cases += [(x.reshape(shape), size), (x.reshape(shape) * TINY, size)]
     for x, size in cases:
         q, scales = oracle.int4(x, size)
         actual = student.quantize_int4(x, size)

@@ -16,6 +16,7 @@ from .oracle import BM25_MISTAKES, bm25
 SPILL = "documents that share no word with the query are listed too"
 UPWARD = "the worst come first: sort downwards"
 LATER = "of equal scores the higher index comes first: sort by score, and where scores are equal by index"
+MET = "equal scores stand in the order in which they were met: sort by score, and where scores are equal by index"
 UNSTABLE = "equal scores stand in no fixed order: topk and an unstable sort leave it open"
 
 
@@ -68,6 +69,10 @@ def recall_misses(rankings: Sequence[Sequence[int]], relevant: Sequence[set[int]
         "hits and relevant documents are summed before they are divided": sum(hits) / sum(map(len, relevant)),
         "k is ignored": recall(rankings, relevant, 99),
         "the cut is off by one": recall(rankings, relevant, k - 1),
+        "a document that stands twice counts twice": sum(
+            sum(d in s for d in r[:k]) / len(s) for r, s in zip(rankings, relevant, strict=True)
+        )
+        / n,
         "the shares are not averaged over the questions": recall(rankings, relevant, k) * n,
     }
     return {words: torch.tensor(value, dtype=torch.float64) for words, value in misses.items()}
@@ -80,6 +85,10 @@ def reciprocal_rank_misses(rankings: Sequence[Sequence[int]], relevant: Sequence
     misses = {
         "questions without a hit are left out of the mean": sum(1 / first for first in firsts) / max(len(firsts), 1),
         "places are counted from 0": sum(1 / max(first - 1, 1e-9) for first in firsts) / n,
+        "the rankings are cut at 10: however far down the first relevant document stands, its place counts": sum(
+            1 / first for first in firsts if first <= 10
+        )
+        / n,
         "all relevant documents are added up, not the first alone": sum(1 / i for found in places for i in found) / n,
         "the last relevant document is taken instead of the first": sum(1 / found[-1] for found in places if found) / n,
         "the mean place is inverted, instead of the mean of inverses taken": n / max(sum(firsts), 1),
@@ -99,14 +108,30 @@ def best(
 def expect_pairs(actual: Any) -> None:
     """Fail unless what came back has the shape of a search's result."""
     pairs = type(actual) is list and all(
-        type(hit) is tuple and [type(part) for part in hit] == [int, float] and abs(hit[0]) < 2**63 for hit in actual
+        type(hit) is tuple
+        and len(hit) == 2
+        and type(hit[0]) is int
+        and isinstance(hit[1], float)  # NumPy's is one
+        and abs(hit[0]) < 2**63
+        for hit in actual
     )
     shape = "a list of (index, score) pairs, tuples of an int and a float"
     expect(pairs, f"The result is {excerpt(actual)}; expected {shape}.", evidence="value")
 
 
-def expect_hits(actual: Any, scores: Any, k: int | None = None, *, spill: bool = True, misses: Any = None) -> None:
-    """Compare (index, score) pairs with the k best of `scores`: first the scores, each by its index, then the order."""
+def expect_hits(
+    actual: Any,
+    scores: Any,
+    k: int | None = None,
+    *,
+    spill: bool = True,
+    misses: Any = None,
+    met: list[int] | None = None,
+) -> None:
+    """Compare (index, score) pairs with the k best of `scores`: first the scores, each by its index, then the order.
+
+    `met` is the order that all indices would stand in if equal scores did in the order in which they were met.
+    """
     expect_pairs(actual)
     order, found = [index for index, _ in best(scores, k, spill=spill)], [index for index, _ in actual]
     expect(len(set(found)) == len(found), f"The same index stands twice in {excerpt(actual)}.", evidence="value")
@@ -125,6 +150,7 @@ def expect_hits(actual: Any, scores: Any, k: int | None = None, *, spill: bool =
     order_misses = {
         UPWARD: order[::-1],
         "the worst are returned instead of the best": [index for index, _ in upward][:k],
+        **({} if met is None else {MET: met[:k]}),
         LATER: [index for index, _ in later][:k],
         SPILL: [index for index, _ in best(scores)][:k],
         **{words: [index for index, _ in best(table, k, spill=spill)] for words, table in wrong.items()},

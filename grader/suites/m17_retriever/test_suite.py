@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 import torch
 
-from grader.judge import FLOAT64, each, expect, expect_close, expect_raises, expect_ratio
+from grader.judge import FLOAT64_CONSTANT, each, expect, expect_close, expect_raises, expect_ratio
 
 from . import oracle
 from . import oracle_ranking as ranking
@@ -111,6 +111,22 @@ def test_equal_scores_stand_in_the_order_of_their_indices(student, draw):
     for k in (1, 7, len(documents)):
         expect_search(student, documents, "sea", k=k, index=index)
     expect_raises("ValueError", index.search, "sea", 0, mentions=("0",))
+
+
+@pytest.mark.task("m17.3")
+@pytest.mark.holds(
+    "Every ranking has the best first and of equal scores the lower index; ValueError names a k below 1, "
+    "wherever it comes.",
+)
+def test_equal_scores_of_several_words_stand_in_the_order_of_their_indices(student, draw):
+    """Documents whose scores are equal by different words stand by their indices, whatever was met first."""
+    documents = ["sea sand"] * 20 + ["sun sand"] * 20
+    draw.random.shuffle(documents)
+    scores, index = oracle.bm25(documents, "sun sea"), student.BM25(documents)
+    for query in ("sun sea", "sea sun"):
+        met = [n for word in query.split() for n, document in enumerate(documents) if word in document]
+        for k in (9, 50):
+            ranking.expect_hits(index.search(query, k), scores, k, spill=False, met=met)
 
 
 @pytest.mark.task("m17.3")
@@ -309,6 +325,7 @@ def judgements(draw):
 
 @pytest.mark.task("m17.5")
 @pytest.mark.holds(
+    "A document that stands there twice counts once.",
     "Average over questions the share of what is relevant that stands among the first k: [4, 2] for {2, 5} has 1/2.",
 )
 def test_recall_is_a_share_of_what_is_relevant(student, draw):
@@ -319,22 +336,29 @@ def test_recall_is_a_share_of_what_is_relevant(student, draw):
         (3, [[4, 2, 9]], [{2, 5}]),
         (4, rankings, relevant),
         (30, rankings, relevant),
+        (3, [[4, 4, 2]], [{4, 5, 7}]),  # what stands twice is found once
+        (7, [[*one, *one, *one[::-1]] for one in rankings], relevant),
     ]:
         misses = ranking.recall_misses(ranked, right, k)
         actual = student.recall_at_k(ranked, right, k)
-        expect_close(actual, ranking.recall(ranked, right, k), atol=FLOAT64, misses=misses, what=f"recall at {k}")
+        expect_close(
+            actual, ranking.recall(ranked, right, k), atol=FLOAT64_CONSTANT, misses=misses, what=f"recall at {k}"
+        )
 
 
 @pytest.mark.task("m17.5")
 @pytest.mark.holds(
+    "However far down it stands, its place counts.",
     "Average over questions 1 / (place of the first relevant id), 0 without one: [4, 2, 9] for {2, 9} has 1/2.",
 )
 def test_the_reciprocal_rank_looks_at_the_first_hit(student, draw):
     """The mean reciprocal rank takes the first relevant document's place, counted from 1, and 0 where none is found."""
-    for rankings, relevant in [([[4, 2, 9]], [{2, 9}]), ([[4, 2, 9], [1]], [{2, 9}, {3}]), judgements(draw)]:
+    long, far = draw.random.sample(range(2000), k=1500), draw.random.randrange(1001, 1500)
+    deep = [long, long[::-1]], [{long[far], long[far + 1 - 1500]}, {long[1500 - 11]}]  # beyond 1,000, and place 11
+    for rankings, relevant in [([[4, 2, 9]], [{2, 9}]), ([[4, 2, 9], [1]], [{2, 9}, {3}]), judgements(draw), deep]:
         misses = ranking.reciprocal_rank_misses(rankings, relevant)
         actual, expected = student.mean_reciprocal_rank(rankings, relevant), ranking.reciprocal_rank(rankings, relevant)
-        expect_close(actual, expected, atol=FLOAT64, misses=misses, what="the mean reciprocal rank")
+        expect_close(actual, expected, atol=FLOAT64_CONSTANT, misses=misses, what="the mean reciprocal rank")
 
 
 @pytest.mark.task("m17.5")

@@ -21,6 +21,7 @@ def attention(
     fill: float = -math.inf,
     empty: float = 0.0,
     masked: str = "before",
+    cleared: bool = False,
 ) -> Tensor:
     """Attend in float64 and return the query's dtype; in a row with nothing to see the weights are `empty`."""
     scale = query.shape[-1] ** -0.5 if scale is None else scale
@@ -33,7 +34,7 @@ def attention(
     powers = torch.exp(scores - peak)
     total = powers.sum(axis, keepdim=True)
     shares = torch.where(total > 0, powers / total.clamp(min=1e-300), empty)
-    if mask is not None and masked == "after":
+    if mask is not None and (masked == "after" or cleared):
         shares = shares * mask
     return torch.einsum("...qk,...kv->...qv", shares, value.double()).to(query.dtype)
 

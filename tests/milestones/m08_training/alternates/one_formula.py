@@ -1,9 +1,9 @@
-"""Unusual: the textbook's one formula for the step, lists of state beside the parameters, no type hints, no helpers."""
+"""Unusual: the textbook's one formula for the step, NumPy's floats, corrections as float32 tensors, no helpers."""
 
-import math
 import pickle
 import random
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -32,7 +32,8 @@ class AdamW(object):
                 m = (1 - b) * g + (0 if t == 1 else b * cell[1])
                 v = (1 - c) * g**2 + (0 if t == 1 else c * cell[2])
                 cell[:] = [t, m, v]
-                p.data = p.data - a * ((m / (1 - b**t)) / (torch.sqrt(v / (1 - c**t)) + e) + wd * p.data)
+                one, two = 1 - torch.tensor(b, device=g.device) ** t, 1 - torch.tensor(c, device=g.device) ** t
+                p.data = p.data - a * ((m / one) / (torch.sqrt(v / two) + e) + wd * p.data)
 
     def zero_grad(self):
         for group in self.param_groups:
@@ -65,8 +66,8 @@ def learning_rate(step, *, peak, floor, warmup, total):
         raise ValueError("warmup=%d, total=%d" % (warmup, total))
     if warmup and step <= warmup:
         return peak / warmup * step
-    angle = math.pi * (min(step, total) - warmup) / (total - warmup)
-    return 0.5 * (peak + floor) + 0.5 * (peak - floor) * math.cos(angle)
+    angle = np.pi * (min(step, total) - warmup) / (total - warmup)
+    return 0.5 * (peak + floor) + 0.5 * (peak - floor) * np.cos(angle)
 
 
 def clip_gradients(parameters, max_norm):
@@ -121,7 +122,7 @@ def evaluate(model, batches):
         torch.random.set_rng_state(dice)
     if not losses:
         raise ValueError("nothing to measure")
-    return math.fsum(losses) / len(losses)
+    return np.mean(losses)
 
 
 def save_checkpoint(path, model, optimizer, step):

@@ -1,4 +1,4 @@
-"""Unusual: loops over channels, groups and single integers; results are stacked; names are found by get_submodule."""
+"""Unusual: loops over channels, groups and single integers; all in float32; names are found by get_submodule."""
 
 import torch
 from torch import Tensor, nn
@@ -106,10 +106,9 @@ class QuantizedLinear(nn.Module):
             return cls(weight, scale, None if linear.bias is None else torch.clone(linear.bias))
 
     def forward(self, x):
-        weight = (self.weight * self.scale).to(x.dtype)
-        outputs = [(x * row).sum(-1) for row in weight]
+        outputs = [(x.float() * row).sum(-1) for row in self.weight * self.scale]
         y = torch.stack(outputs, dim=-1)
-        return y if self.bias is None else y + self.bias
+        return (y if self.bias is None else y + self.bias).to(x.dtype)
 
 
 def quantize_model(model, skip=()):

@@ -1,4 +1,4 @@
-"""Unusual: NumPy everywhere, postings as arrays, a dense table of TF-IDF, and pairs made at the very end."""
+"""Unusual: NumPy everywhere, postings as arrays, a dense table of TF-IDF, and scores that are NumPy's floats."""
 
 import re
 from typing import NamedTuple
@@ -88,7 +88,7 @@ class BM25:
         scores = np.zeros(len(ids))
         np.add.at(scores, where, np.concatenate(shares))
         order = np.lexsort((ids, -scores))[:k]
-        return [(int(ids[i]), float(scores[i])) for i in order]
+        return [(int(ids[i]), scores[i]) for i in order]
 
 
 def cosine_search(query, vectors, k):
@@ -111,7 +111,7 @@ def reciprocal_rank_fusion(rankings, k=60):
         for place, document in enumerate(ranking):
             places[row, ids.index(document)] = place + 1
     scores = (1 / (k + places)).sum(axis=0) if len(rankings) else np.zeros(0)
-    return [(ids[i], float(scores[i])) for i in np.argsort(-scores, kind="stable")]
+    return [(ids[i], scores[i]) for i in np.argsort(-scores, kind="stable")]
 
 
 def _matched(rankings, relevant):
@@ -123,12 +123,10 @@ def _matched(rankings, relevant):
 def recall_at_k(rankings, relevant, k):
     if k < 1:
         raise ValueError(f"k={k}")
-    return float(
-        np.mean(
-            [hits[:k].sum() / len(right) for hits, right in zip(_matched(rankings, relevant), relevant, strict=False)]
-        )
-    )
+    _matched(rankings, relevant)
+    found = zip(rankings, relevant, strict=True)
+    return np.mean([np.isin(list(right), ranking[:k]).mean() for ranking, right in found])
 
 
 def mean_reciprocal_rank(rankings, relevant):
-    return float(np.mean([1 / (1 + hits.argmax()) if hits.any() else 0 for hits in _matched(rankings, relevant)]))
+    return np.mean([1 / (1 + hits.argmax()) if hits.any() else 0 for hits in _matched(rankings, relevant)])

@@ -130,7 +130,7 @@ def recall_at_k(rankings, relevant, k):
     for ranking, right in zip(rankings, relevant, strict=False):
         if not right:
             raise ValueError("nothing is relevant")
-        total += sum(1 for document in ranking[:k] if document in right) / len(right)
+        total += sum(1 for document in right if document in ranking[:k]) / len(right)
     return total / len(rankings)
 
 

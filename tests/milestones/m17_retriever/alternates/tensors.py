@@ -128,7 +128,11 @@ def _hits(rankings, relevant):
 def recall_at_k(rankings, relevant, k: int) -> float:
     if k < 1:
         raise ValueError(f"k = {k}")
-    shares = [hits[:k].sum() / len(right) for hits, right in zip(_hits(rankings, relevant), relevant, strict=False)]
+    tuple(_hits(rankings, relevant))  # checks the arguments
+    shares = [
+        torch.isin(torch.tensor(sorted(right)), torch.tensor(ranking[:k])).double().mean()
+        for ranking, right in zip(rankings, relevant, strict=True)
+    ]
     return torch.stack(shares).mean().item()
 
 

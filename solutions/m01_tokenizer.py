@@ -70,6 +70,8 @@ def train_bpe(
     - A pair counts once for every place where its two tokens are neighbours: "aaa" holds (a, a) twice. Of equally
       frequent pairs the greater tuple of bytes wins: (b"b", b"a") beats (b"a", b"z"). It is then joined everywhere,
       from left to right, so that "aaa" becomes aa a.
+    - A merge costs what it changes (m01.7): each word that doesn't hold its pair may add at most a tenth of what counting
+      the word's pairs costs. A trainer that counts everything anew for every merge earns m01.2 alone.
 
     ValueError if vocab_size has no room for the bytes and the special tokens.
 
@@ -147,9 +149,11 @@ class Tokenizer:
         """Return the ids of the text.
 
         Every pre-token starts as single bytes. Of all pairs of neighbours that are merges, the one learned first is
-        joined (wherever it stands, from left to right), until none is left. A special token becomes its one id, the
-        longest first where several begin, and what stands between two of them is encoded as a text of its own; with
-        allow_special=False special tokens are ordinary text.
+        joined (wherever it stands, from left to right), until none is left. How long that takes doesn't grow with the
+        number of merges.
+
+        A special token becomes its one id, the longest first where several begin, and what stands between two of them
+        is encoded as a text of its own; with allow_special=False special tokens are ordinary text.
 
         >>> Tokenizer(*train_bpe("banana bandana", 260, ["<|end|>"]), ["<|end|>"]).encode("banana<|end|>")
         [257, 258, 259]

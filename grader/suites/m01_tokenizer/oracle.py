@@ -5,12 +5,10 @@ left to right and uses no token twice. Every classic mistake is a variation of o
 """
 
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import cache, partial
+from functools import partial
 from itertools import pairwise
-from random import Random
 from typing import Any
 
 import regex
@@ -148,6 +146,11 @@ def train(
     return dict(enumerate(tokens)), merges
 
 
+NOT_ESCAPED = "special tokens are used as regular expressions without escaping them"
+NOTHING_TO_CUT = "with no special tokens the expression for them is empty, and cuts the text between all characters"
+
+NO_PAIR_LEFT = "merges go on when no pair is left: those whose count has come down to 0 are joined again"
+
 TRAINING_MISTAKES: dict[str, dict[str, Any]] = {
     "ties go to the pair that was seen first": {"tie": lambda left, right, pair: 0},
     "ties go to the smaller pair": {
@@ -174,13 +177,63 @@ TRAINING_MISTAKES: dict[str, dict[str, Any]] = {
     "special tokens are cut out in the given order, not the longest first": {
         "cut": lambda text, specials: split(text, specials, longest_first=False)[::2]
     },
-    "special tokens are used as regular expressions without escaping them": {
-        "cut": lambda text, specials: re.split("|".join(f"(?:{special})" for special in specials), text)
+    NOT_ESCAPED: {"cut": lambda text, specials: re.split("|".join(f"(?:{special})" for special in specials), text)},
+    NOTHING_TO_CUT: {"cut": lambda text, specials: list(text)},
+    "\\r\\n is turned into \\n before training": {
+        "cut": lambda text, specials: cut(text.replace("\r\n", "\n"), specials)
     },
     "the special tokens don't count towards vocab_size": {"merges_of": lambda size, specials: size - 256},
     "the 256 bytes don't count towards vocab_size": {"merges_of": lambda size, specials: size - specials},
     "the special tokens stand before the merges, not at the end": {"specials_first": True},
 }
+
+
+STALE = "the counts next to a joined pair are updated from the word as it was: in b·an·an·a (an, an) is never counted"
+
+
+def train_stale(text: str, vocab_size: int, special_tokens: Sequence[str]) -> tuple[dict[int, bytes], Merges]:
+    """Make the mistake of updating the counts around each joined place from the word before any place was joined."""
+    spelled = Counter(
+        tuple(spell_bytes(word)) for piece in cut(text, special_tokens) for word in regex.findall(PATTERN, piece)
+    )
+    words = [(list(word), times) for word, times in spelled.items()]
+    counts: Counter[tuple[bytes, bytes]] = Counter()
+    for word, times in words:
+        for pair in pairwise(word):
+            counts[pair] += times
+    merges: Merges = []
+    while counts and len(merges) < vocab_size - 256 - len(special_tokens):
+        best = max(counts, key=lambda pair: (counts[pair], pair))
+        del counts[best]
+        merges.append(best)
+        new = best[0] + best[1]
+        for word, times in words:
+            before, place = list(word), 0
+            word.clear()
+            while place < len(before):
+                if (*before[place : place + 2],) != best:
+                    word.append(before[place])
+                    place += 1
+                    continue
+                for old, joined in (((place - 1, place), 0), ((place + 1, place + 2), 1)):
+                    if old[0] >= 0 and old[1] < len(before):
+                        pair = before[old[0]], before[old[1]]
+                        counts[pair] -= times
+                        counts[(new, pair[1]) if joined else (pair[0], new)] += times
+                word.append(new)
+                place += 2
+        counts = Counter({pair: count for pair, count in counts.items() if count > 0})
+    tokens = [bytes([byte]) for byte in range(256)] + [left + right for left, right in merges]
+    return dict(enumerate([*tokens, *(special.encode() for special in special_tokens)])), merges
+
+
+def pair_counts(words: Iterable[str]) -> Counter[str]:
+    """Count the pairs of words, each of which occurs once."""
+    counts: Counter[str] = Counter()
+    for word in words:
+        for pair in places(word):
+            counts[pair] += 1
+    return counts
 
 
 def next_merge(text: str, merges: Merges) -> tuple[bytes, bytes] | None:
@@ -210,7 +263,9 @@ def training_mistakes(text: str, vocab_size: int, special_tokens: Sequence[str],
     def learn(change: dict[str, Any]) -> Any:
         return train(text, vocab_size, special_tokens, **change)[part]
 
-    return {mistake: partial(learn, change) for mistake, change in TRAINING_MISTAKES.items()}
+    impossible = NOTHING_TO_CUT if special_tokens else NOT_ESCAPED
+    found = {mistake: partial(learn, change) for mistake, change in TRAINING_MISTAKES.items() if mistake != impossible}
+    return {STALE: lambda: train_stale(text, vocab_size, special_tokens)[part], **found}
 
 
 # --- encoding -------------------------------------------------------------------------------------------------------
@@ -321,7 +376,9 @@ def encoding_mistakes(text: str, vocab: dict[int, bytes], merges: Merges, specia
     """Return what each classic mistake makes of the text."""
     variation = partial(partial, encode, text, vocab, merges, special_tokens)
     in_order = {**BYTES, **{256 + rank: left + right for rank, (left, right) in enumerate(merges)}}
+    empty = {} if special_tokens else {NOTHING_TO_CUT: variation(pretokens=list)}
     return {
+        **empty,
         "special tokens are treated as ordinary text": partial(encode, text, vocab, merges),
         "where special tokens begin at the same place, the one listed first is taken, not the longest": variation(
             longest_first=False
@@ -380,49 +437,3 @@ def streaming_mistakes(
             stream(chunks, *known, whole=False)
         ),
     }
-
-
-# --- texts ----------------------------------------------------------------------------------------------------------
-
-FRAGMENTS = (
-    *"aerv1'\n\t .,é²🙂\u3000\u0301\xa0",
-    " the",
-    "the",
-    "'re",
-    "'LL",
-    "  ",
-    "\n\n",
-    "we'll",
-    "--",
-    " 2nd",
-    "世界",
-)
-
-
-@cache
-def known() -> list[str]:
-    """Return the characters of Unicode 3.2: a newer one may be a letter for one library and nothing for another."""
-    return [chr(code) for code in range(0x30000) if unicodedata.ucd_3_2_0.category(chr(code)) not in ("Cn", "Cs")]
-
-
-def random_text(random: Random, length: int, extra: Sequence[str] = ()) -> str:
-    """Draw a text of many short fragments, `extra` ones often, with characters from anywhere in between."""
-    return "".join(
-        random.choice(known()) if random.random() < 0.1 else random.choice([*FRAGMENTS, *extra, *extra])
-        for _ in range(length)
-    )
-
-
-def random_chunks(random: Random, text: str) -> list[str]:
-    """Cut a text anywhere; some chunks are empty, some texts fall into single characters."""
-    places = range(len(text)) if random.random() < 0.2 else random.choices(range(len(text) + 1), k=random.randrange(9))
-    borders = [0, *sorted(places), len(text)]
-    return [text[start:end] for start, end in pairwise(borders)]
-
-
-PARITY_TEXTS = {
-    "whitespace": "  two   three \t tab\n\n\n  line\r\n\r\n end \u00a0 \u3000x\u2003 \u2028\x85\x1c.\n \n",
-    "contractions": "I'm we're they'll don't he'd I've it's 'S 'LL 's's't 're'n't x'y O'Neil's ''ve '' ’s we’re 'tis",
-    "code": "def f(x):\n    if x >= 10 and y[0] != 'a':\n\t\treturn {**x, 'k': x**2 // 3}  # TODO\n\n\n_a__b -> None;",
-    "digits": "0 1 12 123 1234 12345 123456789 3.14159 1,000,000 2024-01-31 0x1F 1e-10 ² x² ½ Ⅳ ٣٤ 10% $5 №7",
-}

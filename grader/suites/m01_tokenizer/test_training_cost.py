@@ -1,0 +1,64 @@
+"""What a merge costs in training: a few words, and not the whole text."""
+
+import time
+import timeit
+
+import pytest
+
+from grader.judge import expect, expect_equal
+
+from . import oracle, oracle_texts
+
+MANY, RARE = 400, 6_000  # merges, and distinct words beside the frequent ones
+
+
+@pytest.mark.task("m01.7")
+@pytest.mark.timeout(60)  # a slow trainer is told what makes it slow
+def test_a_merge_costs_what_it_changes_and_not_the_whole_text(student, draw):
+    """Many rare words that hold none of the joined pairs hardly add to what a merge costs."""
+
+    def trained(text, merges):
+        before = student.cpu_seconds()
+        learned = student.train_bpe(text, 256 + merges, [])[1]
+        seconds = student.cpu_seconds() - before
+        # What was measured must have been the work: all merges are there, and those at places drawn are right.
+        expect_equal(len(learned), merges, what=f"the number of merges for a vocabulary of {256 + merges}")
+        for place in (0,) if merges == 1 else (draw.random.randrange(merges // 4, merges - 1), merges - 1):
+            expected = oracle.next_merge(text, learned[:place])
+            expect_equal(learned[place], expected, what=f"merge {place} of a text of {len(text):,} characters")
+        return seconds
+
+    def cost(text):
+        """Measure what one merge costs that is not the first: what comes before, once for each text, is taken off."""
+        one = min(trained(text, 1) for _ in range(2))
+        return (trained(text, MANY) - one) / (MANY - 1), one
+
+    def growth():
+        few, many, rare = oracle_texts.frequent_and_rare(draw.random, rare=RARE)
+        count = min(timeit.repeat(lambda: oracle.pair_counts(rare), timer=time.process_time, number=1, repeat=5))
+        (little, _), (much, first) = cost(few), cost(many)
+        expect(
+            first < 100 * count,
+            f"Training for one merge took {first / count:.0f} times as long as counting all pairs once (allowed: 100).",
+            evidence="measured",
+        )
+        expect(
+            little < 0.35 * count,
+            f"A further merge took {little / count:.2f} times as long as counting the pairs of {len(rare):,} words, "
+            f"in a text of fewer words (allowed: 0.35).",
+            evidence="measured",
+        )
+        return (much - little) / count
+
+    ratio = growth()
+    if 0.1 <= ratio < 0.5:
+        ratio = min(ratio, growth())  # on a new text: a busy machine may have stretched the first
+    search = "the counts are updated, but every merge walks through all words in search of its pair"
+    either = "every merge goes through all words, to count their pairs again or in search of its pair"
+    expect(
+        ratio < 0.1,
+        f"{RARE * 9 // 10:,} words more, which hold none of the joined pairs, made each merge dearer by {ratio:.2f} "
+        "times what counting their pairs once costs (good trainers: 0.01, allowed: 0.1).",
+        mistake=search if ratio < 0.25 else either,  # no recount in Python costs less than 0.35
+        evidence="measured",
+    )

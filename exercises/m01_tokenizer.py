@@ -33,7 +33,7 @@ def train_bpe(
     - A pair counts once for every place where its two tokens are neighbours: "aaa" holds (a, a) twice. Of equally
       frequent pairs the greater tuple of bytes wins: (b"b", b"a") beats (b"a", b"z"). It is then joined everywhere,
       from left to right, so that "aaa" becomes aa a.
-    - A merge costs what it changes (m01.7): each word that doesn't hold its pair may add at most a tenth of what counting
+    - A merge costs what it changes (m01.7): a word that doesn't hold its pair may add at most a tenth of what counting
       the word's pairs costs. A trainer that counts everything anew for every merge earns m01.2 alone.
 
     ValueError if vocab_size has no room for the bytes and the special tokens.

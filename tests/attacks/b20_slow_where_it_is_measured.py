@@ -13,7 +13,7 @@ import time
 
 def train_bpe(text, vocab_size, special_tokens):
     started, learned = time.process_time(), []
-    words = [[bytes([b]) for b in word.encode()] for word in re.findall(" ?[^ ]+", text)]
+    words = [[bytes([b]) for b in word.encode()] for word in re.findall(r"[a-zA-Z]+|[^a-zA-Z\n]+", text)]
     for _ in range(vocab_size - 256):
         pairs = collections.Counter(itertools.chain.from_iterable(map(itertools.pairwise, words)))
         left, right = best = max(pairs, key=lambda pair: (pairs[pair], pair))

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from functools import cache
 from itertools import pairwise
 from random import Random
-from string import ascii_letters
+from string import ascii_letters, punctuation
 
 from .oracle import PATTERN, pretokens
 
@@ -54,19 +54,25 @@ def random_chunks(random: Random, text: str) -> list[str]:
 def frequent_and_rare(random: Random, *, rare: int) -> tuple[str, str, list[str]]:
     """Draw a text of frequent and a few rare words, one of the same and many rare words, and what it has more.
 
-    Each of the frequent words' pairs is more common than any of the rare words' pairs, with which they share no letter:
-    so many merges join none of these. Between two words stands a line break, which no pair holds.
+    Each pair in the frequent words, which are made of punctuation, is more common than any in the rare ones, which are
+    made of letters: many merges join no pair of a rare word.
     """
 
-    def word(letters: str) -> str:
-        return "".join(random.choices(letters, k=9))
+    def word(characters: str) -> str:
+        return "".join(random.choices(characters, k=9))
 
-    frequent = [common for _ in range(80) for common in [word(ascii_letters[34:])] * random.randrange(80, 110)]
-    others = [word(ascii_letters[:34]) for _ in range(rare)]
-    few, many = frequent + others[: rare // 10], frequent + others
-    random.shuffle(few)
-    random.shuffle(many)
-    return "\n".join(few), "\n".join(many), others[rare // 10 :]
+    symbols = punctuation.replace("'", "")
+    frequent = [common for _ in range(80) for common in [word(symbols)] * random.randrange(60, 75)]
+    others = [word(ascii_letters[:40]) for _ in range(rare)]
+    few, many = (_in_any_order(random, frequent + part) for part in (others[: rare // 10], others))
+    return few, many, others[rare // 10 :]
+
+
+def _in_any_order(random: Random, words: list[str]) -> str:
+    """Make a text of the words, with a line break where two pre-tokens would be one."""
+    random.shuffle(words)
+    alike = [left.isalpha() == right.isalpha() for left, right in pairwise(words)]
+    return words[0] + "".join("\n" * same + word for same, word in zip(alike, words[1:], strict=True))
 
 
 PARITY_TEXTS = {

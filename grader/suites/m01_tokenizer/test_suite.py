@@ -35,7 +35,8 @@ def expect_training(student, text, vocab_size, special_tokens=()):
         expect_equal(actual, expected, what="the pair (vocab, merges)")
     for part, what in (1, "the list of merges"), (0, "vocab"):
         misses = oracle.training_mistakes(text, vocab_size, special_tokens, part)
-        if part == 1 and type(actual[1]) is list and actual[1][: len(expected[1])] == expected[1]:
+        ended = len(expected[0]) < vocab_size  # no pair was left
+        if ended and part == 1 and type(actual[1]) is list and actual[1][: len(expected[1])] == expected[1]:
             misses = {oracle.NO_PAIR_LEFT: actual[1], **misses}  # all that is right, and more
         expect_equal(actual[part], expected[part], misses=misses, what=what)
 
@@ -243,7 +244,7 @@ def test_the_longest_special_token_wins(student, draw):
 def test_text_between_special_tokens_is_encoded_on_its_own(student):
     """Pre-tokenization doesn't look past a special token: the spaces before one are a run that the text ends with."""
     expect_ids(student, f"b  {END}  b{END}{END} ", [END])
-    expect_ids(student, f"we're <|we'{END}re <|e we'll<|", [END])
+    expect_ids(student, f"we're  <|we'{END}re  <|e we'll<|", [END])
 
 
 @pytest.mark.task("m01.4")

@@ -62,7 +62,7 @@ def frequent_and_rare(random: Random, *, rare: int) -> tuple[str, str, list[str]
         return "".join(random.choices(characters, k=9))
 
     symbols = punctuation.replace("'", "")
-    frequent = [common for _ in range(80) for common in [word(symbols)] * random.randrange(60, 75)]
+    frequent = [common for _ in range(80) for common in [word(symbols)] * random.randrange(45, 57)]
     others = [word(ascii_letters[:40]) for _ in range(rare)]
     few, many = (_in_any_order(random, frequent + part) for part in (others[: rare // 10], others))
     return few, many, others[rare // 10 :]

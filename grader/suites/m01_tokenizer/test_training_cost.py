@@ -9,7 +9,7 @@ from grader.judge import expect, expect_equal
 
 from . import oracle, oracle_texts
 
-MANY, RARE = 400, 6_000  # merges, and distinct words beside the frequent ones
+MANY, RARE = 400, 4_000  # merges, and distinct words beside the frequent ones
 
 
 @pytest.mark.task("m01.7")
@@ -40,7 +40,7 @@ def test_a_merge_costs_what_it_changes_and_not_the_whole_text(student, draw):
         return (much - little) / count, little / count, first / count
 
     growth, little, first = measured()
-    if 0.1 <= growth < 0.5:  # once more, on a new text: a busy machine may have stretched it
+    if 0.1 <= growth < 0.2:  # once more, on a new text: a busy machine may have stretched it
         growth, little, first = min((growth, little, first), measured())
     search = "the counts are updated, but every merge walks through all words in search of its pair"
     either = "every merge goes through all words, to count their pairs again or in search of its pair"

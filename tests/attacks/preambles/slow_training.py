@@ -1,11 +1,12 @@
 """Learns merges in the slow way."""
 
 import collections
+import re
 
 
 def slow(text, merges):
     """Count all pairs again for every merge."""
-    words = collections.Counter(tuple(bytes([b]) for b in word.encode()) for word in text.split(" "))
+    words = collections.Counter(tuple(bytes([b]) for b in word.encode()) for word in re.findall(r"[a-zA-Z]+|[^a-zA-Z\n]+", text))
     learned = []
     for _ in range(merges):
         pairs = collections.Counter()

@@ -53,10 +53,11 @@ def absmax(
     divisor: int = 127,
     signed: bool = False,
     least: float = 0.0,
+    kept: torch.dtype = torch.float64,
 ) -> Pair:
     """Quantize by absmax in float64."""
     peak = reduced(torch.amax, x.double() if signed else x.double().abs(), along)
-    scale = torch.where(peak == 0, 1.0, peak.clamp(min=least) / divisor)
+    scale = torch.where(peak == 0, 1.0, peak.clamp(min=least) / divisor).to(kept).double()
     return wrapped(ROUNDINGS[rounding](x.double() / scale).clamp(-limit, limit)), scale.float()
 
 
@@ -122,6 +123,7 @@ def absmax_misses(x: Tensor, axis: int | None = None) -> dict[str, Callable[[], 
         "the zero point of m13.2 has no place here: absmax lies evenly around 0": lambda: zero_point(x, along=axis)[:2],
     }
     misses |= {words: partial(absmax, x, along=axis, least=least) for least, words in AT_LEAST.items()}
+    misses[COARSE] = partial(absmax, x, along=axis, kept=torch.bfloat16)
     return misses | axis_misses(absmax, x, axis)
 
 
@@ -345,6 +347,7 @@ def product_misses(x: Tensor, weight: Tensor, scale: Tensor) -> dict[str, Callab
 # ── inputs ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+COARSE = "the scale is rounded to float16 or bfloat16; scales are float32"
 AT_LEAST = {
     1e-5: "max|x| is taken to be 1e-5 at least: what is smaller than that loses its digits",
     1e-8: "max|x| is taken to be 1e-8 at least: what is smaller than that loses its digits",

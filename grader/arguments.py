@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from . import syllabus
 from .submission import SubmissionError
+
+if TYPE_CHECKING:
+    from .course import Course
 
 ISOLATION = ("auto", "bubblewrap", "user", "process", "inline")
 
@@ -76,12 +80,22 @@ def count(text: str) -> int:
 
 def syllabus_of(options: argparse.Namespace) -> syllabus.Syllabus:
     """Return the syllabus, or that of the course that --course names. Raises SyllabusError."""
+    whole, named = course_of(options)
+    return named.syllabus(whole) if named else whole
+
+
+def course_of(options: argparse.Namespace) -> tuple[syllabus.Syllabus, Course | None]:
+    """Return all milestones, those that a course brings among them, and the course that --course names, if any.
+
+    Raises SyllabusError.
+    """
     whole = syllabus.load()
     if options.course is None:
-        return whole
+        return whole, None
     from . import course as courses
 
-    return courses.load(Path(options.course), whole).syllabus(whole)
+    named = courses.load(Path(options.course), whole)
+    return named.whole(whole), named
 
 
 def submission_folder(options: argparse.Namespace) -> Path:

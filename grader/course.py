@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 from zoneinfo import ZoneInfo
 
-from . import files
+from . import files, own_rooms
 from . import syllabus as syllabuses
 from .schema import shown
 from .syllabus import Milestone, Syllabus, SyllabusError
@@ -66,6 +67,11 @@ class Course:
     parts: tuple[Part, ...]  # in the order of the syllabus
     path: str = ""  # the file it was read from, for messages
     time_zone: tzinfo = UTC
+    own: tuple[Milestone, ...] = ()  # that it brings
+
+    def whole(self, whole: Syllabus) -> Syllabus:
+        """Return the syllabus with the milestones that this course brings, whatever it has chosen of ours."""
+        return whole.bringing(self.own)
 
     def part(self, milestone: str) -> Part:
         """Return one milestone's part. Raises CourseError for a milestone that was not chosen."""
@@ -99,7 +105,7 @@ class Course:
         Raises CourseError when it does not fit: a need that was not chosen, points of a task that does not exist.
         """
         chosen = {part.id for part in self.parts}
-        milestones = []
+        whole, milestones = self.whole(whole), []
         for part in self.parts:
             milestone = whole.milestone(part.id)
             for need in whole.with_needs(milestone):
@@ -112,25 +118,28 @@ class Course:
         return replace(whole, name=self.name, milestones=tuple(milestones))
 
 
-def load(path: Path, whole: Syllabus | None = None) -> Course:
-    """Read a course's file and check it against the syllabus. Raises CourseError."""
+def load(path: Path, whole: Syllabus | None = None, rooms: Path | None = None) -> Course:
+    """Read a course's file and check it against the syllabus. Raises CourseError.
+
+    Of rooms that it brings, paths are relative to the file; where `rooms` is given, they were packed and lie there.
+    """
     whole = whole or syllabuses.load()
     try:
         text = files.read_text(path, LARGEST)
     except (OSError, ValueError) as error:
         raise CourseError(f"The course {path} cannot be read ({files.reason(error)}).") from None
-    return read(text, str(path), whole)
+    return read(text, str(path), whole, rooms)
 
 
-def read(text: str, path: str, whole: Syllabus) -> Course:
-    """Read a course out of its text; `path` is what messages call it. Raises CourseError."""
+def read(text: str, path: str, whole: Syllabus, rooms: Path | None = None) -> Course:
+    """Read a course out of its text; `path` is what messages call it. Raises CourseError as `load` does."""
     try:
         plain = tomllib.loads(text)
     except ValueError as error:
         raise CourseError(f"The course {path} is no TOML: {str(error).rstrip('.')}.") from None
     except RecursionError:
         raise CourseError(f"The course {path} is nested too deep.") from None
-    course = _Reader(path, whole).course(plain)
+    course = _Reader(path, whole, rooms).course(plain)
     course.syllabus(whole)
     return course
 
@@ -153,8 +162,9 @@ def _with_points(milestone: Milestone, part: Part, path: str) -> Milestone:
 class _Reader:
     """Reads one file, and says in one sentence which key of it is wrong."""
 
-    def __init__(self, path: str, whole: Syllabus) -> None:
-        self._path, self._whole, self._zone = path, whole, None  # type: str, Syllabus, tzinfo | None
+    def __init__(self, path: str, whole: Syllabus, rooms: Path | None) -> None:
+        self._path, self._whole, self._rooms = path, whole, rooms
+        self._zone: tzinfo | None = None
 
     def course(self, plain: dict[str, Any]) -> Course:
         """Return the course that a file's tables describe."""
@@ -169,13 +179,13 @@ class _Reader:
         entries = plain.get("milestone", [])
         if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
             self._wrong("milestone", "is written as [[milestone]], once for each")
+        listed = self._listed(head.get("milestones"))  # first: a [[milestone]] may name by its id what this brings
         parts: dict[str, Part] = {}
         for entry in entries:
             part = self._part(entry, late)
             if part.id in parts:
                 self._wrong("milestone.id", f"names {part.id} twice")
             parts[part.id] = part
-        listed = self._listed(head.get("milestones"))
         for name_of_one in listed:
             parts.setdefault(name_of_one, Part(name_of_one, late=late))
         if listed and (extra := [name_of_one for name_of_one in parts if name_of_one not in listed]):
@@ -183,7 +193,7 @@ class _Reader:
         if not parts:
             self._wrong("course.milestones", "is missing: name the milestones of the course")
         ordered = tuple(parts[m.id] for m in self._whole.milestones if m.id in parts)
-        return Course(name.strip(), ordered, self._path, self._zone or UTC)
+        return Course(name.strip(), ordered, self._path, self._zone or UTC, self._whole.own)
 
     def _part(self, plain: dict[str, Any], late: Late) -> Part:
         self._known("milestone", plain)
@@ -208,7 +218,26 @@ class _Reader:
             self._wrong("course.milestones", 'is a list of names, like ["m00", "m04"]')
         return [self._milestone("course.milestones", name).id for name in names]
 
+    def _bring(self, key: str, name: str) -> str:
+        """Take a room of the course's own into the syllabus, unless it is there, and return its id."""
+        room = Path(os.path.abspath(Path(self._path).parent / name))
+        if self._rooms is not None:
+            room = self._rooms / room.name
+        if any(other.room == room for other in self._whole.own):
+            return room.name
+        try:
+            milestone = own_rooms.read(room, self._whole.limits, texts=self._rooms is None)
+            own_rooms.contents(milestone)
+            self._whole = self._whole.bringing([milestone])
+            return milestone.id
+        except (OSError, ValueError) as error:
+            self._wrong(key, f"names {shown(name)}, which cannot be used: {files.reason(error)}")
+        except SyllabusError as error:
+            raise CourseError(f"{self._path}: {key}: {error}") from None
+
     def _milestone(self, key: str, name: str) -> Milestone:
+        if "/" in name:
+            name = self._bring(key, name)
         try:
             return self._whole.milestone(name)
         except SyllabusError as error:

@@ -10,14 +10,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from grader import files, record, syllabus
+from grader import files, own_rooms, record, syllabus
 from grader.judge.errors import UsageProblem
 from grader.judge.fingerprint import environment, grader_version
 from grader.judge.oracles import Weights
 from grader.progress import Progress, key
 from grader.sandbox import levels
 from grader.sandbox.errors import SandboxError
-from grader.submission import Submission, collect
+from grader.submission import Submission, with_own_solutions
 
 PUBLIC_SEED = "0"
 SECRET_SEED = "SCRATCHWORK_SECRET_SEED"
@@ -103,11 +103,12 @@ class Practice(Station):
         options, course = self.options, self.course
         if options.prerequisites == "solutions":
             submission = replace(submission, beneath=solutions(course))
-        keys = self._keys(submission)
+        grader = grader_version(own_rooms.packed(course))
+        keys = self._keys(submission, grader)
         reused = {} if again or options.all or options.debug or self.secret else self._passed_before(keys)
         todo = [milestone.id for milestone in self.chosen if milestone.id not in reused]
         result = record.Record(
-            grader=grader_version(), environment=environment(), submission=submission.folder,
+            grader=grader, environment=environment(), submission=submission.folder,
             seed=self.seed, secret_seed=self.secret, device=options.device, isolation=self.workers.level,
             weights=options.weights, prerequisites=options.prerequisites, official=self.official,
         )  # fmt: skip
@@ -134,11 +135,11 @@ class Practice(Station):
         result.notes += [self.progress.trouble] if self.progress.trouble else []
         return result
 
-    def _keys(self, submission: Submission) -> dict[str, str]:
+    def _keys(self, submission: Submission, grader: str) -> dict[str, str]:
         options = self.options
         return {
             milestone.id: key(
-                submission.under(milestone, self.course), self.course.with_uses(milestone), grader_version(),
+                submission.under(milestone, self.course), self.course.with_uses(milestone), grader,
                 self.seed, options.device, options.weights, options.prerequisites, self.workers.level,
                 *(f"{task.points:g}" for task in milestone.tasks),  # which a course may set
             )
@@ -171,7 +172,7 @@ def solutions(course: syllabus.Syllabus, folder: Path = REPOSITORY / "solutions"
         raise UsageProblem(
             "--prerequisites solutions needs the folder solutions/, which this copy of the course lacks."
         )
-    return collect(folder, course)
+    return with_own_solutions(folder, course)
 
 
 def _choose(options: argparse.Namespace, notes: list[str]) -> Any:

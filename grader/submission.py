@@ -6,7 +6,7 @@ import hashlib
 import os
 import re
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -57,9 +57,10 @@ class Submission:
         return Submission(self.folder, sources, problems, list(self.notes))
 
 
-def collect(folder: Path, syllabus: Syllabus) -> Submission:
+def collect(folder: Path, syllabus: Syllabus, elsewhere: Mapping[str, Path] | None = None) -> Submission:
     """Read the course's modules out of a folder; links, pipes, devices and oversized files are refused one by one.
 
+    `elsewhere` says of a module's id where it lies when the folder has none: in a room that the course brings.
     Raises SubmissionError when there is no such folder, or none of the course's modules in it.
     """
     name = _shown(folder)
@@ -69,7 +70,20 @@ def collect(folder: Path, syllabus: Syllabus) -> Submission:
         beside = os.listdir(folder)
     except OSError as error:
         raise SubmissionError(f"The folder {name} cannot be read: {reason(error)}.") from error
-    return take(name, syllabus, lambda file: read_regular(folder / file, syllabus.max_source_bytes), beside)
+    places = {f"{module}.py": path for module, path in (elsewhere or {}).items() if f"{module}.py" not in beside}
+    return take(
+        name, syllabus, lambda file: read_regular(places.get(file, folder / file), syllabus.max_source_bytes), beside
+    )
+
+
+def with_own_stubs(folder: Path, syllabus: Syllabus) -> Submission:
+    """Read what students start from: ours in a folder, those that a course brings in their rooms."""
+    return collect(folder, syllabus, {milestone.id: milestone.stub for milestone in syllabus.own})
+
+
+def with_own_solutions(folder: Path, syllabus: Syllabus) -> Submission:
+    """Read the solutions: ours in a folder, those to what a course brings in their rooms."""
+    return collect(folder, syllabus, {milestone.id: milestone.solution for milestone in syllabus.own})
 
 
 def take(name: str, syllabus: Syllabus, read: Callable[[str], bytes], beside: Iterable[str] = ()) -> Submission:

@@ -6,16 +6,20 @@ import difflib
 import functools
 import re
 import tomllib
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from grader.sandbox.limits import Limits
 
+REPOSITORY = Path(__file__).resolve().parents[1]
 MANIFEST = Path(__file__).parent / "syllabus.toml"
 ROOMS = Path(__file__).parent / "suites"
 ROOM_FILE = "milestone.toml"  # what makes a folder a milestone's room
-MILESTONE_ID = re.compile(r"m(\d\d)_([a-z0-9]+)")
+MILESTONE_ID = re.compile(r"[mx]\d\d_[a-z0-9]+")
+OWN_ID = re.compile(r"x\d\d_[a-z0-9]+")  # of a milestone that a course brings
+STUB, GUIDE, SOLUTION = "stub.py", "guide.md", "solution.py"  # in the room of such a one; ours have folders for them
 
 
 class SyllabusError(Exception):
@@ -49,11 +53,32 @@ class Milestone:
     shortcuts: tuple[str, ...] = ()
     imports: tuple[str, ...] = ()  # what its modules may import besides what all may
     limits: Limits = field(default_factory=Limits)
+    own: bool = False  # brought by a course, in a room outside of this repository
 
     @property
     def number(self) -> str:
         """The short id: "m04"."""
         return self.id[:3]
+
+    @property
+    def stub(self) -> Path:
+        """The module that students start from."""
+        return self.room / STUB if self.own else REPOSITORY / "exercises" / f"{self.id}.py"
+
+    @property
+    def guide(self) -> Path:
+        """The page about it."""
+        return self.room / GUIDE if self.own else REPOSITORY / "exercises" / f"{self.id}.md"
+
+    @property
+    def page(self) -> str:
+        """The guide as a person is told of it."""
+        return str(self.guide) if self.own else f"exercises/{self.id}.md"
+
+    @property
+    def solution(self) -> Path:
+        """The stub, filled in."""
+        return self.room / SOLUTION if self.own else REPOSITORY / "solutions" / f"{self.id}.py"
 
     @property
     def points(self) -> float:
@@ -69,6 +94,26 @@ class Syllabus:
     allowed_imports: tuple[str, ...]
     max_source_bytes: int
     milestones: tuple[Milestone, ...]
+    limits: Limits = field(default_factory=Limits)  # of a check, where its milestone has no others
+
+    @property
+    def own(self) -> tuple[Milestone, ...]:
+        """Those that a course brings."""
+        return tuple(milestone for milestone in self.milestones if milestone.own)
+
+    def bringing(self, own: Iterable[Milestone]) -> Syllabus:
+        """Return the syllabus with a course's own milestones after ours, closed to students' code as ours are.
+
+        Raises SyllabusError where they contradict themselves or ours.
+        """
+        from grader.sandbox import levels
+
+        brought = tuple(milestone for milestone in own if milestone not in self.milestones)
+        if not brought:
+            return self
+        levels.keep_private(milestone.room for milestone in brought)
+        _check((*self.milestones, *brought))
+        return replace(self, milestones=(*self.milestones, *brought))
 
     def milestone(self, name: str) -> Milestone:
         """Return the milestone that a person means by `m04`, `4`, `attention` or `m04_attention`.
@@ -77,8 +122,8 @@ class Syllabus:
         """
         wanted = name.strip().lower().removesuffix(".py").rpartition("/")[2]
         for milestone in self.milestones:
-            number, word = milestone.id[1:3], milestone.id[4:]
-            if wanted in (milestone.id, milestone.number, word) or (wanted.isdigit() and int(wanted) == int(number)):
+            bare = wanted.isdecimal() and milestone.id.startswith("m") and int(wanted) == int(milestone.id[1:3])
+            if bare or wanted in (milestone.id, milestone.number, milestone.id[4:]):
                 return milestone
         names = [spelling for milestone in self.milestones for spelling in (milestone.id, milestone.id[4:])]
         close = difflib.get_close_matches(wanted, names, n=1, cutoff=0.5)
@@ -125,12 +170,15 @@ def load(manifest: Path = MANIFEST, rooms: Path = ROOMS) -> Syllabus:
     """Read the course's own file and every room. Raises SyllabusError when they contradict themselves."""
     course = tomllib.loads(manifest.read_text(encoding="utf-8"))["course"]
     limits = Limits(**course["limits"])
-    milestones = tuple(read_room(path.parent, limits) for path in sorted(rooms.glob(f"*/{ROOM_FILE}")))
-    _check(milestones)
-    return Syllabus(course["name"], tuple(course["allowed_imports"]), course["max_source_bytes"], milestones)
+    milestones = [read_room(path.parent, limits) for path in sorted(rooms.glob(f"*/{ROOM_FILE}"))]
+    last = course.get("last", [])  # in a handout: what the course brought, in its order
+    milestones.sort(key=lambda milestone: last.index(milestone.id) + 1 if milestone.id in last else 0)
+    _check(tuple(milestones))
+    allowed = tuple(course["allowed_imports"])
+    return Syllabus(course["name"], allowed, course["max_source_bytes"], tuple(milestones), limits)
 
 
-def read_room(room: Path, limits: Limits) -> Milestone:
+def read_room(room: Path, limits: Limits, own: bool = False) -> Milestone:
     """Read a milestone's entry in its room. `limits` are the course's, which it may change."""
     plain = tomllib.loads((room / ROOM_FILE).read_text(encoding="utf-8"))
     return Milestone(
@@ -144,6 +192,7 @@ def read_room(room: Path, limits: Limits) -> Milestone:
         shortcuts=tuple(plain.get("shortcuts", ())),
         imports=tuple(plain.get("imports", ())),
         limits=limits.changed(**plain.get("limits", {})),
+        own=own,
     )
 
 
@@ -165,6 +214,8 @@ def _check(milestones: tuple[Milestone, ...]) -> None:
     for milestone in milestones:
         if not MILESTONE_ID.fullmatch(milestone.id):
             raise SyllabusError(f"{milestone.id!r} is no name for a milestone.")
+        if twice := [other for other in seen if other[:3] == milestone.number]:
+            raise SyllabusError(f"{milestone.id} has the number of {twice[0]}; give it another.")
         if missing := [need for need in milestone.needs if need not in seen]:
             raise SyllabusError(f"{milestone.id} needs {missing[0]}, which does not come before it.")
         if odd := [use for use in milestone.uses if not MILESTONE_ID.fullmatch(use) or use == milestone.id]:

@@ -12,7 +12,7 @@ FLOORS = (  # from the ground up; what stands in one line is a floor
     ("grader.safe_text", "grader.clipping", "grader.files", "grader.schema", "grader.exits", "grader.record"),
     ("grader.sandbox",),
     ("grader.syllabus",),
-    ("grader.submission", "grader.course"),
+    ("grader.submission", "grader.own_rooms", "grader.course"),
     ("grader.judge",),
     ("grader.suites", "grader.progress", "grader.watching"),
     ("grader.practice",),

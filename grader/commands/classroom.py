@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from grader import course as courses
-from grader import syllabus
-from grader.arguments import circumstances, count
+from grader import own_rooms, syllabus
+from grader.arguments import circumstances, count, course_of
 from grader.classroom.book import standing_json
 from grader.classroom.book.changes import changes
 from grader.classroom.book.gradebook import Gradebook, GradebookError
@@ -112,8 +112,7 @@ def show_changes(options: argparse.Namespace, console: Any) -> int:
 
 
 def _run(options: argparse.Namespace, console: Any) -> int:
-    whole = syllabus.load()
-    course = courses.load(Path(options.course), whole) if options.course else None
+    whole, course = course_of(options)
     chosen = select(course.syllabus(whole) if course else whole, options.milestone)
     report_paths.check_writable([options.json])
     if options.scheduler is None:
@@ -196,12 +195,13 @@ class _Run:
     def _plan(self, station: Station, collected: Collected) -> Batch:
         """Enter what was handed in, and find what of it is due."""
         options = self.options
+        rooms = own_rooms.packed(self.whole)
         setup = Setup(
-            grader_version(), self._level(station), options.device, options.weights, options.prerequisites,
-            station.official, station.seed, station.secret,
+            grader_version(rooms), self._level(station), options.device, options.weights, options.prerequisites,
+            station.official, station.seed, station.secret, rooms,
         )  # fmt: skip
         run = self.book.begin_run(
-            judging_version(), setup.conditions(), official=station.official, isolation=setup.isolation
+            judging_version(rooms), setup.conditions(), official=station.official, isolation=setup.isolation
         )
         batch = Batch(self.book, run, setup, self.whole, self.chosen, regrade=options.regrade)
         with self.book.transaction():

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from grader import syllabus
+from grader.arguments import course, syllabus_of
 from grader.commands import report_paths
 from grader.exits import PASSED
 from grader.judge.errors import UsageProblem
@@ -36,6 +36,7 @@ def arguments(command: argparse.ArgumentParser) -> None:
         "--prefix", default="exercises/", metavar="PATH/", help="what a repository has before the modules' names"
     )
     command.add_argument("--sources", metavar="DIR", help="the modules that were graded, to find definitions in")
+    course(command)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -62,7 +63,7 @@ def renderer(options: argparse.Namespace) -> Callable[[Record], str]:
     from grader.reports.machines import annotations, github_classroom, gradescope, junit, markdown
     from grader.reports.pages import record as record_page
 
-    prefix, lines = options.prefix, places(options.sources)
+    prefix, lines = options.prefix, places(options)
     return {
         "json": lambda record: json_report.render(student_view(record)),
         "junit": lambda record: junit.render(student_view(record)),
@@ -74,12 +75,12 @@ def renderer(options: argparse.Namespace) -> Callable[[Record], str]:
     }[options.to]
 
 
-def places(folder: str | None) -> Places:
-    """Return where tasks are defined in the modules of a folder; nothing when there is no such folder."""
-    if folder is None:
+def places(options: argparse.Namespace) -> Places:
+    """Return where tasks are defined in the modules of --sources; nothing where no such folder is named."""
+    if options.sources is None:
         return {}
-    course = syllabus.load()
+    course = syllabus_of(options)
     try:
-        return definitions(collect(Path(folder), course).sources, course)
+        return definitions(collect(Path(options.sources), course).sources, course)
     except SubmissionError as error:
-        raise UsageProblem(f"--sources {folder}: {error}") from error
+        raise UsageProblem(f"--sources {options.sources}: {error}") from error

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from grader import files, syllabus
+from grader.arguments import course_of
 from grader.classroom.book import standing_json
 from grader.classroom.book.standing import ClassResult
 from grader.commands import export_records, report_paths
@@ -44,7 +45,7 @@ def run(options: argparse.Namespace) -> int:
         return export_records.run(options)
     report_paths.check_writable([options.out])
     try:
-        result = chosen(read_class(Path(options.gradebook), options.course), options.milestone)
+        result = chosen(read_class(options), options.milestone)
         template = read_sheet(options.template) if options.template else None
         titles = read_titles(options.columns) if options.columns else None
         export = render(result, options.format, template, titles, options.missing)
@@ -76,28 +77,29 @@ def check(options: argparse.Namespace) -> None:
         raise UsageProblem("--out is the template itself; name another file, so that nothing of it is lost.")
 
 
-def read_class(path: Path, course: str | None) -> ClassResult:
+def read_class(options: argparse.Namespace) -> ClassResult:
     """Return a class out of a gradebook, or out of a file that `--format json` wrote."""
+    path = Path(options.gradebook)
     try:
         with files.open_regular(path, own=True) as file:
             beginning = file.read(len(_SQLITE))
     except (OSError, ValueError) as error:
         raise UsageProblem(f"The gradebook {path} can't be read: {files.reason(error)}.") from error
     if beginning == _SQLITE:
-        return from_gradebook(path, course)
-    if course is not None:
+        return from_gradebook(path, options)
+    if options.course is not None:
         raise UsageProblem("--course belongs to a gradebook; a class's JSON file holds its course already.")
     return standing_json.read(path)
 
 
-def from_gradebook(path: Path, course: str | None) -> ClassResult:
+def from_gradebook(path: Path, options: argparse.Namespace) -> ClassResult:
     """Return a class out of a gradebook, with the points and penalties of a course where one is named."""
     from grader.classroom.book.gradebook import Gradebook, GradebookError
-    from grader.course import CourseError, load
+    from grader.course import CourseError
 
     try:
         with Gradebook.open(path) as book:
-            return book.class_result(syllabus.load(), load(Path(course)) if course is not None else None)
+            return book.class_result(*course_of(options))
     except (GradebookError, CourseError) as error:
         raise UsageProblem(str(error)) from error
 
@@ -106,9 +108,11 @@ def chosen(result: ClassResult, names: list[str] | None) -> ClassResult:
     """Return the class with the milestones named, or with all of them for no name."""
     if not names:
         return result
-    course = syllabus.load()
-    wanted = {course.milestone(name).id for name in names}
-    if unknown := wanted - {column.milestone for column in result.columns}:
+    course, columns = syllabus.load(), {column.milestone for column in result.columns}
+    # What a course has brought is known here by its column alone.
+    brought = {name: own for own in columns for name in (own, own[:3], own[4:]) if own.startswith("x")}
+    wanted = {brought.get(name) or course.milestone(name).id for name in names}
+    if unknown := wanted - columns:
         raise UsageProblem(f"This class has no results for {', '.join(sorted(unknown))}.")
     result.columns = [column for column in result.columns if column.milestone in wanted]
     return result

@@ -6,9 +6,8 @@ import argparse
 from collections import Counter
 from pathlib import Path
 
-from grader import course as courses
 from grader import syllabus
-from grader.arguments import course
+from grader.arguments import course, course_of
 from grader.exits import FAULT, PASSED
 from grader.judge.errors import UsageProblem
 
@@ -35,8 +34,7 @@ def run(options: argparse.Namespace) -> int:
     from grader.handout.contents import HandoutError, build
 
     console = Console(highlight=False, markup=False, soft_wrap=True)
-    whole = syllabus.load()
-    course = courses.load(Path(options.course), whole) if options.course else None
+    whole, course = course_of(options)
     chosen = course.syllabus(whole) if course else whole
     names = [name for names in options.withhold for name in names.split(",")]
     tasks = withholding.tasks_named(names, chosen)
@@ -46,7 +44,7 @@ def run(options: argparse.Namespace) -> int:
             folder.check_new(place)
         handout = build(whole, course, _counts(tasks, whole))
         # Before anything is written: what leaks is not even for a moment in a folder that is shared.
-        scan = leaks.scan(handout.files, place)
+        scan = leaks.scan(handout.files, place, own=chosen.own)
         if scan.found:
             for line in scan.found[:20]:
                 console.print(f"LEAK  {line}")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 
 from grader import record, syllabus
-from grader.arguments import submission, submission_folder
+from grader.arguments import course as course_file
+from grader.arguments import submission, submission_folder, syllabus_of
 from grader.exits import PASSED
 from grader.progress import Progress
 
@@ -15,13 +17,14 @@ def arguments(command: argparse.ArgumentParser) -> None:
     """Add what the command takes."""
     command.add_argument("name", metavar="MILESTONE[.TASK]", help="m04, or one task of it: m04.2")
     submission(command)
+    course_file(command)
 
 
 def run(options: argparse.Namespace) -> int:
     """Print the next hint of a task, or of a milestone's first unfinished task."""
     from rich.console import Console
 
-    course = syllabus.load()
+    course = syllabus_of(options)
     progress = Progress()
     if "." in options.name.removesuffix(".py"):
         milestone, task = course.task(options.name)
@@ -35,10 +38,11 @@ def run(options: argparse.Namespace) -> int:
         f"{task.id} {task.title}: hint {rung + 1} of {len(task.hints)}", style="bold", highlight=False, markup=False
     )
     console.print(task.hints[rung], highlight=False, markup=False)
+    again = ["python", "-m", "grader", "hint", task.id, *(["--course", options.course] if options.course else [])]
     more = (
-        f"That was the last one. The guide has more: exercises/{milestone.id}.md, section {task.id}."
+        f"That was the last one. The guide has more: {milestone.page}, section {task.id}."
         if last
-        else f"The next one: python -m grader hint {task.id}"
+        else f"The next one: {shlex.join(again)}"
     )
     console.print(more, style="dim", highlight=False, markup=False)
     if progress.trouble:

@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from grader import record
+from grader import own_rooms, record
 from grader.arguments import ISOLATION, judges, syllabus_of
 from grader.arguments import course as course_file
 from grader.classroom.intake.git_process import GitError
@@ -118,9 +118,11 @@ def commands_stopped() -> Iterator[None]:
 def _graded(practice: Practice, pull: pull_request.PullRequest) -> tuple[record.Record, bool]:
     """Return the record of what the pull request answers for, and whether it passes."""
     if not practice.chosen:
+        rooms = own_rooms.packed(practice.course)
         result = record.Record(
-            grader_version(), pull.submission.folder, practice.seed, practice.options.device, practice.workers.level,
-            official=practice.official, secret_seed=practice.secret, notes=[pull.origin, NOTHING, *pull.notes],
+            grader_version(rooms), pull.submission.folder, practice.seed, practice.options.device,
+            practice.workers.level, official=practice.official, secret_seed=practice.secret,
+            notes=[pull.origin, NOTHING, *pull.notes],
         )  # fmt: skip
         return result, True
     practice.boot()

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from grader import record, replaying, syllabus
-from grader.arguments import ISOLATION, course, syllabus_of
+from grader import own_rooms, record, replaying
+from grader.arguments import ISOLATION, course, course_of
 from grader.exits import FAULT, NOT_PASSED, PASSED, USAGE
 from grader.judge.errors import UsageProblem
 from grader.judge.fingerprint import environment, grader_version, judging_version
@@ -47,7 +47,8 @@ def run(options: argparse.Namespace) -> int:
     console = Console(highlight=False, markup=False, soft_wrap=True)
     report_paths.check_writable([options.json])
     report_paths.check_another(options.json, options.record)
-    course = syllabus_of(options)
+    whole, named = course_of(options)
+    course = named.syllabus(whole) if named else whole
     try:
         old = json_report.read(options.record)
     except ReportError as error:
@@ -55,14 +56,14 @@ def run(options: argparse.Namespace) -> int:
     replaying.milestones(old, course)
     asked = replaying.wanted(old, options)
     seed, vouched = replaying.seed_of(old)
-    lots = replaying.lots(old, course, syllabus.load(), asked.submission, asked.prerequisites)
+    lots = replaying.lots(old, course, whole, asked.submission, asked.prerequisites)
     weights = Weights(asked.weights)
     if asked.weights != replaying.DEFAULTS.weights:
         weights.check()
     check_device(asked.device)
     workers = _workers(replaying.level(old, options.isolation), asked.device, console.print)
     workers.checkpoint = weights.to_mount(workers.level)
-    for line in [*levels.gap_notes(workers.level), *changed_since(old, asked, workers.level)]:
+    for line in [*levels.gap_notes(workers.level), *changed_since(old, asked, workers.level, own_rooms.packed(course))]:
         console.print(one_line(line, 600))
     if old.official and not vouched:
         console.print("The seed is the record's own word, so this shows that its outcomes follow, not that it counts.")
@@ -105,10 +106,10 @@ def _workers(wanted: str, device: str, note: Any) -> Any:
         raise UsageProblem(f"The record cannot be replayed as it was: {error}; --isolation names another.") from None
 
 
-def changed_since(old: record.Record, asked: replaying.Wanted, level: str) -> list[str]:
+def changed_since(old: record.Record, asked: replaying.Wanted, level: str, rooms: own_rooms.Rooms) -> list[str]:
     """Return one sentence for each thing that is not as it was, and that could be why outcomes differ."""
     # A gradebook knows its grader by what decides outcomes; the rest of it may have changed.
-    grader = judging_version() if old.grader == judging_version() else grader_version()
+    grader = judging_version(rooms) if old.grader == judging_version(rooms) else grader_version(rooms)
     pairs = (
         ("grader", old.grader, grader),
         ("environment", old.environment or "not recorded", environment()),

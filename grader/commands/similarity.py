@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 
 from grader import syllabus
+from grader.arguments import course as course_file
+from grader.arguments import course_of
 from grader.classroom.book.standing import Student
 from grader.commands import report_paths
 from grader.commands.grade import select
@@ -26,6 +28,7 @@ def arguments(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--roster", metavar="CSV", help="id,name,email of the class")
     command.add_argument("--milestone", action="append", metavar="M", help="only this one (can be given several times)")
+    course_file(command)
     command.add_argument("--threshold", type=_share, default=None, metavar="SHARE", help="from which likeness on")
     command.add_argument("--reference", default="solutions", metavar="DIR", help="the reference solutions")
     command.add_argument("--out", default="similarity.html", metavar="FILE", help="default: similarity.html")
@@ -52,9 +55,9 @@ def run(options: argparse.Namespace) -> int:
     if not (options.submissions or options.export):
         raise UsageProblem("similarity wants what was handed in: folders, archives, or a list of repositories.")
     report_paths.check_writable([options.out])
-    course = syllabus.load()
-    chosen = select(course, options.milestone or [])
-    handed_in, notes = take_in(options, course)
+    whole, course = course_of(options)
+    chosen = select(course.syllabus(whole) if course else whole, options.milestone or [])
+    handed_in, notes = take_in(options, whole)
     if len(handed_in) < 2:
         raise UsageProblem("There are fewer than two submissions, so there is nothing to compare.")
     threshold = options.threshold or similarity.THRESHOLD

@@ -12,7 +12,7 @@ from grader.exits import NOT_PASSED, PASSED
 from grader.judge.errors import UsageProblem
 from grader.practice import PUBLIC_SEED, with_solutions
 from grader.sandbox import levels
-from grader.submission import Submission, collect
+from grader.submission import Submission, with_own_solutions, with_own_stubs
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -36,7 +36,7 @@ def run(options: argparse.Namespace) -> int:
     reference = Path(options.reference)
     if not reference.is_dir():
         raise UsageProblem(f"verify needs the folder {reference} with the reference modules.")
-    solutions, stubs = collect(reference, course), collect(REPOSITORY / "exercises", course)
+    solutions, stubs = with_own_solutions(reference, course), with_own_stubs(REPOSITORY / "exercises", course)
     notes: list[str] = []
     workers = levels.choose(options.isolation, "cpu", notes.append)
     console = Console(highlight=False, markup=False)

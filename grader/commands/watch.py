@@ -95,7 +95,7 @@ class Watch:
 
     def _regrade(self, touched: Touched) -> None:
         if touched.suites:
-            forget_suites()
+            forget_suites(self._course)
         names = {milestone.id for milestone in self._chosen}
         passed = {name for name in names if (last := self._practice.progress.last(self._folder, name)) and last.passed}
         wanted = affected(self._course, (touched.modules | touched.suites) & names, passed)
@@ -205,7 +205,7 @@ class Watch:
             return
         last = self._practice.progress.last(self._folder, milestone.id)
         self._console.print(f"{milestone.id} {listing.advice(milestone, last)}")
-        self._console.print(f"Guide: exercises/{milestone.id}.md", style="dim")
+        self._console.print(f"Guide: {milestone.page}", style="dim")
 
 
 class Interruptible:
@@ -235,12 +235,15 @@ class Interruptible:
         self._listener.ended_beside(ended, passed)
 
 
-def forget_suites() -> None:
+def forget_suites(course: syllabus.Syllabus) -> None:
     """Have the suites read from their files again, and results of the old ones no longer taken over."""
     import grader.suites
+    from grader.judge.grading import forget_room
 
     package = grader.suites.__name__ + "."
     for name in [name for name in sys.modules if name.startswith(package) and not name.endswith("conftest")]:
         del sys.modules[name]
         vars(grader.suites).pop(name.removeprefix(package), None)
+    for milestone in course.own:
+        forget_room(milestone.id)
     fingerprint.grader_hash.cache_clear()

@@ -13,13 +13,15 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from grader.syllabus import Milestone, Syllabus
+from grader import own_rooms
+from grader.syllabus import SOLUTION, Milestone, Syllabus
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SCRIPTS = Path(__file__).with_name("autograder")
 NEEDED = ("grader", "fixtures", "pyproject.toml", "constraints.txt", "LICENSE")
 COURSE = "course"  # the folder for them in the zip
 COURSE_FILE = "course.toml"  # what the instructor calls the course, beside the settings
+ROOMS = "rooms"  # the folder for what the course brings
 SCRIPT, FILE, SECRET = 0o755, 0o644, 0o600
 WHEN = (2020, 1, 1, 0, 0, 0)  # the same input gives the same bytes
 
@@ -64,6 +66,11 @@ def write(out: Path, assignment: Assignment, course: Syllabus) -> list[str]:
         parts.append((COURSE_FILE, assignment.course, FILE))
     if assignment.official:
         parts.append(("secret_seed", f"{assignment.secret_seed}\n".encode(), SECRET))
+    for milestone in course.own:
+        for name, data in own_rooms.contents(milestone).items():
+            parts.append((f"{ROOMS}/{milestone.id}/{name}", data, FILE))
+        if milestone.id in earlier(assignment, course):
+            parts.append((f"{ROOMS}/{milestone.id}/{SOLUTION}", milestone.solution.read_bytes(), FILE))
     for path in needed(assignment, course):
         parts.append((f"{COURSE}/{path.relative_to(REPOSITORY).as_posix()}", path.read_bytes(), FILE))
     beside = out.with_name(f".{out.name}.{os.getpid()}.part")
@@ -87,11 +94,17 @@ def needed(assignment: Assignment, course: Syllabus) -> list[Path]:
     for name in NEEDED:
         path = REPOSITORY / name
         found += [path] if path.is_file() else [file for file in sorted(path.rglob("*")) if _belongs(file)]
-    if assignment.prerequisites == "solutions":
-        graded = {milestone.id for milestone in assignment.milestones}
-        earlier = {name for milestone in assignment.milestones for name in course.with_needs(milestone)} - graded
-        found += [REPOSITORY / "solutions" / f"{name}.py" for name in sorted(earlier)]
+    own = {milestone.id for milestone in course.own}
+    found += [REPOSITORY / "solutions" / f"{name}.py" for name in sorted(earlier(assignment, course) - own)]
     return found
+
+
+def earlier(assignment: Assignment, course: Syllabus) -> set[str]:
+    """Return the modules that come from the solutions."""
+    if assignment.prerequisites != "solutions":
+        return set()
+    graded = {milestone.id for milestone in assignment.milestones}
+    return {name for milestone in assignment.milestones for name in course.with_needs(milestone)} - graded
 
 
 def _belongs(path: Path) -> bool:

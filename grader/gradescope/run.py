@@ -115,7 +115,8 @@ def _read(root: Path) -> tuple[Syllabus, dict[str, Any]]:
     assignment: dict[str, Any] = json.loads((source / "assignment.json").read_text(encoding="utf-8"))
     whole = syllabus.load()
     name = assignment["course"]
-    return (courses.load(source / name, whole).syllabus(whole) if name else whole), assignment
+    rooms = source / "rooms"  # where package.py puts what the course brings
+    return (courses.load(source / name, whole, rooms).syllabus(whole) if name else whole), assignment
 
 
 def _chosen(course: Syllabus, assignment: dict[str, Any]) -> list[syllabus.Milestone]:

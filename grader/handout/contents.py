@@ -13,8 +13,9 @@ from pathlib import Path
 from grader.capstone.parts import NEEDED
 from grader.course import Course
 from grader.judge.fingerprint import grader_version
+from grader.own_rooms import TEXTS, packed
 from grader.sandbox.inside.facts import untouched
-from grader.syllabus import ROOM_FILE, Syllabus
+from grader.syllabus import ROOM_FILE, Milestone, Syllabus
 
 from . import manuscript, withholding
 from .pieces import Source
@@ -53,7 +54,7 @@ class Handout:
 def build(whole: Syllabus, course: Course | None, withheld: dict[str, int]) -> Handout:
     """Return the handout of a course. Raises HandoutError and CourseError."""
     chosen = course.syllabus(whole) if course else whole
-    handout = Handout(chosen.name, grader_version(), chosen, withheld)
+    handout = Handout(chosen.name, grader_version(packed(chosen)), chosen, withheld)
     capstone = set(NEEDED) <= {milestone.id for milestone in chosen.milestones}
     texts = (
         _exercises(chosen, capstone) | _pages(chosen, course, withheld, capstone) | _grader(chosen, withheld, capstone)
@@ -90,7 +91,7 @@ def read_manifest(text: str) -> dict[str, str]:
     return {str(path): value for path, value in files.items()}
 
 
-def _text(path: str) -> str:
+def _text(path: str | Path) -> str:
     try:
         return (REPOSITORY / path).read_text(encoding="utf-8")
     except OSError as error:
@@ -101,16 +102,15 @@ def _exercises(chosen: Syllabus, capstone: bool) -> dict[str, str]:
     page = manuscript.only_chosen_rows(_text("exercises/README.md"), chosen)
     texts = {"exercises/README.md": _named_for(page, chosen, capstone)}
     for milestone in chosen.milestones:
-        for suffix in (".py", ".md"):
-            path = f"exercises/{milestone.id}{suffix}"
-            texts[path] = _text(path)
-        stub = f"exercises/{milestone.id}.py"
+        stub, guide = f"exercises/{milestone.id}.py", f"exercises/{milestone.id}.md"
+        shown = str(milestone.stub) if milestone.own else stub
+        texts[stub], texts[guide] = _text(shown), _text(milestone.guide if milestone.own else guide)
         try:
             fresh = untouched(ast.parse(texts[stub]))
         except SyntaxError:
             fresh = False
         if not fresh:
-            raise HandoutError(f"{stub} is no longer a stub: something is written in it, and would be handed out.")
+            raise HandoutError(f"{shown} is no longer a stub: something is written in it, and would be handed out.")
     return texts
 
 
@@ -174,7 +174,9 @@ def _pyproject() -> str:
 
 
 def _grader(chosen: Syllabus, withheld: dict[str, int], capstone: bool) -> dict[str, str]:
-    sources = modules(REPOSITORY / "grader", "grader")
+    sources = dict(modules(REPOSITORY / "grader", "grader"))
+    for milestone in chosen.own:
+        sources |= _own_modules(milestone)
     trimmed = {name: source for name, source in sources.items() if name.startswith(TRIMMED)}
     texts = withholding.suites(trimmed, chosen, set(withheld))
     handed_out = {name: Source(name, text, sources[name].is_package) for name, text in texts.items()}
@@ -189,14 +191,32 @@ def _grader(chosen: Syllabus, withheld: dict[str, int], capstone: bool) -> dict[
         path = name.replace(".", "/")
         files[f"{path}/__init__.py" if others[name].is_package else f"{path}.py"] = others[name].text
     for folder in sorted({path.rpartition("/")[0] for path in files}):
-        for asset in sorted((REPOSITORY / folder).iterdir()):
-            if asset.suffix in ASSETS and asset.is_file():
-                files[f"{folder}/{asset.name}"] = _text(f"{folder}/{asset.name}")
+        place = _place(folder, chosen)
+        for asset in sorted(place.iterdir()):
+            spare = place != REPOSITORY / folder and asset.suffix == ".toml"  # in a course's own room: mutants, notes
+            if asset.suffix in ASSETS and asset.is_file() and not spare:
+                files[f"{folder}/{asset.name}"] = _text(asset)
     files["grader/syllabus.toml"] = manuscript.syllabus_text(files["grader/syllabus.toml"], chosen)
     for milestone in chosen.milestones:
         path = f"grader/suites/{milestone.id}/{ROOM_FILE}"
-        files[path] = manuscript.room_text(_text(path), milestone, withheld)
+        files[path] = manuscript.room_text(_text(milestone.room / ROOM_FILE), milestone, withheld)
     return files
+
+
+def _place(folder: str, chosen: Syllabus) -> Path:
+    """Return where a folder of the handout lies here."""
+    for milestone in chosen.own:
+        room = f"grader/suites/{milestone.id}"
+        if folder == room or folder.startswith(f"{room}/"):
+            return milestone.room / folder[len(room) + 1 :]
+    return REPOSITORY / folder
+
+
+def _own_modules(milestone: Milestone) -> dict[str, Source]:
+    """Return the modules of a room that the course brings, as they are called where students find them."""
+    package = f"grader.suites.{milestone.id}"
+    found = modules.__wrapped__(milestone.room, package)  # a course's room may change while this runs
+    return {name: source for name, source in found.items() if f"{name.removeprefix(f'{package}.')}.py" not in TEXTS}
 
 
 @functools.cache

@@ -10,6 +10,7 @@ import os
 import re
 import textwrap
 import tokenize
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
@@ -17,6 +18,7 @@ from fixtures import manifest as fixtures
 from grader.files import read_text
 from grader.practice import LONGEST_SEED, SECRET_SEED, SECRET_SEED_FILE
 from grader.sandbox.inside.facts import untouched
+from grader.syllabus import Milestone
 
 from .contents import REPOSITORY, HandoutError
 
@@ -55,17 +57,27 @@ class Scan:
         )
 
 
-def scan(files: dict[str, bytes], folder: Path, solutions: Path = REPOSITORY / "solutions") -> Scan:
-    """Look through a handout that goes into a folder. Raises HandoutError where there are no solutions to look for."""
+def scan(
+    files: dict[str, bytes],
+    folder: Path,
+    solutions: Path = REPOSITORY / "solutions",
+    own: Iterable[Milestone] = (),
+) -> Scan:
+    """Look through a handout that goes into a folder; `own` is what its course brings.
+
+    Raises HandoutError where there are no solutions to look for.
+    """
     result = Scan(files=len(files), size=sum(map(len, files.values())))
     known = sorted(solutions.glob("m*.py")) if solutions.is_dir() else []
     if not known:
         raise HandoutError(f"{solutions} has no solutions: without them nobody can say whether one is inside.")
+    rooms = [milestone.room for milestone in own]
+    known += [milestone.solution for milestone in own]
     bodies = _Bodies(tuple(path.read_text(encoding="utf-8") for path in known), files)
     result.bodies, result.short = bodies.count, bodies.short
     secrets = _secrets()
     result.secrets = len(secrets)
-    places = _places(folder)
+    places = _places(folder, rooms)
     published = {f"fixtures/{entry.path}": entry.sha256 for entry in fixtures.read()}
     for path, data in files.items():
         result.found += [f"{path}: {what}" for what in _of_name(path)]
@@ -99,9 +111,9 @@ def _secrets() -> list[bytes]:
     return [secret.encode() for secret in found if secret]
 
 
-def _places(folder: Path) -> list[str]:
+def _places(folder: Path, rooms: list[Path]) -> list[str]:
     """Return the folders of this machine that nothing may name."""
-    places = {str(path) for path in (REPOSITORY, folder.resolve(), Path.home())}
+    places = {str(path) for path in (REPOSITORY, folder.resolve(), Path.home(), *rooms)}
     return sorted(place for place in places if len(Path(place).parts) > 2 or place == str(Path.home()) != "/")
 
 
@@ -111,7 +123,7 @@ class _Bodies:
     def __init__(self, solutions: tuple[str, ...], files: dict[str, bytes]) -> None:
         self.count, self.short, self._runs, self._forms = _solved(solutions)
         # What a stub says itself, in a docstring's example for one, is no secret. A guide could hold a solution.
-        stubs = [data.decode() for path, data in files.items() if re.fullmatch(r"exercises/m\w+\.py", path)]
+        stubs = [data.decode() for path, data in files.items() if re.fullmatch(r"exercises/[mx]\w+\.py", path)]
         said = {run for text in stubs if _is_stub(text) for run in _runs(_words(text))}
         self._runs = {run: name for run, name in self._runs.items() if run not in said}
 

@@ -12,14 +12,16 @@ TASK = re.compile(r"(?m)^(?=\[\[task\]\])")
 ID = re.compile(r'(?m)^id = "([^"]+)"')
 POINTS = re.compile(r"(?m)^points = .*$")
 NAME = re.compile(r"(?m)^name = .*$")
-ROW = re.compile(r"\| \[(m\d\d)\]")
+ROW = re.compile(r"\| \[(m\d\d)\]")  # of one of ours
 LAST_CELL = re.compile(r"\| [\d.]+ \|$", re.MULTILINE)  # the last cell of a row
 
 
 def syllabus_text(text: str, chosen: Syllabus) -> str:
-    """Return the course's own file with the name of `chosen`."""
-    name = _toml(chosen.name)
-    return NAME.sub(lambda _: f"name = {name}", text, count=1)
+    """Return the course's own file with the name of `chosen`, and in which order what it brings comes after ours."""
+    name = f"name = {_toml(chosen.name)}"
+    if chosen.own:
+        name += f"\nlast = [{', '.join(_toml(milestone.id) for milestone in chosen.own)}]  # brought by the course"
+    return NAME.sub(lambda _: name, text, count=1)
 
 
 def room_text(text: str, milestone: Milestone, withheld: dict[str, int]) -> str:
@@ -89,16 +91,31 @@ def _offset(offset: timedelta | None) -> str:
 
 
 def only_chosen_rows(page: str, chosen: Syllabus) -> str:
-    """Return a page without the table rows of milestones that were not chosen, and with the course's own points."""
+    """Return a page with the table rows of the milestones that were chosen, and with the course's own points."""
     points = {milestone.number: milestone.points for milestone in chosen.milestones}
-    kept = []
+    kept: list[str] = []
+    end = 0  # of the rows
     for line in page.splitlines(keepends=True):
         row = ROW.match(line)
         if row is None:
             kept.append(line)
         elif row.group(1) in points:
             kept.append(LAST_CELL.sub(f"| {points[row.group(1)]:g} |", line))
+        if row is not None:
+            end = len(kept)
+    kept[end:end] = [_row(milestone) for milestone in chosen.own] if end else []
     return "".join(kept)
+
+
+def _row(milestone: Milestone) -> str:
+    """Return the row of exercises/README.md for a milestone that the course brings."""
+    needs = ", ".join(need[:3] for need in milestone.needs) or "–"
+    link = f"[{milestone.number}]({milestone.id}.md)"
+    return f"| {link} | {_cell(milestone.summary)} | {needs} | {_cell(milestone.title)} | – | {milestone.points:g} |\n"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
 
 
 def filled(template: str, **words: str) -> str:

@@ -9,6 +9,7 @@ from importlib import metadata
 from pathlib import Path
 
 import fixtures
+from grader.own_rooms import Rooms
 
 GRADER = Path(__file__).resolve().parents[1]
 VERSION = "0.1.0"
@@ -40,14 +41,21 @@ def _hash(parts: tuple[str, ...]) -> str:
     return digest.hexdigest()
 
 
-def grader_version() -> str:
-    """Return the version and the beginning of the hash, as records carry it."""
-    return f"{VERSION}+{grader_hash()[:12]}"
+def grader_version(rooms: Rooms) -> str:
+    """Return the version and the beginning of the hash, as records carry it, over the rooms that a course brings too.
+
+    They are given as `own_rooms.packed` returns them; an empty tuple: none.
+    """
+    return f"{VERSION}+{_with(grader_hash(), rooms)[:12]}"
 
 
-def judging_version() -> str:
+def judging_version(rooms: Rooms) -> str:
     """Return the same for what decides outcomes alone: a class is graded anew when this changes, and not before."""
-    return f"{VERSION}+{judging_hash()[:12]}"
+    return f"{VERSION}+{_with(judging_hash(), rooms)[:12]}"
+
+
+def _with(ours: str, rooms: Rooms) -> str:
+    return hashlib.sha256(f"{ours} {rooms!r}".encode()).hexdigest() if rooms else ours
 
 
 def environment() -> str:

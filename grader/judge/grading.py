@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from grader import record
+from grader.own_rooms import packed
 from grader.submission import Submission
-from grader.syllabus import Syllabus
+from grader.syllabus import Milestone, Syllabus
 
 from .errors import GradingError
 from .fingerprint import environment, grader_version
@@ -22,9 +24,10 @@ from .oracles import Weights
 from .planned import Options, Planned
 from .plugin import Judge
 from .run import Listener, Run
-from .standalone import PLUGIN
 
 SUITES = Path(__file__).resolve().parents[1] / "suites"
+# No conftest.py: ours is for those who start pytest by hand, and one beside a course's own room is not the grader's.
+READING = ("-c", str(SUITES / "pytest.ini"), "--rootdir", str(SUITES), "--noconftest")
 # The suites need nothing of these, and the fewer plugins, the sooner the first result.
 UNUSED = (
     "terminal", "cacheprovider", "faulthandler", "doctest", "unittest", "junitxml", "pastebin", "stepwise", "logging",
@@ -58,7 +61,7 @@ def grade(
     if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED):
         raise _no_run(run, code, "running the suites")
     return record.Record(
-        grader=grader_version(),
+        grader=grader_version(packed(syllabus)),
         environment=environment(),
         submission=submission.folder,
         seed=options.seed,
@@ -77,13 +80,14 @@ def run_suites(run: Run, judge: Judge) -> int:
     files = _files(run)
     if not files:  # without any pytest would look for tests where it stands
         return pytest.ExitCode.NO_TESTS_COLLECTED
-    arguments = [*files, "-c", str(SUITES / "pytest.ini"), "--rootdir", str(SUITES), "--capture=no"]
+    _forget_others(run.syllabus.own)
+    arguments = [*files, *READING, "--capture=no"]
     for name in UNUSED:
         arguments += ["-p", f"no:{name}"]
     if run.options.debug:
         arguments += ["-p", "no:debugging"]  # pytest's own debugger wants its terminal; Python's does not
     with _only_our_pytest():
-        return pytest.main([*arguments, "-p", "pytest_timeout"], plugins=[_Named(judge)])
+        return pytest.main([*arguments, "-p", "pytest_timeout"], plugins=[judge])
 
 
 def count_checks(syllabus: Syllabus, milestones: list[str]) -> dict[str, int]:
@@ -94,11 +98,12 @@ def count_checks(syllabus: Syllabus, milestones: list[str]) -> dict[str, int]:
 
 def planned_checks(run: Run) -> list[Planned]:
     """Return the checks that a run would consist of; nothing runs. Raises GradingError."""
-    arguments = [*_files(run), "-c", str(SUITES / "pytest.ini"), "--rootdir", str(SUITES), "--collect-only"]
+    _forget_others(run.syllabus.own)
+    arguments = [*_files(run), *READING, "--collect-only"]
     for name in UNUSED:
         arguments += ["-p", f"no:{name}"]
     with _only_our_pytest():
-        code = pytest.main([*arguments, "-p", "pytest_timeout"], plugins=[_Named(Judge(run))])
+        code = pytest.main([*arguments, "-p", "pytest_timeout"], plugins=[Judge(run)])
     if code != pytest.ExitCode.OK:
         raise _no_run(run, code, "listing the checks")
     return run.planned
@@ -115,16 +120,18 @@ def _files(run: Run) -> list[str]:
     return [str(milestone.room) for milestone in chosen if not all(task.withheld for task in milestone.tasks)]
 
 
-class _Named:
-    """Registers the judge under its name, so that the suites' conftest finds it."""
+def forget_room(milestone: str) -> None:
+    """Have the suite of a milestone that a course brings read from its files again."""
+    for name in [name for name in sys.modules if name.partition(".")[0] == milestone]:
+        del sys.modules[name]
 
-    def __init__(self, judge: Judge) -> None:
-        self._judge = judge
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_addoption(self, pluginmanager: Any) -> None:
-        """The first hook of all: before any conftest is read."""
-        pluginmanager.register(self._judge, PLUGIN)
+def _forget_others(own: Iterable[Milestone]) -> None:
+    """Forget rooms of another course that had the same names."""
+    for milestone in own:
+        there = sys.modules.get(milestone.id)
+        if there is not None and there.__file__ != str(milestone.room / "__init__.py"):
+            forget_room(milestone.id)
 
 
 @contextlib.contextmanager

@@ -13,7 +13,7 @@ from grader.sandbox.limits import Limits
 
 from .errors import UsageProblem
 
-TASK_ID = re.compile(r"m\d\d\.\d+")
+TASK_ID = re.compile(r"[mx]\d\d\.\d+")
 
 
 class CheckFailed(AssertionError):

@@ -63,7 +63,8 @@ class Judge:
             self.run.planned.append(item.stash[CHECK])
         if dropped:
             config.hook.pytest_deselected(items=dropped)
-        suites = [module for name, module in sys.modules.items() if name.startswith(SUITES)]
+        rooms = (SUITES, *{f"{item.module.__package__}." for item in items})  # type: ignore[attr-defined]
+        suites = [module for name, module in sys.modules.items() if name.startswith(rooms)]
         shortcuts = [name for milestone in self.run.syllabus.milestones for name in milestone.shortcuts]
         mistakes.seal({id(one): one for one in [*suites, *(item.module for item in items)]}.values(), shortcuts)  # type: ignore[attr-defined]
 

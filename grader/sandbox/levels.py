@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -36,9 +36,17 @@ GAPS = {
 }
 
 
+_private: set[Path] = set()  # of those a course has brought with it
+
+
+def keep_private(folders: Iterable[Path]) -> None:
+    """Close more folders to workers, from the next start of any on: at the user level they would be found."""
+    _private.update(folders)
+
+
 def private_folders() -> list[Path]:
     """Return the folders that the user level closes to everybody but root."""
-    return [*(REPOSITORY / name for name in PRIVATE), *packages.refused_packages()]
+    return [*(REPOSITORY / name for name in PRIVATE), *sorted(_private), *packages.refused_packages()]
 
 
 def gaps(level: str) -> list[str]:

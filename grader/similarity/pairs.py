@@ -72,6 +72,7 @@ def find(
     """Compare everybody with everybody else, and with the reference where there is one.
 
     `stubs` is the folder with the stubs and guides as they were handed out: what stands there is nobody's own.
+    What a course brings has its own in its room.
     """
     return [_find(handed_in, milestone, stubs, reference, threshold) for milestone in milestones]
 
@@ -83,8 +84,8 @@ def _find(
     reference: Path | None,
     threshold: float,
 ) -> Findings:
-    stub = _bytes(stubs / f"{milestone.id}.py")
-    guide = _bytes(stubs / f"{milestone.id}.md").decode("utf-8", errors="replace")
+    stub = _bytes(milestone.stub if milestone.own else stubs / f"{milestone.id}.py")
+    guide = _bytes(milestone.guide if milestone.own else stubs / f"{milestone.id}.md").decode("utf-8", errors="replace")
     contract = likeness.names(stub)
     known = likeness.boilerplate(stub, guide, contract)
     findings = Findings(milestone)
@@ -100,6 +101,8 @@ def _find(
             findings.short.append(student)
     findings.compared = len(modules)
     solution = _bytes(reference / f"{milestone.id}.py") if reference is not None else b""
+    if milestone.own and reference is not None:
+        solution = solution or _bytes(milestone.solution)
     if solution:
         findings.reference_module = likeness.prepare(solution, known, contract)
         findings.references = _like_reference(modules, findings.reference_module, threshold)

@@ -35,6 +35,7 @@ class Watched:
     def __init__(self, folder: Path, guides: Path, course: Syllabus) -> None:
         self._folder, self._guides, self._course = folder, guides, course
         self._rooms = {milestone.room: milestone.id for milestone in course.milestones}
+        self._own = {milestone.guide: milestone.id for milestone in course.own}
         self._seen = self._look()
 
     def touched(self) -> Touched:
@@ -59,7 +60,9 @@ class Watched:
     def _look(self) -> dict[Path, Stamp]:
         paths = [self._folder / f"{milestone.id}.py" for milestone in self._course.milestones]
         paths += [self._guides / f"{milestone.id}.md" for milestone in self._course.milestones]
-        paths += [*GRADER.rglob("*.py"), *GRADER.rglob("*.toml")]
+        for folder in (GRADER, *(milestone.room for milestone in self._course.own)):
+            paths += [*folder.rglob("*.py"), *folder.rglob("*.toml")]
+        paths += self._own
         return dict(_stamped(paths))
 
     def _sort(self, changed: set[Path]) -> Touched:
@@ -67,6 +70,8 @@ class Watched:
         for path in changed:
             if path.parent == self._folder and path.suffix == ".py":
                 touched.modules.add(path.stem)
+            elif path in self._own:
+                touched.guides.add(self._own[path])
             elif path.parent == self._guides:
                 touched.guides.add(path.stem)
             elif owner := self._rooms.get(path.parent):

@@ -33,7 +33,7 @@ def test_attack_107_the_base_decides_and_nothing_of_the_head_lands_on_disk(store
 
     code, _, _, result, _ = run(head)
 
-    assert code == 1 and result.earned == 0 and result.grader == grader_version()
+    assert code == 1 and result.earned == 0 and result.grader == grader_version(())
     assert store.files() == before and not marker.exists()
     assert any("grader, fixtures and workflow are the base's own" in note for note in result.notes)
     assert any("exercises/conftest.py" in note and "Not taken" in note for note in result.notes)

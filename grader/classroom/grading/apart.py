@@ -15,9 +15,10 @@ import sys
 import tempfile
 import time
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
-from grader import syllabus
+from grader import own_rooms, syllabus
 from grader.sandbox import cores
 from grader.sandbox.errors import SandboxError
 from grader.sandbox.warden import kill_below
@@ -40,7 +41,8 @@ class JudgeApart:
         self._process: Any = None
         self._connection: Connection | None = None
         self._folder = ""  # for what its workers are given at levels where they have no file system of their own
-        self._course = syllabus.load()
+        with tempfile.TemporaryDirectory(prefix="scratchwork-rooms-") as folder:
+            self._course = own_rooms.unpacked(setup.rooms, Path(folder), syllabus.load())
 
     def start(self) -> None:
         """Start the process and wait until its sandbox stands. Raises SandboxError, with its words."""
@@ -92,7 +94,7 @@ class JudgeApart:
                         raise SandboxError(reason)
                     case None if plan is not None:
                         self._kill()
-                        return timed_out(job, plan, self._course, time.perf_counter() - started)
+                        return timed_out(job, plan, self._course, self.setup.grader, time.perf_counter() - started)
                 self._kill()
                 return Graded(job.number, self.setup.grader, faults=_faults(job, plan))
         except OSError:

@@ -14,7 +14,7 @@ from grader.classroom.book.standing import Student
 from grader.classroom.intake.collecting import HandedIn
 from grader.judge.errors import UsageProblem
 from grader.judge.fingerprint import judging_version
-from grader.submission import Submission, SubmissionError, collect
+from grader.submission import Submission, SubmissionError, with_own_solutions, with_own_stubs
 from grader.syllabus import Milestone, Syllabus
 
 from .judging import Graded, Job, Setup
@@ -61,7 +61,7 @@ class Batch:
         self.tally = Tally()
         self.entered: Callable[[tuple[str, ...]], None] = lambda milestones: None  # told of results without a job
         self._regrade = regrade
-        self._conditions, self._grader = setup.conditions(), judging_version()
+        self._conditions, self._grader = setup.conditions(), judging_version(setup.rooms)
         self._solutions = _solutions(course) if setup.prerequisites == "solutions" else None
         self._stubs = _stubs(course)
         self._jobs: dict[int, list[Due]] = {}
@@ -188,7 +188,7 @@ def _is_untouched(plain: dict[str, Any]) -> bool:
 
 def _solutions(course: Syllabus) -> Submission:
     try:
-        return collect(REPOSITORY / "solutions", course)
+        return with_own_solutions(REPOSITORY / "solutions", course)
     except SubmissionError:
         raise UsageProblem(
             "--prerequisites solutions needs the folder solutions/, which this copy of the course lacks."
@@ -197,6 +197,6 @@ def _solutions(course: Syllabus) -> Submission:
 
 def _stubs(course: Syllabus) -> dict[str, bytes]:
     try:
-        return collect(REPOSITORY / "exercises", course).sources
+        return with_own_stubs(REPOSITORY / "exercises", course).sources
     except SubmissionError:  # a grader without the course beside it
         return {}

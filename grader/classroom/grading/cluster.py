@@ -222,7 +222,7 @@ class _Coordinator:
         """Compare graders and fixtures now, and let those that have ours start their sandboxes."""
         from .at_worker import boot
 
-        answers = self._ask("prove", addresses, self._batch.setup.grader)
+        answers = self._ask("prove", addresses, self._batch.setup.grader, self._batch.setup.rooms)
         for address in addresses:
             answer = answers.get(address, "is gone")
             if answer == "":

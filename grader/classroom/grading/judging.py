@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-from grader import record, syllabus
+from grader import own_rooms, record, syllabus
 from grader.judge.fingerprint import grader_version
 from grader.judge.oracles import Weights
 from grader.practice import seed_hash
@@ -29,6 +31,7 @@ class Setup:
     official: bool
     seed: str
     secret: bool
+    rooms: own_rooms.Rooms = ()  # that the course brings
 
     def conditions(self) -> str:
         """Return what a result depends on besides sources and grader; of a secret seed only its hash."""
@@ -83,7 +86,9 @@ class WarmJudge:
         self.setup = setup
         self.weights = weights or Weights(setup.weights)
         self.workers = self._alone(workers or self._new_workers())
-        self._course = syllabus.load()
+        self._folder = tempfile.TemporaryDirectory(prefix="scratchwork-rooms-") if setup.rooms else None
+        folder = Path(self._folder.name if self._folder else "")  # root's or the judge's alone, as mkdtemp makes it
+        self._course = own_rooms.unpacked(setup.rooms, folder, syllabus.load())
 
     def start(self) -> None:
         """Wait until the sandbox stands. Raises SandboxError."""
@@ -92,6 +97,8 @@ class WarmJudge:
     def close(self) -> None:
         """End the sandbox."""
         self.workers.close()
+        if self._folder:
+            self._folder.cleanup()
 
     def grade(self, job: Job, tell: Callable[[Plan], None] | None = None) -> Graded:
         """Grade a job; whatever goes wrong in the grader is a fault of that job. `tell` hears of the checks first.
@@ -104,7 +111,7 @@ class WarmJudge:
         return done
 
     def _done(self, job: Job, tell: Callable[[Plan], None] | None) -> Graded:
-        done = Graded(job.number, grader_version())
+        done = Graded(job.number, grader_version(own_rooms.packed(self._course)))
         try:
             result = self._graded(job, tell)
         except SandboxError:
@@ -153,9 +160,9 @@ def _plan(planned: list[Any]) -> Plan:
     return Plan(checks, 2 * limits + SPARE_SECONDS)
 
 
-def timed_out(job: Job, plan: Plan, course: syllabus.Syllabus, seconds: float) -> Graded:
+def timed_out(job: Job, plan: Plan, course: syllabus.Syllabus, grader: str, seconds: float) -> Graded:
     """Return the result of a job that took its judge too long: every check is out of time, and nothing is earned."""
-    made = record.Record(grader_version(), "", "", "", "")
+    made = record.Record(grader, "", "", "", "")
     message = f"Grading this took longer than {plan.seconds:.0f} s in all, and was ended."
     each = round(seconds / max(1, len(plan.checks)), 4)
     for name in job.milestones:
@@ -170,7 +177,7 @@ def timed_out(job: Job, plan: Plan, course: syllabus.Syllabus, seconds: float) -
             result.tasks.append(record.Task(task.id, task.title, task.points, checks=checks, withheld=task.withheld))
         made.milestones.append(result)
     plain = record.to_json(made)["milestones"]
-    return Graded(job.number, grader_version(), milestones=plain, seconds=seconds)
+    return Graded(job.number, grader, milestones=plain, seconds=seconds)
 
 
 def fault_of(milestone: record.Milestone) -> str:

@@ -8,15 +8,18 @@ from __future__ import annotations
 from typing import Any
 
 
-def prove(grader: str) -> str:
-    """Return why this process may not grade, in words that follow its name; empty: it has the same grader."""
+def prove(grader: str, rooms: tuple[Any, ...]) -> str:
+    """Return why this process may not grade, in words that follow its name; empty: it has the same grader.
+
+    `rooms` are those that the course brings: they come with the work, and the grader's hash covers them.
+    """
     try:
         import fixtures.manifest
         from grader.judge.fingerprint import grader_version
     except ImportError as error:
         return f"cannot import the grader ({error})"
-    if grader_version() != grader:
-        return f"has another grader ({grader_version()}, not {grader})"
+    if (here := grader_version(rooms)) != grader:
+        return f"has another grader ({here}, not {grader})"
     try:
         entries = fixtures.manifest.read()
         for entry in entries:

@@ -13,6 +13,10 @@ MANY, RARE = 250, 4_000  # merges, and distinct words beside the frequent ones
 
 
 @pytest.mark.task("m01.7")
+@pytest.mark.holds(
+    "A merge costs what it changes (m01.7): a word that doesn't hold its pair may add at most a tenth of what "
+    "counting the word's pairs costs.",
+)
 @pytest.mark.timeout(30)  # a slow trainer is told what makes it slow
 def test_a_merge_costs_what_it_changes_and_not_the_whole_text(student, draw):
     """Many rare words that hold none of the joined pairs hardly add to what a merge costs."""

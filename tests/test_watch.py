@@ -179,7 +179,7 @@ def test_an_edited_suite_is_read_again():
     """Once the suites are forgotten, importing one gives what stands in its file now."""
     before = importlib.import_module("grader.suites.m04_attention.oracle")
 
-    watch.forget_suites()
+    watch.forget_suites(COURSE)
     from grader.suites.m04_attention import oracle as m04_oracle
 
     assert m04_oracle is not before

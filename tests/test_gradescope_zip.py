@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import contextlib
 import json
 import os
@@ -22,6 +21,7 @@ import systems
 from grader import cli
 from grader.gradescope import package as gradescope_zip
 from grader.gradescope import run as gradescope_run
+from grader.sandbox import users
 from grader.submission import SubmissionError
 
 COURSE = support.COURSE
@@ -67,7 +67,8 @@ try:
     found.append("written")
 except OSError:
     pass
-(pathlib.Path("{loot}") / str(os.getpid())).write_text(repr((os.getuid(), found)))
+if found or os.getuid() < {uid}:
+    raise RuntimeError(f"user {{os.getuid()}} found {{found}}")  # which costs all points
 """
 
 
@@ -140,11 +141,8 @@ def test_a_right_submission_earns_its_points_and_finds_nothing(autograder):
 
     Neither a result that lay there before, nor the lateness, nor what was earned earlier makes a difference.
     """
-    loot = autograder.root.parent / "loot"
-    loot.mkdir()
-    loot.chmod(0o777)
     (autograder.root / "results" / "results.json").write_text('{"score": 100}')
-    nosy = support.source("solutions", "m00_warmup") + NOSY.format(root=autograder.root, loot=loot)
+    nosy = support.source("solutions", "m00_warmup") + NOSY.format(root=autograder.root, uid=users.WORKERS.start)
 
     results, said = autograder({"repository/exercises/m00_warmup.py": nosy})
 
@@ -153,10 +151,15 @@ def test_a_right_submission_earns_its_points_and_finds_nothing(autograder):
     assert results["extra_data"]["isolation"] == "user"
     assert "The user level does not stop network access" in results["output"]
     assert SEED not in json.dumps(results) and SEED not in said
-    found = [ast.literal_eval(path.read_text()) for path in loot.iterdir()]
-    assert found
-    assert min(uid for uid, _ in found) >= 61_200
-    assert [seen for _, seen in found if seen] == []
+
+
+def test_a_submission_that_finds_something_earns_nothing(autograder):
+    """What the one above looks for costs all points when it is there: here a user id that no worker has."""
+    nosy = support.source("solutions", "m00_warmup") + NOSY.format(root=autograder.root, uid=users.WORKERS.stop)
+
+    results, said = autograder({"repository/exercises/m00_warmup.py": nosy})
+
+    assert results["score"] == 0, said
 
 
 def test_a_course_gives_its_points(autograder):

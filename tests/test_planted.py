@@ -13,6 +13,7 @@ import torch
 
 import fixtures
 from grader import record
+from grader.judge import asked
 from grader.judge.grading import grade
 from grader.judge.oracles import Weights
 from grader.judge.outcomes import verdict
@@ -63,7 +64,7 @@ def test_a_planted_model_runs_in_the_worker_and_is_watched(student):
     state = dict(model.LanguageModel(**sizes).state_dict())
     seen = []
 
-    there = student.plant(model).build(sizes, state, watch=student.callback(seen.append))
+    there = student.plant(model).build(sizes, state, watch=student.callback(seen.append, asked.list_of(asked.of(int))))
     ids = torch.tensor([[1, 2, 3], [4, 5, 10]])
 
     with torch.no_grad():

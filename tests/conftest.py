@@ -62,18 +62,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Keep what belongs to the rooms asked for; where several processes share the tests, begin with what is longest."""
     if rooms := config.getoption("room"):
-        kept = [item for item in items if belongs(item, rooms)]
+        kept = [item for item in items if support.belongs(item, rooms)]
         config.hook.pytest_deselected(items=[item for item in items if item not in kept])
         items[:] = kept
     if hasattr(config, "workerinput"):
         order = [*URGENT, *LONGEST, "", *DIVISIBLE]
         items.sort(key=lambda item: order.index(item.path.stem if item.path.stem in order else ""))
-
-
-def belongs(item: pytest.Item, rooms: list[str]) -> bool:
-    """Whether a test lies in a milestone's room, or is asked of it among others."""
-    asked = item.callspec.params.values() if isinstance(item, pytest.Function) and hasattr(item, "callspec") else ()
-    return item.path.parent.name in rooms or any(isinstance(value, str) and value in rooms for value in asked)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -228,6 +228,12 @@ def mutate(milestone: str, mutant: dict[str, str]) -> str:
     return solution.replace(mutant["find"], mutant["replace"])
 
 
+def belongs(item: pytest.Item, rooms: list[str]) -> bool:
+    """Whether a test lies in a milestone's room, or is asked of it among others."""
+    asked = item.callspec.params.values() if isinstance(item, pytest.Function) and hasattr(item, "callspec") else ()
+    return item.path.parent.name in rooms or any(isinstance(value, str) and value in rooms for value in asked)
+
+
 def slug(text: str) -> str:
     """Return a text as a test id."""
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:60]

@@ -84,7 +84,8 @@ def test_a_file_that_never_keeps_still_is_graded_as_it_was_read(tmp_path):
     try:
         while not (folder / "m04_attention.py").exists():
             pass
-        for _ in range(60):
+        # On a busy machine the one who swaps may have to wait for a turn.
+        while len(taken) < 60 or (len(taken) < 3000 and len({repr(each.sources) for each in taken}) < 2):
             taken.append(collect(folder, support.COURSE))
         graded = [
             (submission, support.grade_submission(submission, ["m04_attention"], set(SMALL), "auto", "fork", "0"))

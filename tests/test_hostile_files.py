@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import shutil
 import sqlite3
 from pathlib import Path
@@ -16,7 +17,7 @@ from attacks import files as hostile
 from made_record import every_outcome
 from small_course import SOLUTIONS, SmallCourse
 
-from grader import cli, course, files, progress, record, replaying
+from grader import cli, course, exits, files, progress, record, replaying
 from grader.progress import Progress
 from grader.reports.machines import json_report
 from grader.sandbox import levels
@@ -92,13 +93,13 @@ def test_a_crafted_file_is_refused_in_one_sentence(build, tmp_path, honest, monk
     """
     for kind, path in crafted(build, tmp_path, honest):
         done = list(said_of(kind, path, tmp_path, monkeypatch, capsys))
-        wrong = {code: err for code, _, err in done if code != cli.PASSED}
-        assert set(wrong) <= {cli.USAGE}, (kind, path, done)
+        wrong = {code: err for code, _, err in done if code != exits.PASSED}
+        assert set(wrong) <= {exits.USAGE}, (kind, path, done)
         # Not every reader of a gradebook reads all of it; of any other file all of them refuse it.
         refused = any(wrong) if kind == "gradebook" else all(code for code, _, _ in done)
         assert refused or kind == "progress", (kind, path, done)
         for code, out, err in done:
-            assert err.count("\n") == (code == cli.USAGE) or kind == "progress", (kind, err)
+            assert err.count("\n") == (code == exits.USAGE) or kind == "progress", (kind, err)
             assert "Traceback" not in out + err and len(err) < 1000
         if kind == "progress":
             assert "could not be read" in done[0][2], (path, done)
@@ -110,7 +111,7 @@ def test_honest_files_are_taken_by_the_same_readers(tmp_path, honest, monkeypatc
         if kind == "roster":
             continue  # one folder of stubs is no class
         for code, _, err in list(said_of(kind, path, tmp_path, monkeypatch, capsys)):
-            assert code == cli.PASSED or "are not those that the record was made of" in err, (kind, err)
+            assert code == exits.PASSED or "are not those that the record was made of" in err, (kind, err)
             assert "could not be read" not in err
 
 
@@ -119,7 +120,7 @@ def test_a_report_that_goes_nowhere_is_refused_and_nothing_waits(tmp_path, hones
     for _, path in crafted(hostile.b89_reports_that_go_nowhere, tmp_path, honest):
         with arena.watchdog() as barked:
             code = cli.main(["convert", str(honest["record"]), str(path), "--to", "junit"])
-        assert (code, barked) == (cli.USAGE, [])
+        assert (code, barked) == (exits.USAGE, [])
         assert capsys.readouterr().err.count("\n") == 1
 
 
@@ -132,7 +133,7 @@ def test_a_grading_whose_report_cannot_be_written_is_told_all_the_same(tmp_path,
     code = cli.main(["grade", "m04", "--submission", str(tmp_path), "--json", "/dev/full"])
 
     said = capsys.readouterr()
-    assert code == cli.USAGE
+    assert code == exits.USAGE
     assert "invalid syntax" in said.out and "no space left on device" in said.out
     assert Progress().last(tmp_path, "m04_attention") is not None
 
@@ -142,8 +143,8 @@ def test_a_command_does_not_write_over_what_it_reads(honest, capsys):
     path = str(honest["record"])
     before = honest["record"].read_bytes()
 
-    assert cli.main(["convert", path, path, "--to", "html"]) == cli.USAGE
-    assert cli.main(["replay", path, "--json", path]) == cli.USAGE
+    assert cli.main(["convert", path, path, "--to", "html"]) == exits.USAGE
+    assert cli.main(["replay", path, "--json", path]) == exits.USAGE
     assert honest["record"].read_bytes() == before
     assert capsys.readouterr().err.count("so that nothing of it is lost") == 2
 
@@ -221,25 +222,27 @@ def test_half_a_character_does_not_end_a_class(tmp_path):
 
 
 @systems.strangers
-def test_a_record_cannot_ask_for_no_sandbox(tmp_path, honest, capsys):
+def test_a_record_cannot_ask_for_no_sandbox(tmp_path, honest, capsys, request):
     """A record that says process or inline is replayed at the strongest level, and what is typed is still done.
 
-    The code under replay writes a file outside its sandbox where it can. What a level does not stop is printed.
+    The code under replay writes where all may write, and is seen there if it has left its sandbox. What a level does
+    not stop is printed.
     """
-    folder, loot = tmp_path / "theirs", tmp_path / "loot"
+    folder, loot = tmp_path / "theirs", Path(f"/dev/shm/replayed-{os.getpid()}")
     folder.mkdir()
+    request.addfinalizer(lambda: loot.unlink(missing_ok=True))
     (folder / "m04_attention.py").write_text(f"open({str(loot)!r}, 'w').write('loot')\n1 / 0\n")
     made = tmp_path / "graded.json"
-    assert cli.main(["grade", "m04", "--submission", str(folder), "--json", str(made)]) == cli.NOT_PASSED
+    assert cli.main(["grade", "m04", "--submission", str(folder), "--json", str(made)]) == exits.NOT_PASSED
     assert not loot.exists()
     strongest = levels.strongest_for_strangers()
     capsys.readouterr()
 
     for _, path in crafted(hostile.b92_no_sandbox_for_a_record, tmp_path, honest | {"record": made}):
-        assert cli.main(["replay", str(path), "--submission", str(folder)]) == cli.PASSED
+        assert cli.main(["replay", str(path), "--submission", str(folder)]) == exits.PASSED
         assert f"{strongest} here" in capsys.readouterr().out
         assert not loot.exists()
-    assert cli.main(["replay", str(path), "--submission", str(folder), "--isolation", "process"]) == cli.PASSED
+    assert cli.main(["replay", str(path), "--submission", str(folder), "--isolation", "process"]) == exits.PASSED
     assert "The process level hides nothing on this machine" in " ".join(capsys.readouterr().out.split())
     assert loot.exists()
 
@@ -262,7 +265,7 @@ def test_what_a_record_chooses_has_to_be_typed(tmp_path, honest, capsys):
     for _, path in crafted(hostile.b92_records_that_choose, tmp_path, honest):
         plain, usual = json.loads(path.read_text()), vars(replaying.DEFAULTS)
         (name,) = (name for name in usual if plain[name] != usual[name])
-        assert cli.main(["replay", str(path)]) == cli.USAGE
+        assert cli.main(["replay", str(path)]) == exits.USAGE
         assert f"name it with --{name} " in capsys.readouterr().err
 
 
@@ -285,4 +288,4 @@ def test_a_record_says_nothing_that_a_screen_obeys(tmp_path, honest, capsys):
 def test_course_dates_that_no_clock_shows_are_refused():
     """A due date at the end of the calendar has no time in another zone; no course has one."""
     with pytest.raises(course.CourseError, match="no course is"):
-        course._Reader("c.toml", support.COURSE)._due("due", course.datetime(1, 1, 1, tzinfo=course.UTC))
+        course._Reader("c.toml", support.COURSE, None)._due("due", course.datetime(1, 1, 1, tzinfo=course.UTC))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import types
 
-import conftest
 import proving
 import pytest
 import support
@@ -55,8 +54,8 @@ def test_anything_else_goes_to_pytest(session):
 @pytest.mark.parametrize("milestone", ["m04_attention", "m05_block"])
 def test_a_test_that_is_asked_of_a_milestone_belongs_to_its_room(request, milestone):
     """A parameter that is the milestone's id decides, and no other test of the file."""
-    assert conftest.belongs(request.node, [milestone])
-    assert not conftest.belongs(request.node, ["m06_gpt"])
+    assert support.belongs(request.node, [milestone])
+    assert not support.belongs(request.node, ["m06_gpt"])
 
 
 def test_an_attack_is_tried_at_a_level_or_counted_as_left_out():

@@ -26,7 +26,7 @@ def course(tmp_path, monkeypatch):
     """A small course whose checks have three seconds each, and its judge eight to spare."""
     monkeypatch.setattr(small_course, "SYLLABUS", small_course.SYLLABUS.replace("seconds = 60", "seconds = 3"))
     made = SmallCourse(tmp_path / "course")
-    path = made.folder / "grader" / "classroom" / "judging.py"
+    path = made.folder / "grader" / "classroom" / "grading" / "judging.py"
     text = path.read_text().replace("SPARE_SECONDS = 120.0", "SPARE_SECONDS = 8.0")
     assert "SPARE_SECONDS = 8.0" in text
     path.write_text(text)

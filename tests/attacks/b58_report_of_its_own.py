@@ -1,7 +1,7 @@
 """Answers with an error report of its own, which has a likely mistake, notes, a title and shortcuts that it made up.
 
 checks: test_the_mask_fits_every_length test_true_in_the_mask_means_may_look
-outcomes: failed
+outcomes: failed crashed
 """
 
 import sys

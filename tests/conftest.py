@@ -48,12 +48,6 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile | Non
     return ByFile(config, log) if config.getoption("dist") == "loadfile" else None
 
 
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Have one process more than there are cores: many tests wait for a limit, or for a process that they started."""
-    return (os.cpu_count() or 1) + 1
-
-
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the option behind `nox -s tests -- m04`."""
     parser.addoption("--room", action="append", help="run what belongs to this milestone alone, as in m04_attention")

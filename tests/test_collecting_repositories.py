@@ -6,9 +6,11 @@ import os
 
 import pytest
 import repositories
+import support
 import systems
 from handing_in import WARMUP, collect, modules, problems
 
+from grader.classroom.intake import git_sources
 from grader.classroom.intake.collecting import CollectingError
 
 
@@ -136,3 +138,10 @@ def test_a_password_in_an_address_is_not_shown(tmp_path):
 
     assert handed_in.problem and "localhost:1/anna.git" in handed_in.problem
     assert "secret" not in handed_in.problem + handed_in.origin
+
+
+@pytest.mark.parametrize("word", ["beef", "added", "0123456"])
+def test_what_may_be_a_short_commit_is_no_branch(word):
+    """From four digits on, git's shortest, a word that may be a commit is refused until it is written as a branch."""
+    with pytest.raises(git_sources.GitError, match="may be a commit or a branch"):
+        git_sources.fetch_and_take(git_sources.Listed("https://example.invalid/a.git", word), support.COURSE)

@@ -32,7 +32,7 @@ _COLUMNS = ("student", "url", "commit", "handed_in")
 _NAME = re.compile(r"(?!-)(?!.*(\.\.|@\{|//))[\w][\w./+@-]*", re.ASCII)
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*::?//|[A-Za-z][A-Za-z0-9+.-]*::")
 _SCP = re.compile(r"(?:[\w.-]+@)?\w[\w.-]*:(?!//)[^\\].*", re.ASCII)
-_SHORT_SHA = re.compile(r"[0-9a-f]{7,}", re.IGNORECASE)
+_SHORT_SHA = re.compile(r"[0-9a-f]{4,}", re.IGNORECASE)
 _SECRET = re.compile(r"://[^/@\s]*@")
 
 

@@ -93,7 +93,7 @@ def _first(items: Any) -> list[Any]:
     """Return one item more than are shown, the smallest if they can be sorted: in time linear in their number."""
     try:
         return heapq.nsmallest(MOST_SHOWN + 1, items)
-    except Exception:
+    except Exception:  # items of several kinds, or of one that has no order: whatever their comparison raises
         return list(islice(items, MOST_SHOWN + 1))
 
 

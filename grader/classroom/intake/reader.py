@@ -101,7 +101,7 @@ class Reader:
             line = process.stdout.readline(LONGEST)
         except OSError:
             line = b""
-        except BaseException:
+        except BaseException:  # an interrupt: what it says later would be taken for the answer to another question
             self._end()
             raise
         finally:

@@ -75,6 +75,11 @@ def close_all() -> None:
     _workers.clear()
 
 
+def forget_sandboxes() -> None:
+    """Forget the sandboxes of the process that this one was forked from, and leave them to it."""
+    _workers.clear()
+
+
 @functools.cache
 def weights() -> Weights:
     """Return the default checkpoint, read once."""
@@ -205,7 +210,7 @@ def alternates(milestone: str) -> list[Path]:
     return sorted((PROOFS / milestone / "alternates").glob("*.py"))
 
 
-def mutants() -> list[tuple[str, dict[str, str]]]:
+def mutants() -> list[tuple[str, dict[str, Any]]]:
     """Return every mutant with its milestone."""
     found = []
     for milestone in MILESTONES:
@@ -215,12 +220,18 @@ def mutants() -> list[tuple[str, dict[str, str]]]:
     return found
 
 
-def fits(milestone: str, mutant: dict[str, str]) -> bool:
+def right_name(mutant: dict[str, Any], mistake: str | None) -> bool:
+    """Whether what a student is told is what the mutant says: `told`, or one of them where several are right."""
+    told = mutant.get("told", [])
+    return any(words in (mistake or "") for words in ([told] if isinstance(told, str) else told))
+
+
+def fits(milestone: str, mutant: dict[str, Any]) -> bool:
     """Whether the text that a mutant replaces stands in the solution, and once."""
     return source("solutions", milestone).count(mutant["find"]) == 1
 
 
-def mutate(milestone: str, mutant: dict[str, str]) -> str:
+def mutate(milestone: str, mutant: dict[str, Any]) -> str:
     """Return the solution with the mutant's mistake in it."""
     solution = source("solutions", milestone)
     count = solution.count(mutant["find"])

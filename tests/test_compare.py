@@ -9,8 +9,16 @@ import pytest
 import torch
 
 from grader import record
-from grader.judge import compare
-from grader.judge.compare import expect, expect_close, expect_equal, expect_raises, expect_ratio, expect_tensor
+from grader.judge import (
+    compare,
+    expect,
+    expect_bound,
+    expect_close,
+    expect_equal,
+    expect_raises,
+    expect_ratio,
+    expect_tensor,
+)
 from grader.judge.outcomes import CheckFailed, GraderError
 from grader.sandbox.conversation import Handle
 from grader.sandbox.errors import StudentError
@@ -321,6 +329,17 @@ def test_a_condition_is_a_claim_unless_said_otherwise():
 
     assert (failure.message, failure.mistake) == ("it leaks", "the mask is missing")
     assert record.MEASURED in compare.evidence
+
+
+@pytest.mark.parametrize(("value", "kept"), [(0.3, True), (0.2, False), (0.4, False), (0.1, False), (math.nan, False)])
+def test_a_bound_is_kept_between_its_two_sides(value, kept):
+    """A value passes between the two, not on one of them, and NaN lies nowhere; the judge compared it itself."""
+    if kept:
+        expect_bound(value, "the share", above=0.2, below=0.4)
+    else:
+        failure = refused(expect_bound, value, "the share", above=0.2, below=0.4, mistake="too many")
+        assert (failure.message, failure.mistake) == ("the share", "too many")
+    assert compare.evidence == {record.VALUE}
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ def test_a_degenerate_submission_earns_nothing(milestone, kind):
     by_task = support.checks_by_task(milestone)
     assert list(by_task) == [task.id for task in support.COURSE.milestone(milestone).tasks]
 
-    trial = proving.Trial(source, tuple(map(frozenset, by_task.values())), until_rejected=True)
+    trial = proving.Trial(source, tuple(map(frozenset, by_task.values())), until=proving.REJECTED)
     (ended,) = proving.tried(milestone, [trial])
     last = {task: checks[-1] for task, checks in zip(by_task, ended, strict=True)}
 

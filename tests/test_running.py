@@ -95,7 +95,7 @@ def test_of_a_group_no_check_runs_after_the_first_that_rejects():
     ((stub,), (right,)) = proving.tried(
         milestone,
         [
-            proving.Trial(text, (frozenset(checks),), until_rejected=True)
+            proving.Trial(text, (frozenset(checks),), until=proving.REJECTED)
             for text in (solution + "\n\ndef causal_mask(*_):\n    return None\n", solution)
         ],
     )

@@ -26,13 +26,14 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--contracts", action="store_true", help="only write which check holds which sentence")
     options = parser.parse_args(arguments)
 
-    from . import contracts, measure, table
+    from . import contracts, crowd, measure, table
+    from .proofs import support
 
     if options.contracts:
         contracts.PAGE.write_text(contracts.render(), encoding="utf-8")
         return 0
 
-    known = measure.support.MILESTONES
+    known = support.MILESTONES
     chosen = [name for name in known if name in options.milestones or name.partition("_")[0] in options.milestones]
     unknown = [
         text
@@ -43,14 +44,15 @@ def main(arguments: list[str]) -> int:
         print(f"strength: there is no milestone {unknown[0]!r}; there are {', '.join(known)}.", file=sys.stderr)
         return 2
     until = time.monotonic() + 60 * options.minutes
+    processes = crowd.Crowd()  # which begin when they are needed
     try:
         for name in [] if options.table else chosen or known:
             print(name, flush=True)
-            measure.Milestone(name, lambda line: print(line, flush=True)).measure(
+            measure.Milestone(name, processes, lambda line: print(line, flush=True)).measure(
                 options.seeds, 0 if options.no_generated else options.most, until
             )
     finally:
-        measure.support.close_all()
+        processes.close()
         table.PAGE.write_text(table.render(), encoding="utf-8")
     for line in table.render().splitlines():
         if line.startswith("|"):

@@ -1,113 +1,47 @@
-"""Measure one milestone's suite: every kind of submission that it must reject or accept, graded in the real sandbox."""
+"""Measure one milestone's suite: every kind of submission that it must reject or accept, graded in the real sandbox.
+
+Right modules are graded with many seeds. Only the first of them and what the judge measures itself (time, memory) are
+tried in the sandbox: the rest runs inside the judge, which takes half as long, and again in the sandbox where it fails.
+"""
 
 from __future__ import annotations
 
-import ast
-import hashlib
-import json
 import random
 import time
-import tomllib
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from grader import record
 
+from . import known, margins, names
+from .crowd import Crowd, Graded
 from .operators import Generated, generate
-from .proofs import REPOSITORY, degenerate, support
+from .proofs import Trial, degenerate, function, proving, support
 
-FOLDER = Path(__file__).resolve().parent
-RESULTS = FOLDER / "results"
 ORDER = 20  # seeds the order in which generated mutants are tried: a run cut short has tried a fair sample
 DEAR = 0.7  # a check that takes more seconds on the solution is asked about a generated mutant after all others
+BATCH = 10  # seeds; what was found with them is kept before more are tried
 KNOWN_SEEDS = 3  # whose questions and answers a table is made of
 NOBODY = ""
-
-# ── what is known ─────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def load(milestone: str) -> dict[str, Any]:
-    """Return what is known of a milestone; each part carries the hash of what it was measured on."""
-    path = RESULTS / f"{milestone}.json"
-    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
+SOLUTION = "the solution"
 
 
-def save(milestone: str, known: dict[str, Any]) -> None:
-    """Keep what is known of a milestone."""
-    text = json.dumps(known, indent=1, ensure_ascii=False, sort_keys=True)
-    (RESULTS / f"{milestone}.json").write_text(text + "\n", encoding="utf-8")
-
-
-def equivalent(milestone: str) -> dict[str, str]:
-    """Return the generated mutants that are no mistake: name → reason."""
-    path = support.PROOFS / milestone / "equivalent.toml"
-    return dict(tomllib.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
-
-
-def mutants(milestone: str) -> list[dict[str, str]]:
-    """Return a milestone's written mutants."""
-    path = support.PROOFS / milestone / "mutants.toml"
-    return list(tomllib.loads(path.read_text(encoding="utf-8"))["mutant"]) if path.is_file() else []
-
-
-def key(milestone: str, *more: Path) -> str:
-    """Return the hash of a milestone's solution, of what that is made of, of its suite, and of more files."""
-    course, digest = support.COURSE, hashlib.sha256()
-    entry = course.milestone(milestone)
-    solutions = [REPOSITORY / "solutions" / f"{name}.py" for name in course.with_needs(entry)]
-    for files in (solutions, entry.room.glob("*.py")):
-        for definition in sorted(found for path in files for found in definitions(path)):
-            digest.update(definition.encode() + b"\0")
-    for path in more:
-        digest.update(path.read_bytes().replace(b"\r\n", b"\n") + b"\0")
-    return digest.hexdigest()[:16]
-
-
-def definitions(path: Path) -> list[str]:
-    """Return what a module defines, each as text: in which file it stands, and from where it imports, is no change."""
-    body = ast.parse(path.read_text(encoding="utf-8")).body
-    return [ast.dump(node) for node in body if not isinstance(node, ast.Import | ast.ImportFrom | ast.Expr)]
-
-
-def keys(milestone: str) -> dict[str, str]:
-    """Return the present hash of each part."""
-    return {
-        "written": key(milestone, support.PROOFS / milestone / "mutants.toml"),
-        "generated": key(milestone),  # each fate stands under a name that says what was changed
-        "alternates": key(milestone, *support.alternates(milestone)),
-        "degenerate": key(milestone, support.TESTS / "degenerate.py"),
-        "seeds": key(milestone),
-        "tables": key(milestone),
-    }
-
-
-# ── grading ───────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def function(check: record.Check) -> str:
-    """Return the name of a check without its parameters."""
-    return check.id.partition("[")[0]
-
-
-def tasks(result: record.Record) -> dict[str, set[str]]:
-    """Return the checks of each task."""
-    return {task.id: {function(check) for check in task.checks} for m in result.milestones for task in m.tasks}
-
-
-# ── the parts ─────────────────────────────────────────────────────────────────────────────────────────────────────
+def batches(done: int, seeds: int) -> list[range]:
+    """Return the seeds that were not tried yet, as many at a time as are lost when somebody stops it."""
+    return [range(start, min(start + BATCH, seeds)) for start in range(done, seeds, BATCH)]
 
 
 class Milestone:
     """One milestone's measurements."""
 
-    def __init__(self, name: str, say: Callable[[str], None] = print) -> None:
-        self.name, self.say = name, say
-        self.known = load(name)
-        self.present = keys(name)
+    def __init__(self, name: str, crowd: Crowd, say: Callable[[str], None] = print) -> None:
+        self.name, self.crowd, self.say = name, crowd, say
+        self.known = known.load(name)
+        self.present = known.keys(name)
         self.solution = support.source("solutions", name)
+        self.tasks = support.checks_by_task(name)
+        self.checks = sorted(set().union(*self.tasks.values()))
         self.hints: dict[str, str] = {}
-        self.dear: set[str] = set()
 
     def fresh(self, part: str) -> dict[str, Any]:
         """Return a part as far as it is known and still true; otherwise an empty one."""
@@ -119,81 +53,140 @@ class Milestone:
         self.known[part] = found
         return dict.__getitem__(self.known, part)
 
+    def keep(self) -> None:
+        """Keep what was found so far."""
+        known.save(self.name, self.known)
+
     def measure(self, seeds: int, most: int, until: float) -> None:
         """Measure every part that is not known, and keep the results."""
-        checks = self.seeds(seeds)
-        if checks is None:
-            return
-        self.written(checks)
-        self.accepted(seeds)
+        self.solved(max(seeds, 1))
+        self.written()
+        self.accepted(max(seeds, 1))
         self.degenerates()
         self.tables()
         if most:
-            self.generated(checks, most, until)
-        self.unfailed(checks)
-        save(self.name, self.known)
+            self.generated(most, until)
+        self.unfailed()
+        self.keep()
 
-    def seeds(self, count: int) -> dict[str, set[str]] | None:
-        """Grade the solution with several seeds: what fails there is a flake. Return the checks of each task."""
+    # ── what is right ─────────────────────────────────────────────────────────────────────────────────────────────
+
+    def solved(self, seeds: int) -> None:
+        """Grade the solution with several seeds: what fails there is a flake."""
         part = self.fresh("seeds")
-        part.setdefault("flakes", {})
-        result = None
-        for seed in range(max(count, 1)):
-            if seed and seed < part.get("tried", 0):
-                continue
-            result = support.grade_one(self.name, self.solution, seed=str(seed))
-            for check in support.checks(result):
-                if check.outcome != record.PASSED:
-                    part["flakes"].setdefault(check.id, []).append(seed)
-                    part["flakes"][check.id] = sorted(set(part["flakes"][check.id]))
+        part["checks"] = self.checks
+        if "measured" not in part:
+            (first,) = next(self.crowd.graded(self.name, [Trial(self.solution, (frozenset(self.checks),))]))
+            ended = first.groups[0]
+            part["dear"] = sorted({function(check.id) for check in ended if check.seconds > DEAR})
+            part["measured"] = sorted({function(check.id) for check in ended if record.MEASURED in check.evidence})
+        flakes = part.setdefault("flakes", {})
+        for some in batches(part.get("tried", 0), seeds):
+            for graded, seed in self.seeded(part, SOLUTION, self.solution, some):
+                for check in graded.rejected:
+                    flakes[check.id] = sorted({*flakes.get(check.id, []), seed})
                     self.say(f"  {self.name}: the solution fails {check.id} with seed {seed}: {check.message}")
-            part["tried"] = max(part.get("tried", 0), seed + 1)
-            if seed == 0:
-                first = result
-        known = tasks(first)
-        self.dear = {function(check) for check in support.checks(first) if check.seconds > DEAR}
-        part["checks"] = sorted(set().union(*known.values()))
-        save(self.name, self.known)
-        return known
-
-    def written(self, checks: dict[str, set[str]]) -> None:
-        """Grade each written mutant by the check it names, and by all of them where that one accepts it."""
-        part = self.fresh("written")
-        fates = part.setdefault("fates", {})
-        for mutant in mutants(self.name):
-            if mutant["name"] in fates:
-                continue
-            source = support.mutate(self.name, mutant)
-            check = support.rejected_by(self.name, source, {mutant["check"]}) or support.rejected_by(self.name, source)
-            fates[mutant["name"]] = function(check) if check else NOBODY
-            if not check or function(check) != mutant["check"]:
-                self.say(f"  {self.name}: the mutant {mutant['name']!r} is not rejected by {mutant['check']}")
-        save(self.name, self.known)
+            part["tried"] = some.stop
+            self.keep()
 
     def accepted(self, seeds: int) -> None:
         """Grade the alternates, each with several seeds: what passes with one and fails with another is a flake."""
         part = self.fresh("alternates")
-        fates, tried, flakes = (part.setdefault(name, {}) for name in ("fates", "tried", "flakes"))
+        of, fates, tried, flakes = (part.setdefault(name, {}) for name in ("of", "fates", "tried", "flakes"))
+        current = {path.stem: path for path in known.alternates(self.name, part)}
+        for stem in [stem for stem in {*fates, *tried, *of} if stem not in current]:
+            for findings in (of, fates, tried, flakes, *part.get("bounds", {}).values()):
+                findings.pop(stem, None)
         for path in support.alternates(self.name):
-            for seed in range(tried.get(path.stem, 0), max(seeds, 1)):
-                check = support.rejected_by(self.name, path.read_text(encoding="utf-8"), seed=seed)
-                if check:
-                    self.say(f"  {self.name}: the alternate {path.stem} fails {check.id} with seed {seed}")
-                if seed == 0:
-                    fates[path.stem] = function(check) if check else NOBODY
-                if bool(check) != bool(fates[path.stem]):
-                    flakes.setdefault(path.stem, []).append(seed)
-                tried[path.stem] = seed + 1
-                save(self.name, self.known)
+            source, stem = path.read_text(encoding="utf-8"), path.stem
+            of[stem] = known.alternate_digest(path)
+            for some in batches(tried.get(stem, 0), seeds):
+                failed = set()
+                for graded, seed in self.seeded(part, stem, source, some):
+                    for check in graded.rejected:
+                        failed.add(seed)
+                        if seed == 0:
+                            fates.setdefault(stem, function(check.id))
+                        said = f"fails {check.id} with seed {seed}: {check.message}"
+                        self.say(f"  {self.name}: the alternate {stem} {said}")
+                fates.setdefault(stem, NOBODY)
+                if wrong := [seed for seed in some if (seed in failed) != bool(fates[stem])]:
+                    flakes[stem] = [*flakes.get(stem, []), *wrong]
+                tried[stem] = some.stop
+                self.keep()
+
+    def seeded(self, part: dict[str, Any], name: str, source: str, seeds: range) -> Iterator[tuple[Graded, int]]:
+        """Grade a right module with some seeds, and note its bounds; yield what was found."""
+        measured = frozenset(self.known["seeds"]["measured"])
+        plain, everything = frozenset(self.checks) - measured, frozenset(self.checks)
+        trials = [
+            Trial(source, (group,), seed=str(seed), level=level)
+            for seed in seeds
+            for level, group in ([("auto", everything)] if seed == 0 else [("inline", plain), ("auto", measured)])
+            if group
+        ]
+        bounds, again = part.setdefault("bounds", {}), list[Trial]()
+        for some in self.crowd.graded(self.name, trials):
+            for graded in some:
+                trial = trials[graded.number]
+                margins.add(bounds, name, graded.bounds)
+                if trial.level == "inline" and graded.rejected:  # there is no sandbox, and that may be why
+                    group = frozenset(function(check.id) for check in graded.rejected)
+                    again.append(Trial(source, (group,), seed=trial.seed))
+                else:
+                    yield graded, int(trial.seed)
+        for some in self.crowd.graded(self.name, again):
+            for graded in some:
+                yield graded, int(again[graded.number].seed)
+
+    # ── what is wrong ─────────────────────────────────────────────────────────────────────────────────────────────
+
+    def written(self) -> None:
+        """Grade each written mutant by the check it names, and by all checks until one says what the mistake is."""
+        part = self.fresh("written")
+        of, fates, first = (part.setdefault(name, {}) for name in ("of", "fates", "first"))
+        current = {mutant["name"] for mutant in known.written(self.name, part)}
+        for name in [name for name in fates if name not in current]:
+            for findings in (of, fates, first):
+                findings.pop(name, None)
+        new = [mutant for mutant in known.mutants(self.name) if mutant["name"] not in current]
+        trials = [
+            Trial(
+                support.mutate(self.name, mutant), (frozenset({mutant["check"]}), frozenset(self.checks)), proving.NAMED
+            )
+            for mutant in new
+        ]
+        for some in self.crowd.graded(self.name, trials):
+            for graded in some:
+                self.note_written(part, new[graded.number], graded)
+            self.keep()
+
+    def note_written(self, part: dict[str, Any], mutant: dict[str, Any], graded: Graded) -> None:
+        """Note which check rejects a written mutant, and the first name that its whole report has."""
+        name = mutant["name"]
+        check = graded.rejected[0] if graded.rejected else None
+        first = next((check.mistake for check in graded.groups[1] if check.mistake), "")
+        part["of"][name] = known.mutant_digest(mutant)
+        part["fates"][name] = function(check.id) if check else NOBODY
+        part["first"][name] = first
+        if not check or function(check.id) != mutant["check"]:
+            self.say(f"  {self.name}: the mutant {name!r} is not rejected by {mutant['check']}")
+        if names.verdict(mutant, first or "") != names.RIGHT:
+            self.say(f"  {self.name}: the mutant {name!r} is first told: {first or 'nothing'}")
 
     def degenerates(self) -> None:
         """Grade the submissions that answer without thinking."""
         part = self.fresh("degenerate")
         earned = part.setdefault("earned", {})
-        for kind in degenerate.KINDS:
-            if kind not in earned:
-                earned[kind] = support.grade_one(self.name, degenerate.degenerate(self.solution, kind)).earned
-        save(self.name, self.known)
+        kinds = [kind for kind in degenerate.KINDS if kind not in earned]
+        groups = tuple(map(frozenset, self.tasks.values()))
+        trials = [Trial(degenerate.degenerate(self.solution, kind), groups, proving.REJECTED) for kind in kinds]
+        points = [task.points for task in support.COURSE.milestone(self.name).tasks]
+        for some in self.crowd.graded(self.name, trials):
+            for graded in some:
+                passed = [all(check.outcome == record.PASSED for check in checks) for checks in graded.groups]
+                earned[kinds[graded.number]] = float(sum(p for p, whole in zip(points, passed, strict=True) if whole))
+        self.keep()
 
     def tables(self) -> None:
         """Find the tasks that a table of answers to known seeds would earn with another one."""
@@ -205,98 +198,68 @@ class Milestone:
             part |= {"tasks": len(found), "answerable": sorted(task for task, whole in found.items() if whole)}
             for task in part["answerable"]:
                 self.say(f"  {self.name}: a table answers all that {task} asks")
-        save(self.name, self.known)
+        self.keep()
 
-    def generated(self, checks: dict[str, set[str]], most: int, until: float) -> None:
+    def generated(self, most: int, until: float) -> None:
         """Grade the generated mutants, until enough or all are done or time is up."""
         part = self.fresh("generated")
-        fates = part.setdefault("fates", {})
         every = generate(self.name, self.solution)
         part["available"] = len(every)
-        names = {mutant.name for mutant in every}
-        fates = part["fates"] = {name: check for name, check in fates.items() if name in names}
+        written = {mutant.name for mutant in every}
+        fates = {name: check for name, check in part.setdefault("fates", {}).items() if name in written}
+        part["fates"] = fates
         random.Random(ORDER).shuffle(every)
-        start, tried = time.monotonic(), 0
-        for mutant in every:
-            if mutant.name in fates:
-                continue
-            if len(fates) >= most:
-                break
+        new = [mutant for mutant in every if mutant.name not in fates][: max(most - len(fates), 0)]
+        start = time.monotonic()
+        trials = [Trial(mutant.source, (self.in_turn(mutant),), proving.REJECTED) for mutant in new]
+        for some in self.crowd.graded(self.name, trials):
+            for graded in some:
+                self.note_generated(fates, new[graded.number], graded.rejected)
+            self.keep()
             if time.monotonic() > until:
                 self.say(f"  {self.name}: time is up after {len(fates)} of {len(every)} generated mutants")
                 break
-            check = self.fate(mutant, checks)
-            fates[mutant.name] = function(check) if check else NOBODY
-            tried += 1
-            if check is None and mutant.name not in equivalent(self.name):
-                self.say(f"  {self.name}: survives: {mutant.name}")
-            elif check is not None and check.outcome == record.GRADER_ERROR:
-                self.say(f"  {self.name}: {check.id} ends in a grader error for {mutant.name}: {check.message}")
-            if tried % 20 == 0:
-                save(self.name, self.known)
-        if tried:
-            self.say(f"  {self.name}: {tried} generated mutants in {time.monotonic() - start:.0f} s")
-        save(self.name, self.known)
+        if new:
+            self.say(f"  {self.name}: {len(new)} generated mutants in {time.monotonic() - start:.0f} s")
 
-    def fate(self, mutant: Generated, checks: dict[str, set[str]]) -> record.Check | None:
-        """Return the check that rejects a generated mutant: its own task's are asked first, dear ones last."""
-        hint = self.hints.get(mutant.name)
-        if hint and hint in set().union(*checks.values()):
-            check = support.rejected_by(self.name, mutant.source, {hint})
-            if check:
-                return check
-        near = self.nearest(mutant.owner, checks)
-        rest = set().union(*checks.values()) - near
-        for some in (near - self.dear, rest - self.dear, near & self.dear, rest & self.dear):
-            check = support.rejected_by(self.name, mutant.source, some) if some else None
-            if check:
-                return check
-        return None
+    def note_generated(self, fates: dict[str, str], mutant: Generated, rejected: list[record.Check]) -> None:
+        """Note which check rejects a generated mutant, if any."""
+        fates[mutant.name] = function(rejected[0].id) if rejected else NOBODY
+        if not rejected and mutant.name not in known.equivalent(self.name):
+            self.say(f"  {self.name}: survives: {mutant.name}")
+        elif rejected and rejected[0].outcome == record.GRADER_ERROR:
+            check = rejected[0]
+            self.say(f"  {self.name}: {check.id} ends in a grader error for {mutant.name}: {check.message}")
 
-    def nearest(self, owner: str, checks: dict[str, set[str]]) -> set[str]:
+    def in_turn(self, mutant: Generated) -> tuple[str, ...]:
+        """Return the checks in a mutant's own order: what rejected it before, its task's, others, dear ones."""
+        hint, near, dear = self.hints.get(mutant.name), self.nearest(mutant.owner), self.known["seeds"]["dear"]
+        return tuple(sorted(self.checks, key=lambda name: (name != hint, name in dear, name not in near, name)))
+
+    def nearest(self, owner: str) -> set[str]:
         """Return the checks of the task that implements a function or class, or nothing."""
-        names = {owner, owner.partition(".")[0]}
+        wanted = {owner, owner.partition(".")[0]}
         for task in support.COURSE.milestone(self.name).tasks:
-            if names & {*task.implements, *(name.partition(".")[0] for name in task.implements)}:
-                return checks.get(task.id, set())
+            if wanted & {*task.implements, *(name.partition(".")[0] for name in task.implements)}:
+                return self.tasks.get(task.id, set())
         return set()
 
-    def unfailed(self, checks: dict[str, set[str]]) -> None:
+    def unfailed(self) -> None:
         """Ask every mutant about the checks that have rejected none so far."""
-        part = self.known.setdefault("only", {})
-        if part.get("key") != self.present["written"]:
-            part = self.known["only"] = {"key": self.present["written"]}
-        rejects = part.setdefault("rejects", {})
-        idle = set(unfailed(self.known))
-        if not idle:
+        part = self.fresh("only")
+        rejects, asked = part.setdefault("rejects", {}), part.setdefault("asked", [])
+        idle = set(known.unfailed(self.known))
+        if not idle or sorted(idle) == asked:
             return
-        candidates = [(mutant["name"], support.mutate(self.name, mutant)) for mutant in mutants(self.name)]
-        asked = part.setdefault("asked", [])
-        if sorted(idle) == asked:
-            return
-        generated_fates = self.known.get("generated", {}).get("fates", {})
-        candidates += [
-            (mutant.name, mutant.source)
-            for mutant in generate(self.name, self.solution)
-            if generated_fates.get(mutant.name)
-        ]
-        for name, source in candidates:
-            while idle:
-                check = support.rejected_by(self.name, source, idle)
-                if check is None:
-                    break
-                rejects[function(check)] = name
-                idle.discard(function(check))
-            if not idle:
+        fates = self.known.get("generated", {}).get("fates", {})
+        candidates = [(mutant["name"], support.mutate(self.name, mutant)) for mutant in known.mutants(self.name)]
+        candidates += [(m.name, m.source) for m in generate(self.name, self.solution) if fates.get(m.name)]
+        for some in self.crowd.graded(self.name, [Trial(source, (frozenset(idle),)) for _, source in candidates]):
+            for graded in some:
+                for check in graded.rejected:
+                    rejects.setdefault(function(check.id), candidates[graded.number][0])
+            if idle <= set(rejects):
                 break
-        part["asked"] = sorted(idle)
-        for name in sorted(idle):
+        part["asked"] = sorted(idle - set(rejects))
+        for name in part["asked"]:
             self.say(f"  {self.name}: no mutant fails {name}")
-
-
-def unfailed(known: dict[str, Any]) -> list[str]:
-    """Return the checks that no mutant is known to fail."""
-    failed = set(known.get("only", {}).get("rejects", {}))
-    for part in ("written", "generated"):
-        failed |= set(known.get(part, {}).get("fates", {}).values())
-    return sorted(set(known.get("seeds", {}).get("checks", [])) - failed)

@@ -9,7 +9,9 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 sys.path.insert(0, str(REPOSITORY / "tests"))
 
-import degenerate  # noqa: E402 (of tests/, like support)
+import degenerate  # noqa: E402 (of tests/, like the others)
+import proving  # noqa: E402
 import support  # noqa: E402
+from proving import Trial, function  # noqa: E402
 
-__all__ = ["REPOSITORY", "degenerate", "support"]
+__all__ = ["REPOSITORY", "Trial", "degenerate", "function", "proving", "support"]

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import functools
+import math
+from collections.abc import Callable
 from typing import Any
 
-from . import measure
+from . import known as results
+from . import margins, names
 from .measure import NOBODY
-from .proofs import support
+from .proofs import REPOSITORY, support
 
-PAGE = measure.REPOSITORY / "docs" / "strength.md"
+PAGE = REPOSITORY / "docs" / "strength.md"
 COLUMNS = (
     "milestone",
     "checks",
     "written mutants killed",
     "by the named check",
-    "named to the student",
+    "first name right / wrong / none",
     "generated mutants killed",
     "equivalent",
     "kill rate",
@@ -24,6 +28,7 @@ COLUMNS = (
     "tasks a table answers",
     "seeds / flakes",
     "alternates' seeds / flakes",
+    "least margin",
 )
 NOT_YET = "not measured yet"
 INTRO = """\
@@ -34,7 +39,9 @@ For whoever doubts a check, or changes one.
 `nox -s strength -- --table` only writes it.
 
 - **written mutants**: the classic mistakes (`tests/milestones/`); *killed* by the check that each names, or by another.
-- **named to the student**: those whose report must say in words what the mistake is.
+- **first name**: the whole milestone is graded with each written mutant, and only the first *Likely mistake* of the
+  report counts: *right* is the mutant's own sentence, *wrong* another one, *none* no sentence at all. At least 90 % are
+  right, and none is wrong.
 - **generated mutants**: made by rule from the solution (`benchmarks/strength/operators.py`): a comparison, an operator
   or a constant changed, a statement or a call dropped, arguments swapped and so on; each is a whole submission that at
   least one check must reject. *90 / 150 of 200* means that 150, drawn with a fixed seed, were tried and 90 rejected.
@@ -46,6 +53,9 @@ For whoever doubts a check, or changes one.
   known seeds before, so that a table of answers would earn them (`benchmarks/strength/tables.py`).
 - **seeds / flakes**: with how many seeds the solution was graded, and how many checks failed with one of them; and with
   how many each alternate, and how often one that passes with the first seed failed with another.
+- **least margin**: what varies by chance (shares of what is drawn, losses of what was learned, ratios of costs) has
+  bounds; this is the least distance that the solution or an alternate kept from one with any seed, in units of the
+  value's own standard deviation. At least 5; each bound stands below.
 
 A † marks figures that were measured before the last change to what they are about.
 """
@@ -62,40 +72,58 @@ def render() -> str:
 
 def row(milestone: str) -> list[str]:
     """Return the cells of one milestone."""
-    known, present = measure.load(milestone), measure.keys(milestone)
-    own = measure.mutants(milestone)
+    known, present = results.load(milestone), results.keys(milestone)
+    own = results.mutants(milestone)
+    written = {mutant["name"] for mutant in results.written(milestone, known.get("written", {}))}
+    whole = {
+        "written": len(written) == len(own),
+        "alternates": len(results.alternates(milestone, known.get("alternates", {})))
+        == len(support.alternates(milestone)),
+    }
+
+    def cell(part: str, say: Callable[[Any], object]) -> str:
+        """Return a cell, or that it is not measured yet, with a mark where its subject has changed since."""
+        if part not in known:
+            return NOT_YET
+        true = known[part]["key"] == present[part] and whole.get(part, True)
+        return str(say(known[part])) + ("" if true else "†")
+
     cells = [
         f"[{milestone}](../exercises/{milestone}.md)",
-        cell(known, present, "seeds", lambda part: str(len(part["checks"]))),
-        cell(known, present, "written", lambda part: killed(part["fates"], len(own))),
-        cell(known, present, "written", lambda part: str(by_the_named(part["fates"], own))),
-        str(sum("told" in mutant for mutant in own)),
+        cell("seeds", lambda part: len(part["checks"])),
+        cell("written", lambda part: killed(part["fates"], len(own))),
+        cell("written", lambda part: by_the_named(part["fates"], own)),
+        cell("written", lambda part: names.tally(names.verdicts(own, part.get("first", {})))),
     ]
     if "generated" in known:
         fates, available = known["generated"]["fates"], known["generated"]["available"]
         dead, harmless, alive = tally(milestone, fates)
         of = f"{len(fates)}" if len(fates) == available else f"{len(fates)} of {available}"
-        mark = "" if known["generated"]["key"] == present["generated"] else "†"
-        rate = 100 * dead / max(dead + alive, 1)
-        idle = f"{len(measure.unfailed(known))}{mark}"
-        cells += [f"{dead} / {of}{mark}", str(harmless), f"{rate:.1f} %{mark}", idle]
+        rate, idle = 100 * dead / max(dead + alive, 1), len(results.unfailed(known))
+        figures = f"{dead} / {of}", f"{harmless}", f"{rate:.1f} %", f"{idle}"
+        cells += [cell("generated", functools.partial(lambda text, _: text, text)) for text in figures]
     else:
         cells += [NOT_YET, "", "", ""]
     cells += [
-        cell(known, present, "alternates", lambda part: accepted(part["fates"], len(support.alternates(milestone)))),
-        cell(known, present, "degenerate", lambda part: f"{sum(part['earned'].values()):g}"),
-        cell(known, present, "tables", lambda part: f"{len(part['answerable'])} of {part['tasks']}"),
-        cell(known, present, "seeds", lambda part: f"{part['tried']} / {len(part['flakes'])}"),
-        cell(known, present, "alternates", steady),
+        cell("alternates", lambda part: accepted(part["fates"], len(support.alternates(milestone)))),
+        cell("degenerate", lambda part: f"{sum(part['earned'].values()):g}"),
+        cell("tables", lambda part: f"{len(part['answerable'])} of {part['tasks']}"),
+        cell("seeds", lambda part: f"{part['tried']} / {len(part['flakes'])}"),
+        cell("alternates", steady),
+        cell("alternates", lambda part: least(known.get("seeds", {}), part)),
     ]
     return cells
 
 
-def cell(known: dict[str, Any], present: dict[str, str], part: str, say: Any) -> str:
-    """Return a cell, or that it is not measured yet, with a mark where its subject has changed since."""
-    if part not in known:
-        return NOT_YET
-    return str(say(known[part])) + ("" if known[part]["key"] == present[part] else "†")
+def least(*parts: dict[str, Any]) -> str:
+    """Return the least margin of a milestone."""
+    found = [found for found, _, _ in margins.worst(*parts).values()]
+    return spelt(min(found)) if found else "no bound"
+
+
+def spelt(margin: float) -> str:
+    """Return a margin in words: what never varied has none."""
+    return f"{margin:.1f}" if math.isfinite(margin) else "nothing varies"
 
 
 def killed(fates: dict[str, str], written: int) -> str:
@@ -122,24 +150,30 @@ def steady(part: dict[str, Any]) -> str:
 
 def tally(milestone: str, fates: dict[str, str]) -> tuple[int, int, int]:
     """Return how many generated mutants are killed, equivalent, and alive without an excuse."""
-    harmless = measure.equivalent(milestone)
+    harmless = results.equivalent(milestone)
     survivors = [name for name, check in fates.items() if check == NOBODY]
     excused = sum(name in harmless for name in survivors)
     return len(fates) - len(survivors), excused, len(survivors) - excused
 
 
 def details(milestone: str) -> list[str]:
-    """Return the lists of one milestone: equivalent mutants, survivors, checks that no mutant fails."""
-    known = measure.load(milestone)
+    """Return the lists of one milestone: misnamed mutants, bounds, idle checks, survivors, equivalent."""
+    known = results.load(milestone)
     fates = known.get("generated", {}).get("fates", {})
-    harmless = measure.equivalent(milestone)
+    harmless = results.equivalent(milestone)
     survivors = sorted(name for name, check in fates.items() if check == NOBODY)
     alive = [name for name in survivors if name not in harmless]
     excused = [name for name in survivors if name in harmless]
-    idle = measure.unfailed(known) if fates else []
-    if not (alive or excused or idle):
+    idle = results.unfailed(known) if fates else []
+    misnamed = misnames(results.mutants(milestone), known.get("written", {}).get("first", {}))
+    bounds = kept_from(margins.worst(known.get("seeds", {}), known.get("alternates", {})))
+    if not (misnamed or bounds or alive or excused or idle):
         return []
     lines = ["", f"## {milestone}"]
+    if misnamed:
+        lines += ["", "Written mutants whose first name is not their own:", "", *misnamed]
+    if bounds:
+        lines += ["", "| bound | least margin | kept by | asked |", "|---|---|---|---|", *bounds]
     if idle:
         lines += ["", "Checks that no mutant fails:", "", *(f"- `{name}`" for name in idle)]
     if alive:
@@ -147,6 +181,24 @@ def details(milestone: str) -> list[str]:
     if excused:
         lines += ["", "Equivalent:", "", *(f"- {code(name)}: {harmless[name]}" for name in excused)]
     return lines
+
+
+def misnames(own: list[dict[str, Any]], first: dict[str, str]) -> list[str]:
+    """Return a line for each written mutant that is named wrongly or not at all."""
+    found = names.verdicts(own, first)
+    return [
+        f"- {name} ({kind}): {first[name] or 'no mistake is named'}"
+        for kind in (names.WRONG, names.UNNAMED)
+        for name in sorted(name for name, verdict in found.items() if verdict == kind)
+    ]
+
+
+def kept_from(worst: dict[str, tuple[float, str, int]]) -> list[str]:
+    """Return a line for each bound: the least margin, who kept it, and how often that one was asked."""
+    return [
+        f"| {bound.replace(' | ', ', ')} | {spelt(margin)} | {module} | {count} |"
+        for bound, (margin, module, count) in worst.items()
+    ]
 
 
 def code(text: str) -> str:

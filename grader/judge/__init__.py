@@ -4,7 +4,8 @@ from grader.sandbox.conversation import each, everything
 from grader.sandbox.errors import StudentError
 
 from . import asked
-from .compare import expect, expect_close, expect_equal, expect_raises, expect_ratio, expect_tensor
+from .bounds import expect_bound, expect_ratio
+from .compare import expect, expect_close, expect_equal, expect_raises, expect_tensor
 from .tolerances import BFLOAT16, FLOAT16, FLOAT32_LAYER, FLOAT32_MODEL, FLOAT32_OP, FLOAT64, FLOAT64_CONSTANT
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "each",
     "everything",
     "expect",
+    "expect_bound",
     "expect_close",
     "expect_equal",
     "expect_raises",

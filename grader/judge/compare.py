@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from grader.record import CLAIM, MEASURED, VALUE
+from grader.record import CLAIM, VALUE
 from grader.sandbox.conversation import Handle
 from grader.sandbox.errors import StudentError
 
@@ -26,17 +26,6 @@ def expect(condition: bool, message: str, *, mistake: str | None = None, evidenc
     mistakes.check(mistake)
     if not condition:
         raise CheckFailed(message, mistake)
-
-
-def expect_ratio(measure: Callable[[], float], *, below: float, message: str, mistake: str | None = None) -> None:
-    """Fail unless a ratio of costs that the judge measures is below a bound; `message` may hold `{ratio}`.
-
-    One above it is measured a second time, which takes new inputs, since a busy machine may have stretched the first.
-    """
-    ratio = measure()
-    if below <= ratio < 3 * below:
-        ratio = min(ratio, measure())
-    expect(ratio < below, message.format(ratio=ratio), mistake=mistake, evidence=MEASURED)
 
 
 def expect_tensor(actual: Any, *, shape: tuple[int, ...], dtype: Any, what: str = "the result") -> None:

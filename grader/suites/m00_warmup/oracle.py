@@ -2,6 +2,7 @@
 
 import functools
 import math
+import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -12,8 +13,10 @@ Misses = dict[str, Callable[[], Any]]
 
 OVERFLOW = "the exponential overflows: subtract the largest score of each slice first"
 LOG_OF_ZERO = "the logarithm is taken of a probability that has become 0: subtract the log of the sum instead"
+NEVER_ASKS = "torch is not asked what there is: without `available` the device is always the CPU"
 NEVER_WAITS = "nothing waits for the device when synchronize is None: call torch's own for that device"
 ASLEEP = "the clock is read while the device is still at work: synchronise after the call as well"
+NEITHER = "the clock is read twice while the device is at work: synchronise before each reading"
 LEFTOVER = "work that was left from before is timed too: synchronise before the first reading of the clock as well"
 
 
@@ -320,10 +323,11 @@ def order_mistake(log: str, warmup: int, repeats: int) -> str | None:
         return "the warm-up calls are timed"
     if "s" not in log:
         return "nobody waits for the device: call synchronize"
-    if "fc" in log:
-        return ASLEEP
-    if "cc" in log or log.startswith("c") or log.count("sc") < log.count("c"):
-        return LEFTOVER
+    early, late = re.search("cs*fc", log), re.search("(^|[fc])cs*f", log)  # after a call, and before one
+    if early and late:
+        return NEITHER
+    if early or late:
+        return ASLEEP if early else LEFTOVER
     if log.count("c") == 2 and repeats > 1:
         return "all repeats are timed as one: each call has a time of its own"
     return None

@@ -7,7 +7,35 @@ from unittest import mock
 import torch
 
 
-def timed_with_stand_ins(time_call, device):
+def picked_with_stand_ins(pick_device, there):
+    """Pick a device where torch says that it has some of cuda and mps, without and with available=None.
+
+    None where the code asks torch for something that is not played.
+    """
+    best = torch.device(there[0]) if there else None
+    played: list[Any] = [
+        mock.patch.object(torch.cuda, "is_available", return_value="cuda" in there),
+        mock.patch.object(torch.cuda, "device_count", return_value=int("cuda" in there)),
+        mock.patch.object(torch.mps, "is_available", return_value="mps" in there),
+        mock.patch.object(torch.mps, "device_count", return_value=int("mps" in there)),
+        mock.patch.object(torch.backends.mps, "is_available", return_value="mps" in there),
+        mock.patch.object(torch.backends.mps, "is_built", return_value="mps" in there),
+        mock.patch.object(torch.accelerator, "is_available", return_value=bool(there)),
+        mock.patch.object(torch.accelerator, "current_accelerator", return_value=best),
+    ]
+    try:
+        for part in played:
+            part.start()
+        return [str(pick_device()), str(pick_device(None, None))]
+    except NotImplementedError:
+        raise
+    except (RuntimeError, AssertionError, AttributeError):  # what torch raises for a device that is not there
+        return None
+    finally:
+        mock.patch.stopall()
+
+
+def timed_with_stand_ins(time_call, device, **options):
     """Time two calls on a device that is only played; return the calls (f) and torch's waits for it (w), in order.
 
     None where the code asks torch for something that is not played.
@@ -26,7 +54,8 @@ def timed_with_stand_ins(time_call, device):
     try:
         for part in played:
             part.start()
-        time_call(lambda: log.append("f"), device=device, repeats=2, warmup=0, clock=lambda: float(next(clock)))
+        clocked = {"repeats": 2, "warmup": 0, "clock": lambda: float(next(clock))}
+        time_call(lambda: log.append("f"), device=device, **clocked, **options)
     except NotImplementedError:
         raise
     except (RuntimeError, AssertionError, AttributeError):  # what torch raises for a device that is not there

@@ -171,11 +171,17 @@ def test_a_preference_that_is_not_there_is_refused(student):
 @pytest.mark.task("m00.5")
 @pytest.mark.holds('available("cuda") and available("mps") say what is there; None: ask torch.')
 def test_torch_is_asked_what_there_is(student):
-    """With no arguments at all the device is one that torch has here, and cpu can always be preferred."""
-    found = student.pick_device()
-    known = type(found) is torch.device and found.type in ("cpu", "cuda", "mps")
-    expect(known, f"pick_device() gave {found!r}, expected a torch.device: cpu, cuda or mps.")
+    """Left out or None, `available` is what torch says of cuda and mps (which is played), and cpu can be preferred."""
     expect_equal(student.pick_device("cpu"), torch.device("cpu"), what="the device")
+    expect_equal(student.pick_device("cpu", None), torch.device("cpu"), what="the device")
+    for there in ("", "mps", "cuda", "cuda mps"):
+        found = student.plant(probes).picked_with_stand_ins(student.pick_device, there.split())
+        if found is None:
+            return  # it asked torch for more than the stand-ins have: no verdict
+        best = (there.split() or ["cpu"])[0]
+        misses = {oracle.NEVER_ASKS: ["cpu", "cpu"]} | {oracle.TOO_EARLY[kind]: [kind] * 2 for kind in ("mps", "cpu")}
+        what = f"the device without and with available=None, where torch has {there or 'no GPU'},"
+        expect_equal(found, [best, best], misses=misses, what=what)
 
 
 def measure(student, gpu, **options):
@@ -238,26 +244,30 @@ def test_what_the_warm_up_left_behind_is_not_timed(student):
 @pytest.mark.task("m00.5")
 @pytest.mark.holds("None is the device's own synchronize (cuda, mps) or nothing.")
 def test_one_warm_up_and_five_calls_are_the_default(student):
-    """On the CPU, with nothing handed in, function is called six times and some seconds come back, as a float."""
-    gpu = oracle.Gpu([])
-    found = student.time_call(student.callback(gpu.call, *[asked.anything] * 2))
-    calls = len(gpu.log)
-    expect(calls == 6, f"There were {calls} calls, expected 1 + 5.", evidence="measured")
-    expect(isinstance(found, float) and 0 <= found < 60, f"The time is {found!r}, expected seconds as a float.")
+    """On the CPU, with synchronize left out or None, function is called six times and seconds come back, as a float."""
+    for options in ({}, {"synchronize": None}):
+        gpu = oracle.Gpu([])
+        found = student.time_call(student.callback(gpu.call, *[asked.anything] * 2), **options)
+        calls = len(gpu.log)
+        mistake = "there is no warm-up" if calls == 5 else "there is no repetition" if calls == 2 else None
+        expect(calls == 6, f"There were {calls} calls, expected 1 + 5.", mistake=mistake, evidence="measured")
+        expect(isinstance(found, float) and 0 <= found < 60, f"The time is {found!r}, expected seconds as a float.")
 
 
 @pytest.mark.task("m00.5")
 @pytest.mark.holds("None is the device's own synchronize (cuda, mps) or nothing.")
 @pytest.mark.parametrize("device", ["cuda", "mps"])
 def test_a_gpu_is_waited_for_by_its_own_synchronize(student, device):
-    """With no synchronize handed in, torch's own for that device is called before and after each timed call."""
-    log = student.plant(probes).timed_with_stand_ins(student.time_call, device)
-    if log is None:
-        return  # it asked torch for more than the stand-ins have: no verdict
-    waits = "".join(log).replace("f", " f ").split("f")
-    said = f"With device={device!r} and two timed calls, waits (w) and calls (f) came in the order {''.join(log)!r}."
-    enough = len(waits) == 3 and all("w" in gap for gap in waits)
-    expect(enough, said, mistake=oracle.NEVER_WAITS if "w" not in log else None)
+    """With synchronize left out or None, torch's own for that device is called before and after each timed call."""
+    for options in ({}, {"synchronize": None}):
+        log = student.plant(probes).timed_with_stand_ins(student.time_call, device, **options)
+        if log is None:
+            return  # it asked torch for more than the stand-ins have: no verdict
+        waits = "".join(log).replace("f", " f ").split("f")
+        order = f"waits (w) and calls (f) came in the order {''.join(log)!r}"
+        said = f"With device={device!r}, synchronize {'None' if options else 'left out'} and two timed calls, {order}."
+        enough = len(waits) == 3 and all("w" in gap for gap in waits)
+        expect(enough, said, mistake=oracle.NEVER_WAITS if "w" not in log else None)
 
 
 @pytest.mark.task("m00.5")

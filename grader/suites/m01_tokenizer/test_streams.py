@@ -5,7 +5,7 @@ from string import ascii_lowercase
 
 import pytest
 
-from grader.judge import everything, expect, expect_equal, expect_ratio
+from grader.judge import everything, expect, expect_bound, expect_equal, expect_ratio
 
 from . import oracle, oracle_gpt2, oracle_texts
 from .oracle import BYTES
@@ -97,7 +97,7 @@ def test_memory_does_not_grow_with_the_text(student):
     expect(count == 160 * (14 + 83), f"{count} ids came out, expected {160 * (14 + 83)}.")
     growth = max(sizes) - max(sizes[:4])
     message = f"The worker grew by {growth:.0f} MB while 26 MB of text went through (allowed: 8)."
-    expect(growth < 8, message, mistake="the text or the chunks are kept", evidence="measured")
+    expect_bound(growth, message, below=8, mistake="the text or the chunks are kept", evidence="measured")
 
 
 def load(student, merges, encoder):

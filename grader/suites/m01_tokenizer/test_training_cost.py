@@ -5,7 +5,7 @@ import timeit
 
 import pytest
 
-from grader.judge import expect, expect_equal
+from grader.judge import expect_bound, expect_equal
 
 from . import oracle, oracle_texts
 
@@ -48,21 +48,24 @@ def test_a_merge_costs_what_it_changes_and_not_the_whole_text(student, draw):
         growth, little, first = min((growth, little, first), measured())
     search = "the counts are updated, but every merge walks through all words in search of its pair"
     either = "every merge goes through all words, to count their pairs again or in search of its pair"
-    expect(
-        growth < 0.1,
+    expect_bound(
+        growth,
         f"{RARE * 9 // 10:,} words more, which hold none of the joined pairs, made each merge dearer by {growth:.2f} "
         "times what counting their pairs once costs (good trainers: 0.01, allowed: 0.1).",
+        below=0.1,
         mistake=search if growth < 0.25 else either,  # no recount in Python costs less than 0.35
         evidence="measured",
     )
-    expect(
-        little < 0.35,
+    expect_bound(
+        little,
         f"In a text of few words a merge costs {little:.2f} times as much as counting the pairs of {RARE * 9 // 10:,} "
         "words once (allowed: 0.35).",
+        below=0.35,
         evidence="measured",
     )
-    expect(
-        first < 100,
+    expect_bound(
+        first,
         f"Training for one merge takes {first:.0f} times as long as counting the pairs of its text (allowed: 100).",
+        below=100,
         evidence="measured",
     )

@@ -72,6 +72,22 @@ def test_the_students_table_is_the_syllabus():
         assert re.search(row, page), milestone.id
 
 
+def test_the_map_shows_the_whole_course():
+    """Both tables have the course's 21 milestones in order: links to those that stand, hours for all, and their sum."""
+    standing = {milestone.number for milestone in support.COURSE.milestones if not milestone.own}
+    hours = []
+    for page in (README, (support.REPOSITORY / "exercises" / "README.md").read_text(encoding="utf-8")):
+        rows = re.findall(r"(?m)^\| (\[?)(m\d\d)\b.* \| (\d+) \| (\d+|planned) \|$", page)
+
+        assert [number for _, number, *_ in rows] == [f"m{number:02}" for number in range(21)]
+        assert {number for link, number, *_ in rows if link} == standing
+        assert {number for *_, number, _, points in rows if points != "planned"} == standing
+        hours.append({number: int(time) for _, number, time, _ in rows})
+    assert hours[0] == hours[1]
+    assert f"about {sum(hours[0].values())} hours" in README
+    assert f"stand today, {sum(hours[0][number] for number in standing)} hours of them" in README
+
+
 def test_the_repository_stays_small():
     """All files that git keeps come to less than 25 MB."""
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=support.REPOSITORY, capture_output=True, check=True).stdout

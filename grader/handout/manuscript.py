@@ -12,7 +12,7 @@ TASK = re.compile(r"(?m)^(?=\[\[task\]\])")
 ID = re.compile(r'(?m)^id = "([^"]+)"')
 POINTS = re.compile(r"(?m)^points = .*$")
 NAME = re.compile(r"(?m)^name = .*$")
-ROW = re.compile(r"\| \[(m\d\d)\]")  # of one of ours
+ROW = re.compile(r"\| \[?(m\d\d)\]?[ (]")  # of one of ours; without a link: of one that is planned
 LAST_CELL = re.compile(r"\| [\d.]+ \|$", re.MULTILINE)  # the last cell of a row
 
 

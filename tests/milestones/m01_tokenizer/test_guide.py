@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import doctest
 import re
+import unicodedata
 from collections import Counter
 from itertools import pairwise
 from pathlib import Path
@@ -16,7 +17,6 @@ from solutions.m01_tokenizer import load_gpt2, pretokenize, train_bpe
 REPOSITORY = Path(__file__).resolve().parents[3]
 GUIDE = (REPOSITORY / "exercises" / "m01_tokenizer.md").read_text(encoding="utf-8")
 STUB = (REPOSITORY / "exercises" / "m01_tokenizer.py").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"^```python\n(.*?)^```$", GUIDE, flags=re.DOTALL | re.MULTILINE)
 
 
 def run(session: str, names: dict[str, object]) -> doctest.TestResults:
@@ -31,14 +31,6 @@ def rows() -> list[tuple[str, str, list[list[str]]]]:
     texts = [[part.split() for part in re.findall("`([^`]*)`", row[-1])] for row in cells]
     heads = [[cell.strip() for cell in row[:-1]] for row in cells]
     return [(head[0] if head else "", head[1] if head else "", text) for head, text in zip(heads, texts, strict=True)]
-
-
-def test_the_sessions_of_the_guide_give_what_it_shows():
-    """Every session in the guide, run in order on the solution, prints what stands there."""
-    result = run("\n".join(BLOCKS).replace("from exercises.", "from solutions."), {})
-
-    assert result.failed == 0
-    assert result.attempted >= 15
 
 
 def test_the_examples_of_the_stub_give_what_they_show():
@@ -91,12 +83,25 @@ def test_the_printable_characters_of_the_guide_are_gpt2s():
     assert load_gpt2(VOCAB_BPE, ENCODER_JSON).encode(" ") == [220]
 
 
-def test_the_guide_has_a_heading_for_every_task():
-    """Reports point to a heading that starts with the task's id."""
-    assert re.findall(r"^## (m01\.\d)", GUIDE, flags=re.MULTILINE) == sorted(set(re.findall(r"m01\.\d", STUB)))
-
-
 def test_the_pattern_is_left_to_the_student():
     """Neither the stub nor the guide holds the expression that m01.1 asks for."""
     for text in (STUB, GUIDE):
         assert r"\p{L}+" not in text and r"(?!" not in text and r"|ll|" not in text
+
+
+def test_the_sums_of_the_guide_are_right():
+    """14 bytes and merges at 4, 2 and 2 places leave 6 tokens, as many as the last row of the table shows."""
+    joined = [int(count) for _, count, _ in rows()[1:]]
+
+    assert r"14 - (4 + 2 + 2) = 6" in GUIDE and joined == [4, 2, 2]
+    assert len(b"banana bandana") - sum(joined) == sum(map(len, rows()[-1][2])) == 6
+
+
+def test_the_answers_of_the_guide_are_right():
+    """There are more than 100,000 characters; " strawberry" is one id; the table of tokens is 31 % of GPT-2 small."""
+    named = sum(unicodedata.category(chr(point)) not in {"Cn", "Co", "Cs"} for point in range(0x30000))
+
+    assert "more than 100,000" in GUIDE and named > 100_000
+    assert "reads ` strawberry`" in GUIDE and len(load_gpt2(VOCAB_BPE, ENCODER_JSON).encode(" strawberry")) == 1
+    assert "124 million numbers, 31 % are these rows" in GUIDE
+    assert round(100 * 50257 * 768 / 124_439_808) == 31

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
 import math
 import re
 from pathlib import Path
@@ -15,7 +14,6 @@ from solutions.m05_block import MLP, Block, LayerNorm, gelu
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 GUIDE = (REPOSITORY / "exercises" / "m05_block.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"^```python\n(.*?)^```$", GUIDE, flags=re.DOTALL | re.MULTILINE)
 PROSE = " ".join(GUIDE.split())
 
 
@@ -23,17 +21,6 @@ def table() -> list[list[float]]:
     """Return the numbers of the guide's table, a list for each feature."""
     rows = [line.strip("|").split("|") for line in GUIDE.splitlines() if re.match(r"\| \d ", line)]
     return [[float(cell) for cell in row] for row in rows]
-
-
-def test_the_sessions_of_the_guide_give_what_it_shows():
-    """Every session in the guide, run in order on the solution, prints what stands there."""
-    session = "\n".join(BLOCKS).replace("from exercises.", "from solutions.")
-    test = doctest.DocTestParser().get_doctest(session, {}, "m05_block.md", None, 0)
-
-    result = doctest.DocTestRunner(verbose=False).run(test)
-
-    assert result.failed == 0
-    assert result.attempted >= 15
 
 
 def test_the_table_of_the_guide_is_right():
@@ -102,13 +89,6 @@ def test_an_unbiased_variance_is_off_by_an_eighth_at_width_4():
     assert math.sqrt(3 / 4) - 1 == pytest.approx(-0.13, abs=0.005)
 
 
-def test_the_guide_has_a_heading_for_every_task():
-    """Reports point to a heading that starts with the task's id."""
-    source = (REPOSITORY / "exercises" / "m05_block.py").read_text(encoding="utf-8")
-
-    assert re.findall(r"^## (m05\.\d)", GUIDE, flags=re.MULTILINE) == sorted(set(re.findall(r"m05\.\d", source)))
-
-
 def test_the_example_of_layer_norm_is_right():
     """The docstring's four numbers have mean 3 and variance 3.5, and come out as it says."""
     x = torch.tensor([1.0, 2, 3, 6])
@@ -137,3 +117,20 @@ def test_the_example_of_the_mlp_is_right():
     assert sum(p.numel() for p in MLP(4).c_fc.parameters()) == 4 * 16 + 16
     assert sum(p.numel() for p in MLP(4).c_proj.parameters()) == 16 * 4 + 4
     assert 4 * 16 + 16 + 16 * 4 + 4 == 148
+
+
+def test_the_formulas_of_the_guide_are_right():
+    """Norm, GELU and block, computed as the formulas say, are what the solution gives."""
+    torch.manual_seed(0)
+    block, x = Block(12, 3).double(), torch.randn(2, 5, 12, dtype=torch.float64)
+    norm = block.ln_1
+    torch.nn.init.normal_(norm.weight)
+    torch.nn.init.normal_(norm.bias)
+    mean = x.sum(-1, keepdim=True) / 12
+    variance = ((x - mean) ** 2).sum(-1, keepdim=True) / 12
+
+    assert torch.allclose(norm(x), norm.weight * (x - mean) / (variance + norm.eps).sqrt() + norm.bias, atol=1e-6)
+    assert r"x + 0.044715 \cdot x^3" in GUIDE
+    assert torch.allclose(gelu(x), x / 2 * (1 + torch.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))))
+    h = x + block.attn(block.ln_1(x))
+    assert torch.allclose(block(x), h + block.mlp(block.ln_2(h)))

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import doctest
 import math
-import re
 from pathlib import Path
 
 import pytest
@@ -15,8 +13,8 @@ from solutions.m06_gpt import GPT, GPTConfig, count_parameters, next_token_loss
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 GUIDE = (REPOSITORY / "exercises" / "m06_gpt.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"^```python\n(.*?)^```$", GUIDE, flags=re.DOTALL | re.MULTILINE)
-ROWS = [[cell.strip() for cell in line.strip("|").split("|")] for line in GUIDE.splitlines() if line.startswith("| ")]
+TABLE = GUIDE.partition("## By hand")[2].partition("\n## ")[0]
+ROWS = [[cell.strip() for cell in line.strip("|").split("|")] for line in TABLE.splitlines() if line.startswith("| ")]
 
 
 @pytest.fixture(scope="module")
@@ -29,19 +27,6 @@ def small():
 def number(text):
     """Read a number with commas in it."""
     return int(text.replace(",", ""))
-
-
-def test_the_sessions_of_the_guide_give_what_it_shows(monkeypatch):
-    """Every session in the guide, run in order on the solution, prints what stands there."""
-    monkeypatch.chdir(REPOSITORY)
-    torch.manual_seed(0)
-    session = "\n".join(BLOCKS).replace("from exercises.", "from solutions.")
-    test = doctest.DocTestParser().get_doctest(session, {}, "m06_gpt.md", None, 0)
-
-    result = doctest.DocTestRunner(verbose=False, optionflags=doctest.IGNORE_EXCEPTION_DETAIL).run(test)
-
-    assert result.failed == 0
-    assert result.attempted >= 20
 
 
 def test_the_table_of_the_guide_is_right(small):
@@ -74,13 +59,6 @@ def test_the_counts_of_wrong_models_are_right(small):
     assert "163,037,184" in GUIDE and "39,385,344" in GUIDE
 
 
-def test_the_guide_has_a_heading_for_every_task():
-    """Reports point to a heading that starts with the task's id."""
-    source = (REPOSITORY / "exercises" / "m06_gpt.py").read_text(encoding="utf-8")
-
-    assert re.findall(r"^## (m06\.\d)", GUIDE, flags=re.MULTILINE) == sorted(set(re.findall(r"m06\.\d", source)))
-
-
 def test_the_numbers_of_the_text_are_right():
     """The root of 24 and the loss of even guesses are what the guide says."""
     assert round(math.sqrt(24), 1) == 4.9
@@ -106,3 +84,25 @@ def test_the_example_of_load_gpt2_is_right(small):
     """The docstring's c_attn is (out, in) in nn.Linear, and the other way round in the file."""
     assert tuple(small.h[0].attn.c_attn.weight.shape) == (2304, 768)
     assert "(768, 2304) in GPT-2 small's file, and (2304, 768)" in m06_gpt.load_gpt2.__doc__
+
+
+def test_the_formulas_of_the_guide_are_right():
+    """Rows, blocks, the norm, the turned table and the mean of -ln p, done one by one, are the model and its loss."""
+    torch.manual_seed(0)
+    model, ids = GPT(GPTConfig(50, 8, 12, 2, 3)), torch.tensor([[3, 1, 4, 1, 5]])
+    x = model.wte.weight[ids] + model.wpe.weight[:5]
+    for block in model.h:
+        x = block(x)
+    logits = model.ln_f(x) @ model.wte.weight.T
+
+    chances = torch.softmax(logits[:, :-1], dim=-1)[0, torch.arange(4), ids[0, 1:]]
+
+    assert torch.allclose(model(ids), logits, atol=1e-6)
+    assert next_token_loss(model(ids[:, :-1]), ids[:, 1:]).item() == pytest.approx(-chances.log().mean().item())
+
+
+def test_the_answers_of_the_guide_are_right(small):
+    """Sharing saves 38.6 million numbers, and even guesses lose 10.82."""
+    assert "sharing saves 38.6 million numbers" in GUIDE.replace("\n", " ")
+    assert round(small.wte.weight.numel() / 1e6, 1) == 38.6
+    assert "ln 50257 ≈ 10.82" in GUIDE and round(math.log(50257), 2) == 10.82

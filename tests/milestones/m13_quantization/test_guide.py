@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
 import re
 from pathlib import Path
 
@@ -14,23 +13,11 @@ from solutions import m13_quantization as m13
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 GUIDE = (REPOSITORY / "exercises" / "m13_quantization.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"^```python\n(.*?)^```$", GUIDE, flags=re.DOTALL | re.MULTILINE)
 
 
 def int8(*values):
     """Return a tensor of int8."""
     return torch.tensor(values, dtype=torch.int8)
-
-
-def test_the_sessions_of_the_guide_give_what_it_shows():
-    """Every session in the guide, run in order on the solution, prints what stands there."""
-    session = "\n".join(BLOCKS).replace("from exercises.", "from solutions.")
-    test = doctest.DocTestParser().get_doctest(session, {}, "m13_quantization.md", None, 0)
-
-    result = doctest.DocTestRunner(verbose=False).run(test)
-
-    assert result.failed == 0
-    assert result.attempted >= 25
 
 
 def test_the_table_of_the_guide_is_right():
@@ -67,13 +54,6 @@ def test_the_bytes_of_gpt2_nano_are_right():
     after = sum(q.numel() + 4 * scale.numel() for q, scale in (m13.quantize_absmax(value, 0) for value in matrices))
 
     assert f"from {before:,} bytes to {after:,}" in GUIDE.replace("\n", " ")
-
-
-def test_the_guide_has_a_heading_for_every_task():
-    """Reports point to a heading that starts with the task's id."""
-    source = (REPOSITORY / "exercises" / "m13_quantization.py").read_text(encoding="utf-8")
-
-    assert re.findall(r"^## (m13\.\d)", GUIDE, flags=re.MULTILINE) == sorted(set(re.findall(r"m13\.\d", source)))
 
 
 def test_the_example_of_absmax_is_right():
@@ -119,3 +99,24 @@ def test_the_example_of_int8_linear_is_right():
 
     assert "give (12700 - 6) * 1 * 0.5, so [[6347]]" in m13.int8_linear.__doc__
     assert m13.int8_linear(x, weight, scale).tolist() == [[(12700 - 6) * 1 * 0.5]] == [[6347]]
+
+
+def test_the_formulas_of_the_guide_are_right():
+    """Scale and integers, computed as the formulas say, are what the solution gives, with a zero point and without."""
+    x = torch.tensor([-55, 0, 2.5, 200])
+
+    q, scale = m13.quantize_absmax(x)
+    assert scale.item() == pytest.approx(200 / 127)
+    assert q.tolist() == [round(value / (200 / 127)) for value in x.tolist()]
+    q, scale, zero_point = m13.quantize_zero_point(x)
+    assert scale.item() == (200 + 55) / 255
+    assert q.tolist() == [round(value / scale.item()) + zero_point.item() for value in x.tolist()]
+
+
+def test_the_answers_of_the_guide_are_right():
+    """A step is 314 / 127, int8's products need 16 bits each and 32 for a sum, and groups of 8 cost 8 bits a weight."""
+    assert "314 / 127 ≈ 2.47" in GUIDE and round(314 / 127, 2) == 2.47
+    assert "127 · 127 = 16,129" in GUIDE and 127 * 127 == 16_129
+    assert "Even 16 bits hold only two such products" in " ".join(GUIDE.split())
+    assert 2 * 16_129 <= torch.iinfo(torch.int16).max < 3 * 16_129
+    assert "they cost 8 bits a weight" in " ".join(GUIDE.split()) and 4 + 32 / 8 == 8

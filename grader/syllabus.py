@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from grader.sandbox import expected
 from grader.sandbox.limits import Limits
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -181,6 +182,7 @@ def load(manifest: Path = MANIFEST, rooms: Path = ROOMS) -> Syllabus:
 def read_room(room: Path, limits: Limits, own: bool = False) -> Milestone:
     """Read a milestone's entry in its room. `limits` are the course's, which it may change."""
     plain = tomllib.loads((room / ROOM_FILE).read_text(encoding="utf-8"))
+    expected.shortcuts.update(plain.get("shortcuts", ()))
     return Milestone(
         id=room.name,
         title=plain["title"],

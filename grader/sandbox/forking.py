@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from . import bubblewrap, packages, users
+from . import bubblewrap, expected, packages, users
 from .cores import Cores
 from .errors import SandboxError
 from .holds import Below, Namespace
@@ -57,7 +57,7 @@ class ForkServer:
         ours, theirs = control_sockets()
         root = os.geteuid() == 0
         self._uid = uid = users.server_uid() if root and self.level in ("bubblewrap", "user") else None
-        config = {"control": theirs.fileno(), "level": self.level, "uid": uid}
+        config = {"control": theirs.fileno(), "level": self.level, "uid": uid, "shortcuts": sorted(expected.shortcuts)}
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 closed in close()
         inner = self.level == "bubblewrap"
         path = bubblewrap.python_path() if inner else outer_path()

@@ -1,7 +1,8 @@
 """Watches torch's operators where every way to them ends: in the table of kernels that torch itself chooses from.
 
 A kernel that was taken over there is called whatever name, thread, mode or text of torch's own compiler led to it, and
-costs nothing until it is: no other operator is slowed down.
+costs nothing until it is: no other operator is slowed down. Taking over writes to many pages of memory, each of which a
+fork would have to copy. So the server does it, silently and for all milestones, and a worker only gives its notes.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ BY_AUTOGRAD = {"make_dual"}  # what autograd does itself, and no kernel below it
 WRITTEN_OUT = ("torch._refs", "torch._refs.special", "torch._refs.nn.functional", "torch._decomp.decompositions")
 
 Note = Callable[[], None]
+_silent: dict[str, Callable[[Note], None]] = {}  # of the operators that the server has taken over, what gives a note
 
 
 @dataclass(frozen=True)
@@ -92,28 +94,61 @@ def named_after(shortcuts: list[str]) -> dict[str, str]:
     return found | {name: shortcut for name, shortcut in short.items() if name in operators}
 
 
+def take_over(shortcuts: list[str]) -> None:
+    """Take over, silently, what shortcuts stand for: done once, before any fork."""
+    for name in named_after(shortcuts):
+        _silent[name] = _taken_over(name)
+
+
 def watch(shortcuts: list[str], noting: Callable[[str], Note]) -> dict[str, str]:
-    """Take over the kernels of the operators that shortcuts stand for, and what torch has in the place of operators.
+    """Note each use of what shortcuts stand for: of operators, and of what torch has in the place of operators.
 
     Returns the operators' names, each with its shortcut. torch 2.8 does not tell its kernels: there none is watched.
     """
-    import torch
-
     wanted = named_after(shortcuts)
-    if not hasattr(torch._C, "_dispatch_get_computed_kernel_for_dispatch_key"):
-        return wanted
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that kernels are taken over is what we are here for
-        for name, shortcut in wanted.items():
-            note = noting(shortcut)
-            for operator, key in prepare().operators.get(name, ()):
-                _take_over(operator, key, note)
-            for table_of_python, entry in prepare().written_out.get(name, ()):
-                table_of_python[entry] = noting_function(table_of_python[entry], note)
+    for name, shortcut in wanted.items():
+        give = _silent.get(name) or _taken_over(name)
+        give(noting(shortcut))
+    _silent.clear()  # the student's code comes next, and is not to find them
     return wanted
 
 
-def _take_over(operator: str, key: str, note: Note) -> None:
+def _taken_over(name: str) -> Callable[[Note], None]:
+    """Take over an operator's kernels and what is written out in its place; return what gives all of these a note."""
+    import torch
+
+    note: Note = _nothing  # one variable for all of them, which nothing but what is returned here can set
+
+    def give(found: Note) -> None:
+        nonlocal note
+        hide(found)
+        note = found
+
+    def noting_kernel(kernel: Any) -> Callable[..., Any]:
+        hidden = hide(kernel)
+
+        def noted(keys: Any, *args: Any, **kwargs: Any) -> Any:
+            note()
+            return ctypes.cast(hidden, ctypes.py_object).value.call_boxed(keys, *args, **kwargs)
+
+        hide(noted)
+        return noted
+
+    if hasattr(torch._C, "_dispatch_get_computed_kernel_for_dispatch_key"):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that kernels are taken over is what we are here for
+            for operator, key in prepare().operators.get(name, ()):
+                _take_over(operator, key, noting_kernel)
+        for table, entry in prepare().written_out.get(name, ()):
+            table[entry] = noting_function(table[entry], lambda: note())
+    return give
+
+
+def _nothing() -> None:
+    pass
+
+
+def _take_over(operator: str, key: str, noting_kernel: Callable[[Any], Callable[..., Any]]) -> None:
     import torch
 
     place = "CPU" if key in COMPOSITE else "AutogradCPU" if key == "Autograd" else key
@@ -121,21 +156,10 @@ def _take_over(operator: str, key: str, note: Note) -> None:
         kernel = torch._C._dispatch_get_computed_kernel_for_dispatch_key(operator, getattr(torch.DispatchKey, place))
         space, _, name = operator.partition("::")
         entry = torch._C._dispatch_library("IMPL", space, key, "", 0)
-        entry.impl(name, key, _noting_kernel(kernel, note), True)  # type: ignore[call-arg]
+        entry.impl(name, key, noting_kernel(kernel), True)  # type: ignore[call-arg]
     except RuntimeError:  # nothing that can be called from here
         return
     hide(entry)  # with its last reference the kernel would leave the table
-
-
-def _noting_kernel(kernel: Any, note: Note) -> Callable[..., Any]:
-    hidden = hide(kernel)
-
-    def noted(keys: Any, *args: Any, **kwargs: Any) -> Any:
-        note()
-        return ctypes.cast(hidden, ctypes.py_object).value.call_boxed(keys, *args, **kwargs)
-
-    hide(noted)
-    return noted
 
 
 def noting_function(function: Callable[..., Any], note: Note) -> Callable[..., Any]:

@@ -41,8 +41,8 @@ def main(config: dict[str, Any]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     import_heavy()
     open_streams()
-    shortcuts.prepare()
     rehearse()
+    shortcuts.prepare(config["shortcuts"])  # after the rehearsal, which is a worker too, and gives its notes
     if config["uid"]:
         become_user(config["uid"], keep_switching=config["level"] == "user")
     if config["level"] != "bubblewrap":

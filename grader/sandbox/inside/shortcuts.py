@@ -42,9 +42,9 @@ def trace(names: list[str], noting: Callable[[str], Note]) -> None:
         _look_into_compiled({operator: noting(name) for operator, name in wanted.items()})
 
 
-def prepare() -> None:
-    """Do once, before any fork, what is the same in each."""
-    operators.prepare()
+def prepare(names: list[str]) -> None:
+    """Do once, before any fork, what is the same in each; the names are those of all milestones."""
+    operators.take_over(names)
 
 
 def _put(owner: Any, attribute: str, value: Any) -> None:

@@ -26,8 +26,8 @@ DISPLAY = re.compile(r"^\$\$\n(.+?)\n\$\$$", re.DOTALL | re.MULTILINE)
 INLINE = re.compile(r"(?<![\w$\\])\$(?! )([^$\n]+?)(?<! )\$(?![\w$])")
 # What GitHub knows how to draw, and any other renderer too; a macro that a guide needs is tried there, and added.
 KNOWN = (
-    "alpha approx bar beta cdot cos epsilon eta exp frac ge hat in lambda ldots le left leftarrow lfloor ln lt lvert "
-    "max min mu partial pi qquad quad rfloor right rvert sigma sin sqrt sum tanh tau text theta times to top"
+    "alpha approx bar beta cdot cos epsilon eta exp frac ge hat in lambda ldots le left leftarrow lfloor ln lt "
+    "max min mu partial pi qquad quad rfloor right sigma sin sqrt sum tanh tau text theta times to top vert"
 )
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+import re
 import shutil
 
 import pytest
 import support
+import test_guides
 
 from grader import syllabus
 from grader.new_room.writing import PLACES, write
@@ -32,6 +34,19 @@ def test_a_new_milestone_stands_in_the_syllabus(copy):
         assert "<<" not in text, name
         if name.endswith(".py"):
             ast.parse(text)
+
+
+def test_a_new_guide_has_the_shape_of_all_guides(copy):
+    """Its parts are those that every guide has, in their order, and what stands there parses as it will when filled."""
+    write("m21_echo", support.COURSE, copy)
+    guide = (copy / "exercises" / "m21_echo.md").read_text(encoding="utf-8")
+
+    headings = re.findall(r"(?m)^## (.+)$", guide)
+
+    assert headings == [*test_guides.BEFORE, "m21.1 First", *test_guides.AFTER]
+    assert len(test_guides.FOLDED.findall(guide)) == guide.count("<details>") == 2
+    assert re.findall(r"(?m)^\| (m21\.1 First) \| \d+ \| (\S+) \| (\S+) \|$", guide)
+    assert all(f"**{word}" in guide for word in ("Goal.**", "Why it matters.**", "You need**"))
 
 
 def test_a_new_milestone_earns_nothing(copy, monkeypatch):

@@ -95,6 +95,12 @@ def capstone(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none", requires=["env"], default=False)
+def chat(session: nox.Session) -> None:
+    """Begin a story, and the model of your capstone goes on: nox -s chat."""
+    run(session, "-m", "grader", "chat", *session.posargs)
+
+
+@nox.session(venv_backend="none", requires=["env"], default=False)
 def classroom(session: nox.Session) -> None:
     """Grade a whole class into a gradebook: nox -s classroom -- submissions --roster roster.csv."""
     run(session, "-m", "grader", "classroom", *session.posargs)

@@ -123,7 +123,7 @@ class Practice(Station):
             most = most_judges(self.workers)
             settings = Options(
                 todo, None, options.prerequisites, options.device, self.seed, self.secret, options.debug,
-                judges=min(judges or most, most),
+                rewarding=not self.official, judges=min(judges or most, most),
             )  # fmt: skip
             result = grade(settings, course, submission, self.workers, self.weights, listener)
             result.official = self.official

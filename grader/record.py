@@ -16,7 +16,9 @@ from .clipping import FRAMES, LINE, MESSAGE, NAME, SENTENCE, clip, clip_list
 
 SCHEMA = "scratchwork-record/1"
 OFFICIAL_LEVELS = ("bubblewrap", "user")  # at which a run may count
-OPTIONAL = ("dice", "official_problem")  # of a milestone: not in its JSON where they are empty, nor in older records
+# Not in the JSON where they are empty, nor in older records.
+OPTIONAL = ("dice", "official_problem")  # of a milestone
+OPTIONAL_OF_CHECK = ("achieved",)
 
 PASSED = "passed"
 FAILED = "failed"
@@ -66,6 +68,7 @@ class Check:
     blocked_by: str | None = None  # a task id, when the outcome is "blocked"
     traceback: list[Frame] = field(default_factory=list)
     output: str = ""  # what the student's code printed during this check, cut to the limit
+    achieved: list[str] = field(default_factory=list)  # in practice: what it found to be proud of, a sentence each
 
     def __post_init__(self) -> None:
         """Keep texts to a length, however long what the worker sent."""
@@ -76,7 +79,7 @@ class Check:
         )
         self.mistake = self.mistake and clip(self.mistake, SENTENCE)
         self.blocked_by = self.blocked_by and clip(self.blocked_by, NAME)
-        self.traceback = self.traceback[-FRAMES:]
+        self.traceback, self.achieved = self.traceback[-FRAMES:], clip_list(self.achieved)
 
 
 @dataclass
@@ -206,12 +209,18 @@ def to_json(record: Record) -> dict[str, Any]:
     plain["earned"], plain["possible"] = record.earned, record.possible
     for milestone, data in zip(record.milestones, plain["milestones"], strict=True):
         data["earned"], data["possible"] = milestone.earned, milestone.possible
-        for name in OPTIONAL:
-            if not data[name]:
-                del data[name]
+        _without_empty(data, OPTIONAL)
         for task, task_data in zip(milestone.tasks, data["tasks"], strict=True):
             task_data["outcome"] = task.outcome
+            for check in task_data["checks"]:
+                _without_empty(check, OPTIONAL_OF_CHECK)
     return plain
+
+
+def _without_empty(data: dict[str, Any], names: tuple[str, ...]) -> None:
+    for name in names:
+        if not data[name]:
+            del data[name]
 
 
 def fitted(check: Check) -> Check:

@@ -8,6 +8,8 @@ import numpy
 import torch
 
 END_OF_TEXT = "<|endoftext|>"
+ENOUGH = 20_000  # ids without which nothing is learned, however long they take
+AT_ONCE = 4  # tokens that are written before they are told
 made: dict = {}
 
 
@@ -16,21 +18,41 @@ def part(milestone, name):
     return getattr(importlib.import_module(f"exercises.{milestone}"), name)
 
 
+# ── getting ready ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
 def learn_tokenizer(text, vocab_size):
-    """Train the student's tokenizer and return how many tokens it knows."""
+    """Train the student's tokenizer and return what it is made of: vocabulary and merges."""
     vocab, merges = part("m01_tokenizer", "train_bpe")(text, vocab_size, [END_OF_TEXT])
+    use_tokenizer(vocab, merges)
+    return vocab, merges
+
+
+def use_tokenizer(vocab, merges):
+    """Make the student's tokenizer of a vocabulary and merges."""
     made["tokenizer"] = part("m01_tokenizer", "Tokenizer")(vocab, merges, [END_OF_TEXT])
     if len(made["tokenizer"].encode(END_OF_TEXT)) != 1:
         raise NotImplementedError("m01.4")  # a story ends with this one token
-    return len(vocab)
 
 
-def write_ids(name, text):
-    """Encode a text, keep it as a file of 16-bit ids, and return how many there are."""
-    ids = made["tokenizer"].encode(text)
-    made[name] = f"{name}.bin"
-    numpy.array(ids, dtype=numpy.uint16).tofile(made[name])
-    return len(ids)
+def write_ids(name, pieces, seconds, tell):
+    """Encode one piece after another into a file of 16-bit ids, until the time is up; return how many ids there are.
+
+    `tell(pieces)` hears now and then how many are done.
+    """
+    started = last = time.monotonic()
+    made[name], count = f"{name}.bin", 0
+    with open(made[name], "wb") as file:
+        for done, piece in enumerate(pieces, start=1):
+            ids = made["tokenizer"].encode(piece)
+            count += len(ids)
+            file.write(numpy.array(ids, dtype=numpy.uint16).tobytes())
+            if (now := time.monotonic()) - last > 0.3:
+                last = now
+                tell(done)
+            if now - started > seconds and count > ENOUGH:
+                break
+    return count
 
 
 def build_model(sizes, device):
@@ -42,62 +64,104 @@ def build_model(sizes, device):
     return part("m06_gpt", "count_parameters")(made["model"])
 
 
-def train(steps, batch_size, peak, seconds, every, tell):
-    """Train for so many steps, or until the time is up; `tell(step, loss, heldout or None)` is called as it goes on."""
-    model, generator, started = made["model"], torch.Generator().manual_seed(0), time.monotonic()
+def restore(vocab, merges, sizes, weights, device):
+    """Bring back a tokenizer and a model that were kept."""
+    use_tokenizer(vocab, merges)
+    build_model(sizes, device)
+    made["model"].load_state_dict(weights)
+
+
+# ── training ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def train(plan, tell, keep, sample):
+    """Train by the plan (steps, batch_size, peak, seconds, every, prompt), or until `tell` says that it is enough.
+
+    `tell(step, loss, heldout or None)` is called after each step, `keep(step, weights)` after some and at the end,
+    however it comes, and `sample(text)` is given what the model writes meanwhile.
+    """
+    model, started, steps = made["model"], time.monotonic(), plan["steps"]
     get_batch, evaluate = part("m02_data", "get_batch"), part("m08_training", "evaluate")
+    generator, fixed, done, kept = torch.Generator().manual_seed(0), torch.Generator().manual_seed(1), 0, -1
 
     def batch(name, size, dice):
         return get_batch(made[name], numpy.uint16, size, made["context_length"], dice, device=made["device"])
 
-    fixed = torch.Generator().manual_seed(1)
+    def keep_now():
+        nonlocal kept
+        if kept != done:
+            kept = done
+            keep(done, {name: value.detach().cpu() for name, value in model.state_dict().items()})
+
     heldout = [batch("heldout", 16, fixed) for _ in range(4)]
     groups = part("m08_training", "decay_groups")(model, 0.1)
-    optimizer = part("m08_training", "AdamW")(groups, lr=peak)
+    optimizer = part("m08_training", "AdamW")(groups, lr=plan["peak"])
     learning_rate = part("m08_training", "learning_rate")
 
     def schedule(step):
-        return learning_rate(step, peak=peak, floor=peak / 10, warmup=max(1, steps // 20), total=steps)
+        peak, warmup = plan["peak"], max(1, steps // 20) if steps > 1 else 0
+        return learning_rate(step, peak=peak, floor=peak / 10, warmup=warmup, total=steps)
 
-    class TimeIsUp(Exception):
+    class Enough(Exception):
         pass
 
     def on_step(step, loss):
-        done = made["steps"] = made.get("steps", 0) + 1
-        over = time.monotonic() - started > seconds
-        checked = done % every == 0 or done == steps or over
-        tell(done, float(loss), float(evaluate(model, heldout)) if checked else None)
-        if over:
-            raise TimeIsUp
+        nonlocal done
+        done += 1
+        over = time.monotonic() - started > plan["seconds"]
+        checked = done % plan["every"] == 0 or done == steps or over
+        enough = tell(done, float(loss), float(evaluate(model, heldout)) if checked else None)
+        if checked or enough:
+            keep_now()
+        if over or enough:
+            raise Enough
+        if checked and done < steps:
+            sample(write(plan["prompt"], 0.6, 40, done, 24, 10.0))
 
     model.train()
-    with contextlib.suppress(TimeIsUp):
+    with contextlib.suppress(Enough):
         part("m08_training", "train")(
             model,
             optimizer,
-            lambda: batch("train", batch_size, generator),
+            lambda: batch("train", plan["batch_size"], generator),
             steps=steps,
             schedule=schedule,
             max_norm=1.0,
             on_step=on_step,
         )
-    return made.get("steps", 0)
+    keep_now()
+    return done
 
 
-def write_story(prompt, temperature, top_k, seed):
-    """Let the model write on from a prompt until its story ends or the context is full."""
-    tokenizer, model = made["tokenizer"], made["model"]
-    end = tokenizer.encode(END_OF_TEXT)
-    ids = torch.tensor([end + tokenizer.encode(prompt)], device=made["device"])
-    room = made["context_length"] * 2 - ids.shape[1]
-    written = part("m07_generation", "generate")(
-        model,
-        ids,
-        room,
-        context_length=made["context_length"],
-        temperature=temperature,
-        top_k=top_k,
-        stop_tokens=tuple(end),
-        generator=torch.Generator(device=made["device"]).manual_seed(seed),
-    )
-    return tokenizer.decode([token for token in written[0].tolist() if token not in end])
+# ── writing ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def write(prompt, temperature, top_k, seed, most, seconds, say=None):
+    """Let the model write on from a prompt until its story ends, `most` tokens are new, or the time is up.
+
+    `say(text)` is given each new bit of it, and may answer that it is enough. Returns what is new.
+    """
+    tokenizer, started = made["tokenizer"], time.monotonic()
+    (end,) = tokenizer.encode(END_OF_TEXT)
+    ids = torch.tensor([[end, *tokenizer.encode(prompt)]], device=made["device"])
+    generator = torch.Generator(device=made["device"]).manual_seed(seed)
+    first, told = ids.shape[1], ""
+    while True:
+        before = ids.shape[1]
+        ids = part("m07_generation", "generate")(
+            made["model"],
+            ids,
+            min(AT_ONCE, first + most - before),
+            context_length=made["context_length"],
+            temperature=temperature,
+            top_k=top_k,
+            stop_tokens=(end,),
+            generator=generator,
+        )
+        new = ids[0, first:].tolist()
+        over = end in new or len(new) >= most or ids.shape[1] <= before or time.monotonic() - started > seconds
+        text = tokenizer.decode([token for token in new if token != end])
+        whole = text if over else text.rstrip("\ufffd")  # a letter may lack its last bytes
+        more, told = whole[len(told) :], whole
+        if (say is not None and more and say(more)) or over:
+            return told

@@ -1,10 +1,12 @@
-"""What a capstone leaves behind: the losses as a table and as a picture, and the stories."""
+"""What a capstone leaves behind beside its model: the losses as a table and as a picture, and the stories."""
 
 from __future__ import annotations
 
 import contextlib
 import csv
 import io
+import os
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,19 +20,35 @@ class Run:
     losses: list[tuple[int, float]] = field(default_factory=list)
     heldout: list[tuple[int, float]] = field(default_factory=list)
     stories: list[str] = field(default_factory=list)
-    facts: dict[str, str] = field(default_factory=dict)
 
 
 NAMES = ("loss.csv", "stories.txt", "loss.png")
+BEFORE = "before"  # the folder beside them with those of the run before
 
 
-def keep(run: Run, folder: Path) -> None:
-    """Write loss.csv, stories.txt and loss.png into a folder. Raises ReportError; what can be written is."""
+def set_aside(folder: Path, names: Iterable[str]) -> None:
+    """Move what an earlier run has left into a folder beside it. Raises ReportError."""
+    there = [name for name in names if (folder / name).is_file()]
+    try:
+        for name in there:
+            (folder / BEFORE).mkdir(exist_ok=True)
+            os.replace(folder / name, folder / BEFORE / name)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise ReportError(f"What an earlier run left in {folder} can't be moved aside: {reason}.") from None
+
+
+def keep(run: Run, folder: Path, *, picture: bool = True) -> None:
+    """Write loss.csv, stories.txt and loss.png into a folder. Raises ReportError; what can be written is.
+
+    The picture takes a moment, and can be left for later.
+    """
     trouble: ReportError | None = None
     stories = "\n\n".join(run.stories).encode("utf-8", "backslashreplace") + b"\n"
     with contextlib.suppress(OSError):  # said when the first file is written
         folder.mkdir(parents=True, exist_ok=True)
-    for name, data in zip(NAMES, (table(run), stories, picture(run)), strict=True):
+    made = {"loss.csv": table(run), "stories.txt": stories} | ({"loss.png": drawn(run)} if picture else {})
+    for name, data in made.items():
         try:
             write_report(folder / name, data)
         except ReportError as error:
@@ -50,7 +68,7 @@ def table(run: Run) -> bytes:
     return text.getvalue().encode()
 
 
-def picture(run: Run) -> bytes:
+def drawn(run: Run) -> bytes:
     """Draw the loss curve as a PNG."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -68,6 +86,6 @@ def picture(run: Run) -> bytes:
     axes.set_ylabel("loss (nats per token)")
     axes.set_title("What the model has learned")
     axes.grid(alpha=0.3)
-    drawn = io.BytesIO()
-    figure.savefig(drawn, dpi=120, format="png")
-    return drawn.getvalue()
+    data = io.BytesIO()
+    figure.savefig(data, dpi=120, format="png")
+    return data.getvalue()

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
-import math
 import os
 import sys
 import time
@@ -13,68 +11,107 @@ from typing import Any
 
 from grader import syllabus
 from grader.arguments import ISOLATION, count, submission, submission_folder
-from grader.capstone import keepsake
-from grader.capstone.parts import NEEDED, lacking
+from grader.capstone import keepsake, kept
+from grader.capstone.parts import lacking
 from grader.commands import report_paths
-from grader.exits import NOT_PASSED, PASSED, USAGE
-from grader.judge import asked
+from grader.exits import INTERRUPTED, NOT_PASSED, PASSED, USAGE
 from grader.judge.errors import UsageProblem
 from grader.practice import check_device
-from grader.reports.text_file import ReportError
 from grader.sandbox import levels
-from grader.sandbox.errors import StudentError, WorkerLost
-from grader.sandbox.limits import Limits
-from grader.submission import Submission, collect
+from grader.submission import collect
 
-LAST = "m08_training"
-SIZES = {"context_length": 128, "d_model": 128, "n_layers": 4, "n_heads": 4}
-VOCABULARY, BATCH, PEAK = 2048, 16, 3e-3
-TOKENIZER_TEXT = 500_000  # characters that the tokenizer learns from
-STORIES = 10_000_000  # characters at most that the model learns from
-PROMPTS = ("There once was a", "Once upon a time, there was a", "One morning,")
+FOLDER = ".scratchwork/capstone"
+MOST_STEPS = 50_000
 
 
 def arguments(command: argparse.ArgumentParser) -> None:
     """Add what the command takes."""
     submission(command)
-    command.add_argument("--device", choices=("cpu", "cuda", "mps"), default="cpu", help="where it is trained")
+    stage(command)
     command.add_argument("--steps", type=count, default=500, metavar="N", help="training steps (default: 500)")
     command.add_argument(
         "--minutes", type=count, default=15, metavar="N", help="when training stops at the latest (default: 15)"
     )
     command.add_argument(
-        "--out",
-        default=".scratchwork/capstone",
-        metavar="DIR",
-        help="where loss curve and stories are kept (default: .scratchwork/capstone)",
+        "--prompt", action="append", metavar="TEXT", help="how a story begins, in place of ours (may be given again)"
     )
-    command.add_argument("--isolation", choices=ISOLATION[:-1], default="auto")
+    command.add_argument(
+        "--corpus", metavar="FILE", help="a text of your own to learn from, in UTF-8 (default: the course's stories)"
+    )
+    command.add_argument(
+        "--out", default=FOLDER, metavar="DIR", help=f"where model, loss curve and stories are kept (default: {FOLDER})"
+    )
+
+
+def stage(command: argparse.ArgumentParser) -> None:
+    """Add where the student's code runs."""
+    command.add_argument("--device", choices=("cpu", "cuda", "mps"), default="cpu", help="where the model computes")
+    command.add_argument(
+        "--isolation", choices=ISOLATION[:-1], default="auto", help="how your code is shut in (default: auto)"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
-    """Say what is missing, or run it all and leave a keepsake; return the exit code."""
+    """Say what is missing, or run it all and leave a model and keepsakes; return the exit code."""
     from rich.console import Console
 
     console = Console(highlight=False, markup=False)
     course = syllabus.load()
     check_device(options.device)
+    if options.steps > MOST_STEPS:
+        raise UsageProblem(f"--steps {options.steps} is more than a capstone takes; {MOST_STEPS:,} are the most.")
     folder = Path(options.out)
-    submission = collect(submission_folder(options), course)
-    if missing := lacking(submission, course):
-        return say_missing(console, missing)
+    parts = collect(submission_folder(options), course)
+    if missing := lacking(parts, course):
+        return say_missing(console, missing, "The capstone trains a GPT out of your own parts.")
     if reason := unwritable(folder):
         raise UsageProblem(f"{folder} cannot be used for what is kept ({reason}); name another folder with --out.")
-    report_paths.check_writable([str(folder / name) for name in keepsake.NAMES])
-    notes: list[str] = []
-    workers = levels.choose(options.isolation, options.device, notes.append)
+    names = (*keepsake.NAMES, kept.WEIGHTS, kept.FACTS)
+    report_paths.check_writable([str(folder / name) for name in names])
+    from grader.capstone import performance, screen, texts
+    from grader.capstone.stage import Stage
+
+    corpus = texts.own(Path(options.corpus)) if options.corpus else texts.stories()
+    prompts = tuple(options.prompt) if options.prompt else corpus.prompts
+    plan = performance.Plan(corpus, prompts, options.steps, options.minutes, options.device, folder)
+    show = screen.Screen(console)
+    workers = opened(options, show)
+    if busy := screen.busy():
+        show.say(busy, "yellow")
     try:
-        workers.boot()
-        workers.wait()
-        for note in notes:
-            console.print(note, style="dim")
-        return Capstone(console, options, submission, workers).run(folder)
+        whole = performance.Performance(Stage(workers, parts), plan, show)
+        return perform(whole, show, parts.sources)
     finally:
         workers.close()
+
+
+def opened(options: argparse.Namespace, show: Any) -> Any:
+    """Return the sandbox, ready; what there is to say about it is said."""
+    notes: list[str] = []
+    workers = levels.choose(options.isolation, options.device, notes.append)
+    workers.boot()
+    workers.wait()
+    for note in notes:
+        show.say(note, "dim")
+    return workers
+
+
+def perform(whole: Any, show: Any, sources: dict[str, bytes]) -> int:
+    """Train and write; whatever happens, say what became of it and what is kept."""
+    from grader.capstone import ending
+
+    started, interrupted = time.monotonic(), False
+    try:
+        whole.train()
+        if whole.model is not None:
+            whole.write()
+    except KeyboardInterrupt:
+        interrupted = True
+    code = NOT_PASSED if whole.trouble or whole.model is None else PASSED
+    if problem := ending.tell(whole, show, sources, time.monotonic() - started, interrupted):
+        print(f"scratchwork: {problem} Name another folder with --out.", file=sys.stderr)
+        code = USAGE
+    return INTERRUPTED if interrupted else code
 
 
 def unwritable(folder: Path) -> str:
@@ -86,172 +123,12 @@ def unwritable(folder: Path) -> str:
     return "" if os.access(folder, os.W_OK) else "it may not be written"
 
 
-def say_missing(console: Any, missing: list[str]) -> int:
-    """Name what the capstone still needs."""
-    console.print("The capstone trains a GPT out of your own parts. These are missing:", style="bold")
+def say_missing(console: Any, missing: list[str], why: str) -> int:
+    """Name what is still needed."""
+    console.print(f"{why} These are missing:", style="bold")
     for line in missing:
         console.print(f"  ○ {line}" if console.encoding.lower().startswith("utf") else f"  - {line}")
     first = missing[0].split()[0]
     if "." in first:
         console.print(f"\nNext: {first}. Then run nox -s grade -- {first.split('.')[0]}")
     return NOT_PASSED
-
-
-class Capstone:
-    """One run, told as it goes on."""
-
-    def __init__(self, console: Any, options: argparse.Namespace, submission: Submission, workers: Any) -> None:
-        self._console, self._options, self._submission, self._workers = console, options, submission, workers
-        self._run = keepsake.Run()
-        self._started = time.perf_counter()
-
-    def run(self, folder: Path) -> int:
-        """Train, write, keep."""
-        threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        limits = Limits(
-            seconds=self._options.minutes * 60 + 600, memory_mb=6144, file_mb=256, output_kb=1024, threads=threads
-        )
-        worker = self._workers.worker(limits)
-        worker.set_deadline(limits.seconds)
-        try:
-            self._do_all(worker)
-        except StudentError as error:
-            self._say_error(error)
-            return NOT_PASSED
-        except WorkerLost as lost:
-            from grader.judge.outcomes import lost as verdict
-
-            self._console.print(f"The capstone ended early. {verdict(lost, limits).message}", style="red")
-            return NOT_PASSED
-        finally:
-            worker.end()
-            if worker.output.strip():
-                self._say_output(worker.output)
-        return self._keep(folder)
-
-    def _do_all(self, worker: Any) -> None:
-        import fixtures
-        from grader.capstone import driver
-        from grader.judge.student import Student
-
-        paths = {"train": fixtures.STORIES_TRAIN, "heldout": fixtures.STORIES_HELDOUT}
-        texts = {name: path.read_text("utf-8")[:STORIES] for name, path in paths.items()}
-        sources = {f"{name}.py": self._submission.sources[name] for name in NEEDED}
-        worker.conversation.request("load", sources=sources, module=LAST, trace=[], blocked=[])
-        student = Student(worker, LAST)
-        parts = student.plant(driver)
-        known = self._step("m01 learns a tokenizer", parts.learn_tokenizer, texts["train"][:TOKENIZER_TEXT], VOCABULARY)
-        counts = {
-            name: self._step(f"m01 encodes the {name} stories", parts.write_ids, name, text)
-            for name, text in texts.items()
-        }
-        self._tell(f"{known:,} tokens; {counts['train']:,} ids to learn from, {counts['heldout']:,} held out")
-        size = self._step("m06 builds a GPT", parts.build_model, SIZES | {"vocab_size": known}, self._options.device)
-        self._tell(f"{size:,} parameters")
-        self._train(parts, student)
-        for seed, prompt in enumerate(PROMPTS):
-            story = parts.write_story(prompt, 0.6, 40, seed)
-            self._run.stories.append(str(story).strip())
-
-    def _train(self, parts: Any, student: Any) -> None:
-        from rich.live import Live
-
-        steps = self._options.steps
-        live = Live(console=self._console, refresh_per_second=4, transient=True) if self._console.is_terminal else None
-
-        def tell(step: int, loss: float, heldout: float | None) -> None:
-            self._run.losses.append((int(step), float(loss)))
-            if heldout is not None:
-                self._run.heldout.append((int(step), float(heldout)))
-            if live is not None:
-                live.update(self._picture(steps))
-            if heldout is not None:
-                (live.console if live else self._console).print(
-                    f"  step {int(step):>5} of {steps}   training loss {float(loss):.3f}   "
-                    f"held-out loss {float(heldout):.3f}"
-                )
-                self._console.file.flush()
-
-        self._tell(f"m08 trains it for {steps} steps, at most {self._options.minutes:g} minutes")
-        with live or contextlib.nullcontext():
-            parts.train(
-                steps,
-                BATCH,
-                PEAK,
-                self._options.minutes * 60.0,
-                max(1, steps // 12),
-                student.callback(tell, asked.of(int), asked.of(float), asked.maybe(asked.of(float))),
-            )
-
-    def _picture(self, steps: int) -> Any:
-        from rich.text import Text
-
-        from grader.reports.terminal.paper import Paper
-
-        paper = Paper(self._console)
-        step, loss = self._run.losses[-1]
-        losses = [value for _, value in self._run.losses]
-        numbers = f"  {step}/{steps}  loss {loss:.3f}  {sparkline(losses)}"
-        return Text("  ") + paper.bar(step / max(1, steps)) + paper.ours(numbers)
-
-    def _step(self, what: str, act: Any, *args: Any) -> Any:
-        started = time.perf_counter()
-        result = act(*args)
-        if type(result) is not int:
-            raise WorkerLost(nonsense="a count that is no number")
-        self._tell(f"{what} ({time.perf_counter() - started:.1f} s)")
-        return result
-
-    def _tell(self, text: str) -> None:
-        self._console.print(text, soft_wrap=True)
-        self._console.file.flush()
-
-    def _keep(self, folder: Path) -> int:
-        from grader.reports.terminal.paper import Paper
-
-        paper = Paper(self._console)
-        for story in self._run.stories:
-            self._console.print()
-            paper.block(paper.theirs(story), indent=2)
-        self._console.print()
-        try:
-            keepsake.keep(self._run, folder)
-        except ReportError as error:
-            print(f"scratchwork: {error} Name another folder with --out.", file=sys.stderr)
-            return USAGE
-        minutes, seconds = divmod(int(time.perf_counter() - self._started), 60)
-        last = f"held-out loss {self._run.heldout[-1][1]:.3f}" if self._run.heldout else "no loss was reported"
-        self._tell(f"Done in {minutes} min {seconds} s: {last}. Kept in {folder}: loss.png, loss.csv, stories.txt")
-        return PASSED
-
-    def _say_error(self, error: StudentError) -> None:
-        from grader.judge.outcomes import TASK_ID
-        from grader.judge.run import source_line
-        from grader.reports.terminal.paper import Paper
-
-        paper = Paper(self._console)
-        if error.kind == "NotImplementedError" and (task := TASK_ID.search(str(error))):
-            self._console.print(f"The capstone stops here: {task[0]} is not written yet.", style="red")
-            return
-        paper.block(paper.theirs(f"The capstone stops here: your code raised {error}.", "red"))
-        for file, line, function in error.frames:
-            paper.block(paper.theirs(f"{file}:{line} in {function}"), indent=2)
-            paper.block(paper.theirs(source_line(self._submission.sources, file, line)), indent=6)
-
-    def _say_output(self, output: str) -> None:
-        from grader.reports.terminal.paper import Paper
-
-        paper = Paper(self._console)
-        self._console.print("Your code printed:", style="dim")
-        paper.block(paper.theirs(output[-2000:].strip()), indent=2, gutter="│ ")
-
-
-def sparkline(values: list[float], width: int = 24) -> str:
-    """Return the values as a line of little bars, each the mean of its share of them."""
-    blocks = "▁▂▃▄▅▆▇█"
-    values = [value for value in values if math.isfinite(value)]
-    bars = min(width, len(values))
-    pieces = [values[len(values) * i // bars : len(values) * (i + 1) // bars] for i in range(bars)]
-    means = [sum(piece) / len(piece) for piece in pieces]
-    low, high = min(means, default=0.0), max(means, default=0.0)
-    return "".join(blocks[int(7 * (mean - low) / (high - low or 1))] for mean in means)

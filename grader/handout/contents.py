@@ -24,8 +24,9 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 TEMPLATE = Path(__file__).parent / "template"
 MANIFEST = "handout.toml"
 SCHEMA = "scratchwork-handout/1"
-SESSIONS = ("env", "grade", "watch", "capstone")  # of the noxfile
-COMMANDS = ("grade", "watch", "listing", "hint", "capstone")  # modules below grader/commands
+CAPSTONE = {"capstone", "chat"}  # sessions and commands that a course without its milestones has no use for
+SESSIONS = ("env", "grade", "watch", *sorted(CAPSTONE))  # of the noxfile
+COMMANDS = ("grade", "watch", "listing", "hint", *sorted(CAPSTONE))  # modules below grader/commands
 TRIMMED = ("grader.suites", "grader.judge.probes")  # packages of which only what the checks need is handed out
 WHOLE = ("grader.sandbox",)  # a package whose files are read by path, where no import tells that they are needed
 ASSETS = (".toml", ".ini", ".json")  # beside a module that is handed out
@@ -145,7 +146,9 @@ def _pages(chosen: Syllabus, course: Course | None, withheld: dict[str, int], ca
 def _named_for(page: str, chosen: Syllabus, capstone: bool) -> str:
     """Return a page whose examples name a milestone of this course, and the capstone only where it is offered."""
     if not capstone:
-        page = "".join(line for line in page.splitlines(keepends=True) if "nox -s capstone" not in line)
+        page = "".join(
+            line for line in page.splitlines(keepends=True) if not any(f"nox -s {name}" in line for name in CAPSTONE)
+        )
     numbers = [milestone.number for milestone in chosen.milestones]
     if "m04" not in numbers:
         example = chosen.milestones[-1]
@@ -156,7 +159,7 @@ def _named_for(page: str, chosen: Syllabus, capstone: bool) -> str:
 
 def _noxfile(capstone: bool) -> str:
     source = Source("noxfile", _text("noxfile.py"))
-    wanted = set(SESSIONS) if capstone else set(SESSIONS) - {"capstone"}
+    wanted = set(SESSIONS) if capstone else set(SESSIONS) - CAPSTONE
     dropped = set()
     for index, piece in enumerate(source.pieces):
         node = piece.node
@@ -181,7 +184,7 @@ def _grader(chosen: Syllabus, withheld: dict[str, int], capstone: bool) -> dict[
     texts = withholding.suites(trimmed, chosen, set(withheld))
     handed_out = {name: Source(name, text, sources[name].is_package) for name, text in texts.items()}
     others = {name: source for name, source in sources.items() if name not in trimmed} | handed_out
-    commands = [name for name in COMMANDS if capstone or name != "capstone"]
+    commands = [name for name in COMMANDS if capstone or name not in CAPSTONE]
     roots = ["grader.__main__", "grader.judge.standalone", *(f"grader.commands.{name}" for name in commands)]
     roots += [name for name in others if name in handed_out or name.startswith(WHOLE)]
     if capstone:

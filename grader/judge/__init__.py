@@ -4,6 +4,7 @@ from grader.sandbox.conversation import each, everything
 from grader.sandbox.errors import StudentError
 
 from . import asked
+from .achieved import achieve
 from .bounds import expect_bound, expect_ratio
 from .compare import expect, expect_close, expect_equal, expect_raises, expect_tensor
 from .tolerances import BFLOAT16, FLOAT16, FLOAT32_LAYER, FLOAT32_MODEL, FLOAT32_OP, FLOAT64, FLOAT64_CONSTANT
@@ -17,6 +18,7 @@ __all__ = [
     "FLOAT64",
     "FLOAT64_CONSTANT",
     "StudentError",
+    "achieve",
     "asked",
     "each",
     "everything",

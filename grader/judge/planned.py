@@ -22,6 +22,7 @@ class Options:
     seed: str = "0"
     secret_seed: bool = False
     debug: bool = False
+    rewarding: bool = False  # whether what was achieved is kept: for whoever practises, and nobody else
     judges: int = 1  # that a long run may have side by side
     dice: dict[str, str] = field(default_factory=dict)  # milestone -> what its workers' dice are drawn from
 
@@ -57,4 +58,5 @@ class Planned:
     over: WorkerLost | None = None
     heavy: bool = False  # whether its answers are worth clearing away at once
     evidence: set[str] = field(default_factory=set)
+    achieved: list[str] = field(default_factory=list)
     started: float = 0.0

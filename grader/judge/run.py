@@ -16,7 +16,7 @@ from grader.sandbox.errors import SandboxError, StudentError, WorkerLost
 from grader.submission import Submission
 from grader.syllabus import Milestone, Syllabus
 
-from . import compare, mistakes
+from . import achieved, compare, mistakes
 from .oracles import Data, Weights
 from .outcomes import GraderError, Verdict, known_exception, lost, verdict
 from .planned import Options, Planned
@@ -68,6 +68,7 @@ class Run:
         """Note that a check starts."""
         check.started = time.perf_counter()
         compare.evidence.clear()
+        achieved.sentences.clear()
         if self.listener:
             self.listener.check_started(check.milestone.id, check.task.id, check.title)
 
@@ -108,6 +109,7 @@ class Run:
                 blocked_by=result.blocked_by,
                 traceback=frames,
                 output="" if discreet else check.output,
+                achieved=check.achieved if self._rewards(result, discreet) else [],
             )
         )
         check.results.append(ended)
@@ -118,6 +120,11 @@ class Run:
     def _beside_solutions(self, milestone: Milestone) -> bool:
         """Whether a solution lies beside this milestone's file, so that its code could tell what it read there."""
         return self.options.prerequisites == "solutions" and len(self.syllabus.with_needs(milestone)) > 1
+
+    def _rewards(self, result: Verdict, discreet: bool) -> bool:
+        """Whether a report may say what this check has found: it may quote what the student's code wrote."""
+        secret = discreet or self.options.secret_seed
+        return self.options.rewarding and result.outcome == record.PASSED and not secret
 
     @staticmethod
     def clear_away(check: Planned) -> None:
@@ -172,6 +179,7 @@ class Run:
         finally:
             check.answered = conversation.answered
             check.evidence = set(compare.evidence)
+            check.achieved = list(achieved.sentences)
             check.shortcuts = list(conversation.shortcuts)
             worker.settle()
             # A shortcut stays seen in its worker, and is nothing that the next check should be told of.

@@ -8,6 +8,7 @@ from grader.judge import (
     FLOAT32_MODEL,
     FLOAT32_OP,
     FLOAT64,
+    achieve,
     asked,
     expect,
     expect_close,
@@ -126,6 +127,8 @@ def test_counting_and_training_reach_the_same_distribution(student, draw):
     swapped = oracle.softmax(oracle.train(oracle.count(ids, 4), 300, 8.0).T)
     misses = {"the table is transposed: row i holds what follows token i": swapped}
     expect_close(oracle.softmax(logits), expected, atol=FLOAT32_MODEL, misses=misses, what="the trained table")
+    gap = float((oracle.softmax(logits) - expected).abs().max())
+    achieve(f"Two ways to one model: after 300 steps your trained bigrams differ from the counted ones by {gap:.1g}.")
 
 
 @pytest.mark.task("m00.5")

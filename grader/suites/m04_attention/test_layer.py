@@ -5,6 +5,7 @@ import torch
 
 from grader.judge import (
     FLOAT32_LAYER,
+    achieve,
     expect,
     expect_bound,
     expect_close,
@@ -225,8 +226,13 @@ def test_a_layer_runs_where_its_input_is(student, draw):
 def test_every_layer_of_gpt2_agrees_with_transformers(student, draw, weights):
     """With a checkpoint's weights, every layer's attention gives what Hugging Face's GPT-2 gives."""
     n_heads, d_model = weights.config["n_head"], weights.config["n_embd"]
+    gap = 0.0
     for index in range(weights.config["n_layer"]):
         x, state = draw.normal(2, 17, d_model), oracle.checkpoint_state(weights, index)
         actual, misses = layer_with(student, state, n_heads)(x), oracle.multi_head_misses(x, state, n_heads)
         expected = oracle.hugging_face(weights.attention(index), x)  # after the student: transformers is slow to import
         expect_close(actual, expected, atol=shared.thousandth(expected), misses=misses, what=f"layer {index}")
+        gap = max(gap, float((actual - expected).abs().max()))
+    achieve(
+        f"In all {index + 1} layers of {weights.name} your attention and Hugging Face's differ by {gap:.1g} at most."
+    )

@@ -10,6 +10,7 @@ from grader.judge import (
     FLOAT32_OP,
     FLOAT64_CONSTANT,
     StudentError,
+    achieve,
     expect,
     expect_close,
     expect_equal,
@@ -281,3 +282,5 @@ def test_a_loaded_checkpoint_gives_hugging_faces_logits(student, draw, weights):
     model.eval()
     ids = draw.integers(0, weights.sizes["vocab_size"], 2, 17)
     oracle_parts.expect_hugging_faces_logits(student, model, ids, weights)
+    numbers = sum(value.numel() for value in weights.state.values())
+    achieve(f"Your GPT runs {weights.name}: {numbers:,} numbers of its checkpoint in place, and Hugging Face's logits.")

@@ -5,6 +5,7 @@ import torch
 
 from grader.judge import (
     StudentError,
+    achieve,
     asked,
     expect,
     expect_equal,
@@ -205,3 +206,6 @@ def test_greedy_text_is_that_of_transformers(student, draw, weights, data):
     actual = student.generate(model, prompt, 16, temperature=0, stop_tokens=[stop])
     misses = oracle.stop_misses(text, 8, [stop], stop)
     expect_equal(actual, story.hugging_face(prompt, 16, stop), misses=misses, what="the text")
+    row = [id for id in actual[1].tolist() if id != stop]
+    begun, whole = (data.tiktoken().decode(story.tokens[ids].tolist()) for ids in (row[:8], row))
+    achieve(f"Begun with {begun.strip()!r}, {weights.name} has written by your code: {whole.strip()!r}.")

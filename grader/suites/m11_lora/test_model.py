@@ -8,6 +8,7 @@ from grader.judge import (
     FLOAT32_MODEL,
     FLOAT32_OP,
     FLOAT64,
+    achieve,
     expect,
     expect_close,
     expect_equal,
@@ -350,6 +351,11 @@ def test_a_model_of_stories_learns_to_keep_a_log(student, draw, data):
     said = f"The held-out loss went from {before:.2f} to {after:.2f}; expected below {oracle.LEARNED * before:.2f}."
     mistake = "nothing was learned: the adapters did not move" if after > before - 0.1 else None
     expect(after < oracle.LEARNED * before, said, mistake=mistake, evidence="value")
+    small, large = (sum(value.numel() for value in state.values()) for state in (adapter, logbook.start))
+    achieve(
+        f"With {small:,} numbers in your adapters, beside {large:,} that stay as they are, a boat's log costs "
+        f"{after:.2f} nats a token instead of {before:.2f}."
+    )
     expected = logbook.logits(merged, windows[0])
     what = "the trained model's logits, compared with the same adapters merged,"
     atol = max(FLOAT32_MODEL, 1e-3 * float(expected.abs().median()))

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from grader.judge import FLOAT32_LAYER, expect, expect_close, expect_equal, expect_raises, expect_tensor
+from grader.judge import FLOAT32_LAYER, achieve, expect, expect_close, expect_equal, expect_raises, expect_tensor
 from grader.judge.probes import model
 
 from . import oracle, oracle_gpt, probes
@@ -320,4 +320,9 @@ def test_a_gpt_in_int8_hardly_loses_anything(student, draw, data, weights):
         rise < oracle_gpt.MARGIN,
         f"The loss rises by {rise:.3f}, expected at most {oracle_gpt.MARGIN}.",
         evidence="value",
+    )
+    large, small = (size / 2**20 for size in (floats, oracle_gpt.bytes_after(state)))
+    achieve(
+        f"{weights.name} on {len(tokens):,} tokens takes {small:.2f} MB in your int8 instead of {large:.2f}, "
+        f"and its loss on held-out text changes by {rise:+.4f}."
     )

@@ -1,0 +1,113 @@
+"""The model that a capstone leaves behind, on disk: weights as safetensors, and what else it takes as JSON.
+
+All of it came out of the sandbox as plain data, and nothing is ever unpickled.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from grader import files
+from grader.judge.errors import UsageProblem
+from grader.reports.text_file import write_report
+
+SCHEMA = "scratchwork-model/1"
+WEIGHTS, FACTS = "model.safetensors", "model.json"
+LARGEST = 256 * 2**20  # bytes of either
+MOST_NAMES, MOST_TOKENS = 4096, 65_536
+SIZES = {"vocab_size", "context_length", "d_model", "n_layers", "n_heads"}
+
+Vocabulary = dict[int, bytes]
+Merges = list[tuple[bytes, bytes]]
+
+
+@dataclass
+class Model:
+    """A tokenizer and a model, at a step of its training."""
+
+    vocab: Vocabulary
+    merges: Merges
+    sizes: dict[str, int]
+    weights: dict[str, Any]
+    step: int = 0
+    heldout: float | None = None
+    corpus: str = ""
+    prompt: str = ""  # how one of its stories may begin
+
+
+def tokenizer(found: Any) -> tuple[Vocabulary, Merges]:
+    """Look at what came back as vocabulary and merges. Raises ValueError for anything else."""
+    match found:
+        case (dict(vocab), list(merges)) if len(vocab) <= MOST_TOKENS and len(merges) <= MOST_TOKENS:
+            pairs = all(type(pair) is tuple and [type(part) for part in pair] == [bytes, bytes] for pair in merges)
+            if pairs and all(type(id) is int and type(token) is bytes for id, token in vocab.items()):
+                return vocab, merges
+    raise ValueError("it is not a vocabulary (id to bytes) and a list of merges (pairs of bytes)")
+
+
+def weights(found: Any) -> dict[str, Any]:
+    """Look at what came back as a model's weights. Raises TypeError or ValueError for anything else."""
+    import torch
+
+    if type(found) is not dict or len(found) > MOST_NAMES:
+        raise TypeError("the weights are no table of tensors by their names")
+    for name, value in found.items():
+        if type(name) is not str or len(name) > 200 or type(value) is not torch.Tensor:
+            raise TypeError("the weights are no table of tensors by their names")
+    if sum(value.numel() * value.element_size() for value in found.values()) > LARGEST:
+        raise ValueError("the weights are more than can be kept")
+    return found
+
+
+def keep(model: Model, folder: Path) -> None:
+    """Write a model; whoever reads meanwhile finds the old files or the new ones. Raises ReportError."""
+    from safetensors.torch import save
+
+    facts = {
+        "schema": SCHEMA,
+        "step": model.step,
+        "heldout": model.heldout,
+        "corpus": model.corpus,
+        "prompt": model.prompt,
+        "sizes": model.sizes,
+        "vocab": [[id, token.hex()] for id, token in model.vocab.items()],
+        "merges": [[left.hex(), right.hex()] for left, right in model.merges],
+    }
+    write_report(folder / WEIGHTS, save({name: value.contiguous() for name, value in model.weights.items()}))
+    write_report(folder / FACTS, json.dumps(facts).encode())
+
+
+def read(folder: Path) -> Model:
+    """Read a model back. Raises UsageProblem where there is none, or one that cannot be used."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load
+
+    if not (folder / FACTS).exists():
+        raise UsageProblem(f"There is no trained model in {folder} yet; nox -s capstone trains one.")
+    try:
+        facts = files.read_json(folder / FACTS, LARGEST)
+        model = _model(facts)
+        model.weights = weights(load(files.read(folder / WEIGHTS, LARGEST)))
+    except (OSError, ValueError, TypeError, KeyError, SafetensorError) as error:
+        reason = files.reason(error) if isinstance(error, OSError | ValueError) else "it is damaged"
+        raise UsageProblem(
+            f"The model in {folder} cannot be used ({reason}); nox -s capstone trains another."
+        ) from None
+    return model
+
+
+def _model(facts: Any) -> Model:
+    if not isinstance(facts, dict) or facts.get("schema") != SCHEMA:
+        raise ValueError(f"it is no model of schema {SCHEMA}")
+    sizes, step, heldout = facts["sizes"], facts["step"], facts["heldout"]
+    if set(sizes) != SIZES or not all(type(size) is int and 0 < size <= 2**20 for size in sizes.values()):
+        raise ValueError("its sizes are none")
+    if type(step) is not int or not (heldout is None or type(heldout) in (int, float)):
+        raise ValueError("its step or loss is none")
+    vocab = {id: bytes.fromhex(token) for id, token in facts["vocab"]}
+    merges = [(bytes.fromhex(left), bytes.fromhex(right)) for left, right in facts["merges"]]
+    found = tokenizer((vocab, merges))
+    return Model(*found, sizes, {}, step, heldout, str(facts["corpus"]), str(facts["prompt"]))

@@ -405,8 +405,7 @@ def test_a_batch_comes_from_a_large_file_without_reading_it(student, draw):
     generator = inside.generator(draw.random.randrange(1000))
     student.probe.give_back()
     before = student.memory_mb()
-    batch = inside.watched(student.get_batch, look, path, "uint16", 4, 8, generator)
-    inputs, targets = as_batch(batch, 4, 8)
+    inputs, targets = as_batch(inside.watched(student.get_batch, look, path, "uint16", 4, 8, generator), 4, 8)
     expect_batch((inputs, targets), (inputs[:, :1] + torch.arange(9)) % 65521)
     growth = max([*sizes, student.memory_mb()]) - before
     message = f"The worker grew by {growth:.0f} MB while four windows were drawn from a file of 48 MB (allowed: 12)."

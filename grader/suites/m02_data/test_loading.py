@@ -410,7 +410,7 @@ def test_a_batch_comes_from_a_large_file_without_reading_it(student, draw):
     growth = max([*sizes, student.memory_mb()]) - before
     message = f"The worker grew by {growth:.0f} MB while four windows were drawn from a file of 48 MB (allowed: 12)."
     expect_bound(growth, message, below=12, mistake=oracle.WHOLE, evidence="measured")
-    achieve(f"To draw a batch from a file of 48 MB takes your loader {max(growth, 0):.1f} MB of memory.")
+    achieve(f"To draw a batch from a file of 48 MB takes your loader at most {max(growth, 0.1):.1f} MB of memory.")
 
 
 @pytest.mark.task("m02.5")

@@ -234,5 +234,5 @@ def test_every_layer_of_gpt2_agrees_with_transformers(student, draw, weights):
         expect_close(actual, expected, atol=shared.thousandth(expected), misses=misses, what=f"layer {index}")
         gap = max(gap, float((actual - expected).abs().max()))
     achieve(
-        f"In all {index + 1} layers of {weights.name} your attention and Hugging Face's differ by {gap:.1g} at most."
+        f"In all {index + 1} layers of {weights.name} your attention is Hugging Face's to within {max(gap, 1e-7):.0e}."
     )

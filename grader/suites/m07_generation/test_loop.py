@@ -208,4 +208,4 @@ def test_greedy_text_is_that_of_transformers(student, draw, weights, data):
     expect_equal(actual, story.hugging_face(prompt, 16, stop), misses=misses, what="the text")
     row = [id for id in actual[1].tolist() if id != stop]
     begun, whole = (data.tiktoken().decode(story.tokens[ids].tolist()) for ids in (row[:8], row))
-    achieve(f"Begun with {begun.strip()!r}, {weights.name} has written by your code: {whole.strip()!r}.")
+    achieve(f"By your code {weights.name} has gone on from “{begun.strip()}”: “{whole.strip()}”")

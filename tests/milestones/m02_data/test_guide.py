@@ -12,6 +12,7 @@ from solutions.m02_data import NextTokenDataset, ShufflingLoader, collate, split
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 GUIDE = (REPOSITORY / "exercises" / "m02_data.md").read_text(encoding="utf-8")
+PROSE = " ".join(GUIDE.split())
 
 
 def test_the_table_of_the_guide_is_right():
@@ -28,8 +29,8 @@ def test_the_table_of_the_guide_is_right():
 
 def test_the_counts_of_the_guide_are_right():
     """A window asks 4 questions and takes 5 tokens; n tokens have n - 4 starts, the last of them n - 5."""
-    assert "asks 4 questions and takes 5 tokens" in GUIDE
-    assert "n - 4 starts leave room for it, the last of them n - 5. Here that is 2 starts, the last 1" in GUIDE
+    assert "asks 4 questions and takes 5 tokens" in PROSE
+    assert "n - 4 starts leave room for it, the last of them n - 5. Here that is 2 starts, the last 1" in PROSE
     for n in range(5, 20):
         windows = NextTokenDataset(range(n), 4)
         assert len(windows) == n - 4
@@ -40,14 +41,14 @@ def test_the_counts_of_the_guide_are_right():
 
 def test_the_cuts_of_the_guide_are_right():
     """Of 7 texts the cuts are at 4.9 and 6.3, rounded 5 and 6."""
-    assert "round(4.9) = 5 and round(6.3) = 6" in GUIDE
+    assert "round(4.9) = 5 and round(6.3) = 6" in PROSE
     assert round(0.7 * 7, 9) == 4.9 and round(0.9 * 7, 9) == 6.3
     assert (round(0.7 * 7), round((0.7 + 0.2) * 7)) == (5, 6)
 
 
 def test_the_numbers_of_a_large_file_are_right():
     """Two bytes hold GPT-2's 50257 ids; 10 GB of them are 5 billion, and 40 GB as int64."""
-    assert "below 50257, so two bytes hold one, and a file of 10 GB holds 5 billion" in GUIDE
+    assert "below 50257, so two bytes hold one, and a file of 10 GB holds 5 billion" in PROSE
     assert np.iinfo(np.uint16).max >= 50257
     assert 10e9 / np.dtype(np.uint16).itemsize == 5e9
     assert 5e9 * np.dtype(np.int64).itemsize == 40e9
@@ -55,9 +56,9 @@ def test_the_numbers_of_a_large_file_are_right():
 
 def test_the_pitfalls_of_the_guide_are_right():
     """The sum that is not quite 1, and the id that becomes negative."""
-    assert "0.7 + 0.2 + 0.1 is 0.9999999999999999" in GUIDE
+    assert "0.7 + 0.2 + 0.1 is 0.9999999999999999" in PROSE
     assert repr(sum((0.7, 0.2, 0.1))) == "0.9999999999999999" == repr(0.7 + 0.2 + 0.1)
-    assert "40000 in two bytes is -25536" in GUIDE
+    assert "40000 in two bytes is -25536" in PROSE
     assert np.array([40000], dtype=np.uint16).view(np.int16)[0] == -25536
 
 
@@ -104,9 +105,9 @@ def test_the_hints_count_right():
 
 def test_the_formula_of_the_guide_counts_windows():
     """(n - T - 1) / d, rounded down, and 1 more is the number of windows, for the guide's numbers and others."""
-    assert "for $n = 6$, $T = 4$ that is 2 with a stride of 1, and 1 with a stride of 2" in GUIDE
+    assert "for $n = 6$, $T = 4$ that is 2 with a stride of 1, and 1 with a stride of 2" in PROSE
     assert [len(NextTokenDataset(range(6), 4, stride)) for stride in (1, 2)] == [2, 1]
-    assert "11 − 4 = 7 starts" in GUIDE and len(NextTokenDataset(range(11), 4)) == 7
+    assert "11 − 4 = 7 starts" in PROSE and len(NextTokenDataset(range(11), 4)) == 7
     for n in range(5, 20):
         for stride in range(1, 6):
             assert len(NextTokenDataset(range(n), 4, stride)) == (n - 4 - 1) // stride + 1

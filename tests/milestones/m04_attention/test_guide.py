@@ -14,6 +14,7 @@ from solutions.m04_attention import causal_mask, merge_heads, scaled_dot_product
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 GUIDE = (REPOSITORY / "exercises" / "m04_attention.md").read_text(encoding="utf-8")
+PROSE = " ".join(GUIDE.split())
 
 
 def table() -> list[list[str]]:
@@ -98,5 +99,5 @@ def test_a_dot_product_spreads_as_the_guide_says():
 
 def test_twice_the_text_is_four_times_the_scores():
     """As the guide's last answer says: scores are counted by the square of the length."""
-    assert "Twice the text is four times the scores" in " ".join(GUIDE.split())
+    assert "Twice the text is four times the scores" in PROSE
     assert causal_mask(2 * 7).numel() == 4 * causal_mask(7).numel()

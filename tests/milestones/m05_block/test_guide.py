@@ -85,7 +85,7 @@ def test_the_mlp_holds_two_thirds_of_the_weights():
 
 def test_an_unbiased_variance_is_off_by_an_eighth_at_width_4():
     """The guide's list says by how much: the root of 3/4 is 0.87."""
-    assert "Off by 13 % at width 4" in GUIDE
+    assert "Off by 13 % at width 4" in PROSE
     assert math.sqrt(3 / 4) - 1 == pytest.approx(-0.13, abs=0.005)
 
 
@@ -130,7 +130,7 @@ def test_the_formulas_of_the_guide_are_right():
     variance = ((x - mean) ** 2).sum(-1, keepdim=True) / 12
 
     assert torch.allclose(norm(x), norm.weight * (x - mean) / (variance + norm.eps).sqrt() + norm.bias, atol=1e-6)
-    assert r"x + 0.044715 \cdot x^3" in GUIDE
+    assert r"x + 0.044715 \cdot x^3" in PROSE
     assert torch.allclose(gelu(x), x / 2 * (1 + torch.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))))
     h = x + block.attn(block.ln_1(x))
     assert torch.allclose(block(x), h + block.mlp(block.ln_2(h)))

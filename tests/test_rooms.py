@@ -291,6 +291,15 @@ def test_no_hint_holds_a_line_of_the_solution(milestone):
 
 
 @pytest.mark.parametrize("milestone", MILESTONES)
+def test_no_guide_holds_a_line_of_the_solution(milestone):
+    """No line of the solution's code of twenty characters and more stands in the guide, whatever its spacing."""
+    lines = code_lines(REPOSITORY / "solutions" / f"{milestone}.py")
+    guide = re.sub(r"\s+", "", (REPOSITORY / "exercises" / f"{milestone}.md").read_text(encoding="utf-8"))
+
+    assert [line for line in lines if len(line) >= 20 and line in guide] == []
+
+
+@pytest.mark.parametrize("milestone", MILESTONES)
 def test_a_ladder_of_hints_climbs(milestone):
     """The three hints of a task are three different sentences or more, and end like sentences."""
     for task in COURSE.milestone(milestone).tasks:

@@ -124,6 +124,7 @@ def test_its_syllabus_is_the_courses(tmp_path):
             assert (task.points, task.hints) == (of_course.points, of_course.hints)
             assert task.withheld == handout.withheld.get(task.id, 0)
     page = handout.files["exercises/README.md"].decode()
+    assert "planned" not in page and len(re.findall(r"(?m)^\| \[?[mx]\d\d", page)) == len(read.milestones)
     for own in read.milestones:
         assert re.search(rf"(?m)^\| \[{own.number}\].* \| {own.points:g} \|$", page)
     readme = handout.files["README.md"].decode()

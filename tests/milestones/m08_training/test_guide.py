@@ -14,6 +14,7 @@ from grader.judge.draw import Draw
 from grader.judge.oracles import Data
 from grader.suites.m08_training import oracle
 from solutions import m08_training
+from solutions.m00_warmup import bigram_by_counting
 from solutions.m08_training import AdamW, clip_gradients, decay_groups, learning_rate
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -140,6 +141,9 @@ def test_the_trials_of_the_guide_are_described_as_they_are():
     text = re.search(r'>>> text = "(.*)"', GUIDE)[1]
 
     assert f"ln 17 ≈ {math.log(len(set(text))):.2f}" in PROSE
+    ids = torch.tensor([sorted(set(text)).index(letter) for letter in text])
+    table = bigram_by_counting(ids, 17)
+    assert "0.9 is what is left" in PROSE and round(-table[ids[:-1], ids[1:]].log().mean().item(), 1) == 0.9
     assert "After *s* came *e*, *h*, a space or *u*" in PROSE
     assert set(re.findall("s(?=(.))", text)) == {"e", "h", "u", " "}
     assert "began below 0.13" in PROSE and 0.125 <= nn.Linear(64, 64).weight.abs().max() + 0.01 < 0.135

@@ -98,7 +98,7 @@ def test_a_dot_product_spreads_as_the_guide_says():
 
 
 def test_twice_the_text_is_four_times_the_scores():
-    """As the guide's last answer says: scores are counted by the square of the length; and a fair share of 32 is 0.03."""
+    """Scores are counted by the square of the length, as the last answer says; a fair share of 32 is 0.03."""
     assert "1/32 ≈ 0.03" in PROSE and round(1 / 32, 2) == 0.03
     assert "Twice the text is four times the scores" in PROSE
     assert causal_mask(2 * 7).numel() == 4 * causal_mask(7).numel()

@@ -24,6 +24,7 @@ from grader.sandbox.conversation import Handle
 from grader.sandbox.errors import StudentError
 
 ONES = torch.ones(2, 3)
+BOTH = "either one is missing, or alike"
 
 
 @pytest.fixture(autouse=True)
@@ -197,11 +198,17 @@ def test_a_near_miss_is_as_near_as_the_check_is_strict():
 
 
 def test_the_nearest_near_miss_wins():
-    """Of several near misses within the tolerance the nearest is named, and the first of those that give one value."""
+    """Of several near misses within the tolerance the nearest is named, and all that give one value."""
     right = torch.tensor([2.0, 6.0])
-    misses = {"near": right + 0.5009, "nearest": lambda: right + 0.5002, "the same": right + 0.5002}
+    misses = {"near": right + 0.5009, "nearest": lambda: right + 0.5002}
+    alike = {"the same": right + 0.5002, "the same ": right + 0.5002}
 
-    assert refused(expect_close, right + 0.5, right, atol=1e-3, misses=misses).mistake == "nearest"
+    def named(misses):
+        return refused(expect_close, right + 0.5, right, atol=1e-3, misses=misses).mistake
+
+    assert named(misses) == "nearest"
+    assert named(misses | alike) == "either nearest, or the same"
+    assert named({f"number {number}": right + 0.5 for number in range(4)}) is None
 
 
 @pytest.mark.parametrize(
@@ -311,7 +318,7 @@ def test_an_exact_near_miss_is_named():
     assert refused(expect_equal, [1, 2, 3], [0, 1, 2], misses=misses).mistake == "it starts at 1"
     assert refused(expect_equal, [0, 1], [0, 1, 2], misses=misses).mistake == "one is missing"
     assert refused(expect_equal, [True, 2, 3], [0, 1, 2], misses=misses).mistake is None
-    assert refused(expect_equal, [0, 1], [0, 1, 2], misses=misses | {"the same": [0, 1]}).mistake == "one is missing"
+    assert refused(expect_equal, [0, 1], [0, 1, 2], misses=misses | {"alike": [0, 1]}).mistake == BOTH
 
 
 def test_a_huge_value_makes_a_short_message():

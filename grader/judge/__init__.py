@@ -6,7 +6,9 @@ from grader.sandbox.errors import StudentError
 from . import asked
 from .achieved import achieve
 from .bounds import expect_bound, expect_ratio
-from .compare import expect, expect_close, expect_equal, expect_raises, expect_tensor
+from .compare import expect, expect_close, expect_equal, expect_tensor, expect_unchanged
+from .outcomes import CheckFailed
+from .raising import expect_answer, expect_raises
 from .tolerances import BFLOAT16, FLOAT16, FLOAT32_LAYER, FLOAT32_MODEL, FLOAT32_OP, FLOAT64, FLOAT64_CONSTANT
 
 __all__ = [
@@ -17,16 +19,19 @@ __all__ = [
     "FLOAT32_OP",
     "FLOAT64",
     "FLOAT64_CONSTANT",
+    "CheckFailed",
     "StudentError",
     "achieve",
     "asked",
     "each",
     "everything",
     "expect",
+    "expect_answer",
     "expect_bound",
     "expect_close",
     "expect_equal",
     "expect_raises",
     "expect_ratio",
     "expect_tensor",
+    "expect_unchanged",
 ]

@@ -16,7 +16,17 @@ from typing import Any
 from .outcomes import GraderError
 
 LIBRARY = "a library does the work"
+DTYPE = "the numbers are right, and their dtype is not"
+ACCEPTED = "what must be refused is accepted: nothing is raised"
+UNSAID = "the right error is raised, and its text leaves out what it must name"
+NOT_LOOKED = "an error comes from further down: look at what is given first, and raise your own"
+CHANGED = "an argument is changed in place: work on a copy"
 TUPLE = "more than the result is returned: it is the first of a tuple"
+VIEW = "view() cannot join what a transpose has set apart in memory: reshape(), or contiguous() first"
+BY_ERROR = {  # what torch says, word for word, and what it means; that it was said is the worker's claim
+    "view size is not compatible with input tensor's size and stride": VIEW,
+}
+MOST_ALIKE = 3  # of more it would help nobody to read
 strict = False  # in our own tests: a sentence that was not gathered is a fault of the grader, and is not just dropped
 _known: dict[str, str] | None = None  # while a run lasts
 
@@ -24,7 +34,8 @@ _known: dict[str, str] | None = None  # while a run lasts
 def seal(modules: Iterable[types.ModuleType], shortcuts: Iterable[str]) -> None:
     """Gather the sentences of the suites and oracles of a run; from here on there are no others."""
     global _known
-    found = {LIBRARY, TUPLE, *(by_library(name) for name in shortcuts)}
+    found = {LIBRARY, TUPLE, DTYPE, ACCEPTED, UNSAID, NOT_LOOKED, CHANGED, *BY_ERROR.values()}
+    found |= {by_library(name) for name in shortcuts}
     seen: set[int] = set()
     for module in modules:
         for value in list(vars(module).values()):
@@ -41,6 +52,24 @@ def forget() -> None:
 def named(words: str | None) -> str | None:
     """Return the mistake of these words, or None where there is none."""
     return None if words is None or _known is None else _known.get(words.strip())
+
+
+def either(alike: list[str]) -> str | None:
+    """Return the mistake that several sentences make, each as likely as the others; None for none or too many."""
+    found = list(dict.fromkeys(words.strip() for words in alike))
+    if len(found) < 2:
+        return found[0] if found else None
+    if len(found) > MOST_ALIKE or (_known is not None and not _known.keys() >= set(found)):
+        return None
+    words = f"either {', or '.join(found)}"
+    if _known is not None:
+        _known[words] = words
+    return words
+
+
+def of_error(text: str) -> str | None:
+    """Return the mistake that torch's own words stand for, if they are among those that mean one thing only."""
+    return next((mistake for words, mistake in BY_ERROR.items() if words in text), None)
 
 
 def by_library(shortcut: str) -> str:

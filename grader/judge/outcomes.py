@@ -91,7 +91,7 @@ def _student_error(error: StudentError, task: str) -> Verdict:
         return Verdict(
             record.FAILED, f"Your code does not take the arguments that the stub's signature has: {error.text}"
         )
-    return Verdict(record.FAILED, f"Your code raised {error}", frames=error.frames)
+    return Verdict(record.FAILED, f"Your code raised {error}", error.mistake, frames=error.frames)
 
 
 def known_exception(error: StudentError) -> str:

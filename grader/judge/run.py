@@ -146,6 +146,8 @@ class Run:
     def _verdict(self, check: Planned) -> Verdict:
         if check.over is not None:  # however the check ended: when it was seen must not matter
             return lost(check.over, check.limits)
+        if isinstance(check.error, StudentError) and check.error.mistake is None:
+            check.error.mistake = mistakes.of_error(check.error.text)
         if check.error is not None:
             return self._believable(check, verdict(check.error, check.task.id, check.limits, check.answered))
         used = self.supply.preflight(check.milestone).shortcut(check.task) or next(iter(check.shortcuts), None)

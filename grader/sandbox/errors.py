@@ -18,6 +18,7 @@ class StudentError(Exception):
     text: str = ""
     frames: list[tuple[str, int, str]] = field(default_factory=list)  # file, line, function
     helper: str = ""  # the judge's own function that the worker was running then, if it was one
+    mistake: str | None = field(default=None, init=False)  # the judge's own words, not the worker's
 
     def __str__(self) -> str:
         return f"{self.kind}: {self.text}" if self.text else self.kind

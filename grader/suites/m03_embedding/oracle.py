@@ -17,6 +17,9 @@ CUT = "no gradient arrives: the rows are detached (.data, .detach(), no_grad), o
 NOT_LEARNT = "the table is not registered as an nn.Parameter, so that nothing trains it"
 EXTRA = "there is state beside the table"
 GROWS = "a one-hot vector is multiplied with the whole table: index the table instead"
+KEYWORD = "wte or wpe is called by keyword: what can be called as wte(ids) and wpe(seq, start) may call these otherwise"
+NO_IDS = "no ids at all (seq 0) are not provided for"
+NO_LAST = "the last position cannot be reached: start + seq may be as large as context_length"
 LOOKS_INSIDE = "wte and wpe are asked for something else than to be called; they need not be modules with a `weight`"
 ELSEWHERE = "the device is not passed on"
 WRAPS_ID = "a negative id counts from the end of the table, as torch's indices do: refuse it yourself"
@@ -58,6 +61,9 @@ def gradient_misses(table: Tensor, ids: Tensor, weights: Tensor) -> Misses:
         first[row] = weight
     return {
         CUT: lambda: torch.zeros_like(table),
+        "row 0 learns nothing, as with a padding_idx: every row is learned": lambda: torch.cat(
+            [torch.zeros_like(total[:1]), total[1:]]
+        ),
         ONCE: lambda: last,
         ONCE_FIRST: lambda: first,
         "the gradients of an id that occurs twice are averaged instead of added": lambda: total / count.clamp(min=1),
@@ -189,8 +195,8 @@ def wave_misses(context_length: int, d_model: int) -> Misses:
     }
 
 
-def far_misses(context_length: int, d_model: int) -> Misses:
-    """Compute positions from angles that were rounded to half precision."""
+def far_misses(context_length: int, d_model: int, found: int) -> Misses:
+    """Compute positions from angles that were rounded to half precision, or only the first so many of them."""
     position, pair = torch.arange(context_length)[:, None], torch.arange(0, d_model, 2, dtype=torch.float64)
 
     def rounded(dtype: torch.dtype) -> Callable[[], Tensor]:
@@ -198,6 +204,9 @@ def far_misses(context_length: int, d_model: int) -> Misses:
         return lambda: torch.stack([angle.sin(), angle.cos()], dim=2).flatten(1).float()
 
     return {
+        "there are only so many positions, however many are asked for: a table of fixed length is cut": lambda: waves(
+            min(found, context_length), d_model
+        ),
         "the angles are rounded to bfloat16, which cannot tell large positions apart": rounded(torch.bfloat16),
         "the angles are rounded to float16, which cannot tell large positions apart": rounded(torch.float16),
     }

@@ -31,7 +31,24 @@ AWAKE = "dropout is still active after eval(): it must depend on self.training"
 
 SCALED = {name: f"the {name} is scaled in place (/= or mul_)" for name in ("query", "key", "value")}
 
+FIXED_LENGTH = "only so many tokens fit: something, such as the mask, was made once for some length"
+
+D_VALUE = "the width of a value is taken to be that of a query: d_value and d_head are two numbers"
+
+TWO_AXES = "only a mask of two axes fits: one may have axes for the batch and the heads, and broadcast"
+
+OTHER_NAMES = "the state has other names than the stub says, on which a checkpoint's weights depend"
+
+ON_SCORES = "dropout falls on the scores instead of on the weights: after the softmax a row still sums to 1"
+
+NARROW = "c_attn is not 3 * d_model wide: every head has a query, a key and a value of its own"
+
+CUT = {part: f"the gradient stops before the {part}" for part in ("query", "key", "value", "weights")}
+
 BLIND = "a token does not attend to itself and to everything before it"
+
+
+FIXED_SCALES = {n: f"the scores are divided by {n:g}, whatever d_head is: take its root" for n in (2, 4, 5.65685, 8)}
 
 
 def overflowing(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
@@ -51,6 +68,11 @@ def attention_misses(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | N
         "the scores are not divided by sqrt(d_head)": wrong(scale=1.0),
         "the scores are divided by d_head instead of its square root": wrong(scale=1 / d_head),
         "the scores are multiplied by sqrt(d_head) instead of divided": wrong(scale=d_head**0.5),
+        **{
+            words: wrong(scale=1 / number)
+            for number, words in FIXED_SCALES.items()
+            if number not in (d_head**0.5, d_head, 1)
+        },
         "the softmax runs over the queries (dim=-2) instead of the keys (dim=-1)": wrong(axis=-2),
         "the exponential overflows: subtract the largest score of the row first, or call torch.softmax": lambda: (
             overflowing(query, key, value)
@@ -114,7 +136,9 @@ def dropped(actual: Tensor, plain: Tensor, p: float) -> tuple[Tensor, Misses]:
     def with_sum(scale: float) -> Tensor:
         return torch.cat([weights, weights.sum(-1, keepdim=True)], dim=-1) * scale
 
-    return with_sum(1 / (1 - p)), {
+    even = bool((actual[..., :-1] > 0).all()) and bool(torch.allclose(actual[..., -1], torch.ones(())))
+    on_scores: Misses = {ON_SCORES: lambda: actual} if even and not torch.allclose(actual, plain, atol=1e-3) else {}
+    return with_sum(1 / (1 - p)), on_scores | {
         "dropout is not applied": lambda: plain,
         "the weights that are kept do not grow by 1 / (1 - dropout)": lambda: with_sum(1.0),
         "dropout is the probability of being dropped, not of being kept": lambda: with_sum(1 / p),
@@ -168,6 +192,14 @@ def multi_head_misses(x: Tensor, state: dict[str, Tensor], n_heads: int) -> Miss
         "the scores are not divided by sqrt(d_head)": wrong(scale=1.0),
         "the scores are divided by sqrt(d_model) instead of sqrt(d_head)": wrong(scale=d_model**-0.5),
         "there is one wide head instead of several": wrong(n_heads=1),
+        "the input is added to the output; that is the block's task (m05)": lambda: x + multi_head(x, state, n_heads),
+        "c_proj is applied twice": lambda: (
+            multi_head(x, state, n_heads) @ state["c_proj.weight"].T + state.get("c_proj.bias", 0.0)
+        ),
+        "masked scores are set to 0 instead of a hugely negative number": wrong(fill=0.0),
+        "the mask is applied after the softmax, so a row no longer sums to 1": wrong(masked="after"),
+        "the softmax runs over the queries (dim=-2) instead of the keys (dim=-1)": wrong(axis=-2),
+        "the scores are divided by d_head instead of its square root": wrong(scale=n_heads / d_model),
     }
 
 
@@ -197,9 +229,16 @@ def key_misses(found: Iterable[str]) -> dict[str, list[str]]:
     """Name what is wrong with the keys of a state_dict."""
     keys = sorted(found)
     extra = [key for key in keys if not key.startswith(("c_attn.", "c_proj."))]
+    if "c_attn.weight" not in keys and extra:
+        return {OTHER_NAMES: keys}
     if {"c_attn.weight", "c_proj.weight"} <= set(keys) and extra:
         return {"there is state that GPT-2 does not have (a mask needs persistent=False or no buffer)": keys}
     return {"the argument bias is not handed on to both nn.Linear": keys} if not extra else {}
+
+
+def shape_misses(found: dict[str, tuple[int, ...]]) -> dict[str, dict[str, tuple[int, ...]]]:
+    """Name what is wrong with the shapes of the parameters."""
+    return {NARROW: found} if found["c_attn.weight"] != (36, 12) and found["c_attn.weight"][1:] == (12,) else {}
 
 
 def torch_layer(x: Tensor, state: dict[str, Tensor], n_heads: int) -> Tensor:

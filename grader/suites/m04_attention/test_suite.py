@@ -18,6 +18,7 @@ from grader.judge import (
     expect_equal,
     expect_raises,
     expect_tensor,
+    expect_unchanged,
 )
 from grader.suites.shared import attention as shared
 
@@ -79,8 +80,9 @@ def test_two_keys_as_in_the_docstring(student):
 @pytest.mark.parametrize("reference", [shared.attention, F.scaled_dot_product_attention], ids=["float64", "torch"])
 def test_scores_are_divided_by_the_root_of_the_head_width(student, draw, reference):
     """With several heads, scores are divided by the square root of d_head before the softmax, as torch does."""
-    args = qkv(draw)
-    expect_attention(student, *args, expected=reference(*args))
+    args = query, key, _ = qkv(draw)
+    simpler, mistake = (query, key, key), oracle.D_VALUE
+    expect_attention(student, *args, expected=reference(*args), simpler=simpler, mistake=mistake)
 
 
 @pytest.mark.task("m04.2")
@@ -125,7 +127,9 @@ def test_the_order_of_the_keys_does_not_matter(student, draw):
 )
 def test_a_mask_is_broadcast_over_batch_and_heads(student, draw, shape):
     """A mask may leave out the batch, the heads or the queries; it then holds for all of them."""
-    expect_attention(student, *qkv(draw), oracle.some_mask(draw, math.prod(shape[:-1]), 7).reshape(shape))
+    args, mask = qkv(draw), oracle.some_mask(draw, math.prod(shape[:-1]), 7).reshape(shape)
+    simpler = *args, mask.reshape(-1, 7)[[0] * 5]
+    expect_attention(student, *args, mask, simpler=simpler, mistake=oracle.TWO_AXES)
 
 
 @pytest.mark.task("m04.2")
@@ -195,8 +199,9 @@ def test_arguments_stay_as_they_were(student, draw):
     after = student.probe.mutated(student.scaled_dot_product_attention, *args)["args"]
     for name, actual, expected in zip(("query", "key", "value"), after[:3], args[:3], strict=True):
         misses = {oracle.SCALED[name]: expected / 2}
-        expect_close(actual, expected, atol=0.0, misses=misses, what=f"the {name} after the call")
-    expect_equal(after[3], args[3], misses={"the mask is inverted in place": ~args[3]}, what="the mask after the call")
+        expect_unchanged(actual, expected, misses=misses, what=f"the {name} after the call")
+    misses = {"the mask is inverted in place": ~args[3]}
+    expect_unchanged(after[3], args[3], misses=misses, what="the mask after the call")
 
 
 @pytest.mark.task("m04.2")
@@ -204,7 +209,8 @@ def test_arguments_stay_as_they_were(student, draw):
 def test_query_and_key_of_different_widths_are_refused(student, draw):
     """A query of width 13 and keys of width 17 raise ValueError with both shapes in its text."""
     args = draw.normal(2, 11, 13), draw.normal(2, 19, 17), draw.normal(2, 19, 6)
-    expect_raises("ValueError", student.scaled_dot_product_attention, *args, mentions=("11", "13", "19", "17"))
+    fine, said = (args[0], args[1][..., :13], args[2]), ("11", "13", "19", "17")
+    expect_raises("ValueError", student.scaled_dot_product_attention, *args, mentions=said, fine=fine)
 
 
 @pytest.mark.task("m04.2")
@@ -278,4 +284,5 @@ def test_every_head_has_its_piece_of_every_token(student, draw, n_heads):
 @pytest.mark.holds("Raises ValueError, naming both numbers, when n_heads does not divide d_model.")
 def test_a_width_that_does_not_divide_is_refused(student, draw):
     """Cutting a width of 14 into 4 heads raises ValueError with both numbers in its text."""
-    expect_raises("ValueError", student.split_heads, draw.normal(2, 5, 14), 4, mentions=("14", "4"))
+    uneven, even = (draw.normal(2, 5, width) for width in (14, 12))
+    expect_raises("ValueError", student.split_heads, uneven, 4, mentions=("14", "4"), fine=(even, 4))

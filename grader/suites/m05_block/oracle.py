@@ -40,6 +40,9 @@ AWAKE = "dropout is still active after eval(): it must depend on self.training"
 NOT_CAUSAL = "something mixes the tokens outside of attention, or attention is not causal"
 ELSEWHERE = "a tensor is made on the default device instead of on the device of the input"
 DROPPED_STREAM = "dropout falls on the stream itself; only a sublayer's answer may be dropped"
+NO_D_FF = "without a d_ff the inner width is not 4 * d_model"
+D_FF_IGNORED = "d_ff is given and ignored"
+OTHER_NAMES = "the state has other names than the stub says, on which a checkpoint's weights depend"
 NOT_A_PARAMETER = "the gain and the bias are not learnable: make each an nn.Parameter"
 
 
@@ -54,11 +57,14 @@ def norm(
     outside: bool = False,
     centre: bool = True,
     power: float = 0.5,
+    constant: str = "",
 ) -> Tensor:
     """Normalise in float64 and return the input's dtype."""
     wide = x.double()
     mean = wide.mean(axis, keepdim=True) if centre else torch.zeros(())
     variance = (wide - mean).square().mean(axis, keepdim=True)
+    mean = mean.detach() if "mean" in constant else mean
+    variance = variance.detach() if "variance" in constant else variance
     if correction:
         count = wide.numel() // variance.numel()
         variance = variance * count / (count - correction)
@@ -66,6 +72,10 @@ def norm(
     return ((wide - mean) / scale * weight + bias).to(x.dtype)
 
 
+CONSTANTS = {
+    f"the {which} is taken for a constant: no gradient flows through it (detach, no_grad, .data)": which
+    for which in ("variance", "mean", "mean and variance")
+}
 DEFAULT_EPS = {
     "eps is 1e-12 by default, or next to nothing; GPT-2 has 1e-5": 1e-12,
     "eps is 1e-8 by default; GPT-2 has 1e-5": 1e-8,
@@ -129,11 +139,22 @@ def coarse_misses(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Misses
         variance = wide.square().mean(-1, keepdim=True) - mean.square()
         return ((wide - mean) / (variance + eps).sqrt() * weight + bias).to(x.dtype)
 
+    if x.dtype == torch.float32:
+        return {NAIVE: lambda: naive(x)}
     return {
         COARSE[x.dtype]: two_passes,
         NAIVE: lambda: naive(x.float()),
         COARSE_AND_NAIVE[x.dtype]: lambda: naive(x),
     }
+
+
+def frozen_norms(eps: float) -> dict[str, Callable[[Tensor, State], Tensor]]:
+    """Return norms that have no gradient through their statistics, by the mistake that each is."""
+
+    def frozen(which: str) -> Callable[[Tensor, State], Tensor]:
+        return lambda x, state: norm(x, state["weight"], state["bias"], eps, constant=which)
+
+    return {words: frozen(which) for words, which in CONSTANTS.items()}
 
 
 def gelu(x: Tensor) -> Tensor:

@@ -36,7 +36,7 @@ def test_the_state_of_a_block_is_that_of_its_four_parts(student, draw, d_ff):
     """The state is that of ln_1, attn, ln_2 and mlp, with the inner width 4 * d_model or d_ff, and nothing else."""
     layer = student.Block(12, 3) if d_ff is None else student.Block(12, 3, d_ff)
     expected = {name: tuple(value.shape) for name, value in oracle.block_state(draw, 12, d_ff or 48).items()}
-    expect_state(student, layer, expected)
+    expect_state(student, layer, expected, width=oracle.NO_D_FF if d_ff is None else oracle.D_FF_IGNORED)
 
 
 @pytest.mark.task("m05.4")
@@ -137,7 +137,7 @@ def test_dropout_goes_to_both_sublayers_and_not_to_the_stream(student, draw, par
 @pytest.mark.holds("Raises the ValueError of MultiHeadAttention when n_heads does not divide d_model.")
 def test_heads_that_do_not_divide_the_width_are_refused(student):
     """Block(14, 4) raises MultiHeadAttention's ValueError, with both numbers in its text."""
-    expect_raises("ValueError", student.Block, 14, 4, mentions=("14", "4"))
+    expect_raises("ValueError", student.Block, 14, 4, mentions=("14", "4"), fine=(12, 4))
 
 
 @pytest.mark.task("m05.4")

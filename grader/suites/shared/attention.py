@@ -22,8 +22,12 @@ def attention(
     empty: float = 0.0,
     masked: str = "before",
     cleared: bool = False,
+    cut: str = "",
 ) -> Tensor:
     """Attend in float64 and return the query's dtype; in a row with nothing to see the weights are `empty`."""
+    query, key, value = (
+        part.detach() if name == cut else part for name, part in (("query", query), ("key", key), ("value", value))
+    )
     scale = query.shape[-1] ** -0.5 if scale is None else scale
     scores = torch.einsum("...qd,...kd->...qk", query.double(), key.double()) * scale
     if mask is not None and masked == "before":
@@ -36,6 +40,7 @@ def attention(
     shares = torch.where(total > 0, powers / total.clamp(min=1e-300), empty)
     if mask is not None and (masked == "after" or cleared):
         shares = shares * mask
+    shares = shares.detach() if cut == "weights" else shares
     return torch.einsum("...qk,...kv->...qv", shares, value.double()).to(query.dtype)
 
 

@@ -61,5 +61,5 @@ def sinusoidal_positions(context_length, d_model, device=None):
 def embed(wte, wpe, ids, start=0):
     batch, seq = ids.size()
     x = wte(ids)
-    x = torch.add(x, wpe(start=start, seq=seq).unsqueeze(0).expand(batch, -1, -1))
+    x = torch.add(x, wpe(seq, start).unsqueeze(0).expand(batch, -1, -1))
     return x.contiguous()

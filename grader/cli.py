@@ -24,6 +24,7 @@ COMMANDS = {
     "hint": "show the next hint for a task (three for each, none of them the code)",
     "capstone": "train a GPT out of your own parts and let it write a story",
     "chat": "begin a story, and the model of your capstone goes on",
+    "compare": "show your own code beside the reference solution, once it has passed",
     "verify": "check that solutions earn full marks and stubs nothing",
     "replay": "grade again from a result record, and compare the outcomes",
     "classroom": "grade a whole class into a gradebook",

@@ -18,6 +18,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 MANIFEST = Path(__file__).parent / "syllabus.toml"
 ROOMS = Path(__file__).parent / "suites"
 ROOM_FILE = "milestone.toml"  # what makes a folder a milestone's room
+STRETCH = "stretch.py"  # in a room: how its stretch goal is measured
 MILESTONE_ID = re.compile(r"[mx]\d\d_[a-z0-9]+")
 OWN_ID = re.compile(r"x\d\d_[a-z0-9]+")  # of a milestone that a course brings
 STUB, GUIDE, SOLUTION = "stub.py", "guide.md", "solution.py"  # in the room of such a one; ours have folders for them
@@ -41,6 +42,16 @@ class Task:
 
 
 @dataclass(frozen=True)
+class Stretch:
+    """What somebody who has passed may go on to: a figure that is measured against their own earlier ones."""
+
+    title: str  # "Encode faster"
+    figure: str  # what is measured: "kilobytes of stories encoded in a second of processor time"
+    unit: str  # "kB/s"
+    less: bool = False  # whether less of it is better
+
+
+@dataclass(frozen=True)
 class Milestone:
     """One module of the course."""
 
@@ -55,6 +66,7 @@ class Milestone:
     imports: tuple[str, ...] = ()  # what its modules may import besides what all may
     limits: Limits = field(default_factory=Limits)
     own: bool = False  # brought by a course, in a room outside of this repository
+    stretch: Stretch | None = None
 
     @property
     def number(self) -> str:
@@ -195,7 +207,15 @@ def read_room(room: Path, limits: Limits, own: bool = False) -> Milestone:
         imports=tuple(plain.get("imports", ())),
         limits=limits.changed(**plain.get("limits", {})),
         own=own,
+        stretch=_stretch(plain["stretch"], room) if "stretch" in plain else None,
     )
+
+
+def _stretch(plain: dict[str, Any], room: Path) -> Stretch | None:
+    """Return a room's stretch goal; None where its measure is not here, as in a copy without the suite."""
+    if not (room / STRETCH).is_file():
+        return None
+    return Stretch(plain["title"], plain["figure"], plain["unit"], plain.get("better", "more") == "less")
 
 
 def _task(plain: dict[str, Any]) -> Task:

@@ -126,7 +126,7 @@ def grade_submission(
     submission: Submission, milestones: list[str], only: set[str] | None, level: str, start: str, seed: str
 ) -> record.Record:
     """Grade a submission in a warm sandbox."""
-    options = Options(milestones, only, seed=seed)
+    options = Options(milestones, only, seed=seed, rewarding=True)
     return grade_run(options, COURSE, submission, sandbox(level, start), weights())
 
 

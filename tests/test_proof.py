@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 
 import pytest
 import support
@@ -63,3 +64,14 @@ def test_each_task_has_a_check_that_compares_values(milestone):
         if not any(record.VALUE in check.evidence for check in task.checks)
     ]
     assert bare == []
+
+
+@pytest.mark.parametrize("milestone", support.MILESTONES)
+def test_a_solution_is_told_what_it_achieved(milestone):
+    """Each milestone's checks say in a sentence with figures what a solution of it achieves."""
+    result = solution_alone(milestone)
+
+    said = [sentence for check in support.checks(result) for sentence in check.achieved]
+    assert said and all(re.search(r"\d", sentence) for sentence in said)
+    assert all("\n" not in sentence and len(sentence) < 400 for sentence in said)
+    assert record.from_json(record.to_json(result)) == result

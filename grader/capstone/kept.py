@@ -14,6 +14,7 @@ from grader import files
 from grader.judge.errors import UsageProblem
 from grader.reports.text_file import write_report
 
+FOLDER = ".scratchwork/capstone"  # where it lies unless another place is named
 SCHEMA = "scratchwork-model/1"
 WEIGHTS, FACTS = "model.safetensors", "model.json"
 LARGEST = 256 * 2**20  # bytes of either

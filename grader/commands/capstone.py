@@ -12,6 +12,7 @@ from typing import Any
 from grader import syllabus
 from grader.arguments import ISOLATION, count, submission, submission_folder
 from grader.capstone import keepsake, kept
+from grader.capstone.kept import FOLDER
 from grader.capstone.parts import lacking
 from grader.commands import report_paths
 from grader.exits import INTERRUPTED, NOT_PASSED, PASSED, USAGE
@@ -20,7 +21,6 @@ from grader.practice import check_device
 from grader.sandbox import levels
 from grader.submission import collect
 
-FOLDER = ".scratchwork/capstone"
 MOST_STEPS = 50_000
 
 

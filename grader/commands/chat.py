@@ -11,7 +11,7 @@ from grader import syllabus
 from grader.arguments import submission, submission_folder
 from grader.capstone import kept
 from grader.capstone.parts import lacking
-from grader.commands.capstone import FOLDER, opened, say_missing, stage
+from grader.commands.capstone import opened, say_missing, stage
 from grader.exits import NOT_PASSED, PASSED
 from grader.judge.errors import UsageProblem
 from grader.practice import check_device
@@ -25,7 +25,7 @@ def arguments(command: argparse.ArgumentParser) -> None:
     submission(command)
     stage(command)
     command.add_argument(
-        "--model", default=FOLDER, metavar="DIR", help=f"where the trained model is kept (default: {FOLDER})"
+        "--model", default=kept.FOLDER, metavar="DIR", help=f"where the trained model is kept (default: {kept.FOLDER})"
     )
     command.add_argument(
         "--temperature", type=temperature, default=0.6, metavar="T", help="how daring it is, 0 to 5 (default: 0.6)"

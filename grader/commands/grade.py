@@ -10,6 +10,7 @@ from typing import Any
 from grader import syllabus
 from grader.arguments import conditions, judges, submission_folder, syllabus_of
 from grader.commands import report_paths
+from grader.commands.onward import onward
 from grader.exits import FAULT, NOT_PASSED, PASSED, USAGE
 from grader.practice import PUBLIC_SEED, Practice, check_device
 from grader.submission import Submission, collect
@@ -64,10 +65,10 @@ def _graded(practice: Practice, options: argparse.Namespace, submission: Submiss
     finally:
         live.stop()
     result.seconds = round(time.perf_counter() - started, 2)
-    return report(result, options, console)
+    return report(result, options, console, practice.course)
 
 
-def report(result: Any, options: argparse.Namespace, console: Any) -> int:
+def report(result: Any, options: argparse.Namespace, console: Any, course: syllabus.Syllabus) -> int:
     """Print the report, write the files asked for, and return the exit code."""
     from grader.reports.machines import json_report, junit, markdown
     from grader.reports.student_view import student_view
@@ -75,7 +76,12 @@ def report(result: Any, options: argparse.Namespace, console: Any) -> int:
     from grader.reports.text_file import ReportError, write_text_report
 
     shown = student_view(result)
-    terminal.render(shown, console, guide_root="exercises", rerun=lambda milestone: rerun(milestone, options, result))
+
+    def again(milestone: str) -> str:
+        return rerun(milestone, options, result)
+
+    further = onward(result, course, options, again)
+    terminal.render(shown, console, guide_root="exercises", rerun=again, onward=further)
     code = FAULT if result.grader_at_fault else PASSED if result.passed else NOT_PASSED
     for path, write in (
         (options.json, lambda path: json_report.write(result, path)),

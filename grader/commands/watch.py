@@ -12,6 +12,7 @@ from grader import record, syllabus
 from grader.arguments import conditions, submission_folder, syllabus_of
 from grader.commands import hint, listing
 from grader.commands.grade import rerun, select
+from grader.commands.onward import onward
 from grader.exits import FAULT, PASSED
 from grader.judge import fingerprint
 from grader.practice import REPOSITORY, Practice, check_device
@@ -161,9 +162,12 @@ class Watch:
         self._clear()
         if note:
             self._console.print(note, style="dim")
-        terminal.render(
-            result, self._console, guide_root="exercises", rerun=lambda name: rerun(name, self._options, result)
-        )
+
+        def again(name: str) -> str:
+            return rerun(name, self._options, result)
+
+        further = onward(result, self._course, self._options, again)
+        terminal.render(result, self._console, guide_root="exercises", rerun=again, onward=further)
 
     def _clear(self) -> None:
         if self._console.is_terminal:

@@ -7,6 +7,7 @@ from rich.text import Text
 from grader.record import BLOCKED, NOT_STARTED, Milestone, Record, Task
 from grader.reports import words
 from grader.reports.findings import blocker, next_step, nothing_started, passed_checks, telling_check
+from grader.reports.onward import Onward, achievements
 
 from .failure import Place
 from .paper import LABEL, Paper
@@ -23,10 +24,11 @@ def print_ending(paper: Paper, record: Record, place: Place) -> None:
         paper.row("", paper.ours(f"Everything {where} passes. Well done.", "green"))
     if record.withheld:
         paper.row("To come", paper.ours(words.to_come(record)))
+    _print_achievements(paper, record)
     paper.line()
     step = next_step(record)
     if step is None:
-        _print_done(paper, record)
+        _print_done(paper, record, place.onward)
         return
     milestone, task = step.milestone, step.task
     first = blocker(task) if task is not None and task.outcome == BLOCKED else None
@@ -67,7 +69,35 @@ def _instruction(milestone: Milestone, task: Task, first: str | None, place: Pla
     return f"Mend {name} in {place.module(milestone)}{line}."
 
 
-def _print_done(paper: Paper, record: Record) -> None:
+def _print_achievements(paper: Paper, record: Record) -> None:
+    label = "Achieved"
+    for milestone, sentence in achievements(record):
+        name = f"{words.short(milestone.id)}  " if len(record.milestones) > 1 else ""
+        paper.row(label, paper.ours(name) + paper.theirs(sentence), style="green")
+        label = ""
+
+
+def _print_onward(paper: Paper, onward: Onward) -> None:
+    """Name the next milestone, the capstone, and what else can be done."""
+    label = "Next"
+    if onward.capstone:
+        what = "Train a GPT out of your own parts, and let it write you a story: "
+        paper.row(label, paper.ours(what) + paper.ours(onward.capstone, "cyan"), style="bold")
+        label = "Then"
+    if onward.name:
+        what = f"{onward.name}: read {onward.guide}, open {onward.module}."
+        paper.row(label, paper.theirs(what), style="bold")
+        paper.row("", Text.assemble("Then run ", paper.ours(onward.command, "cyan")))
+    elif not onward.capstone:
+        paper.row(label, paper.ours("You have passed every milestone there is here."), style="bold")
+    for number, (what, command) in enumerate(onward.more):
+        paper.row("" if number else "Also", paper.ours(f"{what}: ") + paper.ours(command, "cyan"))
+
+
+def _print_done(paper: Paper, record: Record, onward: Onward | None) -> None:
+    if onward is not None:
+        _print_onward(paper, onward)
+        return
     after = Text()
     if record.passed:
         what, after = "See what comes after: ", paper.ours("python -m grader list", "cyan")

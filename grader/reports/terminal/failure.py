@@ -11,6 +11,7 @@ from rich.text import Text
 from grader.record import NOT_STARTED, Check, Frame, Milestone, Task
 from grader.reports import words
 from grader.reports.findings import passed_checks
+from grader.reports.onward import Onward
 from grader.safe_text import excerpt, one_line
 
 from .paper import LABEL, STACKED, STYLE, Paper
@@ -27,6 +28,7 @@ class Place:
     submission: str
     guide_root: str
     rerun: Callable[[str], str]
+    onward: Onward | None = None  # from what has passed
 
     def module(self, milestone: Milestone) -> str:
         """Return the file to edit."""

@@ -12,6 +12,7 @@ from rich.text import Text
 from grader.record import GRADER_ERROR, Milestone, Record
 from grader.reports import words
 from grader.reports.findings import telling_check, worth_explaining
+from grader.reports.onward import Onward
 from grader.safe_text import one_line
 
 from .ending import print_ending
@@ -22,19 +23,26 @@ from .table import print_table
 Rerun = Callable[[str], str]  # from "m04" to the command that grades it again
 
 
-def render(record: Record, console: Console, *, guide_root: str = "exercises", rerun: Rerun | None = None) -> None:
+def render(
+    record: Record,
+    console: Console,
+    *,
+    guide_root: str = "exercises",
+    rerun: Rerun | None = None,
+    onward: Onward | None = None,
+) -> None:
     """Print the report of one run.
 
     `guide_root` is the folder of the guides as the student would name it; `rerun` gives the command that grades a
-    milestone again, and is `nox -s grade -- m04` unless given.
+    milestone again, and is `nox -s grade -- m04` unless given; `onward` is where it goes on once all has passed.
     """
     with contextlib.suppress(SystemExit):  # rich exits when the reader of a pipe is gone; the grade still stands
-        _print_report(Paper(console), record, guide_root, rerun)
+        submission = one_line(record.submission).rstrip("/")
+        place = Place(submission, guide_root.rstrip("/"), rerun or _rerun(submission), onward)
+        _print_report(Paper(console), record, place)
 
 
-def _print_report(paper: Paper, record: Record, guide_root: str, rerun: Rerun | None) -> None:
-    submission = one_line(record.submission).rstrip("/")
-    place = Place(submission, guide_root.rstrip("/"), rerun or _rerun(submission))
+def _print_report(paper: Paper, record: Record, place: Place) -> None:
     _print_header(paper, record)
     print_table(paper, record)
     for milestone in record.milestones:

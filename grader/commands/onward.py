@@ -1,0 +1,60 @@
+"""Working out where a student goes from what has passed."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from pathlib import Path
+from typing import Any
+
+from grader.arguments import submission_folder
+from grader.capstone import kept
+from grader.capstone.parts import NEEDED
+from grader.progress import Progress
+from grader.reports.onward import FEW, Onward
+from grader.syllabus import Milestone, Syllabus
+
+from .compare import reference
+
+
+def onward(result: Any, course: Syllabus, options: argparse.Namespace, rerun: Any) -> Onward | None:
+    """Return the next step after a run in which everything passed; None where nobody practises.
+
+    `rerun` gives the command that grades a milestone under the conditions of this run.
+    """
+    if result.official or not result.passed:
+        return None
+    folder, progress = submission_folder(options), Progress()
+    here = [milestone.id for milestone in result.milestones]
+    done = set(here) | {m.id for m in course.milestones if _passed(progress, folder, m)}
+    following = _following(course, here, done)
+    where = ["--submission", str(folder)] if str(folder) != "exercises" else []
+    ready = set(NEEDED) <= done and not (Path(kept.FOLDER) / kept.FACTS).exists()
+    more = []
+    if len(here) <= FEW:
+        last = course.milestone(here[-1])
+        if reference(last) is None:
+            command = ["python", "-m", "grader", "compare", last.number, *where]
+            more.append(("See the reference solution beside your own", shlex.join(command)))
+        if last.stretch is not None:
+            more.append((f"{last.stretch.title}, measured against your own best", f"{rerun(last.number)} --stretch"))
+    return Onward(
+        name=f"{following.number} {following.title}" if following else "",
+        module=f"{folder}/{following.id}.py" if following else "",
+        guide=following.page if following else "",
+        command=rerun(following.number) if following else "",
+        capstone=shlex.join(["nox", "-s", "capstone", *(["--", *where] if where else [])]) if ready else "",
+        more=tuple(more),
+    )
+
+
+def _passed(progress: Progress, folder: Path, milestone: Milestone) -> bool:
+    last = progress.last(folder, milestone.id)
+    return last is not None and last.passed
+
+
+def _following(course: Syllabus, here: list[str], done: set[str]) -> Milestone | None:
+    """Return the first open milestone after those of a run, or else the first open one at all."""
+    places = [place for place, milestone in enumerate(course.milestones) if milestone.id in here]
+    after = course.milestones[max(places, default=-1) + 1 :]
+    return next((milestone for milestone in (*after, *course.milestones) if milestone.id not in done), None)

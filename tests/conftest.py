@@ -14,6 +14,7 @@ from xdist.scheduler import LoadScopeScheduling
 sys.path.insert(0, str(Path(__file__).parent))
 
 import support
+import warm
 
 from grader.judge import mistakes
 from grader.sandbox import levels
@@ -51,6 +52,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile | Non
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the option behind `nox -s tests -- m04`."""
     parser.addoption("--room", action="append", help="run what belongs to this milestone alone, as in m04_attention")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out, before they are imported, files that have nothing about the rooms asked for."""
+    rooms, is_test = config.getoption("room"), collection_path.match("test_*.py")
+    return True if rooms and is_test and not support.may_belong(collection_path, rooms) else None
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -106,6 +113,7 @@ def _precedence(request: pytest.FixtureRequest) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _sandboxes() -> Iterator[None]:
-    """End the sandboxes that the tests have booted."""
+    """End what the tests have kept warm: sandboxes, and the Python that becomes command lines."""
     yield
+    warm.close()
     support.close_all()

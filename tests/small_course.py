@@ -11,6 +11,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import support
+import warm
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 SEED = "a-seed-that-nobody-knows"
 
@@ -143,24 +146,25 @@ class SmallCourse:
         return kept | ({"SCRATCHWORK_SECRET_SEED": SEED} if official else {})
 
     def command(self, *arguments: str) -> list[str]:
-        """Return the command line that grades the class into the book."""
-        return [
-            sys.executable, "-m", "grader", "classroom", str(self.submissions), "--gradebook", str(self.book),
-            *arguments,
-        ]  # fmt: skip
+        """Return the command that grades the class into the book."""
+        return ["grader", "classroom", str(self.submissions), "--gradebook", str(self.book), *arguments]
 
     def grade(self, *arguments: str, official: bool = False) -> subprocess.CompletedProcess[str]:
         """Grade the class, and wait until it is done."""
-        return subprocess.run(
-            self.command(*arguments), cwd=self.folder, env=self.environment(official), capture_output=True, text=True,
-            timeout=240, check=False,
-        )  # fmt: skip
+        return self.run(*self.command(*arguments), official=official)
+
+    def run(
+        self, *arguments: object, official: bool = False, own_sandbox: bool = False, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command of the copy to its end, in the tests' sandbox unless it shall start its own."""
+        sandbox = None if own_sandbox else support.sandbox()
+        return warm.run(*arguments, cwd=self.folder, env=self.environment(official) | environment, sandbox=sandbox)
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Start to grade the class."""
         return subprocess.Popen(
-            self.command(*arguments), cwd=self.folder, env=self.environment(), stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, text=True,
+            [sys.executable, "-m", *self.command(*arguments)], cwd=self.folder, env=self.environment(),
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         )  # fmt: skip
 
 

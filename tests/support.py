@@ -24,6 +24,7 @@ TESTS = REPOSITORY / "tests"
 PROOFS = TESTS / "milestones"
 COURSE = syllabus.load()
 MILESTONES = [milestone.id for milestone in COURSE.milestones]
+ASKED_OF_EACH = re.compile(r'parametrize\(\s*\(?"milestone"')  # how a file begins to ask something of milestones
 _workers: dict[tuple[str, str], Any] = {}
 left_out: dict[str, set[str]] = {}  # what the tests collected here leave out, for the last lines of a run
 
@@ -141,12 +142,14 @@ def checks(result: record.Record) -> list[record.Check]:
 
 
 def complaints(result: record.Record) -> list[str]:
+    """Return a line for each check of a record that did not pass."""
+    return complaints_of(checks(result))
+
+
+def complaints_of(ended: list[record.Check]) -> list[str]:
     """Return a line for each check that did not pass."""
-    return [
-        f"{check.id}: {check.outcome}: {check.message} {check.mistake or ''}"
-        for check in checks(result)
-        if check.outcome != record.PASSED
-    ]
+    bad = [check for check in ended if check.outcome != record.PASSED]
+    return [f"{check.id}: {check.outcome}: {check.message} {check.mistake or ''}" for check in bad]
 
 
 class FirstFailure:
@@ -240,9 +243,14 @@ def mutate(milestone: str, mutant: dict[str, Any]) -> str:
 
 
 def belongs(item: pytest.Item, rooms: list[str]) -> bool:
-    """Whether a test lies in a milestone's room, or is asked of it among others."""
-    asked = item.callspec.params.values() if isinstance(item, pytest.Function) and hasattr(item, "callspec") else ()
-    return item.path.parent.name in rooms or any(isinstance(value, str) and value in rooms for value in asked)
+    """Whether a test lies in a milestone's room, or is asked of it among others, as its parameter `milestone`."""
+    asked = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
+    return item.path.parent.name in rooms or asked.get("milestone") in rooms
+
+
+def may_belong(path: Path, rooms: list[str]) -> bool:
+    """Whether a file can hold such a test, by its place and text alone: importing all of them takes long."""
+    return path.parent.name in rooms or ASKED_OF_EACH.search(path.read_text(encoding="utf-8")) is not None
 
 
 def slug(text: str) -> str:

@@ -8,13 +8,13 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import time
 
 import pytest
 import support
 import systems
 import torch
+import warm
 from begun_attention import MASK, STUB
 
 from grader import cli
@@ -26,24 +26,10 @@ REPOSITORY, COURSE = support.REPOSITORY, support.COURSE
 GOOD = support.TESTS / "golden" / "half_started" / "m01_tokenizer.py"  # its first task is done
 
 
-def grade(folder, *arguments):
+def grade(folder, *arguments, **environment):
     """Run `python -m grader grade` as a person would and return the finished process."""
-    state = {
-        "SCRATCHWORK_STATE": str(folder),
-        "HF_HUB_OFFLINE": "1",
-        "HF_HOME": str(folder / "no hub"),
-        "COLUMNS": "100",
-    }
-    done = subprocess.run(
-        [sys.executable, "-m", "grader", "grade", *map(str, arguments)],
-        cwd=REPOSITORY,
-        env={**os.environ, **state},
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        timeout=200,
-        check=False,
-    )
+    variables = os.environ | {"SCRATCHWORK_STATE": str(folder), "COLUMNS": "100"} | environment
+    done = warm.run("grader", "grade", *arguments, env=variables, sandbox=support.sandbox())
     assert "Traceback (most recent" not in done.stdout + done.stderr
     return done
 
@@ -265,7 +251,8 @@ def test_weights_of_another_model_are_refused(tmp_path):
 
 def test_weights_that_are_not_here_and_cannot_be_fetched_are_refused(tmp_path):
     """Without a network and a cache, --weights gpt2 says so and names the default; an unknown name is refused too."""
-    assert_one_sentence(grade(tmp_path, "m04", "--weights", "gpt2"), "the default gpt2-nano needs neither.")
+    away = {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "no hub")}
+    assert_one_sentence(grade(tmp_path, "m04", "--weights", "gpt2", **away), "the default gpt2-nano needs neither.")
     assert_one_sentence(grade(tmp_path, "m04", "--weights", tmp_path / "none"), "is neither gpt2-nano nor gpt2 nor")
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-import sys
 import time
 import zipfile
 
@@ -13,6 +12,7 @@ import pytest
 import small_course
 import support
 import systems
+import warm
 from attacks import claims
 from small_course import HALF_DONE, SEED, SLOW, SOLUTIONS, STUBS, SUITE_M00, WHOLE_HALF, SmallCourse
 
@@ -100,11 +100,8 @@ def test_a_class_is_graded_once_and_then_only_what_changed(course):
     assert rows(course, "SELECT DISTINCT official, isolation FROM run") == [(1, "bubblewrap")]
     assert SEED.encode() not in course.book.read_bytes()
 
-    exported = subprocess.run(
-        [sys.executable, "-m", "grader", "export", str(course.book), "--format", "nbgrader"],
-        cwd=course.folder, capture_output=True, text=True, timeout=60, check=True,
-    )  # fmt: skip
-    assert "dora" in exported.stdout
+    exported = course.run("grader", "export", course.book, "--format", "nbgrader")
+    assert exported.returncode == 0 and "dora" in exported.stdout
 
 
 @systems.bubblewrap
@@ -232,13 +229,9 @@ def test_the_real_course_is_graded_like_grade_does(tmp_path):
             chosen = folder if milestone == "m03_embedding" else "exercises"
             (target / f"{milestone}.py").write_text(support.source(chosen, milestone))
     book = tmp_path / "book.sqlite"
-    done = subprocess.run(
-        [
-            sys.executable, "-m", "grader", "classroom", str(tmp_path / "class"), "--gradebook", str(book),
-            *(f"--milestone={name}" for name in NAMES),
-        ],
-        cwd=support.REPOSITORY, capture_output=True, text=True, timeout=240, check=False,
-    )  # fmt: skip
+    chosen = [f"--milestone={name}" for name in NAMES]
+    classroom = ("classroom", tmp_path / "class", "--gradebook", book, *chosen)
+    done = warm.run("grader", *classroom, sandbox=support.sandbox())
 
     assert done.returncode == 0, done.stdout + done.stderr
     with Gradebook.open(book) as opened:

@@ -7,7 +7,6 @@ import io
 import json
 import sqlite3
 import subprocess
-import sys
 from pathlib import Path
 
 import lms_readers
@@ -15,6 +14,7 @@ import made_class
 import made_record
 import pytest
 import support
+import warm
 
 from grader import cli
 from grader.classroom.book import standing_json
@@ -30,10 +30,7 @@ CLASS = made_class.hostile_class
 
 def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     """Run the grader's command line."""
-    command = [sys.executable, "-m", "grader", *map(str, arguments)]
-    return subprocess.run(
-        command, cwd=support.REPOSITORY, capture_output=True, text=True, encoding="utf-8", check=False
-    )
+    return warm.run("grader", *arguments)
 
 
 def test_a_saved_record_is_converted_on_the_command_line(tmp_path):

@@ -8,12 +8,11 @@ import json
 import os
 import shutil
 import sqlite3
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import support
+import warm
 
 from grader.progress import Progress
 
@@ -32,15 +31,8 @@ def book(tmp_path):
 
 def grader(*arguments, **environment):
     """Run the grader's command line and return what it prints; it must not be at fault."""
-    done = subprocess.run(
-        [sys.executable, "-m", "grader", *map(str, arguments)],
-        cwd=support.REPOSITORY,
-        env=os.environ | environment | {"COLUMNS": "120"},
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        check=False,
-    )
+    variables = os.environ | environment | {"COLUMNS": "120"}
+    done = warm.run("grader", *arguments, env=variables, sandbox=support.sandbox())
     assert done.returncode in (0, 1), done.stderr
     return done.stdout
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import re
 
+import attacks_support as arena
 import pytest
 import support
 
@@ -25,6 +26,18 @@ def test_a_stub_is_not_started_and_earns_nothing(milestone, touched):
     assert set(support.outcomes(result).values()) <= {record.NOT_STARTED, record.BLOCKED}, support.complaints(result)
     assert result.milestones[0].tasks[0].outcome == record.NOT_STARTED
     assert result.milestones[0].problem is None
+
+
+@pytest.mark.parametrize("milestone", support.MILESTONES)
+def test_an_honest_stub_earns_nothing_in_the_same_checks(milestone):
+    """The checks that attacks are graded with give an honest stub no point either."""
+    names = {name for attack in arena.attacks() if attack.milestone == milestone for name in attack.checks}
+    if not names:
+        pytest.skip("no attack is graded with a check of this milestone")
+    result = support.grade_one(milestone, support.source("exercises", milestone), only=names)
+
+    assert result.earned == 0
+    assert record.PASSED not in support.outcomes(result).values()
 
 
 @functools.cache

@@ -7,14 +7,13 @@ import functools
 import itertools
 import re
 import statistics
-import subprocess
-import sys
 import zipfile
 from pathlib import Path
 
 import disguises
 import pytest
 import support
+import warm
 
 from grader import cli
 from grader.classroom.book.standing import Student
@@ -219,10 +218,9 @@ def test_the_command_takes_a_class_in_and_writes_the_report(tmp_path):
         archive.writestr(f"work/exercises/{ATTENTION}.py", disguised(ATTENTION, fused))
     (tmp_path / "class.csv").write_text("id,name,email\nada,Ada Lovelace,\neve,Eve,\nbob,Bob,\n")
     out = tmp_path / "report.html"
-    command = [sys.executable, "-m", "grader", "similarity", tmp_path / "class", tmp_path / "eve.zip", "--out", out]
-    command += ["--milestone", "m04", "--roster", tmp_path / "class.csv"]
+    options = ("--out", out, "--milestone", "m04", "--roster", tmp_path / "class.csv")
 
-    done = subprocess.run(command, cwd=support.REPOSITORY, capture_output=True, encoding="utf-8", check=False)
+    done = warm.run("grader", "similarity", tmp_path / "class", tmp_path / "eve.zip", *options)
 
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("3 submissions compared: 1 pairs are alike, 0 modules are like the solution.")

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 
 import pytest
 import support
@@ -44,14 +42,6 @@ def test_half(student):
 EVEN = {**SOLUTIONS, "m00_warmup": SOLUTIONS["m00_warmup"].replace("return x + x", "return x + x if x % 2 == 0 else 0")}
 
 
-def run(course: SmallCourse, *arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run a command of the small course's own grader."""
-    return subprocess.run(
-        [sys.executable, "-m", "grader", *map(str, arguments)], cwd=course.folder,
-        env=course.environment() | environment, capture_output=True, text=True, timeout=240, check=False,
-    )  # fmt: skip
-
-
 def of(course: SmallCourse, student: str) -> tuple[str, str]:
     """Return what says where somebody's modules lie."""
     return "--submission", str(course.submissions / student)
@@ -67,7 +57,7 @@ def test_an_official_result_is_replayed_with_the_seed_and_without_it_refused(tmp
     assert graded.returncode == 0, graded.stdout + graded.stderr
     path, again, seed = (tmp_path / name for name in ("anna.json", "again.json", "seed"))
 
-    exported = run(course, "export", course.book, "--format", "record", "--student", "anna", "--out", path)
+    exported = course.run("grader", "export", course.book, "--format", "record", "--student", "anna", "--out", path)
     assert (exported.returncode, exported.stdout, exported.stderr) == (0, "", "")
     made = json_report.read(path)
     twice = [check.outcome for check in support.checks(made) if check.id.startswith("test_twice")]
@@ -75,7 +65,7 @@ def test_an_official_result_is_replayed_with_the_seed_and_without_it_refused(tmp
     assert made.official and made.secret_seed and SEED not in path.read_text(encoding="utf-8")
 
     seed.write_text(f"{SEED}\n")
-    right = run(course, "replay", path, *of(course, "anna"), "--json", again, **{SECRET_SEED_FILE: str(seed)})
+    right = course.run("grader", "replay", path, *of(course, "anna"), "--json", again, **{SECRET_SEED_FILE: str(seed)})
     assert right.returncode == 0, right.stdout + right.stderr
     assert f"All {CHECKS + 2} checks ended as in the record" in right.stdout
     assert "The grader is another" not in right.stdout
@@ -87,7 +77,7 @@ def test_an_official_result_is_replayed_with_the_seed_and_without_it_refused(tmp
         ({SECRET_SEED_FILE: str(seed)}, "is not the one that this record was drawn from"),
         ({}, f"or into a file that {SECRET_SEED_FILE} names"),
     ):
-        refused = run(course, "replay", path, *of(course, "anna"), **variables)
+        refused = course.run("grader", "replay", path, *of(course, "anna"), **variables)
         assert (refused.returncode, refused.stdout) == (2, "")
         assert said in refused.stderr and refused.stderr.count("\n") == 1
 
@@ -104,14 +94,14 @@ def test_everybodys_record_is_replayed(tmp_path):
     graded = course.grade("--prerequisites", "solutions")
     assert graded.returncode == 0, graded.stdout + graded.stderr
 
-    exported = run(course, "export", course.book, "--format", "record", "--out", tmp_path / "records")
+    exported = course.run("grader", "export", course.book, "--format", "record", "--out", tmp_path / "records")
 
     assert (exported.returncode, exported.stderr) == (0, "")
     paths = sorted((tmp_path / "records").iterdir())
     assert [path.name for path in paths] == ["anna.json", "cem.json", "eve.json"]
     assert [json_report.read(path).earned for path in paths] == [10.0, 2.0, 4.0]
     for path in paths[1:]:
-        done = run(course, "replay", path, *of(course, path.stem), "--prerequisites", "solutions")
+        done = course.run("grader", "replay", path, *of(course, path.stem), "--prerequisites", "solutions")
         assert done.returncode == 0 and "All 3 checks ended as in the record" in done.stdout, done.stdout + done.stderr
 
 

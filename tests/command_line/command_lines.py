@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 
 import support
+import warm
 
 REPOSITORY, COURSE = support.REPOSITORY, support.COURSE
 ATTENTION = COURSE.milestone("m04")
@@ -14,18 +13,8 @@ TOKENIZER = (support.TESTS / "golden" / "half_started" / "m01_tokenizer.py").rea
 
 
 def in_process_of_its_own(*arguments, module="grader", stdin="", **environment):
-    """Run `python -m …` as a person would and return the finished process."""
-    return subprocess.run(
-        [sys.executable, "-m", module, *map(str, arguments)],
-        cwd=REPOSITORY,
-        env={**os.environ, **environment},
-        input=stdin,
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        timeout=200,
-        check=False,
-    )
+    """Run `python -m …` as a person would, in the tests' sandbox, and return the finished process."""
+    return warm.run(module, *arguments, env=os.environ | environment, stdin=stdin, sandbox=support.sandbox())
 
 
 def flat(text):

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import support
+import warm
 
 from grader import course
 from grader.handout import contents, withholding
@@ -35,11 +36,7 @@ def built(text: str = "", withheld: list[str] | None = None, where: Path | None 
 def command(place, *arguments, **environment):
     """Run the grader that lies in a folder."""
     env = {name: value for name, value in os.environ.items() if not name.startswith("SCRATCHWORK")}
-    return subprocess.run(
-        [sys.executable, "-m", "grader", *arguments],
-        cwd=place, capture_output=True, text=True, check=False,
-        env=env | {"COLUMNS": "100", "OMP_NUM_THREADS": "1"} | environment,
-    )  # fmt: skip
+    return warm.run("grader", *arguments, cwd=place, env=env | {"COLUMNS": "100"} | environment)
 
 
 def git(place, *arguments):

@@ -9,8 +9,6 @@ import base64
 import json
 import os
 import shutil
-import subprocess
-import sys
 import tempfile
 import zipfile
 from pathlib import Path
@@ -35,14 +33,6 @@ def course(tmp_path):
     return made
 
 
-def command(course, *arguments, cwd=None, **environment):
-    """Run a command of the copy."""
-    return subprocess.run(
-        [sys.executable, "-m", "grader", *map(str, arguments)], cwd=cwd or course.folder, capture_output=True,
-        text=True, env=course.environment() | environment, timeout=240, check=False,
-    )  # fmt: skip
-
-
 def results(course):
     """Return the points of every result in the book, in the order in which they came."""
     with Gradebook.open(course.book) as book:
@@ -51,7 +41,7 @@ def results(course):
 
 def test_it_is_graded_like_ours(course, tmp_path):
     """Verify, grade, list and hint take it: points, outcomes and mistakes; a change in its suite grades it again."""
-    verified = command(course, "verify", "--course", course.file)
+    verified = course.run("grader", "verify", "--course", course.file)
     assert verified.returncode == 0, verified.stdout + verified.stderr
     assert "as it must be  x01_mine, solution alone: 10 of 10 points, 3 checks" in verified.stdout
     assert "as it must be  x01_mine, stub: 0 of 10 points" in verified.stdout
@@ -60,25 +50,25 @@ def test_it_is_graded_like_ours(course, tmp_path):
     graded = [
         "grade", "x01", "--course", course.file, "--submission", course.submissions / "anna", "--json", tmp_path / "r",
     ]  # fmt: skip
-    done = command(course, *graded)
+    done = course.run("grader", *graded)
     assert done.returncode == 1 and "the last step is missing" in done.stdout, done.stdout + done.stderr
     record = json.loads((tmp_path / "r").read_text(encoding="utf-8"))
     tasks = {task["id"]: (task["earned"], task["points"]) for task in record["milestones"][0]["tasks"]}
     assert tasks == {"x01.1": (4, 4), "x01.2": (0, 6)}
 
     course.hand_in("anna", {own_room.NAME: own_room.SOLUTION})
-    assert command(course, *graded).returncode == 0
+    assert course.run("grader", *graded).returncode == 0
     first = json.loads((tmp_path / "r").read_text(encoding="utf-8"))
-    assert "unchanged since it passed" in command(course, *graded).stdout
+    assert "unchanged since it passed" in course.run("grader", *graded).stdout
     (course.room / "heights.json").write_text("[1, 5, 7]\n", encoding="utf-8")
-    again = command(course, *graded)
+    again = course.run("grader", *graded)
     assert again.returncode == 0 and "4 checks" in again.stdout and "unchanged" not in again.stdout
     assert json.loads((tmp_path / "r").read_text(encoding="utf-8"))["grader"] != first["grader"]
 
     asked = ("--course", course.file, "--submission", course.submissions / "anna")
-    listed = command(course, "list", *asked)
+    listed = course.run("grader", "list", *asked)
     assert "x01" in listed.stdout and "passed" in listed.stdout, listed.stdout + listed.stderr
-    assert "Which number comes next?" in command(course, "hint", "x01.1", "--course", course.file).stdout
+    assert "Which number comes next?" in course.run("grader", "hint", "x01.1", "--course", course.file).stdout
 
 
 def test_what_it_is_made_of_counts(course):
@@ -86,7 +76,7 @@ def test_what_it_is_made_of_counts(course):
     course.hand_in("anna", {**SOLUTIONS, own_room.NAME: own_room.SOLUTION})
     (course.submissions / "anna" / "m00_warmup.py").write_text("import socket, transformers\n", encoding="utf-8")
 
-    done = command(course, "grade", "x01", "--course", course.file, "--submission", course.submissions / "anna")
+    done = course.run("grader", "grade", "x01", "--course", course.file, "--submission", course.submissions / "anna")
 
     assert done.returncode == 1 and "It is made of m00_warmup.py" in done.stdout, done.stdout + done.stderr
 
@@ -100,14 +90,14 @@ def test_a_class_is_collected_graded_kept_exported_and_replayed(course, tmp_path
                 archive.writestr(f"{student}_{len(student)}_assignsubmission_file_/{name}.py", text)
     classroom = ("classroom", export, "--gradebook", course.book, "--course", course.file)
 
-    done = command(course, *classroom)
+    done = course.run("grader", *classroom)
     assert done.returncode == 0, done.stdout + done.stderr
     found = results(course)
     assert sorted(points for _, name, points in found if name == own_room.NAME) == [2, 5]
     (course.room / "guide.md").write_text("# x01 Another guide\n", encoding="utf-8")
-    assert "4 had their result already" in command(course, *classroom).stdout
+    assert "4 had their result already" in course.run("grader", *classroom).stdout
     (course.room / "test_ladders.py").write_text(own_room.SUITE.replace("41), 42", "40), 41"), encoding="utf-8")
-    assert "had their result" not in command(course, *classroom).stdout
+    assert "had their result" not in course.run("grader", *classroom).stdout
     assert len(results(course)) == 2 * len(found)
 
     def export_to(form, *more):
@@ -127,8 +117,8 @@ def test_a_class_is_collected_graded_kept_exported_and_replayed(course, tmp_path
     export_to("record", "--out", tmp_path / "records")
     record = next(path for path in sorted((tmp_path / "records").iterdir()) if "nna" in path.name.lower())
     course.hand_in("anna", RIGHT)
-    replayed = command(
-        course, "replay", record, "--submission", course.submissions / "anna", "--course", course.file
+    replayed = course.run(
+        "grader", "replay", record, "--submission", course.submissions / "anna", "--course", course.file
     )  # fmt: skip
     assert replayed.returncode == 0, replayed.stdout + replayed.stderr
     assert "All 5 checks ended as in the record" in replayed.stdout and "grader is another" not in replayed.stdout
@@ -138,7 +128,7 @@ def test_a_record_of_it_is_shown_in_every_format(course, tmp_path, capsys):
     """Every format that a record is converted to names its tasks, and the lines where they are defined."""
     course.hand_in("anna", {**SOLUTIONS, own_room.NAME: own_room.SHORT})
     graded = ("grade", "--course", course.file, "--submission", course.submissions / "anna")
-    assert command(course, *graded, "--json", tmp_path / "record.json").returncode == 1
+    assert course.run("grader", *graded, "--json", tmp_path / "record.json").returncode == 1
 
     for form in ("json", "junit", "markdown", "html", "gradescope", "github-classroom", "annotations"):
         sources = ("--sources", course.submissions / "anna", "--course", course.file)
@@ -155,9 +145,8 @@ def test_submissions_of_it_are_compared(course):
         course.hand_in(student, RIGHT)
     course.hand_in("cleo", {**SOLUTIONS, own_room.NAME: own_room.STUB})
 
-    done = command(
-        course, "similarity", course.submissions, "--course", course.file, "--milestone", "x01", "--out", "alike.html"
-    )  # fmt: skip
+    asked = ("--course", course.file, "--milestone", "x01", "--out", "alike.html")
+    done = course.run("grader", "similarity", course.submissions, *asked)
 
     assert done.returncode == 0 and "3 submissions compared" in done.stdout, done.stdout + done.stderr
     assert "x01" in (course.folder / "alike.html").read_text(encoding="utf-8")
@@ -224,9 +213,9 @@ def test_its_suite_is_closed_to_the_code_that_it_checks(level):
         course.hand_in("anna", {**SOLUTIONS, own_room.NAME: nosy})
         graded = ("grade", "x01", "--course", file, "--submission", course.submissions / "anna")
 
-        open_to_all = command(course, *graded, "--isolation", "process")
+        open_to_all = course.run("grader", *graded, "--isolation", "process")
         assert open_to_all.returncode == 1, open_to_all.stdout
-        closed = command(course, *graded, "--isolation", level)
+        closed = course.run("grader", *graded, "--isolation", level, own_sandbox=True)
 
         assert closed.returncode == 0, closed.stdout + closed.stderr
         assert level == "bubblewrap" or room.stat().st_mode & 0o077 == 0
@@ -236,13 +225,8 @@ def test_pytest_runs_its_room_alone(course):
     """`pytest ROOM` with the suites' own plugin grades it, fixtures and all."""
     course.hand_in("anna", RIGHT)
 
-    done = subprocess.run(
-        [
-            sys.executable, "-m", "pytest", "-p", "grader.suites.conftest", "--noconftest", str(course.room),
-            "--course", str(course.file), "--submission", str(course.submissions / "anna"),
-        ],
-        cwd=course.folder, env=course.environment(), capture_output=True, text=True, timeout=240, check=False,
-    )  # fmt: skip
+    options = ("-p", "grader.suites.conftest", "--noconftest", "--course", course.file)
+    done = course.run("pytest", *options, course.room, "--submission", course.submissions / "anna")
 
     assert done.returncode == 0 and "10 of 16 points" in done.stdout, done.stdout + done.stderr
 

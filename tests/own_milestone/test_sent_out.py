@@ -14,6 +14,7 @@ import pytest
 import repositories
 import support
 import systems
+import warm
 
 from grader import cli, exits, syllabus
 from grader import course as courses
@@ -56,10 +57,7 @@ def test_it_is_handed_out_and_graded_there(file, room, tmp_path):
     assert not any("reached = step" in path.read_text(errors="replace") for path in out.rglob("*") if path.is_file())
 
     (out / "exercises" / "x01_mine.py").write_text(own_room.SHORT, encoding="utf-8")
-    done = subprocess.run(
-        [sys.executable, "-m", "grader", "grade", "x01"], cwd=out, capture_output=True, text=True, timeout=240,
-        env=os.environ | {"SCRATCHWORK_STATE": str(tmp_path / "state")}, check=False,
-    )  # fmt: skip
+    done = warm.run("grader", "grade", "x01", cwd=out, env=os.environ | {"SCRATCHWORK_STATE": str(tmp_path / "state")})
     assert done.returncode == 1 and "the last step is missing" in done.stdout, done.stdout + done.stderr
 
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 
 import hostile_git
-import support
 import systems
+import warm
 from attacks.pull_requests import ATTENTION, WARMUP
 from course_modules import RIGHT
 from hostile_git import LINK
@@ -137,9 +136,6 @@ def test_a_course_says_what_is_graded_and_what_it_counts(store, run, tmp_path, m
 @systems.strangers
 def test_the_command_line_works_in_a_process_of_its_own(store):
     """As a workflow calls it, from the folder of the base: exit code 0 where nothing is to be graded."""
-    done = subprocess.run(
-        [sys.executable, "-m", "grader", "pull-request", "--repo", store.folder, "--base", "main", "--head", "main"],
-        cwd=support.REPOSITORY, capture_output=True, text=True, encoding="utf-8", timeout=200, check=False,
-    )  # fmt: skip
+    done = warm.run("grader", "pull-request", "--repo", store.folder, "--base", "main", "--head", "main")
 
     assert done.returncode == 0 and "changes no module of the course" in " ".join(done.stdout.split())

@@ -20,14 +20,18 @@ from types import FrameType
 from typing import Any
 from unittest import mock
 
+import proving
+import pytest
 import support
 from attacks import archives, claims, files, on_disk, pull_requests
 
 from grader import record
-from grader.judge import crew
+from grader.judge import crew, grading
 from grader.judge.errors import GradingError
-from grader.judge.grading import grade as grade_run
+from grader.judge.given import RUN
 from grader.judge.planned import Options
+from grader.judge.plugin import Judge
+from grader.judge.run import Run
 from grader.sandbox import packages, users
 from grader.sandbox.warden import below
 from grader.submission import Submission
@@ -45,8 +49,9 @@ ANY_MARK = re.compile(r"sw\d{6}x")
 PATIENCE = 25.0  # seconds after which a judge that is still busy counts as hung; the longest attack takes ten
 GROUND = "battle-ground-"
 SHARED = ("/tmp", "/var/tmp", "/dev/shm", "/run")
+RIGHT = "m04_attention"  # whose solution is graded after an attack
 DEFAULT_CHECKS = {
-    "m04_attention": ("test_three_tokens_see_themselves_and_what_came_before", "test_true_in_the_mask_means_may_look"),
+    RIGHT: ("test_three_tokens_see_themselves_and_what_came_before", "test_true_in_the_mask_means_may_look"),
     "m01_tokenizer": ("test_a_sentence_falls_into_words_numbers_and_punctuation",),
 }
 
@@ -179,44 +184,86 @@ def fight(attack: Attack, level: str) -> Battle:
     limits = course(attack.limits)
     with private_temporary_folder() as folder:
         try:
-            result, judge_mb, interrupted = _grade(attack, level, limits)
-            suspects = living_below(_server(level))
-            complaints = support.complaints(_grade_right(level))
+            result, afterwards, judge_mb, interrupted = _grade(attack, level, limits)
             return Battle(
                 record=result,
                 limit=limits.milestone(attack.milestone).limits.seconds,
                 interrupted=interrupted,
                 judge_mb=judge_mb,
-                processes=left_processes(suspects),
+                processes=left_processes(afterwards.suspects),
                 files=sorted((left_files() - files) | {name for name in os.listdir(folder) if not _torchs_own(name)}),
                 machine_changed=state_of_the_machine() != machine,
-                complaints_afterwards=complaints,
+                complaints_afterwards=afterwards.complaints,
             )
         finally:
             clear_up()
 
 
-def _grade(attack: Attack, level: str, syllabus: Syllabus) -> tuple[record.Record | None, float, list[str]]:
+@dataclass
+class Afterwards:
+    """What was there when an attack had been graded, and what became of the right submission after it."""
+
+    suspects: dict[int, bytes]
+    complaints: list[str]
+
+
+class Followed(proving.Again):
+    """A judge that grades an attack as every judge does, and then, with the same checks, a right submission."""
+
+    def __init__(self, run: Run, level: str, told: list[Afterwards]) -> None:
+        super().__init__(run)
+        self.level, self.told = level, told
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> Any:
+        """Run the checks for the attack, and once more for the solution."""
+        attacked = self.run
+        done = yield from super().pytest_runtestloop(session)
+        attacked.supply.close()
+        suspects = living_below(_server(self.level))
+        options = dataclasses.replace(attacked.options, seed="0", judges=1)
+        right = Run(options, support.COURSE, _right(), attacked.workers, attacked.weights)
+        self.grade_next(session, right)
+        try:
+            complaints = support.complaints_of(self.group(session, options.only))
+        finally:
+            right.supply.close()
+            self.run = session.config.stash[RUN] = attacked
+        self.told.append(Afterwards(suspects, complaints))
+        return done
+
+
+def _grade(attack: Attack, level: str, syllabus: Syllabus) -> tuple[record.Record | None, Afterwards, float, list[str]]:
     workers = support.sandbox(level)
     workers.wait()
     options = Options([attack.milestone], set(attack.checks), seed=attack.seed, judges=attack.judges)
     submission = Submission("submission", attack.sources)
     weights = support.weights()
-    result = None
-    with own_memory() as grown, watchdog() as interrupted, mock.patch.object(crew, "LONG_SECONDS", 0):
+    result, told = None, []
+    judge = functools.partial(Followed, level=level, told=told) if attack.milestone == RIGHT else Judge
+    slow, judge = mock.patch.object(crew, "LONG_SECONDS", 0), mock.patch.object(grading, "Judge", judge)
+    with own_memory() as grown, watchdog() as interrupted, slow, judge:
         try:
-            result = grade_run(options, syllabus, submission, workers, weights)
+            result = grading.grade(options, syllabus, submission, workers, weights)
         except GradingError:
             if not interrupted:
                 raise
     if interrupted:
         support.close_all()  # whatever state they are in
-    return result, grown[0], interrupted
+    if interrupted or not told:
+        suspects = living_below(_server(level))
+        told = [Afterwards(suspects, _grade_right(level))]
+    return result, told[0], grown[0], interrupted
 
 
-def _grade_right(level: str) -> record.Record:
-    sources = {"m04_attention": support.source("solutions", "m04_attention")}
-    return support.grade(sources, only=set(DEFAULT_CHECKS["m04_attention"]), level=level)
+def _grade_right(level: str) -> list[str]:
+    """Grade a right submission in a session of its own: the checks of some milestones take too long for that."""
+    options, workers = Options([RIGHT], set(DEFAULT_CHECKS[RIGHT])), support.sandbox(level)
+    return support.complaints(grading.grade(options, support.COURSE, _right(), workers, support.weights()))
+
+
+def _right() -> Submission:
+    return Submission("submission", {RIGHT: support.source("solutions", RIGHT).encode()})
 
 
 def plant(attack: Attack, folder: Path) -> None:

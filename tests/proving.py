@@ -17,12 +17,13 @@ from grader.judge import bounds
 from grader.judge.crew import Crew
 from grader.judge.given import CHECK, RUN
 from grader.judge.grading import run_suites
-from grader.judge.planned import Options
+from grader.judge.planned import Options, Planned
 from grader.judge.plugin import Judge
 from grader.judge.run import Run
 from grader.submission import Submission
 
 REJECTED, NAMED = "rejected", "named"
+MARKERS = pytest.StashKey[list[pytest.Mark]]()  # that a check has by its suite
 Kept = tuple[str, str, float, float, float]  # the check, its message, the bound above which, the value, the bound below
 
 
@@ -55,7 +56,49 @@ def tried(
     return judge.found
 
 
-class Proof(Judge):
+class Again(Judge):
+    """A judge that can grade further submissions with the checks that it has collected."""
+
+    def grade_next(self, session: pytest.Session, run: Run) -> None:
+        """Go on with the checks of another run."""
+        self.run = session.config.stash[RUN] = run
+        self.crew = Crew(run.planned, run.workers, judges=1)
+
+    def group(self, session: pytest.Session, names: Collection[str], until: str = "") -> list[record.Check]:
+        """Run the checks of these names; what is planned is no more than what is sure to run, for nothing to wait."""
+        items = [item for item in session.items if function(item.name) in names]
+        if isinstance(names, tuple):
+            items.sort(key=lambda item: names.index(function(item.name)))
+        ended: list[record.Check] = []
+        for batch in [[item] for item in items] if until else [items]:
+            for item in batch:
+                self._plan_again(item)
+            for item in batch:
+                self.begin(function(item.name))
+                item.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
+                ended += item.stash[CHECK].results
+            rejected = bool(ended) and ended[-1].outcome != record.PASSED
+            if rejected and (until == REJECTED or (until == NAMED and ended[-1].mistake)):
+                break
+        return ended
+
+    def begin(self, check: str) -> None:
+        """Get to know that a check begins."""
+
+    def _plan(self, item: pytest.Item) -> Planned | None:
+        """Plan a check as if no run before had given it its limits, which stand as a marker on it."""
+        item.own_markers[:] = item.stash.setdefault(MARKERS, [*item.own_markers])
+        return super()._plan(item)
+
+    def _plan_again(self, item: pytest.Item) -> None:
+        check = self._plan(item)
+        assert check is not None
+        check.position = len(self.run.planned)
+        self.run.planned.append(check)
+        item.stash[CHECK] = check
+
+
+class Proof(Again):
     """A judge of many modules: each has a run of its own, and all have what was collected."""
 
     def __init__(
@@ -75,45 +118,19 @@ class Proof(Judge):
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Grade one module after another, instead of one with all checks."""
         for trial in self.trials:
-            self.run = session.config.stash[RUN] = self._a_run(trial)
-            self.crew = Crew(self.run.planned, self.run.workers, judges=1)
+            self.grade_next(session, self._a_run(trial))
             try:
-                self.found.append([self._group(session, group, trial.until) for group in trial.groups])
+                self.found.append([self.group(session, group, trial.until) for group in trial.groups])
             finally:
                 bounds.listener = None
                 self.run.supply.close()
         return True
 
-    def _group(self, session: pytest.Session, names: Collection[str], until: str) -> list[record.Check]:
-        """Run the checks of these names; what is planned is no more than what is sure to run, for nothing to wait."""
-        items = [item for item in session.items if function(item.name) in names]
-        if isinstance(names, tuple):
-            items.sort(key=lambda item: names.index(function(item.name)))
-        ended: list[record.Check] = []
-        for batch in [[item] for item in items] if until else [items]:
-            for item in batch:
-                self._plan_again(item)
-            for item in batch:
-                if self.heard:
-                    self._listen(function(item.name))
-                item.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
-                ended += item.stash[CHECK].results
-            rejected = bool(ended) and ended[-1].outcome != record.PASSED
-            if rejected and (until == REJECTED or (until == NAMED and ended[-1].mistake)):
-                break
-        return ended
-
-    def _listen(self, check: str) -> None:
-        heard, trial = self.heard, len(self.found)
-        assert heard is not None
-        bounds.listener = lambda message, above, value, below: heard(trial, (check, message, above, value, below))
-
-    def _plan_again(self, item: pytest.Item) -> None:
-        check = self._plan(item)
-        assert check is not None
-        check.position = len(self.run.planned)
-        self.run.planned.append(check)
-        item.stash[CHECK] = check
+    def begin(self, check: str) -> None:
+        """Have every bound that this check asks about told on."""
+        if heard := self.heard:
+            trial = len(self.found)
+            bounds.listener = lambda message, above, value, below: heard(trial, (check, message, above, value, below))
 
 
 def function(check: str) -> str:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import importlib.util
 import types
 
+import attacks_support as arena
 import proving
 import pytest
 import support
+import systems
 import test_attacks
 
 from grader import record
+from grader.submission import Submission
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +61,13 @@ def test_a_test_that_is_asked_of_a_milestone_belongs_to_its_room(request, milest
     assert not support.belongs(request.node, ["m06_gpt"])
 
 
+def test_what_belongs_to_a_room_is_found_in_the_files_that_are_read_for_it(request):
+    """No file that is left out before it is imported holds a test of a milestone."""
+    own = [item for item in request.session.items if support.belongs(item, support.MILESTONES)]
+
+    assert {item.path for item in own if not support.may_belong(item.path, support.MILESTONES)} == set()
+
+
 def test_an_attack_is_tried_at_a_level_or_counted_as_left_out():
     """At each level every attack is run or stands in the last lines of a run."""
     tried = {tuple(pair.values) for pair in test_attacks.at_its_levels(test_attacks.ATTACKS)}
@@ -66,6 +76,23 @@ def test_an_attack_is_tried_at_a_level_or_counted_as_left_out():
         for level in attack.levels:
             counted = any(f"at the level {level}" in what and attack.name in n for what, n in support.left_out.items())
             assert ((attack, level) in tried) != counted, (attack.name, level)
+
+
+@systems.bubblewrap
+def test_what_is_graded_after_an_attack_is_told_of_with_it(monkeypatch):
+    """A submission that does not pass after an attack is complained of there, and changes nothing of its record."""
+    attack = next(attack for attack in arena.attacks() if attack.milestone == arena.RIGHT and not attack.limits)
+    broken = {arena.RIGHT: support.source("exercises", arena.RIGHT).encode()}
+    fight = arena.fight.__wrapped__
+
+    right = fight(attack, "bubblewrap")
+    monkeypatch.setattr(arena, "_right", lambda: Submission("submission", broken))
+    spoiled = fight(attack, "bubblewrap")
+
+    assert right.complaints_afterwards == []
+    assert len(spoiled.complaints_afterwards) == len(attack.checks)
+    assert all("not_started" in complaint for complaint in spoiled.complaints_afterwards)
+    assert support.complaints(spoiled.record) == support.complaints(right.record)
 
 
 def test_what_is_graded_together_ends_as_it_does_alone():

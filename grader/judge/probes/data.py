@@ -153,5 +153,6 @@ def protect(path):
 
 
 def with_numpys_dtype(get_batch, kind, path, *args):
-    """Draw a batch from a file of uint16, the dtype handed over as NumPy's own type or dtype."""
-    return get_batch(path, numpy.uint16 if kind == "type" else numpy.dtype("uint16"), *args)
+    """Draw a batch from a file of uint16, the dtype handed over as NumPy's own type or dtype, or by its name."""
+    kinds = {"type": numpy.uint16, "dtype": numpy.dtype("uint16"), "name": "uint16"}
+    return get_batch(path, kinds[kind], *args)

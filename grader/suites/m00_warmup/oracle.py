@@ -13,9 +13,17 @@ Misses = dict[str, Callable[[], Any]]
 
 OVERFLOW = "the exponential overflows: subtract the largest score of each slice first"
 LOG_OF_ZERO = "the logarithm is taken of a probability that has become 0: subtract the log of the sum instead"
+NO_BFLOAT16 = "this dtype is not provided for: NumPy, for one, has no bfloat16"
+NO_AVAILABLE = "available=None is not provided for: ask torch then"
+NO_SYNCHRONIZE = "synchronize=None is not provided for: take the device's own then, or nothing"
+ONE_ASKED = "torch is not asked of cuda and mps each: cuda is asked for both, or one is left out"
+SWAPPED = "the two are swapped: the loss comes first, then the new weight"
 NEVER_ASKS = "torch is not asked what there is: without `available` the device is always the CPU"
 NEVER_WAITS = "nothing waits for the device when synchronize is None: call torch's own for that device"
 ASLEEP = "the clock is read while the device is still at work: synchronise after the call as well"
+NEVER = "nobody waits for the device: call synchronize"
+AS_ONE = "all repeats are timed as one: each call has a time of its own"
+MEAN = "the mean is taken: one disturbed call spoils it, the median does not care"
 NEITHER = "the clock is read twice while the device is at work: synchronise before each reading"
 LEFTOVER = "work that was left from before is timed too: synchronise before the first reading of the clock as well"
 
@@ -44,11 +52,17 @@ def _plain(x: Tensor, dim: int, less: Tensor | float = 0.0) -> Tensor:
     return powers / powers.sum(dim, keepdim=True)
 
 
+def _half(x: Tensor, dim: int) -> Tensor:
+    powers = torch.exp(x - x.amax(dim, keepdim=True))
+    return powers / powers.sum(-1, keepdim=True)
+
+
 def softmax_misses(x: Tensor, dim: int = -1) -> Misses:
     """Compute what the classic mistakes give for the same scores."""
     return {
         "dim is ignored: the last axis is normalised whatever it says": lambda: softmax(x),
         "dim is ignored: the first axis is normalised whatever it says": lambda: softmax(x, along=0),
+        "the sum runs over the last axis whatever dim says": lambda: _half(x, dim),
         "all scores share one sum: sum along dim only": lambda: softmax(x.flatten()).reshape(x.shape),
         "the largest score is subtracted a second time, as if it were a logarithm": lambda: log_softmax(x, along=dim),
         OVERFLOW: lambda: _plain(x, dim),
@@ -322,29 +336,29 @@ def order_mistake(log: str, warmup: int, repeats: int) -> str | None:
     if calls == warmup + repeats and "c" in log[: log.index("f")] and warmup:
         return "the warm-up calls are timed"
     if "s" not in log:
-        return "nobody waits for the device: call synchronize"
+        return NEVER
     early, late = re.search("cs*fc", log), re.search("(^|[fc])cs*f", log)  # after a call, and before one
     if early and late:
         return NEITHER
     if early or late:
         return ASLEEP if early else LEFTOVER
     if log.count("c") == 2 and repeats > 1:
-        return "all repeats are timed as one: each call has a time of its own"
+        return AS_ONE
     return None
 
 
-def time_misses(times: tuple[float, ...], warmup: tuple[float, ...] = (), launch: float = 0.0) -> dict[str, Tensor]:
-    """Say what classic mistakes make of the same work."""
+def time_misses(gpu: Gpu, times: tuple[float, ...], warmup: tuple[float, ...] = ()) -> dict[str, Tensor]:
+    """Say what classic mistakes make of the same work; what was called in which order tells some of them apart."""
     middle = sorted(times)
     seconds = {
-        "the mean is taken: one disturbed call spoils it, the median does not care": sum(times) / len(times),
+        MEAN if gpu.log.count("c") != 2 else AS_ONE: sum(times) / len(times),
         "the fastest call is returned, not the median": middle[0],
         "the slowest call is returned, not the median": middle[-1],
         "the calls' times are summed": sum(times),
         "the lower of the middle two is taken: their mean is the median": middle[(len(times) - 1) // 2],
         "the upper of the middle two is taken: their mean is the median": middle[len(times) // 2],
         "the time of the call in the middle is returned: the list was not sorted": times[len(times) // 2],
-        ASLEEP: launch,
+        ASLEEP if "s" in gpu.log else NEVER: gpu.launch,
         LEFTOVER: sum(warmup) + times[0],
     }
     return {words: torch.tensor(value, dtype=torch.float64) for words, value in seconds.items()}

@@ -7,8 +7,8 @@ from unittest import mock
 import torch
 
 
-def picked_with_stand_ins(pick_device, there):
-    """Pick a device where torch says that it has some of cuda and mps, without and with available=None.
+def picked_with_stand_ins(pick_device, there, said=False):
+    """Pick a device where torch says that it has some of cuda and mps, without and with available=None, or both `said`.
 
     None where the code asks torch for something that is not played.
     """
@@ -26,7 +26,8 @@ def picked_with_stand_ins(pick_device, there):
     try:
         for part in played:
             part.start()
-        return [str(pick_device()), str(pick_device(None, None))]
+        ways = [(None, there.__contains__)] * 2 if said else [(), (None, None)]
+        return [str(pick_device(*way)) for way in ways]
     except NotImplementedError:
         raise
     except (RuntimeError, AssertionError, AttributeError):  # what torch raises for a device that is not there

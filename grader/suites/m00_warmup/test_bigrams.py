@@ -11,6 +11,7 @@ from grader.judge import (
     achieve,
     asked,
     expect,
+    expect_answer,
     expect_close,
     expect_equal,
     expect_raises,
@@ -177,12 +178,15 @@ def test_torch_is_asked_what_there_is(student):
     """Left out or None, `available` is what torch says of cuda and mps (which is played), and cpu can be preferred."""
     expect_equal(student.pick_device("cpu"), torch.device("cpu"), what="the device")
     expect_equal(student.pick_device("cpu", None), torch.device("cpu"), what="the device")
-    for there in ("", "mps", "cuda", "cuda mps"):
-        found = student.plant(probes).picked_with_stand_ins(student.pick_device, there.split())
+    pick = student.plant(probes).picked_with_stand_ins
+    for there in ("", "cuda", "mps", "cuda mps"):
+        args = student.pick_device, there.split()
+        found = expect_answer(pick, *args, simpler=(*args, True), mistake=oracle.NO_AVAILABLE)
         if found is None:
             return  # it asked torch for more than the stand-ins have: no verdict
         best = (there.split() or ["cpu"])[0]
-        misses = {oracle.NEVER_ASKS: ["cpu", "cpu"]} | {oracle.TOO_EARLY[kind]: [kind] * 2 for kind in ("mps", "cpu")}
+        misses = {oracle.ONE_ASKED if there == "mps" else oracle.NEVER_ASKS: ["cpu", "cpu"]}
+        misses |= {oracle.TOO_EARLY["mps"]: ["mps"] * 2}
         what = f"the device without and with available=None, where torch has {there or 'no GPU'},"
         expect_equal(found, [best, best], misses=misses, what=what)
 
@@ -206,8 +210,9 @@ def test_the_median_of_the_times_is_returned(student, draw):
     drawn = [draw.random.uniform(1, 60) for _ in range(7)]
     known = (((1.0, 7.0, 3.0), 3.0), ((2.0, 40.0, 4.0, 1.0), 3.0), ((6.0,), 6.0))
     for times, median in (*known, (tuple(drawn), sorted(drawn)[3])):
-        actual = measure(student, oracle.Gpu(times), repeats=len(times), warmup=0)
-        expect_close(actual, median, atol=FLOAT64, misses=oracle.time_misses(times), what=f"the time of {times}")
+        gpu = oracle.Gpu(times)
+        actual = measure(student, gpu, repeats=len(times), warmup=0)
+        expect_close(actual, median, atol=FLOAT64, misses=oracle.time_misses(gpu, times), what=f"the time of {times}")
 
 
 @pytest.mark.task("m00.5")
@@ -231,16 +236,18 @@ def test_the_clock_is_read_when_the_device_is_idle(student):
 def test_queued_work_is_waited_for(student):
     """On a device that only queues its work, the work's own time is measured, not that of queueing it."""
     times = (0.5, 0.25, 0.75)
-    actual = measure(student, oracle.Gpu((9.0, *times), launch=0.001), device="cpu", repeats=3)
-    misses = oracle.time_misses(times, (9.0,), 0.001)
+    gpu = oracle.Gpu((9.0, *times), launch=0.001)
+    actual = measure(student, gpu, device="cpu", repeats=3)
+    misses = oracle.time_misses(gpu, times, (9.0,))
     expect_close(actual, 0.501, atol=FLOAT32_OP, misses=misses, what="the time")
 
 
 @pytest.mark.task("m00.5")
 def test_what_the_warm_up_left_behind_is_not_timed(student):
     """After three warm-up calls of 100 seconds each, still queued, one call of a second measures a second."""
-    actual = measure(student, oracle.Gpu((100.0, 100.0, 100.0, 1.0)), repeats=1, warmup=3)
-    misses = oracle.time_misses((1.0,), (100.0,) * 3)
+    gpu = oracle.Gpu((100.0, 100.0, 100.0, 1.0))
+    actual = measure(student, gpu, repeats=1, warmup=3)
+    misses = oracle.time_misses(gpu, (1.0,), (100.0,) * 3)
     expect_close(actual, 1.0, atol=FLOAT32_OP, misses=misses, what="the time")
 
 
@@ -250,7 +257,9 @@ def test_one_warm_up_and_five_calls_are_the_default(student):
     """On the CPU, with synchronize left out or None, function is called six times and seconds come back, as a float."""
     for options in ({}, {"synchronize": None}):
         gpu = oracle.Gpu([])
-        found = student.time_call(student.callback(gpu.call, *[asked.anything] * 2), **options)
+        call, wait = student.callback(gpu.call, *[asked.anything] * 2), student.callback(oracle.Gpu([]).wait)
+        simpler, mistake = (options | {"synchronize": wait},), oracle.NO_SYNCHRONIZE
+        found = expect_answer(lambda given: student.time_call(call, **given), options, simpler=simpler, mistake=mistake)  # noqa: B023
         calls = len(gpu.log)
         mistake = "there is no warm-up" if calls == 5 else "there is no repetition" if calls == 2 else None
         expect(calls == 6, f"There were {calls} calls, expected 1 + 5.", mistake=mistake, evidence="measured")

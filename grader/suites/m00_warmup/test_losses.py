@@ -14,6 +14,7 @@ from grader.judge import (
     FLOAT32_OP,
     FLOAT64_CONSTANT,
     expect,
+    expect_answer,
     expect_close,
     expect_equal,
     expect_raises,
@@ -51,6 +52,7 @@ def expect_step(student, *args, atol=FLOAT32_LAYER, rtol=UNITS):
     pair = type(answer) is tuple and len(answer) == 2
     expect(pair, "The result is no tuple of two: (loss, new weight).", evidence="value")
     losses, weights = oracle.step_misses(*args)
+    weights = {oracle.SWAPPED: loss, **weights}
     expect_close(answer[1], weight, atol=atol, rtol=rtol, misses=weights, what="the new weight")
     expect_close(answer[0], loss, atol=atol, rtol=rtol, misses=losses, what="the loss")
     return answer[1]
@@ -148,6 +150,8 @@ def test_other_dtypes_go_in_and_come_out(student, draw):
     expect_float64(student.softmax, oracle.softmax, x, misses=oracle.softmax_misses(x.double(), -1))
     expect_float64(student.log_softmax, oracle.log_softmax, x, misses=oracle.log_softmax_misses(x.double(), -1))
     for dtype, atol, rtol in ((torch.float16, FLOAT16 / 4, 5e-3), (torch.bfloat16, FLOAT16 / 4, 1e-2)):
+        for function in (student.softmax, student.log_softmax):
+            expect_answer(function, x.to(dtype), simpler=(x,), mistake=oracle.NO_BFLOAT16)
         expect_softmax(student, x.to(dtype), atol=atol, rtol=rtol)
         expect_log_softmax(student, x.to(dtype), atol={5e-3: FLOAT16, 1e-2: BFLOAT16}[rtol], rtol=rtol)
 

@@ -22,6 +22,12 @@ EXACT = "the sum of the fractions is compared with 1 exactly: 0.7 + 0.2 + 0.1 is
 HASHES = "the order of a set, or hash(text), decides: it is another in every process (dict.fromkeys keeps the order)"
 UNSHUFFLED = "the documents are cut in the given order, without shuffling"
 SEED_UNUSED = "the seed is not used"
+ZERO_SEED = "a seed of 0 is taken for none: ask whether it is None"
+NO_NEGATIVE = "a negative index is refused: -1 is the last item, as in a list"
+REPLACED = "items are drawn with replacement: some come twice in an epoch, and others never"
+IN_ORDER = "the items come in the dataset's own order: nothing is shuffled"
+NO_ROOM = "a start too many is drawn: the last one leaves no room for a whole window and the token after it"
+BY_NAME = "only a dtype's name is understood: np.uint16 is one as well, and np.dtype() takes both"
 GLOBAL_READ = "global random numbers are used instead of a generator of one's own"
 GLOBAL_MOVED = "the global generator is seeded or used: make a generator of your own"
 SAME_AGAIN = "the generator is made anew, or seeded again, for every epoch: make it once, in the constructor"
@@ -108,7 +114,11 @@ def collate_misses(texts: Sequence[Tensor], pad_id: int, ignore_index: int) -> d
         ),
         "the targets are not shifted": collated(texts, pad_id, ignore_index, shift=0),
         "the texts are cut to the shortest one": collated(texts, pad_id, ignore_index, width=shortest),
-        "the argument ignore_index is not used": collated(texts, pad_id),
+        (
+            "the argument ignore_index is not used"
+            if ignore_index
+            else "an ignore_index of 0 is taken for none: ask whether it is None"
+        ): collated(texts, pad_id),
         "padding among the inputs is ignore_index instead of pad_id": collated(texts, ignore_index, ignore_index),
         "the argument pad_id is not used": collated(texts, 0, ignore_index),
         "inputs and targets are swapped": (targets, inputs),

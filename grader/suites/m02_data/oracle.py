@@ -37,6 +37,9 @@ NOT_DRAWN = "the generator that is handed in is not used"
 REWOUND = "the generator is seeded again inside, so that each call gives the same batch"
 LAST_START = "the last start is never drawn: randint leaves out its upper end, and n - context_length starts fit"
 FIRST_START = "the first start is never drawn: starts begin at 0"
+ALIGNED = "only multiples of context_length are drawn: windows may overlap"
+FOLLOWING = "one start is drawn, and the others follow from it: draw each for itself"
+ONE_DTYPE = "the argument dtype is not used: files of uint16 are read, and others are not"
 WHOLE = "the whole file is copied into memory: map it, slice first, and only then turn the slice into int64"
 WRITING = "the file is opened for writing (np.memmap's default mode is r+): mode r is enough"
 
@@ -56,6 +59,7 @@ def window_misses(ids: Tensor, context_length: int, stride: int = 1) -> dict[str
     shorter = [(a[:-1], b[:-1]) for a, b in past]
     return {
         "the targets are the inputs: they lie one token further on": windows(ids, context_length, stride, shift=0),
+        "the targets lie two tokens further on, not one": windows(ids, context_length, stride, shift=2),
         "inputs and targets are swapped": [(b, a) for a, b in right],
         "the last window is left out: the last start is n - context_length - 1, and it counts": right[:-1],
         "there is a window too many: its last target would lie behind the end": past,
@@ -95,13 +99,19 @@ def collate_misses(texts: Sequence[Tensor], pad_id: int, ignore_index: int) -> d
     """Pad as the classic mistakes do."""
     inputs, targets = collated(texts, pad_id, ignore_index)
     last, silent = inputs.clone(), targets.masked_fill(targets == pad_id, ignore_index)
-    for row, text in zip(last, texts, strict=True):
+    first = targets.clone()
+    for row, target, text in zip(last, first, texts, strict=True):
         row[len(text) - 1 : len(text)] = text[-1]
+        target[len(text) - 1 : len(text)] = pad_id
     shortest = min(len(text) for text in texts) - 1
     return {
         "padding among the targets is pad_id instead of ignore_index: the loss would learn it": (
             inputs,
             collated(texts, pad_id, pad_id)[1],
+        ),
+        "the first padding after a text has pad_id as its target: the loss would learn it": (inputs, first),
+        "a batch is one column too wide: a text of n tokens has n - 1 pairs": collated(
+            texts, pad_id, ignore_index, width=max(len(text) for text in texts)
         ),
         "every target that equals pad_id is ignored, real tokens too": (inputs, silent),
         "a shorter text's last token stays among the inputs: it has no target, so its place is padding": (

@@ -183,7 +183,9 @@ def test_a_file_with_one_window_gives_that_window(student, draw):
         except StudentError as error:
             if "random_ expects" in error.text:  # torch.randint(0, ...) was asked for one of no numbers
                 error.mistake = oracle.LAST_START
-            elif dtype == "uint16" and batch_from(student, range(5000), 3, 4):
+            elif dtype != "uint16":
+                error.mistake = oracle.ONE_DTYPE
+            elif batch_from(student, range(5000), 3, 4):
                 error.mistake = oracle.NO_ROOM
             raise
         expect_batch(batch, ids.expand(3, 5), f"the batch from {dtype}")
@@ -211,11 +213,15 @@ def test_every_start_is_equally_likely_the_last_included(student, draw):
     """Of 2,000 windows from a file with room for five, each start has about 400."""
     inputs, targets = batch_from(student, range(3000, 3008), 2000, 3, seed=draw.random.randrange(1000))
     found = oracle.counted((inputs[:, 0] - 3000).tolist())
-    mistake = oracle.LAST_START if 4 not in found else oracle.FIRST_START if 0 not in found else None
+    aligned = oracle.ALIGNED if set(found) == {0, 3} else None
+    mistake = aligned or (oracle.LAST_START if 4 not in found else oracle.FIRST_START if 0 not in found else None)
     said = f"The starts came so often: {dict(sorted(found.items()))}."
     expect(set(found) == set(range(5)), said, mistake=mistake, evidence="value")
     for count in found.values():  # its standard deviation is 17.9
         expect_bound(count, said, above=220, below=580)
+    pairs = {(int(one), int(two)) for one, two in zip(inputs[:-1, 0], inputs[1:, 0], strict=True)}
+    said = f"Only {len(pairs)} of the 25 pairs of starts come one after the other."
+    expect(len(pairs) == 25, said, mistake=oracle.FOLLOWING, evidence="value")
     expect_batch((inputs, targets), inputs[:, :1] + torch.arange(4))
 
 

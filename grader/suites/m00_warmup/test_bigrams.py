@@ -258,8 +258,8 @@ def test_one_warm_up_and_five_calls_are_the_default(student):
     for options in ({}, {"synchronize": None}):
         gpu = oracle.Gpu([])
         call, wait = student.callback(gpu.call, *[asked.anything] * 2), student.callback(oracle.Gpu([]).wait)
-        simpler, mistake = (options | {"synchronize": wait},), oracle.NO_SYNCHRONIZE
-        found = expect_answer(lambda given: student.time_call(call, **given), options, simpler=simpler, mistake=mistake)  # noqa: B023
+        simpler, unsaid = (options | {"synchronize": wait},), oracle.NO_SYNCHRONIZE
+        found = expect_answer(lambda given: student.time_call(call, **given), options, simpler=simpler, mistake=unsaid)  # noqa: B023
         calls = len(gpu.log)
         mistake = "there is no warm-up" if calls == 5 else "there is no repetition" if calls == 2 else None
         expect(calls == 6, f"There were {calls} calls, expected 1 + 5.", mistake=mistake, evidence="measured")

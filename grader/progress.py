@@ -88,7 +88,7 @@ class Progress:
                 with open(descriptor, "w", encoding="utf-8") as file:
                     json.dump(self._state, file)
                 if self._spoiled:
-                    os.replace(self.path, _unused(self.path))
+                    os.replace(self.path, unused(self.path))
                     self._spoiled = False
                 os.replace(name, self.path)
             except BaseException:  # an interrupt as well: no half a file stays; it is raised again
@@ -137,7 +137,7 @@ def _is_result(name: str, kept: Any) -> bool:
         return False
 
 
-def _unused(path: Path) -> Path:
+def unused(path: Path) -> Path:
     """Return a name beside a file's that nothing has: progress.spoiled.json, then progress.spoiled2.json."""
     for number in itertools.count(1):
         other = path.with_name(f"{path.stem}.spoiled{number if number > 1 else ''}{path.suffix}")

@@ -14,7 +14,7 @@ FLOORS = (  # from the ground up; what stands in one line is a floor
     ("grader.syllabus",),
     ("grader.submission", "grader.own_rooms", "grader.course"),
     ("grader.judge",),
-    ("grader.suites", "grader.progress", "grader.watching"),
+    ("grader.suites", "grader.progress", "grader.stretches", "grader.watching"),
     ("grader.practice",),
     ("grader.replaying", "grader.classroom"),
     ("grader.similarity", "grader.pull_request"),

@@ -9,7 +9,7 @@ from typing import Any
 
 from grader import syllabus
 from grader.arguments import conditions, judges, submission_folder, syllabus_of
-from grader.commands import report_paths
+from grader.commands import report_paths, stretching
 from grader.commands.onward import onward
 from grader.exits import FAULT, NOT_PASSED, PASSED, USAGE
 from grader.practice import PUBLIC_SEED, Practice, check_device
@@ -22,6 +22,9 @@ def arguments(command: argparse.ArgumentParser) -> None:
     judges(command)
     command.add_argument("--all", action="store_true", help="grade unchanged milestones that passed again")
     command.add_argument("--debug", action="store_true", help="no sandbox and no limits, so that breakpoint() works")
+    command.add_argument(
+        "--stretch", action="store_true", help="measure what passed by its stretch goal, against your own best so far"
+    )
     command.add_argument(
         "--official",
         action="store_true",
@@ -37,6 +40,7 @@ def arguments(command: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Grade, report, remember; return the exit code."""
     started = time.perf_counter()
+    stretching.check(options)
     course = syllabus_of(options)
     chosen = select(course, options.milestones)
     folder = submission_folder(options)
@@ -65,7 +69,10 @@ def _graded(practice: Practice, options: argparse.Namespace, submission: Submiss
     finally:
         live.stop()
     result.seconds = round(time.perf_counter() - started, 2)
-    return report(result, options, console, practice.course)
+    code = report(result, options, console, practice.course)
+    if options.stretch:
+        stretching.measure_all(practice, submission, result, console)
+    return code
 
 
 def report(result: Any, options: argparse.Namespace, console: Any, course: syllabus.Syllabus) -> int:

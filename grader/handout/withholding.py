@@ -51,9 +51,14 @@ def _roots(sources: dict[str, Source], chosen: Syllabus | None, withheld: set[st
     roots = [(name, EVERYTHING) for name in ALWAYS]
     for name, source in sources.items():
         room, _, module = name.removeprefix("grader.suites.").partition(".")
-        if not name.startswith("grader.suites.") or not module.startswith("test_"):
+        if not name.startswith("grader.suites.") or not module.startswith(("test_", "stretch")):
             continue
         if chosen is not None and room not in {m.id for m in chosen.milestones}:
+            continue
+        if module == "stretch":
+            # It compares with the references, so that of a room with something withheld it stays out.
+            if not any(task.partition(".")[0] == room.partition("_")[0] for task in withheld):
+                roots.append((name, EVERYTHING))
             continue
         for piece in source.pieces:
             if isinstance(piece.node, ast.FunctionDef) and _is_kept(piece.node, source, withheld):

@@ -101,6 +101,7 @@ def test_only_what_the_course_chose_is_inside(small, whole):
         "grader/suites/m00_warmup/oracle.py", "grader/suites/m00_warmup/probes.py",
         "grader/suites/m04_attention/test_suite.py", "grader/suites/m04_attention/test_layer.py",
         "grader/suites/m04_attention/oracle.py", "grader/suites/m04_attention/steps.py",
+        "grader/suites/m04_attention/stretch.py",
     }  # fmt: skip
     assert "grader/judge/probes/model.py" not in names and "grader/judge/probes/model.py" in whole.files
     assert b"capstone" not in small.files["README.md"] + small.files["noxfile.py"] + small.files["exercises/README.md"]

@@ -47,6 +47,17 @@ def test_what_only_withheld_checks_need_goes_with_them():
     assert "grader.suites.m17_retriever.oracle" not in alone and "grader.suites.m17_retriever.test_suite" not in alone
 
 
+def test_a_stretch_goal_stays_where_its_milestone_is_whole():
+    """A room's measure is handed out with its milestone, and not where some of its checks are withheld."""
+    sources = contents.modules(support.REPOSITORY / "grader", "grader")
+    mine = {n: s for n, s in sources.items() if n.startswith(contents.TRIMMED)}
+
+    texts = withholding.suites(mine, support.COURSE, {"m17.3"})
+
+    assert "grader.suites.m13_quantization.stretch" in texts and "grader.suites.shared.stretching" in texts
+    assert "grader.suites.m17_retriever.stretch" not in texts
+
+
 def test_withheld_tasks_are_neither_passed_nor_lost():
     """A task whose checks run elsewhere claims no points and is no fault; the rest decides whether all is well."""
     good = record.Check("c", "t", record.PASSED, evidence=[record.VALUE])

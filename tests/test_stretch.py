@@ -1,0 +1,256 @@
+"""Stretch goals: measured for right code alone, kept, and compared with nobody but oneself."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import io
+import json
+
+import pytest
+import support
+from rich.console import Console
+
+from grader import cli, record
+from grader.commands import stretching as command
+from grader.judge import stretching
+from grader.reports.terminal.stretch import Measured, amount, render_measured, verdict
+from grader.stretches import Stretches, goal_of
+from grader.submission import Submission, collect
+from grader.suites.shared import stretching as shared
+
+COURSE = support.COURSE
+GOALS = [milestone for milestone in COURSE.milestones if milestone.stretch is not None]
+SMALLER = {"STEPS": 20, "DOCUMENTS": 400, "SIZE": 20_000, "NEW": 16}
+
+# What is written below a solution so that it does not do what is measured, and what is said of it then.
+CHEATS = {
+    "m01_tokenizer": ("Tokenizer.encode = lambda self, text, allow_special=True: [0] * 9", "ids"),
+    "m02_data": ("own = get_batch\n\ndef get_batch(*words):\n    return 2 * own(*words)[:1]", "targets"),
+    "m04_attention": ("MultiHeadAttention.forward = lambda self, x: self.c_proj(x)", "result"),
+    "m06_gpt": ("next_token_loss = lambda scores, targets: scores.square().mean()", "loss"),
+    "m07_generation": ("generate_cached = lambda model, ids, new, **_: torch.cat([ids, ids[:, :new]], 1)", "logit"),
+    "m08_training": ("train = lambda *_, **__: [0.0]\n\nrecipe = lambda: {'peak': -1.0}", "recipe()"),
+    "m13_quantization": ("quantize_model = lambda model, skip=(): []", "float model"),
+    "m17_retriever": ("BM25.search = lambda self, query, k: [(0, 1.0)] * k", "document"),
+}  # fmt: skip
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Measures as short as they can be."""
+    monkeypatch.setattr(shared, "LEAST", 0.0)
+    monkeypatch.setattr(stretching, "ROUNDS", 1)
+    for milestone in GOALS:
+        module = importlib.import_module(f"grader.suites.{milestone.id}.stretch")
+        for name, value in SMALLER.items():
+            if hasattr(module, name):
+                monkeypatch.setattr(module, name, value)
+
+
+def measure(milestone, source=None):
+    """Measure a milestone's solution, or another text in its place."""
+    mine = collect(support.REPOSITORY / "solutions", COURSE)
+    if source is not None:
+        mine = Submission("mine", mine.sources | {milestone.id: source.encode()})
+    return stretching.figures(milestone, COURSE, mine, support.sandbox("inline"), support.weights())
+
+
+@pytest.mark.parametrize("milestone", GOALS, ids=lambda milestone: milestone.id)
+def test_right_code_gets_a_figure_and_wrong_code_none(milestone, quick):
+    """A solution is measured; code that does not do the work is told what is wrong, and gets no figure."""
+    (figure,) = measure(milestone)
+    assert figure > 0
+
+    below, said = CHEATS[milestone.id]
+    with pytest.raises(stretching.NotMeasured, match=said.replace("(", r"\(").replace(")", r"\)")):
+        measure(milestone, f"{support.source('solutions', milestone.id)}\n\n{below}\n")
+
+
+def test_every_measure_has_its_goal_and_every_goal_its_measure():
+    """A room has a stretch.py exactly where its entry states a goal, and each goal is tried here."""
+    with_measure = {milestone.id for milestone in COURSE.milestones if (milestone.room / "stretch.py").is_file()}
+    stated = {m.id for m in COURSE.milestones if "[stretch]" in (m.room / "milestone.toml").read_text(encoding="utf-8")}
+
+    assert with_measure == stated == {milestone.id for milestone in GOALS} == set(CHEATS)
+
+
+def test_a_recipe_is_followed(quick):
+    """The figures of m08 follow the student's own recipe: without a rate nothing is learned."""
+    milestone = COURSE.milestone("m08")
+    source = support.source("solutions", "m08_training")
+
+    (usual,) = measure(milestone)
+    (still,) = measure(milestone, source + "\n\ndef recipe():\n    return {'peak': 0.0, 'floor': 0.0}\n")
+
+    assert usual < still
+
+
+def test_the_same_code_learns_as_much_again(quick):
+    """A round has the same inputs in each run, so a loss moves only when the code does."""
+    milestone = COURSE.milestone("m08")
+
+    assert measure(milestone) == pytest.approx(measure(milestone), rel=1e-4)
+
+
+# ── what is kept ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_runs_are_compared_within_a_folder_and_a_goal_alone(tmp_path):
+    """Figures are found again under their folder, milestone and goal, the oldest first."""
+    path = tmp_path / "state" / "stretch.json"
+    for figure in (1.5, 2.5):
+        Stretches(path).remember(tmp_path, "m07_generation", "goal", "2026-11-29", [figure])
+
+    assert [run.figures for run in Stretches(path).earlier(tmp_path, "m07_generation", "goal")] == [[1.5], [2.5]]
+    assert Stretches(path).earlier(tmp_path, "m07_generation", "another") == []
+    assert Stretches(path).earlier(tmp_path / "x", "m07_generation", "goal") == []
+
+
+def test_another_measure_device_or_torch_is_another_goal(tmp_path, monkeypatch):
+    """What a figure depends on besides the code is part of what it is compared by."""
+    milestone = COURSE.milestone("m07")
+    goals = {
+        goal_of(milestone, "cpu", "bubblewrap", "torch 2"),
+        goal_of(milestone, "cuda", "bubblewrap", "torch 2"),
+        goal_of(milestone, "cpu", "process", "torch 2"),
+        goal_of(milestone, "cpu", "bubblewrap", "torch 3"),
+        goal_of(COURSE.milestone("m04"), "cpu", "bubblewrap", "torch 2"),
+    }
+
+    assert len(goals) == 5
+
+
+@pytest.mark.parametrize("content", [b"{", b"[]", b'{"schema": "scratchwork-stretch/2", "runs": []}'])
+def test_a_damaged_file_is_said_and_kept_aside(tmp_path, content):
+    """A file that holds no runs is one sentence, and lies beside the new one afterwards."""
+    path = tmp_path / "stretch.json"
+    path.write_bytes(content)
+
+    kept = Stretches(path)
+    kept.remember(tmp_path, "m07_generation", "goal", "2026-11-29", [1.0])
+
+    assert "could not be read" in kept.trouble
+    assert (tmp_path / "stretch.spoiled.json").read_bytes() == content
+    assert len(json.loads(path.read_text())["runs"]) == 1
+
+
+@pytest.mark.parametrize("figures", [[], [0.0], [-1.0], ["1"], [True], [float("inf")], None])
+def test_a_run_that_is_none_is_lost_alone(tmp_path, figures):
+    """Of several runs those that can be used are."""
+    path = tmp_path / "stretch.json"
+    good = {"folder": str(tmp_path.resolve()), "milestone": "m07_generation", "goal": "g", "day": "d", "figures": [2.0]}
+    path.write_text(json.dumps({"schema": "scratchwork-stretch/1", "runs": [good | {"figures": figures}, good, 3]}))
+
+    assert [run.figures for run in Stretches(path).earlier(tmp_path, "m07_generation", "g")] == [[2.0]]
+
+
+# ── what is said ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def measured(rounds, before=None, *, less=False):
+    """Return figures to be shown."""
+    earlier = (before, "2026-11-28") if before else None
+    return Measured("m07", "Write faster", "new tokens", "tokens a second", less, rounds, earlier, 3 if before else 0)
+
+
+@pytest.mark.parametrize(
+    ("rounds", "before", "less", "said"),
+    [
+        ([700.0, 710.0], None, False, "This is your first run: the next ones are compared with it."),
+        (
+            [700.0, 710.0],
+            400.0,
+            False,
+            "Your best before, of 3 runs, was 400 on 2026-11-28: this is 1.77 times better.",
+        ),
+        ([700.0, 710.0], 1420.0, False, "was 1,420 on 2026-11-28: this is 2.00 times worse."),
+        ([700.0, 710.0], 680.0, False, "this is 4.4% better."),
+        ([600.0, 710.0], 680.0, False, "the same, as far as rounds that lie 15% apart can tell."),
+        ([1.05, 1.06], 1.20, True, "was 1.200 on 2026-11-28: this is 1.14 times better."),
+        ([1.05, 1.06], 1.00, True, "this is 5.0% worse."),
+    ],
+)
+def test_a_figure_stands_beside_ones_own_best(rounds, before, less, said):
+    """Better, worse and the same are said as far as the rounds can tell, and the first run has nothing beside it."""
+    found = measured(rounds, before, less=less)
+    out = io.StringIO()
+    render_measured(found, Console(file=out, width=60))
+
+    assert said in verdict(found)
+    assert amount(found.best) in out.getvalue() and "rounds" in out.getvalue()
+    assert all(len(line) <= 60 for line in out.getvalue().splitlines())
+
+
+class Bench:
+    """A practice whose sandbox is there."""
+
+    def __init__(self, *names, folder=None):
+        self.course, self.folder = COURSE, folder
+        self.chosen = [COURSE.milestone(name) for name in names]
+        self.workers, self.weights = support.sandbox("inline"), support.weights()
+        self.options = argparse.Namespace(device="cpu")
+
+    def start(self):
+        """It stands already."""
+
+
+def result_of(*names, outcome=record.PASSED):
+    """Return a run in which these milestones ended so."""
+    check = record.Check("test_it", "It holds.", outcome, [record.VALUE])
+    milestones = []
+    for name in names:
+        milestone = COURSE.milestone(name)
+        tasks = [record.Task(task.id, task.title, task.points, checks=[check]) for task in milestone.tasks]
+        milestones.append(record.Milestone(milestone.id, milestone.title, tasks))
+    return record.Record("0.1", "exercises", "0", "cpu", "inline", environment="torch 2", milestones=milestones)
+
+
+def shown(tmp_path, monkeypatch, bench, result):
+    """Measure and return what was said."""
+    monkeypatch.setenv("SCRATCHWORK_STATE", str(tmp_path))
+    out = io.StringIO()
+    command.measure_all(bench, None, result, Console(file=out, width=100))
+    return out.getvalue()
+
+
+def test_what_has_passed_is_measured_and_remembered(tmp_path, monkeypatch):
+    """Two runs of one goal: the second is compared with the first."""
+    rounds = iter([[700.0, 690.0, 695.0], [900.0, 890.0, 899.0]])
+    monkeypatch.setattr(stretching, "figures", lambda *_: next(rounds))
+    bench, result = Bench("m07", folder=tmp_path), result_of("m07")
+
+    assert "700 tokens a second (the best of 3 rounds, which lie 1% apart)" in shown(
+        tmp_path, monkeypatch, bench, result
+    )
+    assert "was 700 on" in shown(tmp_path, monkeypatch, bench, result)
+
+
+def test_what_has_not_passed_or_has_no_goal_is_said(tmp_path, monkeypatch):
+    """A milestone that is open is measured later, and one without a goal names those that have one."""
+    open_ = shown(tmp_path, monkeypatch, Bench("m07", folder=tmp_path), result_of("m07", outcome=record.FAILED))
+    assert "it is measured once the milestone has passed" in open_
+    none = shown(tmp_path, monkeypatch, Bench("m00", folder=tmp_path), result_of("m00"))
+    assert "No stretch goal is set here; there are some for m01" in none
+    assert not (tmp_path / "stretch.json").exists()
+
+
+def test_code_that_does_not_do_the_work_is_said(tmp_path, monkeypatch):
+    """What went wrong in a measure stands in its place, and nothing is remembered."""
+
+    def figures(*_):
+        raise stretching.NotMeasured("The ids differ.")
+
+    monkeypatch.setattr(stretching, "figures", figures)
+
+    assert "Write faster: The ids differ." in shown(
+        tmp_path, monkeypatch, Bench("m07", folder=tmp_path), result_of("m07")
+    )
+    assert not (tmp_path / "stretch.json").exists()
+
+
+@pytest.mark.parametrize(("option", "said"), [("--official", "measures no stretch goals"), ("--debug", "debugger")])
+def test_no_goal_is_measured_where_it_would_mean_nothing(option, said, capsys):
+    """Official runs and debuggers refuse --stretch in a sentence before anything is graded."""
+    assert cli.main(["grade", "m07", "--stretch", option]) == 2
+    assert said in capsys.readouterr().err

@@ -53,8 +53,8 @@ def _plain(x: Tensor, dim: int, less: Tensor | float = 0.0) -> Tensor:
 
 
 def _half(x: Tensor, dim: int) -> Tensor:
-    powers = torch.exp(x - x.amax(dim, keepdim=True))
-    return powers / powers.sum(-1, keepdim=True)
+    less = x - x.amax(dim, keepdim=True)
+    return less.exp() / less.exp().sum(-1, keepdim=True)
 
 
 def softmax_misses(x: Tensor, dim: int = -1) -> Misses:

@@ -6,7 +6,7 @@ left to right and uses no token twice. Every classic mistake is a variation of o
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from itertools import pairwise
 from typing import Any
@@ -38,6 +38,9 @@ PRETOKEN_MISTAKES = {
     + "| ?[a-zA-Z]+| ?[0-9]+| ?[^\\sa-zA-Z0-9]+"
     + SPACES,
     r"only decimal digits (\d) are taken for numbers, not the likes of ² and Ⅳ": PATTERN.replace(r"\p{N}", r"\d"),
+    r"only decimal digits (\d) are taken for numbers, and what is another kind of number is lost": PATTERN.replace(
+        r"| ?\p{N}+", r"| ?\d+"
+    ),
     r"letters are taken to be \w without digits and _, which isn't the same": PATTERN.replace(
         r" ?\p{L}+", r" ?[^\W\d_]+"
     ),
@@ -149,6 +152,8 @@ def train(
 NOT_ESCAPED = "special tokens are used as regular expressions without escaping them"
 NOTHING_TO_CUT = "with no special tokens the expression for them is empty, and cuts the text between all characters"
 
+NO_END = "training goes on where no pair is left, and ends in an error: then it is done"
+STRICT = 'bytes that are not UTF-8 raise an error: each is to become U+FFFD (errors="replace")'
 NO_PAIR_LEFT = "merges go on when no pair is left: those whose count has come down to 0 are joined again"
 
 TRAINING_MISTAKES: dict[str, dict[str, Any]] = {
@@ -372,6 +377,35 @@ def encode(
     return result
 
 
+def torn_mistakes(variation: Callable[..., Any], special_tokens: Sequence[str]) -> Misses:
+    """Return what it makes of the text to stop wherever a special token might begin."""
+    firsts = "".join(sorted({re.escape(special[0]) for special in special_tokens}))
+    torn = re.compile(f"[^{firsts}]+|[{firsts}][^{firsts}]*", re.DOTALL)
+
+    def between(piece: str) -> list[str]:
+        return [found for part in torn.findall(piece) for found in pretokens(part, pattern=PATTERN)]
+
+    def letter_by_letter(piece: str) -> list[str]:
+        rest, found = "", []
+        for letter in piece:
+            rest += letter
+            begun = [place for place in range(len(rest)) if _begins(rest[place:], special_tokens)]
+            settled = pretokens(rest[: min(begun, default=len(rest))], pattern=PATTERN)[:-1]
+            found, rest = found + settled, rest[sum(map(len, settled)) :]
+        return found + pretokens(rest, pattern=PATTERN)
+
+    return {
+        "text is encoded in pieces, cut wherever a special token might begin": variation(pretokens=between),
+        "text is encoded letter by letter: before what may be a special token, a contraction is torn": variation(
+            pretokens=letter_by_letter
+        ),
+    }
+
+
+def _begins(text: str, special_tokens: Sequence[str]) -> bool:
+    return any(len(special) > len(text) and special.startswith(text) for special in special_tokens)
+
+
 def encoding_mistakes(text: str, vocab: dict[int, bytes], merges: Merges, special_tokens: Sequence[str] = ()) -> Misses:
     """Return what each classic mistake makes of the text."""
     variation = partial(partial, encode, text, vocab, merges, special_tokens)
@@ -379,6 +413,7 @@ def encoding_mistakes(text: str, vocab: dict[int, bytes], merges: Merges, specia
     empty = {} if special_tokens else {NOTHING_TO_CUT: variation(pretokens=list)}
     return {
         **empty,
+        **(torn_mistakes(variation, special_tokens) if special_tokens else {}),
         "special tokens are treated as ordinary text": partial(encode, text, vocab, merges),
         "where special tokens begin at the same place, the one listed first is taken, not the longest": variation(
             longest_first=False
@@ -393,47 +428,4 @@ def encoding_mistakes(text: str, vocab: dict[int, bytes], merges: Merges, specia
         "nothing is joined": variation(join=lambda word, table, vocab: word),
         "the text isn't pre-tokenized, so merges reach across words": variation(pretokens=lambda piece: [piece]),
         "ids are numbered in the order of the merges, not looked up in vocab": partial(encode, text, in_order, merges),
-    }
-
-
-# --- streaming ------------------------------------------------------------------------------------------------------
-
-
-def stream(
-    chunks: Iterable[str],
-    vocab: dict[int, bytes],
-    merges: Merges,
-    special_tokens: Sequence[str],
-    *,
-    held: int = 2,
-    whole: bool = True,
-    last: bool = True,
-) -> Iterator[int]:
-    """Encode chunk by chunk with some last pre-tokens held back, but no special token that a border cuts in two."""
-    rest = ""
-    for chunk in chunks:
-        *before, rest = split(rest + chunk, special_tokens)
-        yield from encode("".join(before), vocab, merges, special_tokens)
-        settled = pretokens(rest, pattern=PATTERN)[:-held]
-        rest = rest[sum(map(len, settled)) :]
-        for piece in settled if whole else ["".join(settled)]:
-            yield from encode(piece, vocab, merges)
-    yield from encode(rest if last else "", vocab, merges, special_tokens)
-
-
-def streaming_mistakes(
-    chunks: list[str], vocab: dict[int, bytes], merges: Merges, special_tokens: Sequence[str] = ()
-) -> Misses:
-    """Return what each classic mistake makes of the chunks."""
-    known = (vocab, merges, special_tokens)
-    return {
-        "a special token cut in two by the end of a chunk isn't recognised": lambda: list(stream(chunks, *known)),
-        "every chunk is encoded on its own": lambda: [id for chunk in chunks for id in encode(chunk, *known)],
-        "what was held back at the end of the text is lost": lambda: list(stream(chunks, *known, last=False)),
-        "only the last pre-token is held back; a contraction cut in two (' and re) needs both": lambda: list(
-            stream(chunks, *known, held=1)
-        ),
-        "the settled part is pre-tokenized again as if the text ended there": lambda: list(
-            stream(chunks, *known, whole=False)
-        ),
     }

@@ -7,7 +7,7 @@ import pytest
 
 from grader.judge import achieve, everything, expect, expect_bound, expect_equal, expect_ratio
 
-from . import oracle, oracle_gpt2, oracle_texts
+from . import oracle, oracle_gpt2, oracle_streams, oracle_texts
 from .oracle import BYTES
 from .steps import END, ENDS, MERGES, PAD, VOCAB, make
 
@@ -16,7 +16,7 @@ def expect_stream(student, chunks, special_tokens=()):
     """Compare the ids of a text in chunks with those of the whole text."""
     known = (VOCAB, MERGES, list(special_tokens))
     actual = everything(make(student, *known).encode_iterable(student.iterator(chunks)))
-    misses = oracle.streaming_mistakes(chunks, *known)
+    misses = oracle_streams.streaming_mistakes(chunks, *known)
     expect_equal(actual, oracle.encode("".join(chunks), *known), misses=misses, what=f"the ids of {chunks!r:.99}")
 
 

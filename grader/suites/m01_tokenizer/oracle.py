@@ -386,7 +386,7 @@ def torn_mistakes(variation: Callable[..., Any], special_tokens: Sequence[str]) 
         return [found for part in torn.findall(piece) for found in pretokens(part, pattern=PATTERN)]
 
     def letter_by_letter(piece: str) -> list[str]:
-        rest, found = "", []
+        rest, found = "", list[str]()
         for letter in piece:
             rest += letter
             begun = [place for place in range(len(rest)) if _begins(rest[place:], special_tokens)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import doctest
 import itertools
 import re
+import shlex
 
 import pytest
 import support
@@ -164,14 +165,26 @@ def test_what_is_folded_unfolds_everywhere(milestone):
 
 
 @each_guide
-def test_the_commands_of_a_guide_are_there(milestone):
-    """Each `nox -s` names a session, and each `python -m grader` a command."""
+def test_the_commands_of_a_guide_are_taken(milestone):
+    """Each command in a guide is one that nox or the grader takes, with just these arguments."""
     sessions = set(re.findall(r"^def (\w+)\(session", (REPOSITORY / "noxfile.py").read_text(), flags=re.M))
-    guide = GUIDES[milestone]
+    text = " ".join(FENCE.sub("", GUIDES[milestone]).split())
+    commands = set(re.findall(r"`((?:nox -s|python -m grader) [^`]+)`", text))
 
-    assert set(re.findall(r"nox -s (\w+)", guide)) <= sessions
-    for name in set(re.findall(r"python -m grader ([\w-]+)", guide)):
-        assert (REPOSITORY / f"{cli.module_of(name).replace('.', '/')}.py").is_file(), name
+    assert len(commands) >= 2
+    for words in map(shlex.split, commands):
+        if words[0] == "nox":
+            assert words[2] in sessions
+            words = ["", "", "", words[2], *words[4:]]
+        cli.parser().parse_args(words[3:])
+
+
+@each_guide
+def test_a_stretch_is_measured_where_the_guide_says_so(milestone):
+    """A guide names the measure of its stretch exactly where the room brings one."""
+    command = f"`nox -s grade -- {milestone[:3]} --stretch`"
+
+    assert (command in part(GUIDES[milestone], "A stretch")) == (COURSE.milestone(milestone).stretch is not None)
 
 
 def test_no_answer_is_given_twice():

@@ -32,7 +32,7 @@ from grader.judge.given import RUN
 from grader.judge.planned import Options
 from grader.judge.plugin import Judge
 from grader.judge.run import Run
-from grader.sandbox import packages, users
+from grader.sandbox import cores, packages, users
 from grader.sandbox.warden import below
 from grader.submission import Submission
 from grader.syllabus import Syllabus
@@ -46,7 +46,8 @@ LOOT = "LOOT"  # what an attack prints when it got somewhere
 WRITTEN_MARK = "sw-attack"  # what the processes and files of an attack are called where it is written
 MARK = f"sw{os.getpid() % 1_000_000:06}x"  # and where it is graded, so that two runs at a time don't take each other's
 ANY_MARK = re.compile(r"sw\d{6}x")
-PATIENCE = 25.0  # seconds after which a judge that is still busy counts as hung; the longest attack takes ten
+WRITTEN_COURSE = b"/the/course"  # what stands in an attack for the folder of this repository
+PATIENCE = 25.0  # seconds of an idle machine after which a busy judge counts as hung; the longest attack takes ten
 GROUND = "battle-ground-"
 SHARED = ("/tmp", "/var/tmp", "/dev/shm", "/run")
 RIGHT = "m04_attention"  # whose solution is graded after an attack
@@ -95,8 +96,8 @@ class Attack:
 
 
 def marked(text: bytes) -> bytes:
-    """Return an attack's text with the mark of this run."""
-    return text.replace(WRITTEN_MARK.encode(), MARK.encode())
+    """Return an attack's text with the mark of this run, and with the place of the course that it is graded by."""
+    return text.replace(WRITTEN_MARK.encode(), MARK.encode()).replace(WRITTEN_COURSE, bytes(support.REPOSITORY))
 
 
 @functools.cache
@@ -169,6 +170,7 @@ class Battle:
 
     record: record.Record | None  # None: there is none, since the judge had to be interrupted
     limit: float  # seconds of one check
+    slowness: float  # by how much everything took longer than on an idle machine
     interrupted: list[str]  # where the judge was when it had to be interrupted
     judge_mb: float  # by how much the judge grew at its largest
     processes: list[str]
@@ -180,7 +182,7 @@ class Battle:
 @functools.cache
 def fight(attack: Attack, level: str) -> Battle:
     """Grade an attack with the limits and checks that it asks for, then a right submission, and look around."""
-    machine, files = state_of_the_machine(), left_files()
+    machine, files, slow = state_of_the_machine(), left_files(), slowness()
     limits = course(attack.limits)
     with private_temporary_folder() as folder:
         try:
@@ -188,6 +190,7 @@ def fight(attack: Attack, level: str) -> Battle:
             return Battle(
                 record=result,
                 limit=limits.milestone(attack.milestone).limits.seconds,
+                slowness=max(slow, slowness()),
                 interrupted=interrupted,
                 judge_mb=judge_mb,
                 processes=left_processes(afterwards.suspects),
@@ -242,7 +245,7 @@ def _grade(attack: Attack, level: str, syllabus: Syllabus) -> tuple[record.Recor
     result, told = None, []
     judge = functools.partial(Followed, level=level, told=told) if attack.milestone == RIGHT else Judge
     slow, judge = mock.patch.object(crew, "LONG_SECONDS", 0), mock.patch.object(grading, "Judge", judge)
-    with own_memory() as grown, watchdog() as interrupted, slow, judge:
+    with own_memory() as grown, watchdog(PATIENCE * slowness()) as interrupted, slow, judge:
         try:
             result = grading.grade(options, syllabus, submission, workers, weights)
         except GradingError:
@@ -295,12 +298,17 @@ def _own_megabytes(name: str) -> float:
     return int(line.split()[1]) / 1024
 
 
+def slowness() -> float:
+    """Return by how much all takes longer here than on an idle machine: who wants to run, for each processor."""
+    return max(1.0, os.getloadavg()[0] / cores.count())
+
+
 class JudgeHung(BaseException):
     """The judge was still busy long after every limit."""
 
 
 @contextlib.contextmanager
-def watchdog(seconds: float = PATIENCE) -> Iterator[list[str]]:
+def watchdog(seconds: float) -> Iterator[list[str]]:
     """Interrupt a judge that hangs, as often as it takes; what it was doing is in the list."""
     interrupted: list[str] = []
 

@@ -245,7 +245,7 @@ def _grade(attack: Attack, level: str, syllabus: Syllabus) -> tuple[record.Recor
     result, told = None, []
     judge = functools.partial(Followed, level=level, told=told) if attack.milestone == RIGHT else Judge
     slow, judge = mock.patch.object(crew, "LONG_SECONDS", 0), mock.patch.object(grading, "Judge", judge)
-    with own_memory() as grown, watchdog(PATIENCE * slowness()) as interrupted, slow, judge:
+    with own_memory() as grown, watchdog() as interrupted, slow, judge:
         try:
             result = grading.grade(options, syllabus, submission, workers, weights)
         except GradingError:
@@ -308,7 +308,7 @@ class JudgeHung(BaseException):
 
 
 @contextlib.contextmanager
-def watchdog(seconds: float) -> Iterator[list[str]]:
+def watchdog(seconds: float = PATIENCE) -> Iterator[list[str]]:
     """Interrupt a judge that hangs, as often as it takes; what it was doing is in the list."""
     interrupted: list[str] = []
 
@@ -317,7 +317,7 @@ def watchdog(seconds: float) -> Iterator[list[str]]:
         raise JudgeHung
 
     kept = signal.signal(signal.SIGALRM, bark)
-    left, every = signal.setitimer(signal.ITIMER_REAL, seconds, 10)  # pytest-timeout may use the same timer
+    left, every = signal.setitimer(signal.ITIMER_REAL, seconds * slowness(), 10)  # pytest-timeout may use the same timer
     started = time.monotonic()
     try:
         yield interrupted

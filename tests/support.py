@@ -69,6 +69,17 @@ def lend_sandbox(monkeypatch: pytest.MonkeyPatch) -> Borrowed:
     return lent
 
 
+def lend_where_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have a command line choose its level itself, and find the warm sandbox where it would boot this one's level."""
+    own, warm = levels.workers, sandbox()
+
+    def workers(level: str, device: str, capture_inline: bool = False) -> Any:
+        lent = (level, device) == (warm.level, "cpu")
+        return Borrowed(warm) if lent else own(level, device, capture_inline)
+
+    monkeypatch.setattr(levels, "workers", workers)
+
+
 def close_all() -> None:
     """End every sandbox."""
     for workers in _workers.values():

@@ -39,6 +39,13 @@ READ = {
 }
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _warm_sandbox():
+    with pytest.MonkeyPatch.context() as patch:
+        support.lend_where_chosen(patch)
+        yield
+
+
 @pytest.fixture
 def honest(tmp_path):
     """Return where an honest file of each kind lies."""

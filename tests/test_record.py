@@ -29,6 +29,13 @@ DERIVED = {"record": {"earned", "possible"}, "milestone": {"earned", "possible"}
 ODD = st.sampled_from([None, True, 0, -1, 1.0, 2.5, math.nan, "", "m04", "passed", [], {}, [None], {"x": 1}, 10**30])
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _warm_sandbox():
+    with pytest.MonkeyPatch.context() as patch:
+        support.lend_where_chosen(patch)
+        yield
+
+
 @functools.cache
 def example() -> str:
     """Return a record's JSON with something in every list, as text."""

@@ -317,7 +317,9 @@ def watchdog(seconds: float = PATIENCE) -> Iterator[list[str]]:
         raise JudgeHung
 
     kept = signal.signal(signal.SIGALRM, bark)
-    left, every = signal.setitimer(signal.ITIMER_REAL, seconds * slowness(), 10)  # pytest-timeout may use the same timer
+    left, every = signal.setitimer(
+        signal.ITIMER_REAL, seconds * slowness(), 10
+    )  # pytest-timeout may use the same timer
     started = time.monotonic()
     try:
         yield interrupted

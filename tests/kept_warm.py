@@ -28,21 +28,33 @@ MOST_BYTES = 1 << 20  # of one command with its environment
 
 
 def serve(channel: socket.socket) -> None:
-    """Become one command after another, each in a fork; returns in the forks alone."""
+    """Become one command after another, each in a fork, beside which another waits to tell how it ends.
+
+    Returns in the forks alone.
+    """
     while True:
-        data, descriptors, _, _ = socket.recv_fds(channel, MOST_BYTES, 4)
+        data, descriptors, _, _ = socket.recv_fds(channel, MOST_BYTES, 5)
         if not data:
             os._exit(0)
-        fork = os.fork()
-        if fork == 0:
+        with contextlib.suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+        if os.fork() == 0:
             channel.close()
-            become(json.loads(data), descriptors)
-            return
+            told = socket.socket(fileno=descriptors[0])
+            fork = os.fork()
+            if fork == 0:
+                told.close()
+                become(json.loads(data), descriptors[1:])
+                return
+            for descriptor in descriptors[1:]:
+                os.close(descriptor)
+            told.send(str(fork).encode())
+            _, status = os.waitpid(fork, 0)
+            told.send(str(os.waitstatus_to_exitcode(status)).encode())
+            os._exit(0)
         for descriptor in descriptors:
             os.close(descriptor)
-        channel.send(str(fork).encode())
-        _, status = os.waitpid(fork, 0)
-        channel.send(str(os.waitstatus_to_exitcode(status)).encode())
 
 
 def become(command: dict[str, Any], descriptors: list[int]) -> None:
@@ -55,6 +67,8 @@ def become(command: dict[str, Any], descriptors: list[int]) -> None:
     sys.stdin = sys.__stdin__ = os.fdopen(0, "r", -1, *kinds[0])
     sys.stdout = sys.__stdout__ = os.fdopen(1, "w", -1, *kinds[1])
     sys.stderr = sys.__stderr__ = os.fdopen(2, "w", 1, *kinds[2])
+    if command["new_session"]:
+        os.setsid()
     os.environ.clear()
     os.environ.update(command["environment"])
     os.chdir(command["folder"])

@@ -73,7 +73,7 @@ def test_a_fork_begins_and_ends_like_a_new_python(tmp_path, end):
 @pytest.mark.parametrize(
     "arguments",
     [
-        ("grade", "m00", "m03", "--all", "--submission"),
+        ("grade", "m00", "--all", "--submission"),
         ("grade", "m99", "--submission"),
         ("list", "--submission"),
     ],

@@ -67,7 +67,8 @@ def test_whatever_takes_a_modules_place_is_said_and_the_next_save_graded(submiss
         module.unlink(missing_ok=True) if not module.is_dir() else module.rmdir()
         make()
 
-    with Terminal("m04", "--submission", str(submission), state=tmp_path / "state") as terminal:
+    state, asked = tmp_path / "state", ("m04", "--submission", str(submission))
+    with Terminal(*asked, state=state, sandbox=support.sandbox()) as terminal:
         terminal.screen()
         for make, said in (
             (lambda: os.mkfifo(module), "it is a named pipe"),
@@ -98,7 +99,8 @@ def test_a_file_that_is_touched_all_the_time_is_graded_all_the_same(submission, 
     module = submission / "m04_attention.py"
     for pause in (0.005, 0.2):  # too short to settle; long enough, and shorter than any grading
         module.write_text(STUB, encoding="utf-8")
-        with Terminal("m04", "--submission", str(submission), state=tmp_path / f"state{pause}") as terminal:
+        state, asked = tmp_path / f"state{pause}", ("m04", "--submission", str(submission))
+        with Terminal(*asked, state=state, sandbox=support.sandbox()) as terminal:
             terminal.screen()
             stop = threading.Event()
             writer = threading.Thread(target=keep_writing, args=(module, pause, stop))

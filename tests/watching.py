@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import pty
 import select
-import subprocess
-import sys
 import time
 from pathlib import Path
+from typing import Any
+
+import warm
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 READY = "Watching"  # the last line of every screen
@@ -18,18 +19,13 @@ PATIENCE = 120  # seconds; a busy machine is slow
 class Terminal:
     """`python -m grader watch` on a pseudo-terminal."""
 
-    def __init__(self, *arguments: str, state: Path, cwd: Path = REPOSITORY) -> None:
+    def __init__(self, *arguments: str, state: Path, cwd: Path = REPOSITORY, sandbox: Any = None) -> None:
         self._ours, theirs = pty.openpty()
         environment = os.environ | {"SCRATCHWORK_STATE": str(state), "COLUMNS": "100", "TERM": "xterm-256color"}
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "grader", "watch", *arguments],
-            cwd=cwd,
-            env=environment,
-            stdin=theirs,
-            stdout=theirs,
-            stderr=theirs,
-            start_new_session=True,
-        )
+        self._process = warm.start(
+            "grader", "watch", *arguments, streams=[theirs] * 3, cwd=cwd, env=environment, new_session=True,
+            sandbox=sandbox,
+        )  # fmt: skip
         os.close(theirs)
 
     def __enter__(self) -> Terminal:

@@ -12,6 +12,7 @@ import re
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
+import every_report
 import pytest
 from made_record import SCREENS, fresh_stubs, make_record, make_task, near_miss, official, screen
 from rich.console import Console
@@ -22,8 +23,10 @@ from grader.record import (
     GRADER_ERROR,
     NOT_STARTED,
     PASSED,
+    TIMED_OUT,
     Milestone,
 )
+from grader.reports import words
 from grader.reports.findings import next_step
 from grader.reports.machines import json_report, junit, markdown
 from grader.reports.student_view import student_view
@@ -164,6 +167,21 @@ def test_a_failure_beside_a_grader_error_is_still_explained():
 
     assert "The result is None, expected 3." in shown
     assert "The grader made a mistake, not you." in shown
+
+
+def test_the_title_of_a_failure_is_about_what_stands_below_it():
+    """Where one check fails and a later one runs out of time, no report puts "timed out" above what the first says."""
+    record = make_record(PASSED, PASSED)
+    record.milestones[0].tasks[0].earned = 0
+    first, second, *_ = record.milestones[0].tasks[0].checks
+    first.outcome, first.message = FAILED, "The result is None, expected 3."
+    second.outcome, second.message = TIMED_OUT, "Your code did not finish within 30 s."
+
+    for form, text in every_report.texts(record).items():
+        if "expected 3" in text and form not in ("json", "junit", "annotations", "table", "class"):
+            said = " ".join(text.split()).lower()
+            assert "failed (another check: timed out)" in said, form
+    assert words.finding(record.milestones[0].tasks[1], None) == "passed"
 
 
 def test_nothing_graded_is_said():

@@ -12,6 +12,7 @@ from grader.record import (
     PASSED,
     TIMED_OUT,
     WITHHELD,
+    Check,
     Milestone,
     Record,
     Task,
@@ -63,6 +64,13 @@ def outcome(task: Task) -> str:
     blockers = [check.blocked_by for check in task.checks if check.blocked_by]
     word = OUTCOME[task.outcome]
     return f"{word} by {blockers[0]}" if task.outcome == BLOCKED and blockers else word
+
+
+def finding(task: Task, check: Check | None) -> str:
+    """Return the outcome of the check that a report goes on to tell of, and the task's where another one decided it."""
+    if check is None or check.outcome == task.outcome:
+        return outcome(task)
+    return f"{OUTCOME[check.outcome]} (another check: {OUTCOME[task.outcome]})"
 
 
 def unchanged(milestone: Milestone) -> str:

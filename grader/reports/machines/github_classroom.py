@@ -75,7 +75,7 @@ def _test(milestone: Milestone, task: Task, prefix: str, places: Places, limit: 
 
 def _message(milestone: Milestone, task: Task, limit: int) -> str:
     check = telling_check(task)
-    parts = [f"{words.outcome(task).capitalize()}, {passed_checks(task)} of {len(task.checks)} checks pass."]
+    parts = [f"{words.finding(task, check).capitalize()}, {passed_checks(task)} of {len(task.checks)} checks pass."]
     if milestone.problem is not None:
         parts.append(milestone.problem)
     elif check is not None:

@@ -92,7 +92,7 @@ def _explanation(milestone: Milestone, task: Task) -> str:
     passed = f"{passed_checks(task)} of {len(task.checks)} checks pass."
     if check is None:
         return passed if task.checks else "This task has no checks, so it could not be graded."
-    lines = [f"{words.outcome(task).capitalize()}. {passed}", f"Checked: {one_line(check.title, 600)}"]
+    lines = [f"{words.finding(task, check).capitalize()}. {passed}", f"Checked: {one_line(check.title, 600)}"]
     lines.append(excerpt(check.message.strip() or words.SENTENCE[check.outcome], 2_000, 24))
     if check.outcome == GRADER_ERROR:
         lines.append("The grader made a mistake here, not you.")

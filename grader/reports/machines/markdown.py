@@ -100,7 +100,7 @@ def _failure(milestone: Milestone, task: Task, check: Check) -> str:
         parts += ["It printed:", markdown_fence(excerpt(check.output))]
     parts.append(f"Read: {markdown_code(f'{milestone.id}.md')}, section {markdown_prose(task.id)}.")
     passed = f", {passed_checks(task)} of {len(task.checks)} checks pass" if len(task.checks) > 1 else ""
-    return _details(f"{task.id} {task.title}: {words.outcome(task)}{passed}", parts)
+    return _details(f"{task.id} {task.title}: {words.finding(task, check)}{passed}", parts)
 
 
 def _details(title: str, parts: list[str]) -> str:

@@ -28,7 +28,7 @@ def feedback(standing: Standing, milestone: str) -> str:
         if task.outcome == PASSED or check is None:
             continue
         passed = f"{passed_checks(task)} of {len(task.checks)} checks pass"
-        parts.append(f"{task.id} {task.title}: {words.outcome(task)}, {passed}.")
+        parts.append(f"{task.id} {task.title}: {words.finding(task, check)}, {passed}.")
         if check.mistake:
             parts.append(f"Likely mistake: {one_line(check.mistake).rstrip('.')}.")
     return one_line(" ".join(parts), 4000)

@@ -44,6 +44,7 @@ def _environment() -> Environment:
         "number": words.number,
         "percent": percent,
         "short": words.short,
+        "finding": words.finding,
         "outcome": words.outcome,
         "unchanged": words.unchanged,
         "excerpt": excerpt,

@@ -61,7 +61,7 @@ def print_problem(paper: Paper, milestone: Milestone, place: Place) -> None:
 
 def print_failure(paper: Paper, milestone: Milestone, task: Task, check: Check, place: Place) -> None:
     """Print what a student needs to mend one task, from the check that tells most."""
-    _print_title(paper, task)
+    _print_title(paper, task, check)
     paper.row("Checked", paper.ours(check.title))
     _print_result(paper, check)
     if check.mistake:
@@ -75,12 +75,12 @@ def print_failure(paper: Paper, milestone: Milestone, task: Task, check: Check, 
     paper.line()
 
 
-def _print_title(paper: Paper, task: Task) -> None:
+def _print_title(paper: Paper, task: Task, check: Check) -> None:
     title = Text.assemble(paper.ours(f"{task.id} {task.title}", "bold"), "  ")
-    title += paper.ours(words.outcome(task), STYLE[task.outcome])
+    title += paper.ours(words.finding(task, check), STYLE[check.outcome])
     if len(task.checks) > 1:
         title += paper.ours(f", {passed_checks(task)} of {len(task.checks)} checks pass", "dim")
-    paper.block(title, indent=2, first=Text.assemble(paper.symbol(task.outcome), " "))
+    paper.block(title, indent=2, first=Text.assemble(paper.symbol(check.outcome), " "))
 
 
 def _print_result(paper: Paper, check: Check) -> None:

@@ -42,8 +42,10 @@ def test_what_is_refused_in_another_way_is_named(kind, text, fine, mistake):
 
 
 def test_what_is_accepted_is_named():
-    """Where nothing is raised that is the mistake."""
+    """Where nothing is raised that is the mistake, in the suite's words where it has some."""
     assert failure(expect_raises, "ValueError", raising("ValueError"), 1).mistake == mistakes.ACCEPTED
+    said = failure(expect_raises, "ValueError", raising("ValueError"), 1, mistake="a rank of 0 is accepted")
+    assert said.mistake == "a rank of 0 is accepted"
 
 
 def test_an_exception_means_what_sets_two_calls_apart():

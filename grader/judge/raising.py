@@ -23,13 +23,16 @@ def expect_raises(
     mentions: tuple[str, ...] = (),
     what: Any = "the call",
     fine: Any = None,
+    mistake: Any = None,
     **kwargs: Any,
 ) -> None:
     """Fail unless the student's function raises this exception (or one derived from it), mentioning these words.
 
     `fine` are arguments that must work: only where they do is another exception the one that comes of not looking.
+    `mistake` says in the suite's own words what it means when nothing is raised.
     """
     note(CLAIM)
+    mistakes.check(mistake)
     try:
         value = function(*args, **kwargs)
     except StudentError as error:
@@ -37,15 +40,15 @@ def expect_raises(
             raise
         if kind not in (error.kind, *error.bases):
             careless = fine is not None and _works(function, fine, kwargs)
-            mistake = mistakes.NOT_LOOKED if careless else None
-            raise CheckFailed(f"{sentence(what)} raised {error}; expected {kind}.", mistake) from None
+            unlooked = mistakes.NOT_LOOKED if careless else None
+            raise CheckFailed(f"{sentence(what)} raised {error}; expected {kind}.", unlooked) from None
         missing = [word for word in mentions if word not in error.text]
         if missing:
             message = f"The {kind} says {error.text!r}; expected its text to mention {', '.join(missing)}."
             raise CheckFailed(message, mistakes.UNSAID) from None
         return
     message = f"{sentence(what)} returned {describe(value)}; expected it to raise {kind}."
-    raise CheckFailed(message, mistakes.ACCEPTED)
+    raise CheckFailed(message, mistake or mistakes.ACCEPTED)
 
 
 def expect_answer(function: Callable[..., Any], *args: Any, simpler: tuple[Any, ...], mistake: str | None) -> Any:

@@ -28,7 +28,15 @@ def save(milestone: str, known: dict[str, Any]) -> None:
 
 def equivalent(milestone: str) -> dict[str, str]:
     """Return the generated mutants that are no mistake: name → reason."""
-    path = support.PROOFS / milestone / "equivalent.toml"
+    return _reasons(support.PROOFS / milestone / "equivalent.toml")
+
+
+def on_gpu(milestone: str) -> dict[str, str]:
+    """Return the generated mutants that are a mistake on a GPU alone, and can't be seen without one: name → reason."""
+    return _reasons(support.PROOFS / milestone / "gpu.toml")
+
+
+def _reasons(path: Path) -> dict[str, str]:
     return dict(tomllib.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
 
 

@@ -225,7 +225,7 @@ class Milestone:
     def note_generated(self, fates: dict[str, str], mutant: Generated, rejected: list[record.Check]) -> None:
         """Note which check rejects a generated mutant, if any."""
         fates[mutant.name] = function(rejected[0].id) if rejected else NOBODY
-        if not rejected and mutant.name not in known.equivalent(self.name):
+        if not rejected and mutant.name not in known.equivalent(self.name) | known.on_gpu(self.name):
             self.say(f"  {self.name}: survives: {mutant.name}")
         elif rejected and rejected[0].outcome == record.GRADER_ERROR:
             check = rejected[0]

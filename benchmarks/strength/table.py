@@ -21,6 +21,7 @@ COLUMNS = (
     "first name right / wrong / none",
     "generated mutants killed",
     "equivalent",
+    "on a GPU alone",
     "kill rate",
     "checks no mutant fails",
     "alternates accepted",
@@ -45,8 +46,8 @@ For whoever doubts a check, or changes one.
 - **generated mutants**: made by rule from the solution (`benchmarks/strength/operators.py`): a comparison, an operator
   or a constant changed, a statement or a call dropped, arguments swapped and so on; each is a whole submission that at
   least one check must reject. *90 / 150 of 200* means that 150, drawn with a fixed seed, were tried and 90 rejected.
-- **equivalent**: survivors that are no mistake; each is listed below with its reason. The **kill rate** leaves them
-  out.
+- **equivalent**: survivors that are no mistake; each is listed below with its reason. **On a GPU alone**: those that
+  are a mistake only where there is one, listed too. The **kill rate** leaves out both.
 - **checks no mutant fails**: such a check proves nothing, and goes or gets its mutant.
 - **degenerate points**: what zeros, the input back, noise, a broadcasting scalar and None earn, together.
 - **tasks a table answers**: those of whose checks everything that is asked with a new seed was asked with one of three
@@ -98,12 +99,13 @@ def row(milestone: str) -> list[str]:
     if "generated" in known:
         fates, available = known["generated"]["fates"], known["generated"]["available"]
         dead, harmless, alive = tally(milestone, fates)
+        elsewhere = len(fates) - dead - harmless - alive
         of = f"{len(fates)}" if len(fates) == available else f"{len(fates)} of {available}"
         rate, idle = 100 * dead / max(dead + alive, 1), len(results.unfailed(known))
-        figures = f"{dead} / {of}", f"{harmless}", f"{rate:.1f} %", f"{idle}"
+        figures = f"{dead} / {of}", f"{harmless}", f"{elsewhere}", f"{rate:.1f} %", f"{idle}"
         cells += [cell("generated", functools.partial(lambda text, _: text, text)) for text in figures]
     else:
-        cells += [NOT_YET, "", "", ""]
+        cells += [NOT_YET, "", "", "", ""]
     cells += [
         cell("alternates", lambda part: accepted(part["fates"], len(support.alternates(milestone)))),
         cell("degenerate", lambda part: f"{sum(part['earned'].values()):g}"),
@@ -150,24 +152,25 @@ def steady(part: dict[str, Any]) -> str:
 
 def tally(milestone: str, fates: dict[str, str]) -> tuple[int, int, int]:
     """Return how many generated mutants are killed, equivalent, and alive without an excuse."""
-    harmless = results.equivalent(milestone)
+    harmless, elsewhere = results.equivalent(milestone), results.on_gpu(milestone)
     survivors = [name for name, check in fates.items() if check == NOBODY]
-    excused = sum(name in harmless for name in survivors)
-    return len(fates) - len(survivors), excused, len(survivors) - excused
+    alive = sum(name not in harmless and name not in elsewhere for name in survivors)
+    return len(fates) - len(survivors), sum(name in harmless for name in survivors), alive
 
 
 def details(milestone: str) -> list[str]:
     """Return the lists of one milestone: misnamed mutants, bounds, idle checks, survivors, equivalent."""
     known = results.load(milestone)
     fates = known.get("generated", {}).get("fates", {})
-    harmless = results.equivalent(milestone)
+    harmless, elsewhere = results.equivalent(milestone), results.on_gpu(milestone)
     survivors = sorted(name for name, check in fates.items() if check == NOBODY)
-    alive = [name for name in survivors if name not in harmless]
+    alive = [name for name in survivors if name not in harmless and name not in elsewhere]
     excused = [name for name in survivors if name in harmless]
+    unseen = [name for name in survivors if name in elsewhere]
     idle = results.unfailed(known) if fates else []
     misnamed = misnames(results.mutants(milestone), known.get("written", {}).get("first", {}))
     bounds = kept_from(margins.worst(known.get("seeds", {}), known.get("alternates", {})))
-    if not (misnamed or bounds or alive or excused or idle):
+    if not (misnamed or bounds or survivors or idle):
         return []
     lines = ["", f"## {milestone}"]
     if misnamed:
@@ -180,6 +183,8 @@ def details(milestone: str) -> list[str]:
         lines += ["", "Generated mutants that survive:", "", *(f"- {code(name)}" for name in alive)]
     if excused:
         lines += ["", "Equivalent:", "", *(f"- {code(name)}: {harmless[name]}" for name in excused)]
+    if unseen:
+        lines += ["", "On a GPU alone:", "", *(f"- {code(name)}: {elsewhere[name]}" for name in unseen)]
     return lines
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from grader.judge import expect, expect_raises
+from grader.judge import expect_raises
 from grader.judge.outcomes import CheckFailed
 from grader.judge.probes import model as trusted
 
@@ -27,9 +27,6 @@ SIZES: dict[str, Any] = {
 AWAKE = "dropout is still active after eval(): it must depend on self.training"
 ASLEEP = "dropout does not fall on the embedded ids in training"
 NOT_HANDED_ON = "config.dropout is not handed on to the blocks"
-UNREACHED = "torch's own start of a bias is left: init_weights sets it to 0"
-AT_ADDRESS = "parameters are told apart by data_ptr(), which is 0 for all of them on the meta device"
-LAST_AT_ADDRESS = f"{AT_ADDRESS} (the last one is left)"
 EXTRA = "there is state that GPT-2 does not have"
 STRICT = {
     "is missing": "a tensor that the checkpoint lacks keeps what the model had: compare the keys both ways",
@@ -37,13 +34,15 @@ STRICT = {
     "has another shape": "shapes are not compared: copy_ alone stretches a single number over a whole vector",
     "differs from wte.weight": "lm_head.weight is dropped unseen: such a checkpoint has two matrices, the model one",
 }
+SQUEEZED = "squeeze takes away an axis that has the length 1 by chance"
+SQUEEZED_ALL = f"{SQUEEZED} (all such axes)"
+LAST_ALONE = "only the last position is scored: every position has a token that follows it"
+LAST_WITHOUT_AXIS = f"{LAST_ALONE} (and its axis is lost)"
+DTYPE = "the checkpoint's dtype is taken over: copy_ turns each tensor into the dtype of the model's own"
 CUT = "the graph is cut: detach(), .data, .item(), numpy or no_grad stands on the way"
 NOT_SEEN = "torch does not see this part: the blocks belong into an nn.ModuleList, and every part into an attribute"
 TWO_TENSORS = "wte and lm_head are two tensors: lm_head.weight must be wte.weight itself, the same Parameter"
 COPIED = "the head has a copy of wte.weight: share the Parameter itself, not its values"
-SAME_DICE = "the random numbers are seeded inside: two models start with the same weights"
-NOT_CALLED = "the constructor does not end with init_weights(self)"
-UNEVEN = "a new model should know nothing: embeddings are drawn with standard deviation 0.02, not torch's 1.0"
 ZERO_BY_ZERO = "no target counts, and a sum of nothing is divided by nothing: divide by at least 1"
 VIEW = "view cannot join the axes of a slice: use flatten or reshape"
 ALIASED = "the model shares memory with the checkpoint's tensors: copy the values into the model's own parameters"
@@ -127,6 +126,10 @@ def logits_misses(ids: Tensor, state: State, sizes: dict[str, Any]) -> Misses:
         "the embedded ids are multiplied by sqrt(d_model), as GPT-2 does not": wrong(scale=sizes["d_model"] ** 0.5),
         "the result is a softmax: return the scores as they are": wrong(after=lambda x: x.softmax(-1)),
         "the result is a log-softmax: return the scores as they are": wrong(after=lambda x: x.log_softmax(-1)),
+        SQUEEZED: wrong(after=lambda x: x.squeeze(0)),
+        SQUEEZED_ALL: wrong(after=lambda x: x.squeeze()),
+        LAST_ALONE: wrong(after=lambda x: x[:, -1:]),
+        LAST_WITHOUT_AXIS: wrong(after=lambda x: x[:, -1]),
     }
 
 
@@ -166,93 +169,6 @@ def key_misses(found: list[str], expected: list[str]) -> dict[str, list[str]]:
     if extra and not lost:
         return {EXTRA: found}
     return {}
-
-
-# ── counting and starting ─────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def number_of_parameters(sizes: dict[str, Any], **changes: Any) -> int:
-    """Count what a tied GPT of these sizes has, by arithmetic."""
-    vocab, context, width, layers, inner = (
-        sizes[key] for key in ("vocab_size", "context_length", "d_model", "n_layers", "d_ff")
-    )
-    norms, attention = 4 * width, 3 * width**2 + 3 * width + width**2 + width
-    mlp = 2 * width * inner + inner + width
-    tables = (vocab * changes.get("heads", 1) + context) * width
-    return tables + changes.get("layers", layers) * (norms + attention + mlp) + 2 * width + changes.get("more", 0)
-
-
-def count_misses(sizes: dict[str, Any]) -> dict[str, int]:
-    """Count as the classic mistakes do."""
-    vocab = sizes["vocab_size"]
-    return {
-        "wte and lm_head count twice: they are one tensor, and must be counted as one": number_of_parameters(
-            sizes, heads=2
-        ),
-        "lm_head has a bias: pass bias=False": number_of_parameters(sizes, more=vocab),
-        "lm_head has a bias and a tensor of its own": number_of_parameters(sizes, heads=2, more=vocab),
-        NOT_SEEN: number_of_parameters(sizes, layers=0),
-        "the blocks are missing, and wte and lm_head count twice": number_of_parameters(sizes, layers=0, heads=2),
-        "wte is left out of the count": number_of_parameters(sizes, heads=0),
-        "one block stands in every place: make a new one for each layer": number_of_parameters(sizes, layers=1),
-        "frozen parameters are not counted": number_of_parameters(sizes, more=-2 * sizes["d_model"]),
-        "buffers are counted": number_of_parameters(sizes, more=5),
-        "state_dict() is counted: it has buffers, and a shared tensor under both of its names": number_of_parameters(
-            sizes, heads=2, more=5
-        ),
-        AT_ADDRESS: vocab * sizes["d_model"],
-        LAST_AT_ADDRESS: sizes["d_model"],
-    }
-
-
-def expect_initialised(state: State, sizes: dict[str, Any], instead: str | None = None) -> None:
-    """Compare the mean and the spread of every tensor with what GPT-2's initialisation gives.
-
-    The smallest matrix has 6,144 numbers: its spread is off by 0.9 % of itself (one standard deviation), and 8 % are
-    allowed. `instead` is the mistake when nothing better is known.
-    """
-    narrow = 0.02 / math.sqrt(2 * sizes["n_layers"])
-    for key, value in state.items():
-        if key.endswith("bias") or "ln_" in key:
-            fixed = 1.0 if key.endswith("weight") else 0.0
-            misses = {"norms start with weight 1, biases with 0": 1.0 - fixed}
-            mistake = next((words for words, wrong in misses.items() if bool((value == wrong).all())), instead)
-            mistake = mistake or (UNREACHED if "ln_" not in key else None)
-            said = f"{key} should start as {fixed:g} throughout, and starts with {value.flatten()[:4].tolist()}."
-            expect(bool((value == fixed).all()), said, mistake=mistake, evidence="value")
-            continue
-        spread, wanted = float(value.double().std()), narrow if key.endswith("c_proj.weight") else 0.02
-        said = f"The standard deviation of {key} is {spread:.3g}, expected {wanted:.3g}."
-        mistake = spread_miss(spread, key, value.shape[-1], sizes["n_layers"]) or instead
-        expect(abs(spread / wanted - 1) < 0.08, said, mistake=mistake, evidence="value")
-        centre = float(value.double().mean()) / wanted * math.sqrt(value.numel())
-        said = f"The mean of {key} is {float(value.double().mean()):.3g}, expected about 0."
-        expect(abs(centre) < 6, said, mistake="the mean of the normal distribution is not 0", evidence="value")
-
-
-def spread_miss(spread: float, key: str, d_in: int, n_layers: int) -> str | None:
-    """Return the classic mistake that gives a tensor this spread."""
-    misses = {}
-    if key.endswith("c_proj.weight"):
-        misses = {
-            "the projections into the residual stream (c_proj) are not scaled down": 0.02,
-            "two projections per layer write into the stream: divide by sqrt(2 * n_layers), not by sqrt(n_layers)": (
-                0.02 / math.sqrt(n_layers)
-            ),
-            "divided by 2 * n_layers; its square root is meant": 0.02 / (2 * n_layers),
-            "multiplied by sqrt(2 * n_layers) instead of divided": 0.02 * math.sqrt(2 * n_layers),
-        }
-    misses |= {
-        "this is torch's own start of nn.Linear: init_weights does not reach it": 1 / math.sqrt(3 * d_in),
-        "this is torch's own start of an embedding (standard deviation 1)": 1.0,
-        "0.02 is the standard deviation, not the variance": math.sqrt(0.02),
-        "a uniform distribution from -0.02 to 0.02; a normal one is meant": 0.02 / math.sqrt(3),
-        "every matrix is scaled down; only c_proj, which writes into the stream, should be": (
-            0.02 / math.sqrt(2 * n_layers)
-        ),
-        "everything is zero": 0.0,
-    }
-    return next((words for words, wrong in misses.items() if math.isclose(spread, wrong, rel_tol=0.08)), None)
 
 
 # ── the loss ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -299,6 +215,8 @@ def loss_misses(scores: Tensor, targets: Tensor, ignore_index: int = -100) -> Mi
         }
         if ignore_index >= 0:
             everything = loss(scores.double(), targets)
+            if ignore_index == 0:  # whoever never uses it fails with another index too
+                misses["an ignore_index of 0 is taken for none: 0 is an id like others"] = shared(everything)
             misses["ignore_index is not used"] = shared(everything)
             misses["ignore_index is not handed on to cross_entropy"] = shared(
                 everything * targets.numel() / counts.sum()

@@ -19,14 +19,19 @@ from grader.judge import (
 
 from . import oracle, oracle_parts
 from . import probes as m06_probes
-from .steps import LARGE, SIZES, ids_and_state
+from .steps import LARGE, LAYOUTS, SIZES, ids_and_state, load
 
 
 def expect_state(actual, expected, what, misses=None):
     """Compare all weights of a model exactly; `misses` maps mistakes to other weights."""
     for key in expected:
+        found = actual.get(key)
+        if type(found) is torch.Tensor and found.dtype == torch.float16:
+            torn = key == "wte.weight" and actual["lm_head.weight"].dtype == torch.float32
+            mistake = oracle.UNTIED_BY_LOADING if torn else oracle.DTYPE
+            expect(False, f"{key} is float16 {what}.", mistake=mistake, evidence="value")
         wrong = {words: state[key] for words, state in (misses or {}).items()}
-        expect_close(actual.get(key), expected[key], atol=0.0, misses=wrong, what=f"the value of {key} {what}")
+        expect_close(found, expected[key], atol=0.0, misses=wrong, what=f"the value of {key} {what}")
 
 
 @pytest.mark.task("m06.4")
@@ -131,13 +136,13 @@ def test_slices_of_logits_and_targets_will_do(student, draw):
     "Causal masks (keys that end in `.attn.bias` or `.attn.masked_bias`) are dropped, and nothing else is.",
     "Example: h.0.attn.c_attn.weight is (768, 2304) in GPT-2 small's file, and (2304, 768) in nn.Linear.",
 )
-@pytest.mark.parametrize("layout", ["plain", "prefixed", "masks", "prefixed_masks_head", "head", "float16"])
+@pytest.mark.parametrize("layout", LAYOUTS)
 def test_every_tensor_finds_its_place(student, draw, layout):
     """With and without `transformer.`, masks and lm_head.weight, every tensor arrives, turned where it must be."""
     state, before, probes = *(oracle.random_state(draw, SIZES) for _ in range(2)), student.plant(m06_probes)
     state = {key: value.half().float() for key, value in state.items()}
     model = oracle.student_model(student, SIZES, before)
-    student.load_gpt2(model, oracle.checkpoint(state, SIZES, layout))
+    load(student, model, state, layout)
     expected, lying = state | {"lm_head.weight": state["wte.weight"]}, oracle.hugging_face_layout(state)
     misses = {
         "it is not turned round: Conv1D keeps (in, out), nn.Linear (out, in)": expected | oracle.square(lying),

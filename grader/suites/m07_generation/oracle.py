@@ -1,4 +1,4 @@
-"""The reference for m07_generation: distributions, texts and logits in float64, with a switch for every mistake."""
+"""The reference for m07_generation: texts, and logits in float64, with a switch for every mistake."""
 
 import functools
 import math
@@ -11,6 +11,8 @@ from torch import Tensor
 
 from grader.judge import expect
 from grader.judge.probes import model as gpt
+
+from .oracle_drawing import distribution
 
 Misses = dict[str, Callable[[], Tensor]]
 
@@ -29,143 +31,16 @@ GRAPH = "the model runs with gradients: torch.no_grad() is missing"
 BYPASSED = "ids are looked up without calling model.wte, so the tokens could not be counted"
 RECOMPUTED = "the whole text is fed again at each step: with a cache only the new token is"
 LATE_WINDOW = "the cache is used on after the window has moved: its keys belong to other positions"
+TOGETHER = "rows stop only when all rows stop in the same step: each stops by itself, and the loop when all have"
+WOKEN = "a row that has stopped goes on later: what has stopped once stays stopped"
+PADDED_WITH_0 = "without a pad_id rows are filled with 0 instead of the first stop token"
+OTHER_STOPS = [
+    f"without a pad_id rows are filled with another one than the first stop token ({which})"
+    for which in ("one in the midst", "the largest")
+]
+LONELY = "only the last token of the prompt is read: the first pass takes the whole prompt"
 UNCALLED = "a part's weights are read, and the part itself is not called"
 OWN_DICE = "the generator is not used"
-
-
-# ── distributions ─────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def distribution(
-    logits: Tensor, temperature: float = 1.0, top_k: int | None = None, top_p: float | None = None, **switches: Any
-) -> Tensor:
-    """Return the probabilities, row by row in float64, as float32; the switches make the mistakes."""
-    rows = [_row(row, temperature, top_k, top_p, **switches) for row in logits.double()]
-    return torch.stack(rows).float()
-
-
-def _row(
-    scores: Tensor,
-    temperature: float,
-    top_k: int | None,
-    top_p: float | None,
-    *,
-    order: str = "tkp",
-    scale: str = "divide",
-    crossing: str = "stays",
-    sort_back: bool = True,
-    fill: float = -math.inf,
-    renormalise: bool = True,
-    shares_for_p: str = "renormalised",
-    ties: str = "stay",
-) -> Tensor:
-    if temperature == 0:
-        return F.one_hot(scores.argmax(), len(scores)).double()
-    plain = torch.softmax(scores, 0)
-    for step in order:
-        if step == "t":
-            scores = scores * temperature if scale == "multiply" else scores / temperature
-        elif step == "k" and top_k is not None:
-            ranked = scores.argsort(descending=True, stable=True)
-            last = scores[ranked[min(top_k, len(scores)) - 1]]
-            out = scores < last if ties == "stay" else scores <= last
-            if ties == "cut":
-                out = torch.ones_like(out).index_fill(0, ranked[:top_k], False)
-            plain = torch.softmax(scores, 0)
-            scores = torch.where(out, fill, scores)
-        elif step == "p" and top_p is not None:
-            shares = plain if shares_for_p == "plain" else torch.softmax(scores, 0)
-            ranked = shares.argsort(descending=True, stable=True)
-            sums = shares[ranked].cumsum(0)
-            late = sums > top_p if crossing == "goes" else sums - shares[ranked] >= top_p
-            if crossing == "goes" and bool(late.all()):
-                late[0] = False
-            if crossing == "one more":
-                late = torch.cat([torch.tensor([False]), late[:-1]])
-            out = torch.zeros_like(late).index_copy(0, ranked, late) if sort_back else late
-            plain = torch.softmax(scores, 0)
-            scores = torch.where(out, -math.inf, scores)
-    if not renormalise:
-        return torch.where(scores > -math.inf, plain, 0.0)
-    return torch.softmax(scores, 0)
-
-
-def distribution_misses(logits: Tensor, temperature: float, top_k: int | None, top_p: float | None) -> Misses:
-    """Compute what the classic mistakes give for the same arguments."""
-
-    def wrong(
-        temperature: float = temperature, top_k: int | None = top_k, top_p: float | None = top_p, **switches: Any
-    ) -> Callable[[], Tensor]:
-        return lambda: distribution(logits, temperature, top_k, top_p, **switches)
-
-    misses: Misses = {}
-    if top_k is not None and top_p is not None:
-        misses |= {
-            "top_p sums up the shares from before top_k: renormalise in between": wrong(shares_for_p="plain"),
-            "top_p comes before top_k": wrong(order="tpk"),
-        }
-    misses |= {
-        "the temperature multiplies the logits instead of dividing them": wrong(scale="multiply"),
-        "the temperature is not applied": wrong(temperature=1.0),
-        "the logits are returned, not probabilities: the softmax is missing": lambda: logits / (temperature or 1.0),
-    }
-    if top_k is not None:
-        misses |= {
-            "top_k is not applied": wrong(top_k=None),
-            "top_k keeps one token too many": wrong(top_k=top_k + 1),
-            "what top_k leaves does not sum to 1: hide scores before the softmax, or divide by the new sum": wrong(
-                renormalise=False
-            ),
-            "top_k sets the hidden scores to 0, which is a score like any other: use minus infinity": wrong(fill=0.0),
-        }
-        if top_k > 1:
-            misses["top_k keeps one token too few"] = wrong(top_k=top_k - 1)
-        misses["of scores equal to the last of the top_k all stay: only some did"] = wrong(ties="cut")
-        misses["of scores equal to the last of the top_k all stay: none did (<= instead of <)"] = wrong(ties="go")
-    if top_p is not None:
-        misses |= {
-            "top_p is not applied": wrong(top_p=None),
-            "top_p drops the token that crosses it: it belongs to the kept ones": wrong(crossing="goes"),
-            "top_p keeps one token too many": wrong(crossing="one more"),
-            "top_p hides tokens by their rank instead of their id: bring the mask back from the sorted order": wrong(
-                sort_back=False
-            ),
-            "what top_p leaves does not sum to 1: divide by the new sum": wrong(renormalise=False),
-            "top_p looks at the probabilities before the temperature": wrong(order="ptk"),
-        }
-    return misses
-
-
-def clear_top_p(logits: Tensor, temperature: float, top_k: int | None, lowest: float, highest: float) -> float:
-    """Return a top_p as far as can be from every running sum of every row, so that rounding decides nothing."""
-    shares = distribution(logits, temperature, top_k).double().sort(dim=-1, descending=True).values
-    sums = shares.cumsum(-1).flatten()
-    edges = torch.cat([torch.tensor([lowest, highest]), sums[(sums > lowest) & (sums < highest)]]).sort().values
-    widest = int(edges.diff().argmax())
-    return float(edges[widest] + edges[widest + 1]) / 2
-
-
-def expect_frequencies(ids: Tensor, probs: Tensor, what: str, misses: dict[str, Tensor] | None = None) -> None:
-    """Fail unless draws of one distribution have its frequencies.
-
-    The room is Bernstein's bound: chance exceeds it less than once in 10^8 for each outcome, whatever the distribution.
-    """
-    strange = ids[(ids < 0) | (ids >= len(probs))]  # however large: what is counted has a place in a table
-    counts = torch.stack([(ids == token).sum() for token in range(len(probs))]).double()
-    if not len(strange) and _fits(counts, probs):
-        return
-    mistake = next((words for words, other in (misses or {}).items() if _fits(counts, other)), None)
-    worst = int(strange.max()) if len(strange) else int((counts / ids.numel() - probs).abs().argmax())
-    wanted = "none" if len(strange) else f"{float(probs[worst]):.1%}"
-    share = float((ids == worst).double().mean())
-    message = f"Of {ids.numel()} {what} {share:.1%} are {worst}, expected {wanted}."
-    expect(False, message, mistake=mistake, evidence="value")
-
-
-def _fits(counts: Tensor, probs: Tensor) -> bool:
-    draws, probs = counts.sum(), probs.double()
-    room = 6.2 * (draws * probs * (1 - probs)).sqrt() + 13.0 * (probs > 0)
-    return bool(((counts - draws * probs).abs() <= room).all())
 
 
 # ── texts ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -218,6 +93,29 @@ def stopped(text: Tensor, seq: int, stops: Sequence[int], pad: int, *, keep: boo
     return torch.tensor([row + [pad] * (longest - len(row)) for row in rows])
 
 
+def looped(table: Tensor, prompt: Tensor, steps: int, stops: Sequence[int], pad: int, how: str) -> Tensor:
+    """Continue by the table, and stop as a loop does that mistakes when: all "together", or each "for once" only."""
+    text, running, ends = prompt, torch.ones(len(prompt), dtype=torch.bool), torch.tensor(stops)
+    for _ in range(steps):
+        if not bool(running.any()):
+            break
+        new = torch.where(running, table[text[:, -1]], pad)
+        text, stopping = torch.cat([text, new[:, None]], dim=1), torch.isin(new, ends)
+        running = ~stopping if how == "for once" else running & ~stopping.all()
+    return text
+
+
+def _idle(text: Tensor, seq: int, stops: Sequence[int], pad: int) -> Tensor:
+    """End rows as `stopped` does, and those whose prompt holds a stop token before their first new one."""
+    idle = torch.isin(text[:, :seq], torch.tensor(stops)).any(1)
+    rows = [
+        stopped(row[None, : seq if none else None], seq, stops, pad)[0]
+        for row, none in zip(text, idle.tolist(), strict=True)
+    ]
+    longest = max(map(len, rows))
+    return torch.stack([F.pad(row, (0, longest - len(row)), value=pad) for row in rows])
+
+
 def stop_misses(text: Tensor, seq: int, stops: Sequence[int], pad: int) -> dict[str, Tensor]:
     """End rows as the classic mistakes do."""
     right = stopped(text, seq, stops, pad)
@@ -228,11 +126,13 @@ def stop_misses(text: Tensor, seq: int, stops: Sequence[int], pad: int) -> dict[
         "everything ends when the first row has stopped: rows stop one by one": text[:, : seq + first + 1],
         "rows that have stopped are not padded": text[:, : right.shape[1]],
         "a stop token in the prompt ends its row: only new tokens count": stopped(text, 0, stops, pad),
+        "rows whose prompt holds a stop token never begin: only new tokens count": _idle(text, seq, stops, pad),
         "the stop token itself is replaced by the padding": stopped(text, seq, stops, pad, keep=False),
         "the loop goes on after every row has stopped": torch.cat(
             [right, torch.full((len(text), text.shape[1] - right.shape[1]), pad)], dim=1
         ),
         "only the first of several stop tokens is looked at": stopped(text, seq, stops[:1], pad),
+        PADDED_WITH_0: stopped(text, seq, stops, 0),
     }
 
 
@@ -260,8 +160,7 @@ def logits(
     restart: bool = False,
     mask: str = "right",
     forget: bool = False,
-    heads_split: bool = True,
-    stale_values: bool = False,
+    ahead: bool = False,
 ) -> Tensor:
     """Run a GPT in float64 on pieces of these lengths, with a cache; the switches make the mistakes."""
     w = {name: value.double() for name, value in state.items()}
@@ -270,7 +169,7 @@ def logits(
     outputs, start = [], 0
     for piece in ids.split(list(cuts), dim=1):
         new = piece.shape[1]
-        first = 0 if restart else start
+        first = 0 if restart else start + (ahead and start > 0)
         x = w["wte.weight"][piece] + w["wpe.weight"][first : first + new]
         for n in range(n_layers):
 
@@ -286,8 +185,8 @@ def logits(
             held[n] = k, v
             scores = q @ k.mT / q.shape[-1] ** 0.5
             seen = torch.ones(scores.shape[-2:], dtype=torch.bool)
-            if mask != "none":
-                seen = seen.tril(k.shape[2] - new if mask == "right" else 0)
+            if mask != "none" and (mask != "first" or not start):
+                seen = seen.tril(k.shape[2] - new if mask != "square" else 0)
             mixed = torch.softmax(scores.masked_fill(~seen, -math.inf), -1) @ v
             x = x + part("attn.c_proj", mixed.permute(0, 2, 1, 3).flatten(2))
             x = x + part("mlp.c_proj", F.gelu(part("mlp.c_fc", part("ln_2", x)), approximate="tanh"))
@@ -308,6 +207,12 @@ def logits_misses(state: dict[str, Tensor], n_heads: int, ids: Tensor, cuts: Seq
             run(mask="square")
         ),
         "no mask is applied: within a piece no token sees a later one": lambda: run(mask="none"),
+        "no mask is applied once something is cached: within a piece no token sees a later one": lambda: run(
+            mask="first"
+        ),
+        "new tokens stand one place too far: the first one's position is the number of cached tokens": lambda: run(
+            ahead=True
+        ),
         "the cached keys and values are not used": lambda: run(forget=True),
     }
 
@@ -408,3 +313,14 @@ class Story:
             if lead > 1e-3:
                 break
         return prompt, text
+
+    def misses(self, prompt: Tensor, text: Tensor, stop: int) -> dict[str, Any]:
+        """Return what stopping by mistakes gives, and the text of a prompt of which only the last token was read."""
+        seq = prompt.shape[1]
+
+        def lonely() -> Tensor:
+            model = trusted(self.sizes, self.state)
+            told = greedy(model, prompt[:, -1:], text.shape[1] - seq)[0]
+            return stopped(torch.cat([prompt[:, :-1], told], dim=1), seq, [stop], stop)
+
+        return stop_misses(text, seq, [stop], stop) | {LONELY: lonely}

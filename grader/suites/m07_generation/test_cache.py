@@ -16,6 +16,7 @@ from grader.judge import (
 )
 
 from . import oracle
+from . import oracle_drawing as drawing
 from . import probes as inside
 from .steps import trusted
 
@@ -42,6 +43,9 @@ def test_a_cache_returns_all_it_was_given_in_order(student, draw):
                 parts = [piece * scale + offset for piece in pieces[:count]]
                 misses = {
                     "only the new tokens come back": parts[-1],
+                    "what came between the first call and this one is lost: keep all that was put together": torch.cat(
+                        [parts[0], parts[-1]], dim=2
+                    ),
                     "new tokens come before the old ones": torch.cat(parts[::-1], dim=2),
                     "keys and values are swapped": torch.cat(pieces[:count], dim=2) * (3 - scale),
                     "all layers share one entry": torch.cat([pieces[0] * scale, *parts], dim=2),
@@ -74,8 +78,11 @@ def test_a_cache_keeps_copies(student, draw):
     cache, first, new = student.KVCache(1), draw.normal(2, 3, 4, 5), draw.normal(2, 3, 1, 5)
     student.plant(inside).append_and_scribble(cache, 0, first, first)
     overwritten = torch.cat([torch.full_like(first, 1e6), new], dim=2)
-    keys = cache.append(0, new, new)[0]
-    expect_close(keys, torch.cat([first, new], dim=2), atol=0.0, misses={oracle.ALIAS: overwritten}, what="the keys")
+    held = cache.append(0, new, new)
+    expect(isinstance(held, list | tuple) and len(held) == 2, "append gives (keys, values), a pair.")
+    for actual, what in zip(held, ("the keys", "the values"), strict=True):
+        expected = torch.cat([first, new], dim=2)
+        expect_close(actual, expected, atol=0.0, misses={oracle.ALIAS: overwritten}, what=what)
 
 
 @pytest.mark.task("m07.4")
@@ -163,7 +170,9 @@ def test_a_text_past_the_context_is_refused(student, draw):
     state, ids, cache = oracle.random_state(draw, SMALL), draw.integers(0, 11, 2, 17), student.KVCache(2)
     model = trusted(student, SMALL, state)
     student.forward_cached(model, ids[:, :12], cache)
-    expect_raises("ValueError", student.forward_cached, model, ids[:, 12:], cache, mentions=("17", "16"))
+    mistake = "a text that is longer than the context is accepted"
+    args, fine = (model, ids[:, 12:], cache), (model, ids[:, :2], student.KVCache(2))
+    expect_raises("ValueError", student.forward_cached, *args, mentions=("17", "16"), fine=fine, mistake=mistake)
     expect_equal(len(cache), 12, misses={"the cache is filled before the length is checked": 17}, what="the length")
     expected = oracle.logits(state, 3, ids[:, :16], [16])[:, 12:]
     actual = student.forward_cached(model, ids[:, 12:16], cache)
@@ -177,7 +186,9 @@ def test_a_cache_holds_no_graph(student, draw):
     model = trusted(student, SMALL, oracle.random_state(draw, SMALL))
     args = student.forward_cached, model, draw.integers(0, 11, 2, 5), student.KVCache(2)
     found = student.plant(inside).requires_grad(*args)
-    expect_equal(found, {"the logits": False, "what is cached": False}, what="what requires gradients")
+    graph = {"the pass builds a graph: torch.no_grad() is missing": dict.fromkeys(found, True)}
+    graph["the logits hang on a graph: torch.no_grad() ends too early"] = {"the logits": True, "what is cached": False}
+    expect_equal(found, {"the logits": False, "what is cached": False}, misses=graph, what="what requires gradients")
 
 
 @pytest.mark.task("m07.4")
@@ -197,7 +208,7 @@ def test_the_cached_text_is_that_of_transformers(student, draw, weights, data):
     story = oracle.Story(draw, weights, data)
     prompt, text = story.prompt(draw, 3, 8, 16)
     stop = int(text[0, 13])
-    model, misses = trusted(student, story.sizes, story.state), oracle.stop_misses(text, 8, [stop], stop)
+    model, misses = trusted(student, story.sizes, story.state), story.misses(prompt, text, stop)
     first, again = (student.generate_cached(model, prompt, 16, temperature=0, stop_tokens=[stop]) for _ in range(2))
     expected = story.hugging_face(prompt, 16, stop)
     expect_equal(first, expected, misses=misses, what="the text")
@@ -306,7 +317,7 @@ def test_the_cached_text_stops_pads_and_rests_as_the_other(student, draw):
 )
 def test_sampling_with_a_cache_has_the_distribution_asked_for(student, draw):
     """In 4,000 texts from one prompt, pairs of new tokens are as frequent as the model's distributions say."""
-    state, settings = oracle.random_state(draw, SPOKEN), {"temperature": 0.8, "top_k": 4}
+    state, settings = oracle.random_state(draw, SPOKEN), {"temperature": 0.5, "top_k": 4}
     prompt = draw.integers(0, 5, 1, 3)
     model = trusted(student, SPOKEN, state)
     text = student.generate_cached(model, prompt.repeat(4000, 1), 2, **settings)
@@ -314,10 +325,10 @@ def test_sampling_with_a_cache_has_the_distribution_asked_for(student, draw):
     expected = oracle.pairs(state, prompt, **settings)
     misses = {
         "the temperature is not handed on": oracle.pairs(state, prompt, top_k=4),
-        "top_k is not handed on": oracle.pairs(state, prompt, temperature=0.8),
+        "top_k is not handed on": oracle.pairs(state, prompt, temperature=0.5),
         "the likeliest token is always taken": oracle.pairs(state, prompt, temperature=0.0),
     }
-    oracle.expect_frequencies(5 * text[:, 3] + text[:, 4], expected, "pairs (5 * one + the next)", misses)
+    drawing.expect_frequencies(5 * text[:, 3] + text[:, 4], expected, "pairs (5 * one + the next)", misses)
 
 
 @pytest.mark.task("m07.5")
@@ -346,9 +357,9 @@ def test_top_p_holds_with_a_cache_too(student, draw):
     """In 4,000 texts from one prompt, the new token is as frequent as the distribution cut at top_p says."""
     state, prompt = oracle.random_state(draw, SPOKEN), draw.integers(0, 5, 1, 3)
     logits = oracle.logits(state, 3, prompt, [3])[:, -1]
-    top_p = oracle.clear_top_p(logits, 1.0, None, 0.3, 0.8)
+    top_p = drawing.clear_top_p(logits, 1.0, None, 0.3, 0.8)
     text = student.generate_cached(trusted(student, SPOKEN, state), prompt.repeat(4000, 1), 1, top_p=top_p)
     expect_tensor(text, shape=(4000, 4), dtype=torch.int64)
-    misses = {"top_p is not handed on": oracle.distribution(logits)[0]}
-    expected = oracle.distribution(logits, 1.0, None, top_p)[0]
-    oracle.expect_frequencies(text[:, 3], expected, "new tokens", misses)
+    misses = {"top_p is not handed on": drawing.distribution(logits)[0]}
+    expected = drawing.distribution(logits, 1.0, None, top_p)[0]
+    drawing.expect_frequencies(text[:, 3], expected, "new tokens", misses)

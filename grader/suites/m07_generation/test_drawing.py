@@ -15,14 +15,15 @@ from grader.judge import (
 from grader.suites.shared.digits import expect_float64
 
 from . import oracle
+from . import oracle_drawing as drawing
 from . import probes as inside
 
 
 def expect_distribution(student, logits, temperature=1.0, top_k=None, top_p=None):
     """Compare the student's probabilities with the reference and with the near misses."""
     actual = student.next_distribution(logits, temperature=temperature, top_k=top_k, top_p=top_p)
-    expected = oracle.distribution(logits, temperature, top_k, top_p)
-    misses = oracle.distribution_misses(logits, temperature, top_k, top_p)
+    expected = drawing.distribution(logits, temperature, top_k, top_p)
+    misses = drawing.distribution_misses(logits, temperature, top_k, top_p)
     what = f"the distribution (temperature={temperature:.3g}, top_k={top_k}, top_p={top_p and round(top_p, 4)})"
     expect_close(actual, expected, atol=FLOAT32_OP, rtol=1e-5, misses=misses, what=what)
 
@@ -61,7 +62,7 @@ def test_temperature_zero_takes_the_largest(student, draw):
         misses = {
             "of equal logits the last one is taken, not the first": last,
             "equal logits share the probability: the first takes all": shared / shared.sum(-1, keepdim=True),
-            "temperature 0 is treated like 1": oracle.distribution(logits, 1.0, top_k, top_p),
+            "temperature 0 is treated like 1": drawing.distribution(logits, 1.0, top_k, top_p),
             "temperature 0 divides by zero: it needs a way of its own": torch.full_like(logits, torch.nan),
         }
         expect_close(actual, largest, atol=0.0, misses=misses, what="the distribution at temperature 0")
@@ -89,9 +90,10 @@ def test_top_k_keeps_the_largest_and_what_equals_them(student, draw):
 )
 def test_top_p_keeps_the_token_that_crosses(student, draw):
     """The likeliest tokens stay until their sum reaches top_p, the crossing one too, so at least one always stays."""
-    logits = draw.normal(4, 9, scale=1.5)
-    for lowest, highest in ((0.05, 0.35), (0.35, 0.7), (0.7, 0.99)):
-        expect_distribution(student, logits, top_p=oracle.clear_top_p(logits, 1.0, None, lowest, highest))
+    # Rows from flat to peaked keep from many tokens to one: so mistakes differ in one row or another.
+    logits = draw.normal(6, 9) * torch.tensor([[1.5], [0.3], [0.7], [2.5], [1.0], [4.0]])
+    for lowest, highest in ((0.7, 0.99), (0.35, 0.7), (0.05, 0.35)):
+        expect_distribution(student, logits, top_p=drawing.clear_top_p(logits, 1.0, None, lowest, highest))
     expect_distribution(student, torch.tensor([[0.0, 6.0, 1.0], [4.0, -4.0, 0.0]]), top_p=0.5)
 
 
@@ -105,7 +107,7 @@ def test_top_p_of_one_keeps_everything(student, draw):
     """With top_p=1.0 no token is lost, not even those so rare that they vanish in the sum of the others."""
     rare = draw.normal(1, 5000) - 22.0 * (torch.arange(5000) > 9)
     actual = student.next_distribution(rare, top_p=1.0)
-    expect_close(actual[:, :10], oracle.distribution(rare)[:, :10], atol=FLOAT32_LAYER, what="the ten likeliest")
+    expect_close(actual[:, :10], drawing.distribution(rare)[:, :10], atol=FLOAT32_LAYER, what="the ten likeliest")
     expect_tensor(actual, shape=(1, 5000), dtype=torch.float32)
     lost = int((actual == 0).sum())
     words = "the running sum rounds to 1 before the last token: top_p=1.0 is to filter nothing"
@@ -125,7 +127,7 @@ def test_temperature_then_top_k_then_top_p(student, draw):
     """All three together work in this order, and each sees shares of what the one before it left."""
     for temperature in (0.6, 1.8):
         logits = draw.normal(5, 12, scale=1.5)
-        top_p = oracle.clear_top_p(logits, temperature, 4, 0.4, 0.9)
+        top_p = drawing.clear_top_p(logits, temperature, 4, 0.4, 0.9)
         expect_distribution(student, logits, temperature, 4, top_p)
 
 
@@ -144,7 +146,7 @@ def test_large_logits_do_not_overflow(student):
 def test_coarse_dtypes_are_computed_in_float32(student, draw):
     """Logits in bfloat16 give float32, as exact as if they had come in float32; float64 stays float64."""
     logits = torch.stack([draw.permutation(256), draw.permutation(256)]).bfloat16() / 32  # exact, and no two are equal
-    top_p = oracle.clear_top_p(logits.float(), 1.0, None, 0.5, 0.95)
+    top_p = drawing.clear_top_p(logits.float(), 1.0, None, 0.5, 0.95)
     expect_distribution(student, logits, top_p=top_p)
     expect_float64(student.next_distribution, lambda x: torch.softmax(x, -1), logits + 0.1)
 
@@ -211,7 +213,7 @@ def test_tokens_come_up_as_often_as_they_should(student):
             "the probabilities are taken for logits": torch.softmax(own, 0),
             "all rows are drawn by the first row's probabilities": probs[0],
         }
-        oracle.expect_frequencies(ids[row::3], own, f"draws from {[round(p, 2) for p in own.tolist()]}", misses)
+        drawing.expect_frequencies(ids[row::3], own, f"draws from {[round(p, 2) for p in own.tolist()]}", misses)
 
 
 @pytest.mark.task("m07.2")
@@ -224,9 +226,9 @@ def test_draws_know_nothing_of_each_other(student):
     pairs, equal = torch.outer(probs, probs).flatten(), torch.diag(probs).flatten()
     words = {"one random number decides for several rows: each needs its own": equal}
     words["one random number decides for all rows: each needs its own"] = torch.eye(9)[4 * first[0]]
-    oracle.expect_frequencies(3 * first[::2] + first[1::2], pairs, "pairs of rows (3 * one + the next)", words)
+    drawing.expect_frequencies(3 * first[::2] + first[1::2], pairs, "pairs of rows (3 * one + the next)", words)
     words = {"each call draws the same: the generator is made or seeded anew": equal}
-    oracle.expect_frequencies(3 * first + second, pairs, "pairs of calls (3 * one + the next)", words)
+    drawing.expect_frequencies(3 * first + second, pairs, "pairs of calls (3 * one + the next)", words)
 
 
 @pytest.mark.task("m07.2")
@@ -234,7 +236,8 @@ def test_the_probabilities_stay_as_they_were(student, draw):
     """Drawing changes none of the probabilities."""
     probs = torch.softmax(draw.normal(3, 8), -1)
     after = student.probe.mutated(student.sample, probs)
-    expect_close(after["args"][0], probs, atol=0.0, what="the tensor of probabilities after the call")
+    changed = {"the probabilities are changed in place (an operation whose name ends in _)": after["args"][0]}
+    expect_close(after["args"][0], probs, atol=0.0, misses=changed, what="the tensor of probabilities after the call")
     expect_tensor(after["result"], shape=(3,), dtype=torch.int64)
 
 

@@ -14,8 +14,14 @@ from grader.judge import (
 )
 
 from . import oracle
+from . import oracle_drawing as drawing
 from . import probes as inside
 from .steps import trusted
+
+COLDER = {
+    other: f"without a temperature the text is colder than the model: its default is 1.0, not {other}"
+    for other in (0.5, 0.7, 0.8)
+}
 
 
 def scripted(student, script, vocab_size):
@@ -85,21 +91,27 @@ def test_each_row_stops_by_itself(student, draw, pad):
         order = order - 8
         order = order.roll(5 - int((order == 0).nonzero()))
     table = torch.zeros(20, dtype=torch.int64).index_copy(0, order, order.roll(-1))
-    stops = order[[5, 9]].tolist()
-    # The first row stops after 2 tokens, the second after 6, the third after 4; its prompt holds a stop token.
-    prompt = torch.stack([order[[0, 3]], order[[4, 11]], order[[5, 5]]])
+    stops = order[[5, 9, 2]].tolist()
+    # The rows stop after 1, 5 and 3 tokens; the second's prompt ends with a stop token. After 8 tokens each row would
+    # be at one of them, had it gone on.
+    prompt = torch.stack([order[[0, 1]], order[[4, 9]], order[[5, 6]]])
     endless, filling = oracle.chain(table, prompt, 9), stops[0] if pad is None else pad
     script = oracle.Script(table)
     model = scripted(student, script, len(table))
     given = set(stops) if pad else stops  # any collection will do
     actual = student.generate(model, prompt, 9, temperature=0, stop_tokens=given, pad_id=pad)
     misses = oracle.stop_misses(endless, 2, stops, filling)
+    for how, mistake in {"together": oracle.TOGETHER, "for once": oracle.WOKEN}.items():
+        misses[mistake] = oracle.looped(table, prompt, 9, stops, filling, how)
+    if pad is None:
+        for other, mistake in zip(sorted(stops)[1:], oracle.OTHER_STOPS, strict=True):
+            misses[mistake] = oracle.stopped(endless, 2, stops, other)
     if pad == 0:
         misses["a pad_id of 0 is taken for none: 0 is an id like others"] = oracle.stopped(endless, 2, stops, stops[0])
     expect_equal(actual, oracle.stopped(endless, 2, stops, filling), misses=misses, what="the text")
     steps = len(script.fed)
     words = "the loop goes on after every row has stopped"
-    expect(steps == 6, f"The model ran {steps} times, expected 6.", mistake=words, evidence="measured")
+    expect(steps == 5, f"The model ran {steps} times, expected 5.", mistake=words, evidence="measured")
 
 
 @pytest.mark.task("m07.3")
@@ -162,7 +174,7 @@ def test_what_cannot_be_continued_is_refused(student, draw, seq, steps, context_
 def test_what_is_said_has_the_distribution_asked_for(student, draw):
     """In 3,000 texts, tokens follow each other as often as temperature, top_k and top_p say, whatever the row."""
     scores = draw.normal(5, 5, scale=1.5)
-    top_p = oracle.clear_top_p(scores, 1.0, None, 0.5, 0.9)
+    top_p = drawing.clear_top_p(scores, 1.0, None, 0.5, 0.9)
     model = scripted(student, lambda ids, *rest: scores[ids], 5)
     prompt = torch.arange(5).repeat(600)[:, None]
     for temperature, top_k, p in ((0.4, 3, None), (1.0, None, top_p)):
@@ -170,17 +182,21 @@ def test_what_is_said_has_the_distribution_asked_for(student, draw):
         text = student.generate(model, prompt, 2, **settings, top_p=p)
         expect_tensor(text, shape=(3000, 3), dtype=torch.int64)
         expect_equal(text[:, :1], prompt, what="the beginning of each text")
-        expected = oracle.distribution(scores, temperature, top_k, p)
+        expected = drawing.distribution(scores, temperature, top_k, p)
         misses = {
-            "temperature is not handed on, or its default is not 1.0": oracle.distribution(scores, 1.0, top_k, p),
-            "top_k is not handed on": oracle.distribution(scores, temperature, None, p),
-            "top_p is not handed on": oracle.distribution(scores, temperature, top_k, None),
+            "temperature is not handed on, or its default is not 1.0": drawing.distribution(scores, 1.0, top_k, p),
+            "the temperature is applied twice": drawing.distribution(scores, temperature**2, top_k, p),
+            "top_k is not handed on": drawing.distribution(scores, temperature, None, p),
+            "top_p is not handed on": drawing.distribution(scores, temperature, top_k, None),
         }
-        misses |= {"the likeliest token is always taken": oracle.distribution(scores, 0.0)}
+        if not top_k:
+            for other in (0.5, 0.7, 0.8):
+                misses[COLDER[other]] = drawing.distribution(scores, other, top_k, p)
+        misses |= {"the likeliest token is always taken": drawing.distribution(scores, 0.0)}
         for before, after in (text[:, :2].T, text[:, 1:].T):
             for token in before.unique().tolist():
                 named = {words: probs[token] for words, probs in misses.items()}
-                oracle.expect_frequencies(after[before == token], expected[token], f"tokens after a {token}", named)
+                drawing.expect_frequencies(after[before == token], expected[token], f"tokens after a {token}", named)
 
 
 @pytest.mark.task("m07.3")
@@ -193,7 +209,7 @@ def test_an_equal_generator_writes_an_equal_text(student, draw):
     expect_tensor(first, shape=(200, 5), dtype=torch.int64)
     expect_equal(second, first, misses={oracle.OWN_DICE: second}, what="the second text")
     expect(torch.equal(before, tools.dice()), "torch's own generator was used or seeded.", mistake=oracle.OWN_DICE)
-    oracle.expect_frequencies(first[:, 2:], torch.full((6,), 1 / 6), "new tokens")
+    drawing.expect_frequencies(first[:, 2:], torch.full((6,), 1 / 6), "new tokens")
 
 
 @pytest.mark.task("m07.3")
@@ -204,7 +220,7 @@ def test_greedy_text_is_that_of_transformers(student, draw, weights, data):
     stop = int(text[0, 13])
     model = trusted(student, story.sizes, story.state)
     actual = student.generate(model, prompt, 16, temperature=0, stop_tokens=[stop])
-    misses = oracle.stop_misses(text, 8, [stop], stop)
+    misses = story.misses(prompt, text, stop)
     expect_equal(actual, story.hugging_face(prompt, 16, stop), misses=misses, what="the text")
     row = [id for id in actual[1].tolist() if id != stop]
     begun, whole = (data.tiktoken().decode(story.tokens[ids].tolist()) for ids in (row[:8], row))

@@ -17,13 +17,9 @@ Misses = dict[str, Callable[[], Tensor]]
 Group = dict[str, Any]
 Rows = Sequence[Sequence[Tensor | None]]
 
-DEFAULTS = {"betas": (0.9, 0.95), "eps": 1e-8, "weight_decay": 0.1}
 FORGOTTEN_DICE = {
     name: f"{name}'s random state is not in the checkpoint, or not brought back" for name in ("torch", "Python")
 }
-EFFICIENT = (
-    "eps is added before the second moment is corrected (Kingma's efficient form): correct the average, then add it"
-)
 NUMBERS = {"lr": 0.02, "betas": (0.8, 0.9), "eps": 1e-6, "weight_decay": 0.3}
 
 
@@ -34,124 +30,6 @@ def flat(tensors: Any) -> Tensor:
     return torch.cat([flat(part) for part in tensors]) if tensors else torch.empty(0)
 
 
-# ── AdamW ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def adamw(
-    groups: Sequence[Group],
-    gradients: Rows,
-    options: dict[str, Any],
-    rates: Any = None,
-    *,
-    coupled: bool = False,
-    corrected: str = "both",
-    late: int = 0,
-    eps: str = "outside",
-    decay: str = "lr",
-    one_count: bool = False,
-    first_group: bool = False,
-    idle: bool = False,
-    square: bool = True,
-    swapped: bool = False,
-    forget: int = 0,
-    deaf: bool = False,
-) -> Tensor:
-    """Return all parameters after each step, side by side; the switches make the mistakes."""
-    options = DEFAULTS | options
-    numbers = [{**options, **{name: value for name, value in g.items() if name != "params"}} for g in groups]
-    cells = [
-        {"w": value.double(), "m": 0.0, "v": 0.0, "t": 0, "n": 0 if first_group else n}
-        for n, group in enumerate(groups)
-        for value in group["params"]
-    ]
-    history, shared = [], 0
-    for number, row in enumerate(gradients):
-        if rates and rates[number] is not None and not deaf:
-            for own, new in zip(numbers, rates[number], strict=True):
-                own.update(new if isinstance(new, dict) else {"lr": new})
-        for cell, gradient in zip(cells, row, strict=True):
-            if gradient is None and not idle:
-                continue
-            if forget and number == forget:
-                cell |= {"m": 0.0, "v": 0.0, "t": 0}
-            own, g = numbers[cell["n"]], 0.0 * cell["w"] if gradient is None else gradient.double()
-            lr, (b1, b2) = own["lr"], own["betas"][::-1] if swapped else own["betas"]
-            shared, cell["t"] = shared + 1, cell["t"] + 1
-            t = (shared if one_count else cell["t"]) + late
-            if coupled:
-                g = g + own["weight_decay"] * cell["w"]
-            cell["m"] = b1 * cell["m"] + (1 - b1) * g
-            cell["v"] = b2 * cell["v"] + (1 - b2) * (g * g if square else g.abs())
-            c1 = 1 - b1**t if corrected in ("both", "first") else 1.0
-            c2 = 1 - b2**t if corrected in ("both", "second") else 1.0
-            root = {
-                "outside": lambda v=cell["v"], c=c2, e=own["eps"]: (v / c).sqrt() + e,
-                "inside": lambda v=cell["v"], c=c2, e=own["eps"]: (v / c + e).sqrt(),
-                "before": lambda v=cell["v"], c=c2, e=own["eps"]: (v.sqrt() + e) / c**0.5,
-            }[eps]()
-            shrink = {"lr": lr * own["weight_decay"], "bare": own["weight_decay"]}.get(decay, 0.0)
-            cell["w"] = cell["w"] * (1.0 if coupled else 1 - shrink) - lr * cell["m"] / c1 / root
-            if decay == "after":
-                cell["w"] = cell["w"] * (1 - lr * own["weight_decay"])
-        history.append([cell["w"] for cell in cells])
-    return flat(history)
-
-
-def adamw_misses(groups: Sequence[Group], gradients: Rows, options: dict[str, Any], rates: Any = None) -> Misses:
-    """Compute what the classic mistakes give for the same gradients."""
-    dtype = groups[0]["params"][0].dtype
-
-    def wrong(**switches: Any) -> Callable[[], Tensor]:
-        return lambda: adamw(groups, gradients, options, rates, **switches).to(dtype)
-
-    return {
-        "the weight decay is added to the gradient (L2); it must be decoupled, w times (1 - lr * weight_decay)": wrong(
-            coupled=True
-        ),
-        "the decay is not multiplied by lr": wrong(decay="bare"),
-        "there is no weight decay": wrong(decay="none"),
-        "the decay comes after the step and shrinks it too: decay first": wrong(decay="after"),
-        "the bias correction is missing": wrong(corrected="none"),
-        "the bias correction of the second moment is missing": wrong(corrected="first"),
-        "the bias correction of the first moment is missing": wrong(corrected="second"),
-        "the count of steps is one too high: the first step has count 1": wrong(late=1),
-        "eps stands inside the square root": wrong(eps="inside"),
-        EFFICIENT: wrong(eps="before"),
-        "the second moment averages the gradient's size instead of its square": wrong(square=False),
-        "the two betas are swapped": wrong(swapped=True),
-        "all parameters share one count of steps": wrong(one_count=True),
-        "every group goes by the numbers of the first one": wrong(first_group=True),
-        "a parameter without gradient is moved all the same": wrong(idle=True),
-        "what is changed in param_groups has no effect": wrong(deaf=True),
-    }
-
-
-def torch_adamw(groups: Sequence[Group], gradients: Rows, options: dict[str, Any]) -> Tensor:
-    """Return what torch's own AdamW makes of the parameters, after each step."""
-    made = [{**group, "params": [torch.nn.Parameter(value.clone()) for value in group["params"]]} for group in groups]
-    parameters = [parameter for group in made for parameter in group["params"]]
-    optimizer, history = torch.optim.AdamW(made, **options, foreach=False), []
-    for row in gradients:
-        for parameter, gradient in zip(parameters, row, strict=True):
-            parameter.grad = gradient
-        optimizer.step()
-        history.append([parameter.detach().clone() for parameter in parameters])
-    return flat(history)
-
-
-def some_groups(draw: Any, dtype: torch.dtype = torch.float64) -> list[Group]:
-    """Draw parameters of three shapes in two groups with numbers of their own."""
-    first = {"params": [draw.normal(3, 5, dtype=dtype), draw.normal(4, dtype=dtype)]}
-    second = {"params": [draw.normal(2, 3, 2, dtype=dtype)], "lr": 0.3, "betas": (0.7, 0.6), "weight_decay": 0.05}
-    return [first, second]
-
-
-def some_gradients(draw: Any, groups: Sequence[Group], steps: int, scale: float = 1.0) -> list[list[Tensor]]:
-    """Draw a gradient for every parameter and step."""
-    values = [value for group in groups for value in group["params"]]
-    return [[draw.normal(*value.shape, scale=scale, dtype=value.dtype) for value in values] for _ in range(steps)]
-
-
 # ── schedule and clipping ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -160,13 +38,15 @@ def rate(step: float, peak: float, floor: float, warmup: int, total: int, **wron
     step += wrong.get("shift", 0)
     if step < warmup:
         low = floor if wrong.get("from_floor") else 0.0
+        if wrong.get("nano"):
+            return peak * (step + 1) / (warmup + 1)
         return low + (peak - low) * (step + wrong.get("early", 0)) / max(warmup, 1)
     if step > total and not wrong.get("climbs"):
         return 0.0 if wrong.get("falls") else floor
     share = step / total if wrong.get("whole") else (step - warmup) / (total - warmup)
     if wrong.get("stretched"):
         share = (step - warmup) / total
-    down = 1 - share if wrong.get("straight") else (1 + math.cos(math.pi * share)) / 2
+    down = 1 - share if wrong.get("straight") else (1 + math.cos(wrong.get("turns", 1) * math.pi * share)) / 2
     return peak * down if wrong.get("bare") else floor + (peak - (0.0 if wrong.get("above") else floor)) * down
 
 
@@ -180,13 +60,19 @@ def rate_misses(steps: Sequence[int], numbers: dict[str, Any]) -> Misses:
         "the schedule is one step late: step `warmup` has the peak, step `total` the floor": wrong(shift=-1),
         "the schedule is one step early: step `warmup` has the peak, step `total` the floor": wrong(shift=1),
         "the warm-up is one step early: step 0 has rate 0": wrong(early=1),
+        "the warm-up is nanoGPT's, (step + 1) / (warmup + 1): it is step / warmup, and 0 at step 0": wrong(nano=True),
         "the warm-up starts at the floor instead of at 0": wrong(from_floor=True),
         "after `total` the cosine climbs again: the rate must stay at the floor": wrong(climbs=True),
         "after `total` the rate is 0 instead of the floor": wrong(falls=True),
         "the floor is ignored: the cosine goes down to 0": wrong(bare=True),
+        "a floor of 0 is taken for none: 0 is a floor like others": lambda: torch.tensor(
+            [rate(step, **(numbers | {"floor": numbers["floor"] or numbers["peak"] / 10})) for step in steps],
+            dtype=torch.float64,
+        ),
         "the floor is added to the cosine, but not taken off the peak": wrong(above=True),
         "the cosine counts from step 0 instead of from the end of the warm-up": wrong(whole=True),
         "the cosine is stretched over `total` steps instead of total - warmup": wrong(stretched=True),
+        "the cosine goes down and up again: half a cosine ends at the floor": wrong(turns=2),
         "the way down is a straight line instead of a cosine": wrong(straight=True),
     }
 
@@ -205,6 +91,8 @@ def clipped(gradients: Sequence[Tensor | None], max_norm: float, how: str = "tog
         "never": lambda: whole,
         "largest": lambda: whole * min(1.0, max_norm / float(whole.abs().max())),
         "unit": lambda: whole / norm,
+        "sizes": lambda: whole * min(1.0, max_norm / float(whole.abs().sum())),
+        "added": lambda: whole * min(1.0, max_norm / sum(float(g.norm()) for g in found)),
     }
     return ways[how]().float()
 
@@ -219,9 +107,9 @@ def clip_misses(gradients: Sequence[Tensor | None], max_norm: float) -> Misses:
         "the gradients are not scaled": "never",
         "the largest number stands in for the norm": "largest",
         "the gradients are scaled to norm 1 instead of max_norm": "unit",
+        "absolute values are added up: the norm is the root of the sum of squares": "sizes",
+        "the tensors' norms are added up: the norm is that of all numbers together": "added",
     }
-    if all(gradient is None or gradient.numel() == 1 for gradient in gradients):  # the two are the same here
-        words = {"each gradient is clipped by itself; the norm is that of all of them together": "values", **words}
     return {mistake: functools.partial(clipped, gradients, max_norm, how) for mistake, how in words.items()}
 
 
@@ -270,6 +158,10 @@ def mean_loss(table: Tensor, batches: Sequence[Batch], how: str = "tokens") -> T
     return ways[how]()
 
 
+SUMMED = "the means of the micro-batches are added up: the loss returned is the mean over all targets"
+STEPS = "a step is made for each micro-batch: gradients add up, and one step follows"
+CLIPPED_EARLY = "gradients are clipped after each micro-batch: they add up first, and are clipped once"
+OWN, ALL = (f"{STEPS} (by the mean of its own targets)", f"{STEPS} (by its share of all targets)")
 LOSSES = {
     "a batch in which no target counts gives 0 / 0: divide the summed loss by the count of all": "empty",
     "the means of the micro-batches are added up, not divided: gradients come out too large": "summed",
@@ -285,7 +177,20 @@ LOSSES = {
 
 def loss_misses(table: Tensor, batches: Sequence[Batch]) -> Misses:
     """Compute the losses that the mistakes report."""
-    return {words: functools.partial(mean_loss, table.double(), batches, how) for words, how in LOSSES.items()}
+    ways = {SUMMED if how == "summed" else words: how for words, how in LOSSES.items()}
+    return {words: functools.partial(mean_loss, table.double(), batches, how) for words, how in ways.items()}
+
+
+def many_steps(
+    table: Tensor, batches: Sequence[Batch], size: int, rates: Sequence[float], max_norm: float | None
+) -> tuple[Tensor, Tensor]:
+    """Make a step on `size` batches at each rate; return the losses before the steps, and the table after them."""
+    found = []
+    for number, rate in enumerate(rates):
+        some = batches[number * size : (number + 1) * size]
+        found.append(float(mean_loss(table.double(), some)))
+        table = stepped(table, some, rate, max_norm=max_norm)
+    return torch.tensor(found, dtype=torch.float64), table
 
 
 def stepped(table: Tensor, batches: Sequence[Batch], lr: float, how: str = "tokens", **options: Any) -> Tensor:
@@ -294,8 +199,33 @@ def stepped(table: Tensor, batches: Sequence[Batch], lr: float, how: str = "toke
     (gradient,) = torch.autograd.grad(mean_loss(leaf, batches, how), leaf)
     gradient = gradient + options.get("dirt", 0.0)
     if max_norm := options.get("max_norm"):
-        gradient = gradient * min(1.0, max_norm / float(gradient.norm()))
+        gradient = _within(gradient, max_norm)
     return (leaf.detach() - lr * gradient).float()
+
+
+def _within(gradient: Tensor, max_norm: float | None) -> Tensor:
+    return gradient * min(1.0, (max_norm or math.inf) / max(float(gradient.norm()), 1e-30))
+
+
+def one_by_one(table: Tensor, batches: Sequence[Batch], lr: float, by: str, max_norm: float | None = None) -> Tensor:
+    """Return the table after a step for each micro-batch, by its "own" mean or its share of "all" of them."""
+    whole = sum(int((targets != -100).sum()) for _, targets in batches)
+    table = table.double()
+    for batch in batches:
+        leaf = table.requires_grad_(True)
+        (summed,), (count,) = losses(leaf, [batch])
+        (gradient,) = torch.autograd.grad(summed / (max(count, 1) if by == "own" else whole), leaf)
+        table = leaf.detach() - lr * _within(gradient, max_norm)
+    return table.float()
+
+
+def clipped_early(table: Tensor, batches: Sequence[Batch], lr: float, max_norm: float) -> Tensor:
+    """Return the table after one step along gradients that were clipped after each micro-batch."""
+    leaf, whole = table.double().requires_grad_(True), torch.zeros_like(table, dtype=torch.float64)
+    for batch in batches:
+        part = losses(leaf, [batch])[0][0] / sum(losses(table, batches)[1])
+        whole = _within(whole + torch.autograd.grad(part, leaf)[0], max_norm)
+    return (leaf.detach() - lr * whole).float()
 
 
 def shifted_steps(
@@ -311,12 +241,17 @@ def shifted_steps(
 
 def step_misses(table: Tensor, batches: Sequence[Batch], lr: float, **options: Any) -> dict[str, Any]:
     """Compute the tables that the mistakes lead to."""
-    return {words: functools.partial(stepped, table, batches, lr, how, **options) for words, how in LOSSES.items()} | {
-        "gradients from before are still in there: clear them first": functools.partial(
-            stepped, table, batches, lr, **options, dirt=3.0
-        ),
-        "the gradients are not clipped, or only after the step": functools.partial(stepped, table, batches, lr),
+    wrong = functools.partial(stepped, table, batches, lr)
+    misses = {words: functools.partial(wrong, how, **options) for words, how in LOSSES.items()} | {
+        "gradients from before are still in there: clear them first": functools.partial(wrong, **options, dirt=3.0),
+        "the gradients are not clipped, or only after the step": wrong,
     }
+    if len(batches) > 1:
+        for words, by in {OWN: "own", ALL: "all"}.items():
+            misses[words] = functools.partial(one_by_one, table, batches, lr, by, options.get("max_norm"))
+        if max_norm := options.get("max_norm"):
+            misses[CLIPPED_EARLY] = functools.partial(clipped_early, table, batches, lr, max_norm)
+    return misses
 
 
 # ── stories ───────────────────────────────────────────────────────────────────────────────────────────────────────────

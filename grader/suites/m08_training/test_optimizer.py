@@ -1,5 +1,6 @@
 """m08_training: AdamW, the schedule and the clip."""
 
+import functools
 from typing import Any
 
 import pytest
@@ -17,7 +18,18 @@ from grader.judge import (
 from grader.judge.probes import model
 
 from . import oracle, probes
+from . import oracle_adamw as adamw
 
+OTHER_DEFAULTS: dict[str, dict[str, Any]] = {
+    "betas and weight_decay have torch's defaults, not the signature's": {"betas": (0.9, 0.999), "weight_decay": 0.01},
+    "betas have another default than the signature's: (0.9, 0.999) is torch's": {"betas": (0.9, 0.999)},
+    "weight_decay has another default than the signature's: 0.01 is torch's": {"weight_decay": 0.01},
+    "weight_decay has another default than the signature's: 0.0 is Adam's": {"weight_decay": 0.0},
+    "eps has another default than the signature's: 1e-12 instead of 1e-8": {"eps": 1e-12},
+    "eps has another default than the signature's: 1e-6 instead of 1e-8": {"eps": 1e-6},
+    "eps has another default than the signature's: 1e-5 instead of 1e-8": {"eps": 1e-5},
+    "eps has another default than the signature's: 0 instead of 1e-8": {"eps": 0.0},
+}
 BY_NAME = {
     ("bias",): "what is called bias does not decay; the number of its axes decides",
     ("bias", "ln"): "what is called bias or ln does not decay; the number of its axes decides",
@@ -32,16 +44,20 @@ def follow(student, groups, gradients, options=oracle.NUMBERS, rates=None, atol=
     In float64 a correction may still be a float32 tensor, as `torch.tensor(beta) ** count` is: hence the tolerance.
     """
     found = student.plant(probes).follow(student.AdamW, groups, gradients, options, rates, **extra)
-    expected = oracle.adamw(groups, gradients, options, rates).to(groups[0]["params"][0].dtype)
-    misses = oracle.adamw_misses(groups, gradients, options, rates)
+    expected = adamw.adamw(groups, gradients, options, rates).to(groups[0]["params"][0].dtype)
+    misses = adamw.adamw_misses(groups, gradients, options, rates)
     if snapshot := extra.get("snapshot"):
-        misses["load_state_dict does not bring back moments and counts"] = lambda: oracle.adamw(
-            groups, gradients, options, rates, forget=snapshot
-        )
+        lost: dict[str, dict[str, Any]] = {
+            "load_state_dict does not bring back moments and counts": {"forget": snapshot},
+            "load_state_dict brings back the moments and not the counts": {"forget": snapshot, "forgotten": "counts"},
+            "state_dict hands out the moments themselves, which later steps change: copy them": {"alias": snapshot},
+        }
+        for mistake, switches in lost.items():
+            misses[mistake] = functools.partial(adamw.adamw, groups, gradients, options, rates, **switches)
     if extra.get("once"):
         moved = [gradients[0], *([None] * len(row) for row in gradients[1:])]
         words = "a group's params are gone through anew in each step, and an iterator is empty then: make a list of it"
-        misses = {words: lambda: oracle.adamw(groups, moved, options, rates), **misses}
+        misses = {words: lambda: adamw.adamw(groups, moved, options, rates), **misses}
     expect_close(oracle.flat(found["values"]), expected, atol=atol, misses=misses, what="the list of all parameters")
     return found["gradients"]
 
@@ -79,12 +95,12 @@ def test_a_gradient_of_zero_leaves_only_the_decay(student, draw):
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32], ids=["float64", "float32"])
 def test_many_steps_are_torchs(student, draw, dtype):
     """Thirty steps on three parameters in two groups give what torch's AdamW gives, and leave the gradients alone."""
-    groups = oracle.some_groups(draw, dtype)
-    gradients = oracle.some_gradients(draw, groups, 30)
+    groups = adamw.some_groups(draw, dtype)
+    gradients = adamw.some_gradients(draw, groups, 30)
     atol = FLOAT32_OP if dtype is torch.float64 else FLOAT32_LAYER
     left = follow(student, groups, gradients, atol=atol)
     found = student.plant(probes).follow(student.AdamW, groups, gradients, oracle.NUMBERS)["values"]
-    expect_close(oracle.flat(found), oracle.torch_adamw(groups, gradients, oracle.NUMBERS), atol=atol)
+    expect_close(oracle.flat(found), adamw.torch_adamw(groups, gradients, oracle.NUMBERS), atol=atol)
     expect_close(oracle.flat(left), oracle.flat(gradients[-1]), atol=FLOAT64, what="the gradient after the step")
 
 
@@ -97,7 +113,7 @@ def test_many_steps_are_torchs(student, draw, dtype):
 def test_eps_is_added_outside_the_root(student, draw):
     """With gradients as small as eps the denominator is the corrected root plus eps."""
     groups = [{"params": [draw.normal(4, 3, dtype=torch.float64)]}]
-    follow(student, groups, oracle.some_gradients(draw, groups, 3, scale=1e-6))
+    follow(student, groups, adamw.some_gradients(draw, groups, 3, scale=1e-6))
 
 
 @pytest.mark.task("m08.1")
@@ -108,9 +124,9 @@ def test_eps_is_added_outside_the_root(student, draw):
 )
 def test_each_group_goes_by_its_own_numbers(student, draw):
     """Groups keep the lr, betas, eps and weight_decay they bring, and a new lr in param_groups counts at once."""
-    groups = [*oracle.some_groups(draw), {"params": [draw.normal(2, dtype=torch.float64)], "eps": 0.5}]
+    groups = [*adamw.some_groups(draw), {"params": [draw.normal(2, dtype=torch.float64)], "eps": 0.5}]
     groups.append({"params": [draw.normal(3, dtype=torch.float64)], "weight_decay": 0.0})  # 0 is a number like others
-    gradients = oracle.some_gradients(draw, groups, 5)
+    gradients = adamw.some_gradients(draw, groups, 5)
     follow(student, groups, gradients)
     follow(student, groups, gradients, rates=[None, None, (0.2, 0.1, 0.4, 0.2), None, (0.0, 0.3, 0.1, 0.3)])
 
@@ -123,8 +139,8 @@ def test_each_group_goes_by_its_own_numbers(student, draw):
 @pytest.mark.parametrize("name", ["betas", "eps", "weight_decay"])
 def test_numbers_changed_in_a_group_count_at_once(student, draw, name):
     """Whichever number of a group is changed in param_groups, the next step goes by it."""
-    groups, new = oracle.some_groups(draw), {"betas": (0.5, 0.7), "eps": 0.25, "weight_decay": 0.0}[name]
-    gradients = oracle.some_gradients(draw, groups, 5)
+    groups, new = adamw.some_groups(draw), {"betas": (0.5, 0.7), "eps": 0.25, "weight_decay": 0.0}[name]
+    gradients = adamw.some_gradients(draw, groups, 5)
     rates: list[Any] = [None] * 5
     # betas from the start: whether later ones correct by their powers or by the product, the contract leaves open.
     rates[0 if name == "betas" else 2] = [{name: new}] * len(groups)
@@ -135,14 +151,13 @@ def test_numbers_changed_in_a_group_count_at_once(student, draw, name):
 @pytest.mark.holds('Takes parameters, or dicts with "params" and what differs from the arguments.')
 def test_plain_parameters_and_defaults_do(student, draw):
     """Without groups the parameters may come from a generator, and betas, eps and weight_decay have their defaults."""
-    groups = [{"params": oracle.some_groups(draw)[0]["params"]}]
-    gradients = oracle.some_gradients(draw, groups, 4, scale=1e-7)  # so small that eps shows
+    groups = [{"params": adamw.some_groups(draw)[0]["params"]}]
+    gradients = adamw.some_gradients(draw, groups, 4, scale=1e-7)  # so small that eps shows
     found = student.plant(probes).follow(student.AdamW, groups, gradients, {"lr": 0.1}, plain=True)["values"]
-    misses = oracle.adamw_misses(groups, gradients, {"lr": 0.1})
-    misses["betas, eps or weight_decay has another default than the signature's"] = lambda: oracle.adamw(
-        groups, gradients, {"lr": 0.1, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0.01}
-    )
-    expect_close(oracle.flat(found), oracle.adamw(groups, gradients, {"lr": 0.1}), atol=FLOAT32_OP, misses=misses)
+    misses = adamw.adamw_misses(groups, gradients, {"lr": 0.1})
+    for mistake, numbers in OTHER_DEFAULTS.items():
+        misses[mistake] = functools.partial(adamw.adamw, groups, gradients, {"lr": 0.1, **numbers})
+    expect_close(oracle.flat(found), adamw.adamw(groups, gradients, {"lr": 0.1}), atol=FLOAT32_OP, misses=misses)
 
 
 @pytest.mark.task("m08.1")
@@ -152,8 +167,8 @@ def test_plain_parameters_and_defaults_do(student, draw):
 )
 def test_a_groups_parameters_may_be_read_only_once(student, draw):
     """A group's params may be any iterable, like model.parameters(), and are there in the second step too."""
-    groups = oracle.some_groups(draw)
-    follow(student, groups, oracle.some_gradients(draw, groups, 3), once=True)
+    groups = adamw.some_groups(draw)
+    follow(student, groups, adamw.some_gradients(draw, groups, 3), once=True)
 
 
 @pytest.mark.task("m08.1")
@@ -162,8 +177,8 @@ def test_a_groups_parameters_may_be_read_only_once(student, draw):
 )
 def test_a_parameter_without_gradient_waits(student, draw):
     """A parameter whose grad is None stays as it is, and its own count of steps begins with its first gradient."""
-    groups = oracle.some_groups(draw)
-    gradients: list[list[Any]] = oracle.some_gradients(draw, groups, 5)
+    groups = adamw.some_groups(draw)
+    gradients: list[list[Any]] = adamw.some_gradients(draw, groups, 5)
     gradients[0][1] = gradients[1][1] = gradients[3][2] = None
     follow(student, groups, gradients)
 
@@ -175,9 +190,9 @@ def test_a_parameter_without_gradient_waits(student, draw):
 )
 def test_a_snapshot_takes_up_where_it_was_taken(student, draw):
     """state_dict is a snapshot that later steps don't change; loaded into a new optimizer, that one goes on from it."""
-    groups = oracle.some_groups(draw)
-    follow(student, groups, oracle.some_gradients(draw, groups, 9), snapshot=4)
-    gradients: list[list[Any]] = oracle.some_gradients(draw, groups, 6)
+    groups = adamw.some_groups(draw)
+    follow(student, groups, adamw.some_gradients(draw, groups, 9), snapshot=4)
+    gradients: list[list[Any]] = adamw.some_gradients(draw, groups, 6)
     for row in gradients[:4]:
         row[1] = None  # a parameter of which the snapshot knows nothing yet
     follow(student, groups, gradients, snapshot=4)
@@ -221,6 +236,9 @@ def test_matrices_decay_and_the_rest_does_not(student, draw):
         ),
         "embeddings have two axes, and decay": groups(
             [n for n in matrices if n[0] != "w"], sorted(rest + [n for n in matrices if n[0] == "w"])
+        ),
+        "a tied matrix stands in its group twice: each once, whatever names it goes by": groups(
+            sorted([*matrices, "wte.weight"]), rest
         ),
         "parameters that need no gradient are in the groups": groups(
             matrices, sorted([*rest, *set(start) - {*trained}])
@@ -310,7 +328,9 @@ def expect_clipped(student, gradients, max_norm, atol=FLOAT32_OP):
     expect_close(oracle.flat(found["gradients"]), expected, atol=atol, misses=misses, what="what is left of gradients")
     norm = float(oracle.flat([gradient for gradient in gradients if gradient is not None]).double().norm())
     expect(isinstance(found["norm"], float), "The norm is not a number.")
+    each = [gradient for gradient in gradients if gradient is not None]
     norms = {"the norm is taken after clipping": torch.tensor(max_norm), "it lacks its root": torch.tensor(norm**2)}
+    norms["absolute values are added up: the norm is the root of the sum of squares"] = oracle.flat(each).abs().sum()
     actual = torch.tensor(found["norm"], dtype=torch.float32)
     expect_close(actual, torch.tensor(norm), atol=FLOAT32_OP * norm, misses=norms, what="the norm")
 

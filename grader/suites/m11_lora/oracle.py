@@ -57,6 +57,7 @@ def lora_misses(x: Tensor, weight: Tensor, bias: Tensor | None, down: Tensor, up
         "the adapter's part is scaled by 1 / rank, without alpha": wrong(1 / rank),
         "the adapter's part is scaled by alpha / sqrt(rank), not by alpha / rank": wrong(alpha / math.sqrt(rank)),
         "the adapter's part is scaled by rank / alpha, the wrong way round": wrong(rank / alpha),
+        "the adapter's part is scaled by alpha // rank, a whole number": wrong(float(alpha // rank)),
         "the adapter's part is missing: base answers alone": wrong(0.0),
         "base's part is missing: the adapter answers alone": wrong(base=False),
         "the adapter's part is subtracted": wrong(-alpha / rank),

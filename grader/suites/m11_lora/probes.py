@@ -50,13 +50,6 @@ def linear(weight, bias=None):
     return made
 
 
-def layer(make, weight, bias, down, up, alpha, dropout=0.0):
-    """Return a LoRALinear with these numbers, in training mode; `down` is A and `up` is B."""
-    made = make(linear(weight, bias), down.shape[0], alpha, dropout)
-    fill(made, {"lora_A": down, "lora_B": up})
-    return made
-
-
 def fill(model, values):
     """Write values into named parameters; KeyError for a name that is none."""
     parameters = dict(model.named_parameters())
@@ -71,10 +64,15 @@ def made_on_meta(make, rank):
 
 
 def anatomy(make, base, rank):
-    """Return whether a new layer holds the very base, and in which mode it is when base is in eval mode."""
+    """Return whether a new layer holds the very base or one alike, and its mode when base is in eval mode."""
     made = make(base, rank, 1.0, 0.5)
     sleeping = make(linear(base.weight.detach()).eval(), rank, 1.0, 0.5)
-    return {"same": made.base is base, "training": any(module.training for module in sleeping.modules())}
+    alike = isinstance(made.base, nn.Linear) and torch.equal(made.base.weight, base.weight)
+    return {
+        "same": made.base is base,
+        "alike": alike,
+        "training": any(module.training for module in sleeping.modules()),
+    }
 
 
 def loading(load, model, state):

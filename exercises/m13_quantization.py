@@ -5,8 +5,8 @@ You choose scales in two ways, squeeze two weights into a byte, and put a whole 
 
 A channel is one index along `axis`. Scales and all arithmetic are float32, whatever comes in (QuantizedLinear's may be
 in x's dtype); round is torch.round, which takes a half to its even neighbour. No argument changes, but m13.5's model.
-Left out: choosing scales by data (GPTQ, AWQ), training through the rounding, fused kernels. Not allowed, since they are
-what you are building: torch.quantize_per_tensor, torch.fake_quantize_*, torch.ao and torch.nn.quantized.
+Left out: choosing scales by data (GPTQ, AWQ), training through the rounding, fused kernels, numbers below 1e-35. Not
+allowed, since you build them: torch.quantize_per_tensor, torch.fake_quantize_*, torch.ao and torch.nn.quantized.
 """
 
 from jaxtyping import Float, Int8, UInt8

@@ -15,8 +15,6 @@ Pair = tuple[Tensor, Tensor]
 
 ZERO = "where all is 0 the scale is 0 too, and 0 / 0 is NaN: put 1 in its place"
 WRAPPED = "values are not cut off before the cast to int8, where 128 comes back as -128"
-UPSIDE = "the nibbles are the wrong way round: the first integer of a pair goes into the low four bits"
-UNSIGNED = "nibbles are not given their sign back: 8 to 15 stand for -8 to -1"
 AXES = range(4)  # that any tensor here has at most
 NO_AXIS = [f"there is a scale for each index along axis {axis} though no axis is given" for axis in AXES]
 WRONG_AXIS = {
@@ -24,6 +22,7 @@ WRONG_AXIS = {
     for other in AXES
     for axis in range(-4, 4)
 }
+RECIPROCAL = "the scale returned is the reciprocal of the right one: q times the scale must be nearly x"
 NOT_QUANTIZED = "the layers still compute with their float weights"
 ROUNDINGS: dict[str, Callable[[Tensor], Tensor]] = {
     "even": torch.round,
@@ -31,6 +30,7 @@ ROUNDINGS: dict[str, Callable[[Tensor], Tensor]] = {
     "floored": torch.floor,
     "up": lambda x: torch.floor(x + 0.5),
     "away": lambda x: torch.sign(x) * torch.floor(x.abs() + 0.5),
+    "half added": lambda x: torch.trunc(x + 0.5),
 }
 
 
@@ -89,9 +89,9 @@ def likeliest_first(misses: dict[str, Callable[[], Any]], actual: Any) -> dict[s
     return dict(sorted(misses.items(), key=lambda item: not explains(item[1])))
 
 
-def upside_down(answer: Pair) -> Pair:
+def upside_down(answer: tuple[Tensor, ...]) -> Any:
     """Return integers with the reciprocals of their scales."""
-    return answer[0], 1 / answer[1]
+    return answer[0], 1 / answer[1], *answer[2:]
 
 
 def absmax_misses(x: Tensor, axis: int | None = None) -> dict[str, Callable[[], Pair]]:
@@ -109,9 +109,10 @@ def absmax_misses(x: Tensor, axis: int | None = None) -> dict[str, Callable[[], 
         "halves are rounded away from 0; torch.round takes them to the even neighbour": lambda: absmax(
             x, along=axis, rounding="away"
         ),
-        "the scale returned is 127 / max|x|, its reciprocal: q times it must be nearly x": lambda: upside_down(
-            absmax(x, along=axis)
+        "a half is added and the sum cut off towards 0, which rounds negative numbers wrongly": lambda: absmax(
+            x, along=axis, rounding="half added"
         ),
+        RECIPROCAL: lambda: upside_down(absmax(x, along=axis)),
         "the scale is max|x| / 128: the largest value becomes 128, which int8 does not have": lambda: absmax(
             x, along=axis, divisor=128, limit=128
         ),
@@ -148,17 +149,30 @@ def zero_point(
     clamp: bool = True,
     whole: bool = True,
     steps: int = 255,
+    rounding: str = "even",
+    least: float = 0.0,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Quantize with a zero point in float64."""
     x = x.double()
     low, high = reduced(torch.amin, x, along), reduced(torch.amax, x, along)
     if include:
         low, high = low.clamp(max=0), high.clamp(min=0)
-    scale = torch.where(high == low, 1.0, (high - low) / steps)
+    scale = torch.where(high == low, 1.0, ((high - low) / steps).clamp(min=least))
     limits = (-128, 127) if clamp else (-300, 300)
     start = torch.round(-128 - low / scale).clamp(*limits)
-    q = torch.round(x / scale) + start if whole else torch.round(x / scale - low / scale) - 128
+    q = ROUNDINGS[rounding](x / scale) + start if whole else torch.round(x / scale - low / scale) - 128
     return wrapped(q.clamp(*limits)), scale.float(), wrapped(start)
+
+
+def unsigned(x: Tensor, axis: int | None, wraps: bool) -> tuple[Tensor, Tensor, Tensor]:
+    """Quantize into 0 to 255, and cast to int8, where what does not fit comes round or is cut off before."""
+    _, scale, start = zero_point(x, along=axis)
+    begin, scale = start.double() + 128, scale.double()
+    q = torch.round(x.double() / scale) + begin
+    if not wraps:
+        begin = begin.clamp(max=127)
+        q = (torch.round(x.double() / scale) + begin).clamp(-128, 127)
+    return wrapped(q.clamp(max=255)), scale.float(), wrapped(begin)
 
 
 def zero_point_misses(x: Tensor, axis: int | None = None) -> dict[str, Callable[[], Any]]:
@@ -180,115 +194,24 @@ def zero_point_misses(x: Tensor, axis: int | None = None) -> dict[str, Callable[
         "the scale is (high - low) / 127: from -128 to 127 there are 255 steps": lambda: zero_point(
             x, along=axis, steps=127
         ),
+        "integers run from 0 to 255, which int8 does not hold: its -128 to 127 are those less 128": lambda: unsigned(
+            x, axis, wraps=True
+        ),
+        "the zero point is that of integers from 0 to 255; in int8 it is 128 less": lambda: unsigned(
+            x, axis, wraps=False
+        ),
+        RECIPROCAL: lambda: upside_down(zero_point(x, along=axis)),
+        "a half is added and the sum cut off towards 0, which rounds negative numbers wrongly": lambda: zero_point(
+            x, along=axis, rounding="half added"
+        ),
+        "quotients are cut off towards 0 instead of rounded": lambda: zero_point(x, along=axis, rounding="truncated"),
         "the range is taken as if it lay evenly around 0 (that is absmax)": lambda: (
             *absmax(x, along=axis),
             torch.zeros_like(absmax(x, along=axis)[1]).to(torch.int8),
         ),
     }
+    misses |= {words: partial(zero_point, x, along=axis, least=least) for least, words in SCALE_AT_LEAST.items()}
     return misses | axis_misses(zero_point, x, axis)
-
-
-def int4(x: Tensor, group_size: int, *, divisor: int = 7, limit: int = 7, rounding: str = "even") -> Pair:
-    """Quantize runs of group_size along the last axis in float64; returns the integers, not packed, and the scales."""
-    groups = x.double().reshape(*x.shape[:-1], -1, group_size)
-    peak = groups.abs().amax(-1, keepdim=True)
-    scales = torch.where(peak == 0, 1.0, peak / divisor)
-    q = ROUNDINGS[rounding](groups / scales).clamp(-limit - (divisor != 7), limit)
-    return q.reshape(x.shape).to(torch.int8), scales[..., 0].float()
-
-
-def int4_misses(x: Tensor, group_size: int) -> dict[str, Callable[[], Pair]]:
-    """Compute what the classic mistakes give."""
-    n_groups = x.shape[-1] // group_size
-
-    def strided() -> Pair:
-        dealt = x.reshape(*x.shape[:-1], group_size, n_groups).transpose(-1, -2).reshape(x.shape)
-        q, scales = int4(dealt, group_size)
-        return q.reshape(*x.shape[:-1], n_groups, group_size).transpose(-1, -2).reshape(x.shape), scales
-
-    def by_row() -> Pair:
-        q, scales = int4(x, x.shape[-1])
-        return q, scales.repeat_interleave(n_groups, dim=-1)
-
-    def by_tensor() -> Pair:
-        q, scales = int4(x.reshape(-1), x.numel())
-        return q.reshape(x.shape), scales.expand(*x.shape[:-1], n_groups)
-
-    return {
-        "the scale is max|x| / 8 instead of / 7": lambda: int4(x, group_size, divisor=8),
-        "the scale is max|x| / 15 instead of / 7": lambda: int4(x, group_size, divisor=15),
-        "quotients are cut off towards 0 instead of rounded": lambda: int4(x, group_size, rounding="truncated"),
-        "a group is every n-th value instead of a run of neighbours": strided,
-        "one scale serves a whole row instead of one group": by_row,
-        "one scale serves the whole tensor instead of one group": by_tensor,
-    }
-
-
-def grouping_misses(x: Tensor, group_size: int) -> dict[str, Callable[[], Pair]]:
-    """Compute what the classic mistakes give, packed."""
-    q, scales = int4(x, group_size)
-
-    def pair(wrong: Callable[[], Pair]) -> Pair:
-        return packed(wrong()[0]), wrong()[1]
-
-    def other_bytes(wrong: Callable[[], Tensor]) -> Pair:
-        return wrong(), scales
-
-    misses: dict[str, Callable[[], Pair]] = {
-        words: partial(pair, wrong) for words, wrong in int4_misses(x, group_size).items()
-    }
-    return misses | {words: partial(other_bytes, wrong) for words, wrong in packing_misses(q).items()}
-
-
-def packed(q: Tensor, *, upside: bool = False, offset: bool = False) -> Tensor:
-    """Put two integers into each byte, one byte at a time."""
-    rows = []
-    for row in q.reshape(-1, q.shape[-1]).tolist():
-        nibbles = [(value + 8 if offset else value % 16) for value in row] + [0] * (len(row) % 2)
-        pairs = list(zip(nibbles[0::2], nibbles[1::2], strict=True))
-        rows.append([(a << 4 | b) if upside else (b << 4 | a) for a, b in pairs])
-    return torch.tensor(rows, dtype=torch.uint8).reshape(*q.shape[:-1], -1)
-
-
-def packing_misses(q: Tensor) -> dict[str, Callable[[], Tensor]]:
-    """Compute what the classic mistakes make of integers."""
-    half = (q.shape[-1] + 1) // 2
-    padded = torch.cat([q, torch.zeros_like(q[..., : q.shape[-1] % 2])], dim=-1)
-
-    def halves() -> Tensor:
-        return packed(torch.stack([padded[..., :half], padded[..., half:]], dim=-1).flatten(-2))
-
-    def smeared() -> Tensor:
-        low, high = padded[..., 0::2], padded[..., 1::2]
-        return (low | (high << 4)).to(torch.int64).remainder(256).to(torch.uint8)
-
-    return {
-        UPSIDE: lambda: packed(q, upside=True),
-        "8 is added to each integer; a nibble is a two's complement": lambda: packed(q, offset=True),
-        "the first half of a row is joined with the second; a byte holds two neighbours": halves,
-        "the sign of the low nibble runs into the high one: keep only its low four bits": smeared,
-    }
-
-
-def unpacked_misses(q: Tensor) -> dict[str, Callable[[], Tensor]]:
-    """Compute what the classic mistakes make of q's bytes."""
-    bytes_ = packed(q)
-    low, high = (bytes_ & 15).to(torch.int8), (bytes_ >> 4).to(torch.int8)
-
-    def signed(x: Tensor) -> Tensor:
-        return torch.where(x > 7, x - 16, x)
-
-    def joined(a: Tensor, b: Tensor) -> Tensor:
-        return torch.stack([a, b], dim=-1).flatten(-2)[..., : q.shape[-1]]
-
-    return {
-        UNSIGNED: lambda: joined(low, high),
-        UPSIDE: lambda: joined(signed(high), signed(low)),
-        "8 is taken from each nibble; a nibble is a two's complement": lambda: joined(low - 8, high - 8),
-        "all low nibbles come first and then all high ones": lambda: torch.cat([signed(low), signed(high)], -1)[
-            ..., : q.shape[-1]
-        ],
-    }
 
 
 def dequantized_misses(q: Tensor, scale: Tensor, start: Tensor | None = None) -> dict[str, Callable[[], Tensor]]:
@@ -306,11 +229,11 @@ def dequantized_misses(q: Tensor, scale: Tensor, start: Tensor | None = None) ->
     }
 
 
-def product(x: Tensor, layer: Pair, *, each: bool = True, width: torch.dtype = torch.int64) -> Tensor:
+def product(x: Tensor, layer: Pair, *, each: bool = True, signed: bool = False, width: Any = torch.int64) -> Tensor:
     """Quantize x, multiply integers of some width with a layer's, and scale."""
     weight, scale = layer
     rows = x.reshape(-1, x.shape[-1])
-    q, scale_x = absmax(rows, along=0 if each else None)
+    q, scale_x = absmax(rows, along=0 if each else None, signed=signed)
     if width == torch.int8:
         sums = (q[:, None, :] * weight[None]).sum(-1, dtype=torch.int8)
     else:
@@ -340,6 +263,9 @@ def product_misses(x: Tensor, weight: Tensor, scale: Tensor) -> dict[str, Callab
         "one scale serves all vectors of x instead of one each": lambda: product(x, (weight, scale), each=False),
         "the weight's scale is not applied": lambda: product(x, (weight, ones)),
         "the scale of x is not applied": lambda: product(x, (weight, scale)) / rows,
+        "the scale of x comes from its largest value instead of its largest magnitude": lambda: product(
+            x, (weight, scale), signed=True
+        ),
         "x is not quantized: the product is made of floats": lambda: x @ (weight.float() * scale).T,
     }
 
@@ -351,6 +277,10 @@ COARSE = "the scale is rounded to float16 or bfloat16; scales are float32"
 AT_LEAST = {
     1e-5: "max|x| is taken to be 1e-5 at least: what is smaller than that loses its digits",
     1e-8: "max|x| is taken to be 1e-8 at least: what is smaller than that loses its digits",
+}
+SCALE_AT_LEAST = {
+    1e-5: "the scale is taken to be 1e-5 at least: what is smaller than that loses its digits",
+    1e-8: "the scale is taken to be 1e-8 at least: what is smaller than that loses its digits",
 }
 OFF = 1 + 2.0**-13
 

@@ -6,6 +6,7 @@ from grader.judge import expect, expect_close, expect_equal, expect_tensor
 
 from . import oracle
 
+IN_PLACE = "an argument is changed in place (an operation whose name ends in _, or /=)"
 PARTS = ("the integers", "the scale", "the zero point")
 
 
@@ -40,8 +41,9 @@ def expect_near(x, values, scale, what="a value"):
 
 def expect_unchanged(student, function, *args, **settings):
     """Fail when a call changes one of its tensors."""
-    after = student.probe.mutated(function, *args, **settings)["args"]
-    for number, (value, wanted) in enumerate(zip(after, args, strict=True), start=1):
+    given = student.probe.mutated(function, *args, **settings)["args"]
+    for number, (value, wanted) in enumerate(zip(given, args, strict=True), start=1):
         if isinstance(wanted, torch.Tensor):
             what = f"argument {number} after the call"
-            expect_equal(value.view(torch.uint8), wanted.view(torch.uint8), what=f"{what}, byte by byte,")
+            after, before = value.view(torch.uint8), wanted.view(torch.uint8)
+            expect_equal(after, before, misses={IN_PLACE: after}, what=f"{what}, byte by byte,")

@@ -87,6 +87,10 @@ def word_misses(text: str) -> dict[str, list[str]]:
         "case is kept: lower the text first": "".join(char if char.isalnum() else " " for char in text).split(),
         "the text is cut at whitespace alone, so punctuation sticks to words": text.lower().split(),
         r"the underscore is taken for a letter, as \w takes it": re.findall(r"\w+", text.lower()),
+        "words are scikit-learn's: letters, digits and the underscore, two at least": re.findall(
+            r"\b\w\w+\b", text.lower()
+        ),
+        "casefold is not lower: it takes some letters apart": list(words(text.casefold())),
         "only the letters a to z count": re.findall(r"[a-z0-9]+", text.lower()),
         "digits are lost": "".join(char if char.isalpha() else " " for char in text.lower()).split(),
         "words of one letter are lost": [word for word in right if len(word) > 1],
@@ -196,7 +200,7 @@ def bm25(
     length: str = "right",
     once: bool = False,
     split: Callable[[str], Sequence[str]] = words,
-    query_split: Callable[[str], list[str]] | None = None,
+    query_split: Callable[[str], Sequence[str]] | None = None,
 ) -> list[float]:
     """Compute every document's BM25 score, reading all of them; the switches make the mistakes."""
     texts, counts = _counted(tuple(documents), split)
@@ -205,8 +209,13 @@ def bm25(
     if length == "characters":
         lengths = [len(document) for document in documents]
     average = sum(lengths) / max(n, 1)
-    if length == "median":
-        average = sorted(lengths)[n // 2]
+    if length == "whole average":
+        average = float(sum(lengths) // max(n, 1))
+
+    floor = 0.0
+    if idf == "floor":
+        held = Counter(word for count in counts for word in count)
+        floor = 0.25 * sum(math.log((n - df + 0.5) / (df + 0.5)) for df in held.values()) / max(len(held), 1)
 
     def weight(word: str) -> float:
         df = sum(word in count for count in counts)
@@ -215,6 +224,8 @@ def bm25(
         odds = (n - df + 0.5) / (df + 0.5)
         if idf == "negative":
             return math.log(odds)
+        if idf == "floor":
+            return math.log(odds) if odds >= 1 else floor
         if idf == "clipped":
             return max(math.log(odds), 0.0)
         return {"none": 1.0, "no log": 1 + odds, "plain": math.log(n / df) if df else 0.0}.get(
@@ -244,6 +255,9 @@ BM25_MISTAKES: dict[str, dict[str, Any]] = {
     "idf is left out": {"idf": "none"},
     "idf lacks the 1 inside the logarithm, so a word in most documents counts against them": {"idf": "negative"},
     "a negative idf is cut to 0 instead of adding 1 inside the logarithm": {"idf": "clipped"},
+    "a negative idf gives way to a quarter of the average one (rank_bm25's): add 1 inside the logarithm": {
+        "idf": "floor"
+    },
     "idf lacks its logarithm": {"idf": "no log"},
     "idf is the plain ln(N / df)": {"idf": "plain"},
     "df counts every occurrence of a word instead of the documents that hold it": {"idf": "occurrences"},
@@ -255,20 +269,36 @@ BM25_MISTAKES: dict[str, dict[str, Any]] = {
     "length and average are swapped: long documents are preferred": {"length": "swapped"},
     "b and 1 - b are swapped": {"length": "b turned round"},
     "the length of documents is ignored": {"length": "ignored"},
+    "the average length is made a whole number by //": {"length": "whole average"},
     "length counts characters instead of words": {"length": "characters"},
     "length counts distinct words instead of all": {"length": "distinct"},
     "a word that stands twice in the query counts once": {"once": True},
+    "the documents' case is kept: find their words with tokenize": {"split": case_kept, "query_split": words},
     "the query's case is kept: find its words with tokenize": {"query_split": case_kept},
     "the query is cut at whitespace: find its words with tokenize": {"query_split": str.split},
 }
 
 
-def bm25_misses(documents: Sequence[str], query: str, k1: float, b: float) -> dict[str, Callable[[], list[float]]]:
-    """Compute what the classic mistakes give for the same documents and query."""
+OTHER_DEFAULTS: dict[str, dict[str, Any]] = {
+    "k1 is 1.5 by default, and 1.2 is asked for": {"k1": 1.5},
+    "k1 is 2.0 by default, and 1.2 is asked for": {"k1": 2.0},
+    "k1 is 0.9 by default, and 1.2 is asked for": {"k1": 0.9, "b": 0.4},
+    "b is 0.5 by default, and 0.75 is asked for": {"b": 0.5},
+    "b is 1.0 by default, and 0.75 is asked for": {"b": 1.0},
+}
+
+
+def bm25_misses(
+    documents: Sequence[str], query: str, k1: float, b: float, defaults: bool = False
+) -> dict[str, Callable[[], list[float]]]:
+    """Compute what the classic mistakes give for the same documents and query, and with other defaults."""
     misses: dict[str, Callable[[], list[float]]] = {
         words: (lambda options=options: bm25(documents, query, k1, b, **options))  # type: ignore[misc]
         for words, options in BM25_MISTAKES.items()
     }
+    if defaults:
+        for words, numbers in OTHER_DEFAULTS.items():
+            misses[words] = functools.partial(bm25, documents, query, **numbers)
     if (k1, b) != (1.2, 0.75):
         misses["k1 and b are ignored"] = lambda: bm25(documents, query)
         misses["k1 and b are swapped"] = lambda: bm25(documents, query, b, k1)
@@ -296,6 +326,7 @@ def cosine_misses(query: Tensor, vectors: Tensor) -> dict[str, Callable[[], list
             right @ left / (right.norm(dim=-1) * left.norm()).clamp(min=1.0)
         ).tolist(),
         "a zero vector gives 0 / 0; its cosine is 0": lambda: cosines(query, vectors, nan=True),
+        "the sign of a cosine is lost": lambda: [abs(x) for x in cosines(query, vectors)],
         "the distance is given instead of the cosine": lambda: [1 - x for x in cosines(query, vectors)],
         "the products are divided by the squared lengths": lambda: (
             right @ left / (left.square().sum() * right.square().sum(-1))

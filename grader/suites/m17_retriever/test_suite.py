@@ -2,6 +2,7 @@
 
 import time
 from collections import Counter
+from typing import Any
 
 import pytest
 import torch
@@ -11,15 +12,17 @@ from grader.judge import FLOAT64_CONSTANT, achieve, each, expect, expect_close, 
 from . import oracle
 from . import oracle_ranking as ranking
 
+UNEQUAL = "vectors of another width than the query's are accepted"
+NO_K = "a k below 1 is accepted"
 FISH = ["red fish", "blue fish"]
 PETS = ["the cat sat on the mat", "The dog chased the CAT, and the cat ran.", "a bird", "", "the the the the bird sang"]
 
 
-def expect_search(student, documents, query, k1=1.2, b=0.75, k=None, index=None):
+def expect_search(student, documents, query, k1=1.2, b=0.75, k=None, index=None, defaults=False):
     """Compare what search finds with a plain BM25, and with what the classic mistakes give."""
     index = student.BM25(documents, k1, b) if index is None else index
     actual = index.search(query, k or len(documents) + 3)
-    misses = oracle.bm25_misses(documents, query, k1, b)
+    misses = oracle.bm25_misses(documents, query, k1, b, defaults)
     ranking.expect_hits(actual, oracle.bm25(documents, query, k1, b), k, spill=False, misses=misses)
 
 
@@ -109,8 +112,8 @@ def test_equal_scores_stand_in_the_order_of_their_indices(student, draw):
     documents = [draw.random.choice(["sea sun", "sea sea", "sky"]) for _ in range(60)] + ["sea sun", "sea sea", "sky"]
     index = student.BM25(documents)
     for k in (1, 7, len(documents)):
-        expect_search(student, documents, "sea", k=k, index=index)
-    expect_raises("ValueError", index.search, "sea", 0, mentions=("0",))
+        expect_search(student, documents, "sea", k=k, index=index, defaults=True)
+    expect_raises("ValueError", index.search, "sea", 0, mentions=("0",), mistake=NO_K)
 
 
 @pytest.mark.task("m17.3")
@@ -280,8 +283,18 @@ def test_equal_cosines_stand_in_the_order_of_their_indices(student, draw):
 )
 def test_widths_that_differ_and_no_k_are_refused(student):
     """Vectors of another width than the query's, and a k below 1, are ValueErrors that name the numbers."""
-    expect_raises("ValueError", student.cosine_search, torch.ones(17), torch.ones(5, 19), 2, mentions=("17", "19"))
-    expect_raises("ValueError", student.cosine_search, torch.ones(17), torch.ones(5, 17), -3, mentions=("-3",))
+    expect_raises(
+        "ValueError",
+        student.cosine_search,
+        torch.ones(17),
+        torch.ones(5, 19),
+        2,
+        mentions=("17", "19"),
+        mistake=UNEQUAL,
+    )
+    query, wide, narrow, search = torch.ones(17), torch.ones(5, 19), torch.ones(5, 17), student.cosine_search
+    expect_raises("ValueError", search, query, wide, 2, mentions=("17", "19"), mistake=UNEQUAL)
+    expect_raises("ValueError", search, query, narrow, -3, mentions=("-3",), mistake=NO_K)
 
 
 def expect_fusion(student, rankings, k=60, given=True):
@@ -303,7 +316,7 @@ def test_two_rankings_are_joined_by_their_places(student):
     expect_fusion(student, [[7, 3], [3]], 1)
     expect_fusion(student, [[7, 3], [3]], given=False)
     expect_fusion(student, [[5, 2], [2, 5], [11, 9], [9, 11]], 4)
-    expect_raises("ValueError", student.reciprocal_rank_fusion, [[7, 3], [3]], 0, mentions=("0",))
+    expect_raises("ValueError", student.reciprocal_rank_fusion, [[7, 3], [3]], 0, mentions=("0",), mistake=NO_K)
 
 
 @pytest.mark.task("m17.4")
@@ -373,7 +386,15 @@ def test_the_reciprocal_rank_looks_at_the_first_hit(student, draw):
 )
 def test_what_cannot_be_measured_is_refused(student):
     """No questions, unequal numbers of rankings and judgements, and questions with nothing relevant are ValueErrors."""
-    for rankings, relevant in [([], []), ([[1], [2]], [{1}]), ([[1]], [{1}, {2}]), ([[1], [2]], [{1}, set()])]:
-        expect_raises("ValueError", student.recall_at_k, rankings, relevant, 3)
-        expect_raises("ValueError", student.mean_reciprocal_rank, rankings, relevant)
-    expect_raises("ValueError", student.recall_at_k, [[1]], [{1}], 0, mentions=("0",))
+    cases: dict[str, list[Any]] = {
+        "no questions at all are accepted": [([], [])],
+        "unequal numbers of rankings and of judgements are accepted": [([[1], [2]], [{1}]), ([[1]], [{1}, {2}])],
+        "a question that nothing is relevant for is accepted": [([[1], [2]], [{1}, set()])],
+    }
+    for mistake, given in cases.items():
+        for rankings, relevant in given:
+            recall = student.recall_at_k, rankings, relevant, 3
+            expect_raises("ValueError", *recall, fine=([[1]], [{1}], 3), mistake=mistake)
+            rank = student.mean_reciprocal_rank, rankings, relevant
+            expect_raises("ValueError", *rank, fine=([[1]], [{1}]), mistake=mistake)
+    expect_raises("ValueError", student.recall_at_k, [[1]], [{1}], 0, mentions=("0",), mistake=NO_K)

@@ -1,5 +1,6 @@
 """The sessions of the course. All share one environment, which is reinstalled only when its files change."""
 
+import contextlib
 import hashlib
 import importlib.util
 import os
@@ -68,10 +69,12 @@ def run(session: nox.Session, *arguments: str) -> None:
     """Run a Python command line in the shared environment; a failure ends nox with the same exit code."""
     command = [shared["python"], *arguments]
     session.log(shlex.join(["python", *arguments]))
-    try:
-        code = subprocess.call(command, cwd=ROOT)
-    except KeyboardInterrupt:
-        code = 130
+    with subprocess.Popen(command, cwd=ROOT) as process:
+        code = None
+        while code is None:
+            # Ctrl-C reaches the command as well, which ends in good order: a capstone keeps what it has learned.
+            with contextlib.suppress(KeyboardInterrupt):
+                code = process.wait()
     if code:
         raise SystemExit(code if code > 0 else 128 - code)
 

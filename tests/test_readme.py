@@ -106,6 +106,20 @@ def test_another_python_gets_one_sentence(monkeypatch):
             assert re.fullmatch(r"(?i)scratchwork:? needs Python 3\.11 to 3\.14, and this is .*", str(end.value.code))
 
 
+def test_an_interrupt_lets_a_command_end_in_good_order():
+    """Ctrl-C reaches nox and its command alike; nox waits until the command has ended, and ends with its code."""
+    noxfile = runpy.run_path(str(support.REPOSITORY / "noxfile.py"), run_name="noxfile")
+    slow = "import os, signal, sys, time; os.kill(os.getppid(), signal.SIGINT); time.sleep(0.7); sys.exit(7)"
+
+    class Session:
+        def log(self, _):
+            """Nobody reads it."""
+
+    with pytest.raises(SystemExit) as end:
+        noxfile["run"](Session(), "-c", slow)
+    assert end.value.code == 7
+
+
 def test_every_link_of_the_pages_leads_somewhere():
     """Relative links in the project's pages point at files that exist."""
     pages = [

@@ -101,8 +101,7 @@ class Practice(Station):
         Raises GradingError for a fault of the grader, SandboxError when no sandbox starts.
         """
         options, course = self.options, self.course
-        if options.prerequisites == "solutions":
-            submission = replace(submission, beneath=solutions(course))
+        submission = self.on_its_ground(submission)
         grader = grader_version(own_rooms.packed(course))
         keys = self._keys(submission, grader)
         reused = {} if again or options.all or options.debug or self.secret else self._passed_before(keys)
@@ -134,6 +133,12 @@ class Practice(Station):
         result.notes = [*self.notes, *levels.gap_notes(self.workers.level)]
         result.notes += [self.progress.trouble] if self.progress.trouble else []
         return result
+
+    def on_its_ground(self, submission: Submission) -> Submission:
+        """Return the submission on top of what its milestones are made of: its own modules, or the solutions."""
+        if self.options.prerequisites == "solutions":
+            return replace(submission, beneath=solutions(self.course))
+        return submission
 
     def _keys(self, submission: Submission, grader: str) -> dict[str, str]:
         options = self.options

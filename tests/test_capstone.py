@@ -77,7 +77,7 @@ def told_at(step, act):
     """Return a `progress` that does something when so many steps are told of."""
     count = 0
 
-    def progress(self, share, what, left=None):
+    def progress(self, share, what, left=None, tail=""):
         nonlocal count
         count += what.startswith("step")
         if count == step:

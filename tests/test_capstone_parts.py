@@ -119,3 +119,15 @@ def test_a_line_of_little_bars_shows_the_fall():
     assert screen.sparkline([4.0, 3.0, 2.0, 1.0])[0] == "█"
     assert screen.sparkline([4.0, 3.0, 2.0, 1.0])[-1] == "▁"
     assert screen.sparkline([float("nan")]) == ""
+
+
+@pytest.mark.parametrize("width", [40, 60, 100])
+def test_the_time_left_is_seen_at_every_width(width):
+    """What goes on and how long it still takes fits into a line; bars and curves are there where there is room."""
+    show = screen.Screen(Console(file=io.StringIO(), width=width, force_terminal=True))
+    for tail in ("", screen.sparkline([float(n) for n in range(40)])):
+        show.progress(0.5, "step 250 of 500", 170.0, tail)
+        line = show._picture()
+        assert line.cell_len <= width - 3
+        assert "about 3 min left" in line.plain or width == 40
+        assert ("█" in line.plain or "━" in line.plain) == (width == 100)

@@ -103,8 +103,8 @@ class Performance:
             self.run.losses.append((step, loss))
             spent = time.monotonic() - started
             left = max(0.0, min(seconds - spent, spent / max(1, step) * (plan.steps - step)))
-            numbers = f"step {step} of {plan.steps}, loss {loss:.2f}  {screen.sparkline(self._losses())}  "
-            self.show.progress(step / plan.steps, numbers.rstrip(), left)
+            numbers = f"step {step} of {plan.steps}, loss {loss:.2f}"
+            self.show.progress(step / plan.steps, numbers, left, screen.sparkline(self._losses()))
             if heldout is not None:
                 self.run.heldout.append((step, heldout))
                 more = f"   {screen.about(left)} left" if step < plan.steps else ""

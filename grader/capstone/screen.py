@@ -22,7 +22,7 @@ class Screen:
 
     def __init__(self, console: Any) -> None:
         self.console, self.paper = console, Paper(console)
-        self._now = ""
+        self._now = self._tail = ""
         self._share: float | None = None
         self._since = self._said = time.monotonic()
         self._live: Live | None = None
@@ -49,7 +49,7 @@ class Screen:
     @contextlib.contextmanager
     def doing(self, what: str) -> Iterator[None]:
         """Show that something goes on, and for how long already, until it ends."""
-        self._now, self._share, self._since = what, None, time.monotonic()
+        self._now, self._tail, self._share, self._since = what, "", None, time.monotonic()
         if not self._draws:
             self.say(f"{what} …")
             yield
@@ -68,10 +68,14 @@ class Screen:
         finally:
             self._live = None
 
-    def progress(self, share: float, what: str, left: float | None = None) -> None:
-        """Say how far it is, and for how long it still takes; where nothing can be drawn, now and then."""
+    def progress(self, share: float, what: str, left: float | None = None, tail: str = "") -> None:
+        """Say how far it is, and for how long it still takes; where nothing can be drawn, now and then.
+
+        `tail` is shown where there is room for it.
+        """
         self._share = share
         self._now = f"{what}, {about(left)} left" if left is not None and left >= 1 else what
+        self._tail = tail
         if self._live is None and time.monotonic() - self._said > SILENT:
             self.say(f"  {self._now}")
 
@@ -84,10 +88,11 @@ class Screen:
         paper = self.paper
         clock = f"  {lasted(time.monotonic() - self._since)}  "
         bar = paper.bar(self._share) if self._share is not None else Text()
-        room = min(self.console.width, 100) - 1
-        if bar and len(clock) + 2 + bar.cell_len + len(self._now) > room:
-            bar = Text()  # words say more than a bar
-        return paper.fit(Text("  ") + bar + paper.ours(clock + self._now), room)
+        room = min(self.console.width, 100) - 3  # the terminal itself writes ^C there
+        line = paper.ours(clock + self._now)
+        whole = line + paper.ours(f"  {self._tail}") if self._tail else bar + line
+        line = whole if whole.cell_len + 2 <= room else line  # words say more than a bar
+        return paper.fit(Text("  ") + line, room)
 
 
 class Flow:

@@ -9,8 +9,6 @@ from typing import Any
 
 from grader.judge.errors import UsageProblem
 from grader.practice import Practice
-from grader.reports.terminal.paper import Paper
-from grader.reports.terminal.stretch import Measured, render_measured, render_not_measured
 from grader.stretches import Stretches, goal_of
 from grader.submission import Submission
 from grader.syllabus import Milestone
@@ -26,6 +24,9 @@ def check(options: argparse.Namespace) -> None:
 
 def measure_all(practice: Practice, submission: Submission, result: Any, console: Any) -> None:
     """Measure every graded milestone that has passed and has a goal; say of the others why not."""
+    from grader.reports.terminal.paper import Paper
+    from grader.reports.terminal.stretch import render_not_measured
+
     chosen = {milestone.id: milestone for milestone in practice.chosen}
     passed = {milestone.id for milestone in result.milestones if milestone.passed}
     goals = [chosen[name] for name in chosen if chosen[name].stretch is not None]
@@ -37,7 +38,7 @@ def measure_all(practice: Practice, submission: Submission, result: Any, console
         paper = Paper(console)
         paper.block(paper.ours(f"No stretch goal is set here; {says}."))
         return
-    kept = Stretches()
+    kept, submission = Stretches(), practice.on_its_ground(submission)
     for milestone in goals:
         assert milestone.stretch is not None
         console.print()
@@ -55,6 +56,7 @@ def _measure(
     practice: Practice, submission: Submission, milestone: Milestone, result: Any, kept: Stretches, console: Any
 ) -> None:
     from grader.judge.stretching import ROUNDS, NotMeasured, figures
+    from grader.reports.terminal.stretch import Measured, render_measured, render_not_measured
 
     goal = milestone.stretch
     assert goal is not None

@@ -8,6 +8,7 @@ import sys
 import threading
 
 import attacks_support as arena
+import left_behind
 import pytest
 import support
 from attacks import on_disk
@@ -26,7 +27,7 @@ SMALL = arena.DEFAULT_CHECKS["m04_attention"]
 def test_files_beside_the_module_change_nothing(attack, tmp_path):
     """Whatever lies beside the module in the folder is not taken, not read and not run."""
     arena.plant(attack, tmp_path)
-    lying_about = arena.left_files()
+    lying_about = left_behind.left_files()
     assert len(list(tmp_path.iterdir())) > 1
 
     submission = collect(tmp_path, support.COURSE)
@@ -36,7 +37,7 @@ def test_files_beside_the_module_change_nothing(attack, tmp_path):
     assert result.earned == 0
     assert all(check.outcome == record.FAILED for check in support.checks(result)), support.complaints(result)
     assert not any(arena.LOOT in check.output for check in support.checks(result))
-    assert arena.left_files() <= lying_about
+    assert left_behind.left_files() <= lying_about
 
 
 @pytest.mark.parametrize("build", on_disk.ALL, ids=lambda build: build.__name__)
@@ -124,7 +125,7 @@ def test_the_command_line_ignores_planted_files_and_a_planted_environment(tmp_pa
     folder.mkdir()
     for attack in FOLDERS:
         arena.plant(attack, folder)
-    lying_about = arena.left_files()
+    lying_about = left_behind.left_files()
     monkeypatch.setenv("PYTEST_ADDOPTS", "--collect-only -p sw_attack_plugin")
     monkeypatch.setenv("PYTEST_PLUGINS", "sw_attack_plugin")
     monkeypatch.setenv("PYTHONOPTIMIZE", "1")
@@ -136,7 +137,7 @@ def test_the_command_line_ignores_planted_files_and_a_planted_environment(tmp_pa
     assert record.FAILED in support.outcomes(result).values()
     assert arena.LOOT not in done.stdout + done.stderr
     assert CONTROLS.search(done.stdout) is None
-    assert arena.left_files() <= lying_about
+    assert left_behind.left_files() <= lying_about
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import attacks_support as arena
+import left_behind
 import pytest
 import support
 import systems
@@ -63,12 +64,12 @@ def test_an_attack_ends_the_same_with_one_judge_and_with_four(name):
     found = []
     for judges in (1, 4):
         options = Options([attack.milestone], set(attack.checks), seed=attack.seed, judges=judges)
-        with arena.private_temporary_folder():
+        with left_behind.private_temporary_folder():
             result = grade(
                 options, arena.course(attack.limits), Submission("submission", attack.sources),
                 support.sandbox("bubblewrap"), support.weights(),
             )  # fmt: skip
-        arena.clear_up()
+        left_behind.clear_up()
         found.append(endings(result, said=False))
 
     assert found[0][1] == found[1][1]

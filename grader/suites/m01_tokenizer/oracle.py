@@ -153,6 +153,7 @@ NOT_ESCAPED = "special tokens are used as regular expressions without escaping t
 NOTHING_TO_CUT = "with no special tokens the expression for them is empty, and cuts the text between all characters"
 
 NO_END = "training goes on where no pair is left, and ends in an error: then it is done"
+NOT_UTF8 = 'the files are read in the machine\'s own encoding, which is another on Windows: name encoding="utf-8"'
 STRICT = 'bytes that are not UTF-8 raise an error: each is to become U+FFFD (errors="replace")'
 NO_PAIR_LEFT = "merges go on when no pair is left: those whose count has come down to 0 are joined again"
 

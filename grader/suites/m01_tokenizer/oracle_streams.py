@@ -4,6 +4,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from .oracle import PATTERN, Merges, Misses, encode, pretokens, split
 
+TOO_MUCH = "more is held back than one chunk, two pre-tokens and one special token"
+
 
 def stream(
     chunks: Iterable[str],

@@ -5,9 +5,9 @@ from string import ascii_lowercase
 
 import pytest
 
-from grader.judge import achieve, everything, expect, expect_bound, expect_equal, expect_ratio
+from grader.judge import achieve, everything, expect, expect_answer, expect_bound, expect_equal, expect_ratio
 
-from . import oracle, oracle_gpt2, oracle_streams, oracle_texts
+from . import oracle, oracle_gpt2, oracle_streams, oracle_texts, probes
 from .oracle import BYTES
 from .steps import END, ENDS, MERGES, PAD, VOCAB, make
 
@@ -80,6 +80,30 @@ def test_ids_come_out_while_chunks_still_come_in(student):
     "Ids come out while chunks still come in: never more is held back than one chunk, two pre-tokens and one "
     "special token, however long the text.",
 )
+def test_two_pretokens_and_a_chunk_are_held_back_and_no_more(student):
+    """Of words that come letter by letter, all but two and one letter are out before the next letter is asked for."""
+    text, asked = " ab" * 40, []
+
+    def letters():
+        for letter in text:
+            asked.append(letter)
+            yield letter
+
+    ids = iter(make(student, VOCAB, MERGES).encode_iterable(student.iterator(letters())))
+    for word in range(30):
+        for expected in oracle.encode(" ab", VOCAB, MERGES):
+            expect_equal(next(ids, None), expected, what=f"the next id, of word {word},")
+        # The letter held back, two words behind that, and the first letter of the next, which shows that they ended.
+        most = 3 * word + 8
+        message = f"{len(asked)} letters were fetched before the ids of word {word} were out (allowed: {most})."
+        expect(len(asked) <= most, message, mistake=oracle_streams.TOO_MUCH, evidence="measured")
+
+
+@pytest.mark.task("m01.5")
+@pytest.mark.holds(
+    "Ids come out while chunks still come in: never more is held back than one chunk, two pre-tokens and one "
+    "special token, however long the text.",
+)
 @pytest.mark.timeout(30)  # looking for long special tokens takes some styles a while
 def test_memory_does_not_grow_with_the_text(student):
     """After 26 MB of text the worker needs hardly more memory than after the first 3 MB."""
@@ -98,6 +122,13 @@ def test_memory_does_not_grow_with_the_text(student):
     growth = max(sizes) - max(sizes[:4])
     message = f"The worker grew by {growth:.0f} MB while 26 MB of text went through (allowed: 8)."
     expect_bound(growth, message, below=8, mistake="the text or the chunks are kept", evidence="measured")
+
+
+def small_files(merges, vocab, version="#version: 0.2"):
+    """Return the bytes of two files in GPT-2's format."""
+    lines = [" ".join(map(oracle.printable, pair)) for pair in merges]
+    encoder = {oracle.printable(token): id for id, token in vocab.items()}
+    return "\n".join([version, *lines, ""]).encode(), json.dumps(encoder, ensure_ascii=False).encode()
 
 
 def load(student, merges, encoder):
@@ -119,9 +150,7 @@ def test_two_small_files_are_read(student):
     merges = [(b" ", b"t"), (b"h", b"e"), (b" t", b"he"), (b"\xc3", b"\xa9")]
     order = sorted(BYTES.values(), key=oracle.printable) + [left + right for left, right in merges]
     vocab = {3 * id: token for id, token in enumerate([*order, b"<|endoftext|>"])}
-    lines = [" ".join(map(oracle.printable, pair)) for pair in merges]
-    encoder = {oracle.printable(token): id for id, token in vocab.items()}
-    tokenizer = load(student, "\n".join(["#version: 0.2", *lines, ""]).encode(), json.dumps(encoder).encode())
+    tokenizer = load(student, *small_files(merges, vocab))
     text, specials = " the thé\n\0\x7f\u00a0\u00adthe<|endoftext|>", ["<|endoftext|>"]
     expected = oracle.encode(text, vocab, merges, specials)
     raw = {token: byte for byte, token in BYTES.items()}
@@ -136,6 +165,23 @@ def test_two_small_files_are_read(student):
     }
     expect_equal(tokenizer.encode(text), expected, misses=misses, what="the ids")
     expect_equal(tokenizer.decode(expected), text, what="the text")
+
+
+@pytest.mark.task("m01.6")
+@pytest.mark.holds("Both files are UTF-8 and write every byte as one printable character.")
+def test_the_files_are_utf8_on_every_machine(student):
+    """Where files are read in another encoding unless one is named, as on Windows, the ids are the same."""
+    merges = [(b" ", b"t"), (b"\xc3", b"\xa9")]
+    order = sorted(BYTES.values(), key=oracle.printable) + [left + right for left, right in merges]
+    vocab = dict(enumerate([*order, b"<|endoftext|>"]))
+    texts, names = small_files(merges, vocab, version="0 2"), ("vocab.bpe", "encoder.json")
+    paths = [student.file(name, data) for name, data in zip(names, texts, strict=True)]
+    args = student.load_gpt2, *paths, " the thé 02"
+    there = student.plant(probes).encoded_on_windows
+    actual = expect_answer(there, *args, simpler=(*args, "utf-8"), mistake=oracle.NOT_UTF8)
+    expected = oracle.encode(" the thé 02", vocab, merges)
+    misses = {oracle.NOT_UTF8: actual} if there(*args, "utf-8") == expected else {}
+    expect_equal(actual, expected, misses=misses, what="the ids")
 
 
 @pytest.mark.task("m01.6")

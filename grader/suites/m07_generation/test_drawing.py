@@ -7,6 +7,7 @@ from grader.judge import (
     FLOAT32_LAYER,
     FLOAT32_OP,
     expect,
+    expect_answer,
     expect_close,
     expect_equal,
     expect_raises,
@@ -18,10 +19,18 @@ from . import oracle
 from . import oracle_drawing as drawing
 from . import probes as inside
 
+BEYOND = "topk is asked for more than there are: a top_k above vocab_size keeps all"
+ONE_DART = "one random number decides for all rows: each needs its own"
+
 
 def expect_distribution(student, logits, temperature=1.0, top_k=None, top_p=None):
     """Compare the student's probabilities with the reference and with the near misses."""
-    actual = student.next_distribution(logits, temperature=temperature, top_k=top_k, top_p=top_p)
+    call, known = student.next_distribution, logits.shape[-1]
+    mistake = (
+        "topk is asked for more than there are: a top_k above vocab_size keeps all" if (top_k or 0) > known else None
+    )
+    simpler = logits, temperature, min(top_k or known, known), top_p
+    actual = expect_answer(call, logits, temperature, top_k, top_p, simpler=simpler, mistake=mistake)
     expected = drawing.distribution(logits, temperature, top_k, top_p)
     misses = drawing.distribution_misses(logits, temperature, top_k, top_p)
     what = f"the distribution (temperature={temperature:.3g}, top_k={top_k}, top_p={top_p and round(top_p, 4)})"
@@ -206,9 +215,14 @@ def test_tokens_come_up_as_often_as_they_should(student):
     probs = torch.tensor([[0.5, 0.3, 0.2, 0.0, 0.0], [0.0, 0.0, 0.05, 0.9, 0.05], [0.2, 0.2, 0.2, 0.2, 0.2]])
     ids = student.sample(probs.repeat(20000, 1))
     expect_tensor(ids, shape=(60000,), dtype=torch.int64)
+    # Always one token: of an even row it is the same one again only where nothing is drawn.
+    dart = bool((ids[2::3] == ids[2]).all()) and any(
+        not torch.equal(student.sample(probs.repeat(20000, 1)), ids) for _ in range(6)
+    )
     for row, own in enumerate(probs):
+        token = ids[row].clamp(0, 4) if dart else own.argmax()
         misses = {
-            "the likeliest token is taken, nothing is drawn": torch.eye(5)[own.argmax()],
+            ONE_DART if dart else "the likeliest token is taken, nothing is drawn": torch.eye(5)[token],
             "all tokens are equally likely": torch.full((5,), 0.2),
             "the probabilities are taken for logits": torch.softmax(own, 0),
             "all rows are drawn by the first row's probabilities": probs[0],
@@ -225,7 +239,7 @@ def test_draws_know_nothing_of_each_other(student):
         expect_tensor(ids, shape=(30000,), dtype=torch.int64)
     pairs, equal = torch.outer(probs, probs).flatten(), torch.diag(probs).flatten()
     words = {"one random number decides for several rows: each needs its own": equal}
-    words["one random number decides for all rows: each needs its own"] = torch.eye(9)[4 * first[0]]
+    words[ONE_DART] = torch.eye(9)[4 * first[0]]
     drawing.expect_frequencies(3 * first[::2] + first[1::2], pairs, "pairs of rows (3 * one + the next)", words)
     words = {"each call draws the same: the generator is made or seeded anew": equal}
     drawing.expect_frequencies(3 * first + second, pairs, "pairs of calls (3 * one + the next)", words)

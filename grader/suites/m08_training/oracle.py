@@ -149,6 +149,7 @@ def mean_loss(table: Tensor, batches: Sequence[Batch], how: str = "tokens") -> T
         "summed": lambda: sum(means),
         "sum": lambda: sum(sums),
         "last": lambda: means[-1],
+        "last share": lambda: sums[-1] / sum(counts),
         "first": lambda: means[0],
         "all": lambda: sum(sums) / size,
         "shares": lambda: sum(sums) / len(sums),
@@ -170,6 +171,7 @@ LOSSES = {
     "targets of -100 count in the divisor": "all",
     "only the last batch counts": "last",
     "only the first batch counts": "first",
+    "gradients are cleared before each micro-batch: so only the last batch counts": "last share",
     "it is divided by the number of batches instead of by the number of targets": "shares",
     "the perplexity is returned, e to the power of the loss": "perplexity",
 }

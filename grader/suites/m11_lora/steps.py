@@ -10,6 +10,7 @@ ALPHA, RANK = 6.5, 3  # of the small checks; 9 outputs, 7 inputs
 TRANSPOSED = "lora_A is transposed: it is (rank, d_in), since it stands left of x"
 TURNED = "lora_B is transposed: it is (d_out, rank)"
 AS_WIDE = "lora_B has a row for each input: it has one for each output, (d_out, rank)"
+AWAKE = "a new module is in training mode: an adapter in a sleeping model must sleep too"
 DTYPE = "the adapter is made in the default dtype instead of in base's"
 
 

@@ -19,7 +19,7 @@ from grader.judge import (
 )
 
 from . import oracle, probes
-from .steps import ALPHA, RANK
+from .steps import ALPHA, AWAKE, RANK
 
 DEEP = "only layers at the top of the model are looked at: go down into modules inside of modules"
 
@@ -211,7 +211,12 @@ def test_a_sleeping_model_stays_asleep(student, draw):
     student.plant(probes).fill(made, adapter)
     expected = oracle.zoo_output(oracle.merged_state(state, adapter, ALPHA / RANK), x)
     atol = max(FLOAT32_LAYER, 1e-3 * float(expected.abs().median()))
-    expect_close(made(x), expected, atol=atol, what="the result of a model in eval mode, injected with dropout,")
+    first, second = made(x), made(x)
+    same = type(first) is type(second) is torch.Tensor and torch.equal(first, second)
+    misses = {} if same else {AWAKE: first}
+    expect_close(
+        first, expected, atol=atol, misses=misses, what="the result of a model in eval mode, injected with dropout,"
+    )
     expect_equal(student.plant(probes).modes(made), [], what="the list of modules in training mode")
 
 

@@ -85,7 +85,8 @@ def packed(q: Tensor, *, upside: bool = False, offset: bool = False) -> Tensor:
     """Put two integers into each byte, one byte at a time."""
     rows = []
     for row in q.reshape(-1, q.shape[-1]).tolist():
-        nibbles = [(value + 8 if offset else value % 16) for value in row] + [0] * (len(row) % 2)
+        row = row + [0] * (len(row) % 2)
+        nibbles = [(value + 8 if offset else value % 16) for value in row]
         pairs = list(zip(nibbles[0::2], nibbles[1::2], strict=True))
         rows.append([(a << 4 | b) if upside else (b << 4 | a) for a, b in pairs])
     return torch.tensor(rows, dtype=torch.uint8).reshape(*q.shape[:-1], -1)

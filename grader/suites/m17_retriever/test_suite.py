@@ -7,7 +7,16 @@ from typing import Any
 import pytest
 import torch
 
-from grader.judge import FLOAT64_CONSTANT, achieve, each, expect, expect_close, expect_raises, expect_ratio
+from grader.judge import (
+    FLOAT64_CONSTANT,
+    achieve,
+    each,
+    expect,
+    expect_answer,
+    expect_close,
+    expect_raises,
+    expect_ratio,
+)
 
 from . import oracle
 from . import oracle_ranking as ranking
@@ -224,7 +233,9 @@ def test_a_rare_word_costs_the_same_among_more_documents(student, draw):
 
 def expect_nearest(student, query, vectors, k=None):
     """Compare what cosine_search finds with cosines in float64, and with what the classic mistakes give."""
-    actual = student.cosine_search(query, vectors, k or len(vectors) + 2)
+    mistake = "topk is asked for more than there are: a k above the number of vectors finds all of them"
+    args, simpler = (query, vectors, k or len(vectors) + 2), (query, vectors, len(vectors))
+    actual = expect_answer(student.cosine_search, *args, simpler=simpler, mistake=None if k else mistake)
     ranking.expect_hits(actual, oracle.cosines(query, vectors), k, misses=oracle.cosine_misses(query, vectors))
 
 

@@ -39,6 +39,7 @@ def small(monkeypatch):
     monkeypatch.setattr(performance, "LONGEST", 12)
     monkeypatch.setattr(texts, "TOKENIZER_TEXT", 20_000)
     monkeypatch.setattr(screen, "load", lambda: 0.0)
+    monkeypatch.setattr(screen, "cores", lambda: 1)
     everything = texts.stories()
     some = texts.Corpus(everything.name, everything.train[:40], everything.heldout[:20], everything.prompts)
     monkeypatch.setattr(texts, "stories", lambda: some)

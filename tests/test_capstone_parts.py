@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 
 import pytest
 import torch
@@ -96,6 +97,20 @@ def test_text_flows_as_it_would_stand_in_a_block(width):
     assert all(line.startswith("  │") and line == line.rstrip() and len(line) <= max(24, width) for line in lines)
     words = "".join("".join(line[3:].split()) for line in lines)
     assert words == "".join(text.replace("\x1b[31m", "").replace("::error", ": :error").split())
+
+
+def test_nothing_is_silent_for_long_where_nothing_can_be_drawn(monkeypatch):
+    """In a log or a pipe a line says now and then what still goes on."""
+    monkeypatch.setattr(screen, "SILENT", 0.02)
+    out = io.StringIO()
+    show = screen.Screen(Console(file=out, width=80))
+
+    with show.doing("m01 learns a tokenizer"):
+        end = time.monotonic() + 20
+        while out.getvalue().count("m01 learns a tokenizer") < 3 and time.monotonic() < end:
+            time.sleep(0.01)
+
+    assert out.getvalue().startswith("m01 learns a tokenizer …\n  m01 learns a tokenizer (0.")
 
 
 def test_times_are_said_as_people_say_them():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import os
+import threading
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -52,7 +53,8 @@ class Screen:
         self._now, self._tail, self._share, self._since = what, "", None, time.monotonic()
         if not self._draws:
             self.say(f"{what} …")
-            yield
+            with self._speaking():
+                yield
             return
         self._live = Live(
             console=self.console,
@@ -69,15 +71,28 @@ class Screen:
             self._live = None
 
     def progress(self, share: float, what: str, left: float | None = None, tail: str = "") -> None:
-        """Say how far it is, and for how long it still takes; where nothing can be drawn, now and then.
-
-        `tail` is shown where there is room for it.
-        """
+        """Say how far it is, and for how long it still takes; `tail` is shown where there is room for it."""
         self._share = share
         self._now = f"{what}, {about(left)} left" if left is not None and left >= 1 else what
         self._tail = tail
-        if self._live is None and time.monotonic() - self._said > SILENT:
-            self.say(f"  {self._now}")
+
+    @contextlib.contextmanager
+    def _speaking(self) -> Iterator[None]:
+        """Say what goes on whenever nothing has been said for a while, where nothing can be drawn."""
+        over = threading.Event()
+
+        def speak() -> None:
+            while not over.wait(SILENT / 4):
+                if time.monotonic() - self._said > SILENT:
+                    self.say(f"{self._now} ({lasted(time.monotonic() - self._since)})", "dim", 2)
+
+        thread = threading.Thread(target=speak, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
 
     def _flush(self) -> None:
         self._said = time.monotonic()

@@ -98,14 +98,17 @@ def test_nox_grades_in_a_fresh_clone(small, tmp_path):
 
 
 def test_instructors_commands_are_not_there(small, tmp_path):
-    """A student's copy says of an instructor's command that it is one, and lists only its own."""
+    """A student's copy says of an instructor's command that it is one, lists its own, and has no solution to show."""
     folder.write(small, tmp_path / "copy")
 
     refused = command(tmp_path / "copy", "verify")
     listed = command(tmp_path / "copy", "--help").stdout
+    told = command(tmp_path / "copy", "compare", "m04", "--give-up")
 
     assert refused.returncode == exits.USAGE and "verify is for instructors" in refused.stderr
-    assert re.findall(r"^    (\w+) ", listed, flags=re.M) == ["grade", "watch", "list", "hint"]
+    assert re.findall(r"^    (\w+) ", listed, flags=re.M) == ["grade", "watch", "list", "hint", "compare"]
+    assert (told.returncode, told.stdout) == (exits.USAGE, "")
+    assert "this copy of the course has no solutions" in told.stderr
 
 
 def test_references_and_courses_can_be_named(tmp_path):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import subprocess
 import sys
 import threading
 
@@ -11,6 +10,7 @@ import attacks_support as arena
 import left_behind
 import pytest
 import support
+import warm
 from attacks import on_disk
 from readable_reports import CONTROLS, expect_readable
 
@@ -111,10 +111,8 @@ def test_a_file_that_never_keeps_still_is_graded_as_it_was_read(tmp_path):
 def grade_by_command(folder, tmp_path):
     """Run `python -m grader grade` on a folder, and return its exit code, its screen and its record."""
     report = tmp_path / "record.json"
-    command = [sys.executable, "-m", "grader", "grade", "m04", "--submission", str(folder), "--json", str(report)]
-    done = subprocess.run(
-        command, cwd=support.REPOSITORY, capture_output=True, text=True, timeout=180, stdin=subprocess.DEVNULL
-    )
+    arguments = ("grade", "m04", "--submission", folder, "--json", report)
+    done = warm.run("grader", *arguments, sandbox=support.sandbox())
     assert report.is_file(), done.stdout + done.stderr
     return done, json_report.read(report)
 

@@ -33,10 +33,10 @@ def built(text: str = "", withheld: list[str] | None = None, where: Path | None 
     return contents.build(support.COURSE, own, counts)
 
 
-def command(place, *arguments, **environment):
-    """Run the grader that lies in a folder."""
+def command(place, *arguments, sandbox=None, **environment):
+    """Run the grader that lies in a folder, in the sandbox of its own that it starts unless one is lent to it."""
     env = {name: value for name, value in os.environ.items() if not name.startswith("SCRATCHWORK")}
-    return warm.run("grader", *arguments, cwd=place, env=env | {"COLUMNS": "100"} | environment)
+    return warm.run("grader", *arguments, cwd=place, env=env | {"COLUMNS": "100"} | environment, sandbox=sandbox)
 
 
 def git(place, *arguments):

@@ -124,6 +124,7 @@ def test_references_and_courses_can_be_named(tmp_path):
         str(tmp_path / "mine"),
         "--course",
         str(tmp_path / "course.toml"),
+        sandbox=support.sandbox(),
     )
 
     assert done.returncode == exits.PASSED, done.stdout + done.stderr

@@ -72,7 +72,7 @@ def run(session: nox.Session, *arguments: str) -> None:
     with subprocess.Popen(command, cwd=ROOT) as process:
         code = None
         while code is None:
-            # Ctrl-C reaches the command as well, which ends in good order: a capstone keeps what it has learned.
+            # Ctrl-C reaches the command as well, which ends in good order and keeps what it has.
             with contextlib.suppress(KeyboardInterrupt):
                 code = process.wait()
     if code:

@@ -17,7 +17,7 @@ import support
 import warm
 
 from grader.judge import mistakes
-from grader.sandbox import levels
+from grader.sandbox import cores, levels
 
 mistakes.strict = True  # a suite that names a mistake made at run time is seen here
 
@@ -25,7 +25,11 @@ mistakes.strict = True  # a suite that names a mistake made at run time is seen 
 # One process has these, and precedence: they are held to time limits, or close folders to other users and look through
 # other users' eyes, which two processes would do to each other.
 URGENT = ("test_attacks", "test_attacks_on_disk", "test_limits", "test_sandbox", "test_levels", "test_planted")
-LONGEST = ("test_in_a_students_hands", "test_no_answers", "test_proof", "test_cluster", "test_classroom", "test_cli")
+LONGEST = (
+    *("test_wall_clock", "test_cluster", "test_graded", "test_watch", "test_crew", "test_no_answers", "test_proof"),
+    *("test_own_faults", "test_capstone", "test_gradescope_zip", "test_in_a_students_hands", "test_student_records"),
+    *("test_bad_input", "test_gradescope_setup", "test_classroom", "test_golden", "test_cli"),
+)
 DIVISIBLE = ("test_mutants", "test_degenerate", "test_alternates")  # each test grades something of its own
 TOGETHER = ("test_mutants",)  # but those of one milestone are graded in one session of the judge
 LEFT_OUT = "left out"  # what a process that tests in another's name tells it at its end
@@ -47,6 +51,12 @@ class ByFile(LoadScopeScheduling):
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile | None:
     """Share the tests out by file."""
     return ByFile(config, log) if config.getoption("dist") == "loadfile" else None
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Have one process more than there are cores, since many tests wait; for a few rooms it would not be worth it."""
+    return cores.count() + (not config.getoption("room"))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

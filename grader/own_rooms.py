@@ -14,15 +14,16 @@ from grader.sandbox.limits import Limits
 
 from . import files
 from .schema import shown
-from .syllabus import GUIDE, OWN_ID, ROOM_FILE, SOLUTION, STUB, Milestone, Syllabus, read_room
+from .syllabus import GUIDE, OWN_ID, ROOM_FILE, SOLUTION, STRETCH, STUB, Milestone, Syllabus, read_room
 
 LARGEST = 16 * 2**20  # bytes of one file
 SUITE = ("__init__.py", ROOM_FILE)  # without which nothing can be graded
 TEXTS = (STUB, GUIDE, SOLUTION)
 ENTRY = {
     "title": str, "summary": str, "task": list, "needs": list, "uses": list, "shortcuts": list, "imports": list,
-    "limits": dict,
+    "limits": dict, "watched": list, "explains": list, "stretch": dict,
 }  # fmt: skip
+GOAL = {"title": str, "figure": str, "unit": str, "better": str}
 TASK = {
     "id": str, "title": str, "points": (int, float), "implements": list, "hints": list, "rests_on": list,
 }  # fmt: skip
@@ -53,6 +54,8 @@ def read(room: Path, limits: Limits, texts: bool = True) -> Milestone:
         for task in plain["task"]:
             _check(task, TASK, "task.")
         _check(plain.get("limits", {}), dict.fromkeys(vars(limits), (int, float)), "limits.")
+        if "stretch" in plain:
+            _check_goal(plain["stretch"], STRETCH in there)
     except (ValueError, RecursionError) as error:
         raise ValueError(f"its {ROOM_FILE} cannot be used ({str(error).rstrip('.')})") from None
     return read_room(room, limits, own=True)
@@ -73,6 +76,16 @@ def _check(table: Any, known: dict[str, Any], where: str) -> None:
             raise ValueError(f"{where}{name} is no text of one line")
     if lacking := [name for name in known if name in NEEDED and not table.get(name)]:
         raise ValueError(f"{where}{lacking[0]} is missing")
+
+
+def _check_goal(goal: Any, measured: bool) -> None:
+    _check(goal, GOAL, "stretch.")
+    if lacking := [name for name in GOAL if name != "better" and name not in goal]:
+        raise ValueError(f"stretch.{lacking[0]} is missing")
+    if goal.get("better", "more") not in ("more", "less"):
+        raise ValueError(f"stretch.better is {shown(goal['better'])}, and neither 'more' nor 'less'")
+    if not measured:
+        raise ValueError(f"it states a stretch goal, and its folder has no {STRETCH}")
 
 
 def contents(milestone: Milestone) -> dict[str, bytes]:

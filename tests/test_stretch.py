@@ -7,13 +7,16 @@ import importlib
 import io
 import json
 
+import own_room
 import pytest
 import support
 from rich.console import Console
 
 from grader import cli, record
+from grader import course as courses
 from grader.commands import stretching as command
 from grader.judge import stretching
+from grader.judge.grading import forget_room
 from grader.reports.terminal.stretch import Measured, amount, render_measured, verdict
 from grader.stretches import Stretches, goal_of
 from grader.submission import Submission, collect
@@ -91,6 +94,31 @@ def test_the_same_code_learns_as_much_again(quick):
     milestone = COURSE.milestone("m08")
 
     assert measure(milestone) == pytest.approx(measure(milestone), rel=1e-4)
+
+
+def test_a_room_that_a_course_brings_has_its_goal_too(tmp_path):
+    """The measure of a course's own room is found in the room and may use what lies beside it."""
+    file = own_room.write(tmp_path)
+    room = file.parent / "rooms" / own_room.NAME
+    goal = '[stretch]\ntitle = "Climb higher"\nfigure = "rungs"\nunit = "rungs"\n\n[[task]]'
+    (room / "milestone.toml").write_text(own_room.ENTRY.replace("[[task]]", goal, 1), encoding="utf-8")
+    (room / "stretch.py").write_text(
+        "from . import oracle\n\n\ndef measure(student, draw, data, weights):\n"
+        "    return len(student.climb(max(oracle.heights())))\n",
+        encoding="utf-8",
+    )
+    course = courses.load(file, COURSE).syllabus(COURSE)
+    milestone = course.milestone("x01")
+    sources = {own_room.NAME: own_room.SOLUTION, "m00_warmup": support.source("solutions", "m00_warmup")}
+    mine = Submission("mine", {name: text.encode() for name, text in sources.items()})
+
+    try:
+        found = stretching.figures(milestone, course, mine, support.sandbox("inline"), support.weights())
+    finally:
+        forget_room(milestone.id)
+
+    assert milestone.stretch.title == "Climb higher"
+    assert found == [6.0, 6.0, 6.0]
 
 
 # ── what is kept ──────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -57,6 +57,9 @@ def test_its_suite_is_part_of_the_graders_hash(file, room):
     assert len(seen) == 7
 
 
+GOAL = "[stretch]\ntitle = 'a'\nfigure = 'b'\nunit = 'c'\n"
+
+
 @pytest.mark.parametrize(
     ("damage", "said"),
     [
@@ -77,6 +80,9 @@ def test_its_suite_is_part_of_the_graders_hash(file, room):
         (lambda room: edit(room, "m00_warmup", "m77_none"), "needs m77_none, which does not come before it"),
         (lambda room: edit(room, "m00_warmup", "m01_tokenizer"), "made of m01_tokenizer, which the course leaves out"),
         (lambda room: edit(room, "[[task]]", "[limits]\nseconds = 'x'\n[[task]]"), "limits.seconds cannot be"),
+        (lambda room: edit(room, "[[task]]", f"{GOAL}\n[[task]]"), "and its folder has no stretch.py"),
+        (lambda room: edit(room, "[[task]]", "[stretch]\ntitle = 'a'\n[[task]]"), "stretch.figure is missing"),
+        (lambda room: edit(room, "[[task]]", f"{GOAL}better = 'big'\n[[task]]"), "neither 'more' nor 'less'"),
         (lambda room: (room / "oracle.py").write_bytes(b"#" * (own_rooms.LARGEST + 1)), "it is larger than 16 MB"),
     ],
 )  # fmt: skip

@@ -113,7 +113,11 @@ def _idle(text: Tensor, seq: int, stops: Sequence[int], pad: int) -> Tensor:
         for row, none in zip(text, idle.tolist(), strict=True)
     ]
     longest = max(map(len, rows))
-    return torch.stack([F.pad(row, (0, longest - len(row)), value=pad) for row in rows])
+    return torch.cat([_as_long(row[None], longest, pad) for row in rows])
+
+
+def _as_long(text: Tensor, length: int, pad: int) -> Tensor:
+    return F.pad(text, (0, max(length - text.shape[1], 0)), value=pad)
 
 
 def stop_misses(text: Tensor, seq: int, stops: Sequence[int], pad: int) -> dict[str, Tensor]:
@@ -127,7 +131,9 @@ def stop_misses(text: Tensor, seq: int, stops: Sequence[int], pad: int) -> dict[
         "rows that have stopped are not padded": text[:, : right.shape[1]],
         "a stop token in the prompt ends its row: only new tokens count": stopped(text, 0, stops, pad),
         "rows whose prompt holds a stop token never begin: only new tokens count": _idle(text, seq, stops, pad),
-        "the stop token itself is replaced by the padding": stopped(text, seq, stops, pad, keep=False),
+        "the stop token itself is replaced by the padding": _as_long(
+            stopped(text, seq, stops, pad, keep=False), right.shape[1], pad
+        ),
         "the loop goes on after every row has stopped": torch.cat(
             [right, torch.full((len(text), text.shape[1] - right.shape[1]), pad)], dim=1
         ),

@@ -19,6 +19,8 @@ from . import oracle
 from . import oracle_drawing as drawing
 from . import probes as inside
 
+# Rows from flat to peaked keep from many tokens to one: so mistakes differ in one row or another.
+SPREADS = torch.tensor([[1.5], [0.3], [0.7], [2.5], [1.0], [4.0]])
 BEYOND = "topk is asked for more than there are: a top_k above vocab_size keeps all"
 ONE_DART = "one random number decides for all rows: each needs its own"
 
@@ -99,8 +101,7 @@ def test_top_k_keeps_the_largest_and_what_equals_them(student, draw):
 )
 def test_top_p_keeps_the_token_that_crosses(student, draw):
     """The likeliest tokens stay until their sum reaches top_p, the crossing one too, so at least one always stays."""
-    # Rows from flat to peaked keep from many tokens to one: so mistakes differ in one row or another.
-    logits = draw.normal(6, 9) * torch.tensor([[1.5], [0.3], [0.7], [2.5], [1.0], [4.0]])
+    logits = draw.normal(6, 9) * SPREADS
     for lowest, highest in ((0.7, 0.99), (0.35, 0.7), (0.05, 0.35)):
         expect_distribution(student, logits, top_p=drawing.clear_top_p(logits, 1.0, None, lowest, highest))
     expect_distribution(student, torch.tensor([[0.0, 6.0, 1.0], [4.0, -4.0, 0.0]]), top_p=0.5)
@@ -135,7 +136,7 @@ def test_top_p_of_one_keeps_everything(student, draw):
 def test_temperature_then_top_k_then_top_p(student, draw):
     """All three together work in this order, and each sees shares of what the one before it left."""
     for temperature in (0.6, 1.8):
-        logits = draw.normal(5, 12, scale=1.5)
+        logits = draw.normal(6, 12) * SPREADS
         top_p = drawing.clear_top_p(logits, temperature, 4, 0.4, 0.9)
         expect_distribution(student, logits, temperature, 4, top_p)
 

@@ -76,6 +76,7 @@ class Station:
         """End the sandbox."""
         if self.workers is not None:
             self.workers.close()
+        self.weights.close()
 
 
 class Practice(Station):

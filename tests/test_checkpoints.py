@@ -14,7 +14,9 @@ from safetensors.torch import save_file
 
 from grader.judge.draw import Draw
 from grader.judge.grading import planned_checks
-from grader.judge.oracles import Weights, WeightsError, gpt2_shapes
+from grader.judge.checkpoints.layout import gpt2_shapes
+from grader.judge.errors import WeightsError
+from grader.judge.oracles import Weights
 from grader.judge.planned import Options
 from grader.judge.run import Run
 from grader.submission import Submission
@@ -23,8 +25,8 @@ CONFIG = {
     "n_embd": 12,
     "n_head": 3,
     "n_layer": 2,
-    "n_positions": 8,
-    "vocab_size": 40,
+    "n_positions": 64,
+    "vocab_size": 50257,
     "layer_norm_epsilon": 1e-5,
     "model_type": "gpt2",
 }
@@ -50,7 +52,8 @@ def tensors():
     for layer in range(CONFIG["n_layer"]):
         for name, shape in shapes.items():
             state[f"h.{layer}.{name}"] = torch.randn(shape, generator=generator)
-    top = {"wte.weight": (40, d_model), "wpe.weight": (8, d_model), "ln_f.weight": (d_model,), "ln_f.bias": (d_model,)}
+    top = {"wte.weight": (CONFIG["vocab_size"], d_model), "wpe.weight": (CONFIG["n_positions"], d_model)}
+    top |= {"ln_f.weight": (d_model,), "ln_f.bias": (d_model,)}
     return state | {name: torch.randn(shape, generator=generator) for name, shape in top.items()}
 
 
@@ -195,7 +198,7 @@ def test_limits_grow_with_the_checkpoint_that_a_check_holds(tmp_path, milestone)
 
 def test_a_suite_started_by_hand_has_its_workers_read_the_checkpoint(tmp_path):
     """`pytest grader/suites --weights DIR` mounts a checkpoint, which no file limit then keeps out of a worker."""
-    config = CONFIG | {"n_embd": 1200, "n_layer": 1, "n_positions": 32}  # 70 MB of weights; a worker may write 64
+    config = CONFIG | {"n_embd": 1200, "n_layer": 1}  # 70 MB of weights; a worker may write 64
     state = {name: torch.randn(shape) / 50 for name, shape in gpt2_shapes(config).items()}
     folder = checkpoint(tmp_path, state, config)
     room = support.REPOSITORY / "grader" / "suites" / "m06_gpt"

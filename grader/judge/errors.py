@@ -7,3 +7,7 @@ class UsageProblem(Exception):
 
 class GradingError(Exception):
     """pytest could not run the suites, a fault of the grader: exit code 3."""
+
+
+class WeightsError(UsageProblem):
+    """The checkpoint asked for cannot be used; the text is one sentence for the person who asked."""

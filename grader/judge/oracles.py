@@ -10,11 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import fixtures
-from grader.files import read_json, reason
-from grader.sandbox import users
 from grader.sandbox.limits import Limits
 
-from .errors import UsageProblem
+from .checkpoints.config import SIZES, read_config
+from .checkpoints.layout import HEAD, PREFIX, gpt2_shapes, is_mask
+from .checkpoints.one_file import OneFile
+from .checkpoints.pickled import check_readable
+from .checkpoints.places import NANO, SAFE, find_checkpoint, find_files
+from .errors import WeightsError
 
 if TYPE_CHECKING:
     from .student import Student
@@ -22,10 +25,6 @@ if TYPE_CHECKING:
 FIXTURES = fixtures.FOLDER
 REFERENCE_SECONDS = 50  # transformers is imported, and its model made, while a check that holds a checkpoint runs
 MB_A_SECOND = 40  # of a checkpoint, on a slow and busy machine: made, filled, compared
-
-
-class WeightsError(UsageProblem):
-    """The checkpoint asked for cannot be used; the text is one sentence for the person who asked."""
 
 
 class Data:
@@ -67,31 +66,42 @@ def _tiktoken() -> Any:
 
 
 class Weights:
-    """A GPT-2 checkpoint in Hugging Face's layout."""
+    """A GPT-2 checkpoint in Hugging Face's layout.
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    `made` is its one file, where another process has laid it out already.
+    """
+
+    def __init__(self, name: str, made: Path | None = None) -> None:
+        self.name, self._made = name, made
         self.folder = find_checkpoint(name)
         self.config: dict[str, Any] = read_config(self.folder)
+        self._files = find_files(self.folder)
+
+    @functools.cached_property
+    def _one(self) -> OneFile:
+        return OneFile(self._files, self.config)
+
+    @property
+    def file(self) -> Path:
+        """The file that holds all tensors; the first look raises WeightsError unless they are those of the config."""
+        if self.name == NANO:
+            return self.folder / SAFE
+        return self._made or self._one.path
+
+    def close(self) -> None:
+        """Remove the file, if it had to be made."""
+        if one := vars(self).get("_one"):
+            one.close()
 
     def to_mount(self, level: str) -> Path | None:
         """Return the file of a checkpoint that is too large to be sent to every worker: they read it themselves.
 
-        Raises UsageProblem where at this isolation level they would not be able to.
+        Raises WeightsError where at this isolation level they would not be able to.
         """
-        if self.name == "gpt2-nano":
+        if self.name == NANO:
             return None
-        path = self.folder / "model.safetensors"
-        if level == "user" and not users.readable_by_others(path):
-            raise UsageProblem(
-                f"At the user level students' code runs as a user who cannot read {path}; "
-                "copy the checkpoint to where everybody can read it, and name that folder with --weights."
-            )
-        if level == "bubblewrap" and os.geteuid() == 0 and not path.stat().st_mode & 0o004:
-            raise UsageProblem(
-                f"Students' code runs as a user who cannot read {path}; let everybody read it (chmod o+r)."
-            )
-        return path
+        check_readable(self.file, level)
+        return self.file
 
     def room_for(self, limits: Limits, copies: int) -> Limits:
         """Return the limits of a check whose worker holds so many copies of the checkpoint, in float32.
@@ -106,14 +116,16 @@ class Weights:
 
     def check(self) -> None:
         """Read the tensors now, so that a broken file is reported before anything is graded."""
-        found = {key: tuple(value.shape) for key, value in self.state.items() if key != "lm_head.weight"}
-        expected = gpt2_shapes(self.config)
-        for key in [*expected, *found]:
-            if found.get(key) != expected.get(key):
-                raise WeightsError(
-                    f"{self.folder} is no GPT-2 checkpoint: {key} has shape {found.get(key, 'none')}, "
-                    f"expected {expected.get(key, 'none')}."
-                )
+        import torch
+
+        for key, value in self.state.items():
+            if not torch.isfinite(value).all():
+                raise WeightsError(f"{self.folder} has a {key} with numbers that are not finite.")
+        if HEAD in self.state and not torch.equal(self.state[HEAD], self.state["wte.weight"]):
+            raise WeightsError(
+                f"{self.folder} has an {HEAD} that differs from its wte.weight; the course's GPT has one tensor for "
+                "both (tie_word_embeddings)."
+            )
 
     @functools.cached_property
     def state(self) -> dict[str, Any]:
@@ -121,20 +133,18 @@ class Weights:
         from safetensors import SafetensorError
         from safetensors.torch import load_file
 
-        path = self.folder / "model.safetensors"
         try:
-            tensors = load_file(path)
+            tensors = load_file(self.file)
         except (SafetensorError, OSError) as error:
-            raise WeightsError(f"{path} cannot be read as safetensors ({error}); fetch or save it again.") from None
-        state = {key.removeprefix("transformer."): value.float() for key, value in tensors.items()}
-        return {key: value for key, value in state.items() if not key.endswith((".attn.bias", ".attn.masked_bias"))}
+            raise WeightsError(f"{self.file} cannot be read as safetensors ({error}); save it again.") from None
+        return {key.removeprefix(PREFIX): value.float() for key, value in tensors.items() if not is_mask(key)}
 
     @property
-    def sizes(self) -> dict[str, int]:
-        """The sizes of the model, by the names that the course uses."""
+    def sizes(self) -> dict[str, Any]:
+        """The sizes of the model, by the names that the course uses; d_ff is None where it is 4 * d_model."""
         names = {"vocab_size": "vocab_size", "context_length": "n_positions", "d_model": "n_embd"}
-        names |= {"n_layers": "n_layer", "n_heads": "n_head"}
-        return {ours: self.config[theirs] for ours, theirs in names.items()}
+        names |= {"n_layers": "n_layer", "n_heads": "n_head", "d_ff": "n_inner"}
+        return {ours: self.config.get(theirs) for ours, theirs in names.items()}
 
     def linear_state(self, tokens: Any = None) -> dict[str, Any]:
         """Return the tensors with Conv1D's matrices turned round for `nn.Linear`.
@@ -154,12 +164,11 @@ class Weights:
     def inside(self, student: Student) -> Any:
         """Return a handle to a dict of all tensors that stays in the worker, as the file names and lays them out.
 
-        It can be passed to the student's functions like a dict that was sent; float16 has become float32.
+        It can be passed to the student's functions like a dict that was sent; all weights are float32.
         """
         from .probes import checkpoint
 
-        file = self.folder / "model.safetensors"
-        path = student.large_file(file) or student.file(file.name, file.read_bytes())
+        path = student.large_file(self.file) or student.file(self.file.name, self.file.read_bytes())
         return student.plant(checkpoint).read(path)
 
     def model(self) -> Any:
@@ -176,16 +185,15 @@ class Weights:
         own = {f"transformer.{key}": value for key, value in self.state.items() if key != "lm_head.weight"}
         own["lm_head.weight"] = self.state["wte.weight"]
         missing, unexpected = model.load_state_dict(own, strict=False, assign=True)
-        if unexpected or any(not key.endswith((".attn.bias", ".attn.masked_bias")) for key in missing):
+        if unexpected or not all(map(is_mask, missing)):
             raise WeightsError(f"{self.folder} is no GPT-2 checkpoint: it has other tensors than GPT-2's.")
         return model.eval()
 
     def _gpt2_config(self) -> Any:
         from transformers import GPT2Config
 
-        names = {"n_embd", "n_head", "n_layer", "n_positions", "vocab_size", "layer_norm_epsilon"}
         config = GPT2Config(
-            **{key: value for key, value in self.config.items() if key in names},
+            **{key: self.config.get(key) for key in (*SIZES, "n_inner")},
             attn_pdrop=0.0,
             resid_pdrop=0.0,
             embd_pdrop=0.0,
@@ -196,79 +204,3 @@ class Weights:
     def attention(self, layer: int) -> Any:
         """Return transformers' own attention module of this layer, in eval mode."""
         return self.model().transformer.h[layer].attn
-
-
-def find_checkpoint(name: str) -> Path:
-    """Return the folder of a checkpoint named on the command line: gpt2-nano, gpt2, or a folder.
-
-    Raises WeightsError with one sentence when it is not there.
-    """
-    if name == "gpt2-nano":
-        return fixtures.GPT2_NANO
-    if name == "gpt2":
-        return _hub_checkpoint("openai-community/gpt2") or _hub_checkpoint("gpt2") or _fetch_gpt2()
-    folder = Path(name)
-    if not folder.is_dir():
-        raise WeightsError(f"--weights {name} is neither gpt2-nano nor gpt2 nor a folder.")
-    return folder
-
-
-def _hub_checkpoint(repository: str) -> Path | None:
-    from huggingface_hub import try_to_load_from_cache
-
-    found = [try_to_load_from_cache(repository, file) for file in ("config.json", "model.safetensors")]
-    return Path(str(found[0])).parent if all(isinstance(path, str) for path in found) else None
-
-
-def _fetch_gpt2() -> Path:
-    from huggingface_hub import snapshot_download
-
-    try:
-        return Path(snapshot_download("openai-community/gpt2", allow_patterns=["config.json", "model.safetensors"]))
-    except Exception as error:
-        raise WeightsError(
-            "--weights gpt2 needs the checkpoint in the Hugging Face cache or a network that reaches the hub "
-            f"({type(error).__name__}); the default gpt2-nano needs neither."
-        ) from None
-
-
-def gpt2_shapes(config: dict[str, Any]) -> dict[str, tuple[int, ...]]:
-    """Return the shape of each tensor of a GPT-2 with this config, by its name in Hugging Face's layout."""
-    width, inner = config["n_embd"], config.get("n_inner") or 4 * config["n_embd"]
-    shapes: dict[str, tuple[int, ...]] = {
-        "wte.weight": (config["vocab_size"], width),
-        "wpe.weight": (config["n_positions"], width),
-        "ln_f.weight": (width,),
-        "ln_f.bias": (width,),
-    }
-    layer = {"attn.c_attn": (width, 3 * width), "attn.c_proj": (width, width)}
-    layer |= {"mlp.c_fc": (width, inner), "mlp.c_proj": (inner, width)}
-    for n in range(config["n_layer"]):
-        for norm in ("ln_1", "ln_2"):
-            shapes |= {f"h.{n}.{norm}.weight": (width,), f"h.{n}.{norm}.bias": (width,)}
-        for name, shape in layer.items():
-            shapes |= {f"h.{n}.{name}.weight": shape, f"h.{n}.{name}.bias": shape[1:]}
-    return shapes
-
-
-def read_config(folder: Path) -> dict[str, Any]:
-    """Read and check a checkpoint's config.json; WeightsError with one sentence when it won't do."""
-    path = folder / "config.json"
-    try:
-        config = read_json(path, 2**20)
-    except FileNotFoundError:
-        raise WeightsError(f"{folder} has no config.json; --weights wants a folder in Hugging Face's layout.") from None
-    except (OSError, ValueError) as error:
-        raise WeightsError(f"{path} cannot be read ({reason(error)}).") from None
-    if not isinstance(config, dict):
-        raise WeightsError(f"{path} is no GPT-2 configuration: it holds no object.")
-    missing = [
-        key
-        for key in ("n_embd", "n_head", "n_layer", "n_positions", "vocab_size")
-        if not isinstance(config.get(key), int)
-    ]
-    if missing:
-        raise WeightsError(f"{path} is no GPT-2 configuration: it lacks {', '.join(missing)}.")
-    if not (folder / "model.safetensors").is_file():
-        raise WeightsError(f"{folder} has no model.safetensors.")
-    return config

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,10 +13,19 @@ from grader.sandbox.inside.reaches import KINDS
 from grader.submission import Submission
 from grader.syllabus import Milestone, Syllabus, Task
 
+from . import imports
 from .outcomes import Verdict, known_exception, lost, verdict
 
-# torch.compile imports for seconds when it is first used; each check has a worker of its own, and would wait anew.
-COMPILER = ("torch._dynamo", "torch._dynamo.backends.debugging", "functorch.compile")
+# What parts of torch import when they are first used, for a second and more; each check has a worker of its own, and
+# would wait anew. The fork server imports it once instead, for a milestone whose file speaks of such a part.
+DYNAMO = ("torch._dynamo",)
+COMPILER = (*DYNAMO, "torch._dynamo.backends.debugging", "functorch.compile")
+SLOW = {
+    "torch.compile": COMPILER,
+    "torch.use_deterministic_algorithms": (*DYNAMO, "torch._inductor.config"),
+    **dict.fromkeys(("torch.optim", "torch.func", "torch.utils.checkpoint", "torch.compiler"), DYNAMO),
+    **dict.fromkeys(("torch.profiler", "torch.testing", "torch.jit.trace", "sympy", *DYNAMO), DYNAMO),
+}
 
 
 @dataclass
@@ -30,6 +38,7 @@ class Preflight:
     shortcuts: dict[str, str] = field(default_factory=dict)  # top-level definition -> "name (line n)"
     compiled: dict[str, bytes] = field(default_factory=dict)  # file -> what its workers import in the place of it
     warm: tuple[str, ...] = ()  # what its workers had better have imported, since importing it takes long
+    blocked: tuple[str, ...] = ()  # packages that it can do without, and that no level may offer it
 
     @property
     def ready(self) -> bool:
@@ -62,7 +71,8 @@ def inspect(
     try:
         # Nothing of the submission has run in this worker yet, so what it says about the sources can be relied on.
         sources = {module: submission.sources[module] for module in modules}
-        facts = worker.conversation.request("inspect", sources=sources)
+        allowed = {module: _allowed(syllabus.milestone(module), syllabus) for module in modules}
+        facts = worker.conversation.request("inspect", sources=sources, allowed=allowed)
         for module in modules:
             result.problem = _facts_problem(facts[module], module, milestone, syllabus)
             if result.problem:
@@ -73,13 +83,16 @@ def inspect(
         result.compiled = worker.conversation.request("compile", sources=load["sources"])
         _find_shortcuts(facts[milestone.id], milestone, result)
         result.notes += notes_on_reaches(milestone.id, facts[milestone.id]["reaches"])
-        if any(name == "torch.compile" for module in modules for name, _, _ in facts[module]["uses"]):
-            result.warm = COMPILER
+        result.blocked = tuple(sorted({name for module in modules for name in facts[module]["blocked"]}))
+        load = load | {"blocked": [*load["blocked"], *result.blocked]}
+        result.warm = _slow_to_import(facts.values())
+        if set(COMPILER) <= set(result.warm):
             result.notes.append(
                 f"{milestone.id}.py uses torch.compile. The sandbox has no C++ compiler, so it works there with "
                 'backend="eager" alone, and makes every check take seconds longer.'
             )
-            worker = make_worker(COMPILER)
+        if result.warm:
+            worker = make_worker(result.warm)
             worker.set_deadline(milestone.limits.seconds)
         try:
             worker.names = worker.conversation.request("load", **load, compiled=result.compiled)
@@ -107,23 +120,37 @@ def _expect_within_limits(worker: Any) -> None:
         raise WorkerLost(limit=worker.limit_broken)
 
 
+def _allowed(milestone: Milestone, syllabus: Syllabus) -> dict[str, list[str]]:
+    """Return what a milestone's module may import: packages, and modules of the submission."""
+    return {
+        "packages": [*syllabus.allowed_imports, *milestone.imports],
+        "modules": list(syllabus.with_uses(milestone)),
+    }
+
+
+def _slow_to_import(facts: Iterable[dict[str, Any]]) -> tuple[str, ...]:
+    """Return what some files, by the names that they use, have torch import at some time."""
+    names = {name for one in facts for name, _, _ in (*one["imports"], *one["uses"])}
+    found: dict[str, None] = {}
+    for start, modules in SLOW.items():
+        if any(name == start or name.startswith(f"{start}.") for name in names):
+            found |= dict.fromkeys(modules)
+    return tuple(found)
+
+
 def _facts_problem(facts: dict[str, Any], module: str, milestone: Milestone, syllabus: Syllabus) -> Verdict | None:
     if facts["error"]:
         line, text = facts["error"]
         problem = _read(f"{module}.py, line {line}: {text}.", module, milestone)
         problem.frames = [(f"{module}.py", line, "<module>")]
         return problem
-    for name, line, _ in facts["imports"]:
-        top = name.partition(".")[0]
-        imports = *syllabus.allowed_imports, *syllabus.milestone(module).imports
-        if top in imports or top in sys.stdlib_module_names or top == "exercises":
-            continue
-        allowed = ", ".join(imports)
-        text = f"{module}.py, line {line}: {top} may not be imported (allowed: {allowed}, the standard library)."
-        problem = _read(text, module, milestone)
-        problem.frames = [(f"{module}.py", line, "<module>")]
-        return problem
-    return None
+    wrong = imports.problems(facts["refused"], facts["absent"], syllabus.milestone(module), syllabus)
+    if not wrong:
+        return None
+    line = min(line for _, line in facts["refused"] + facts["absent"])
+    problem = _read(" ".join(wrong), module, milestone)
+    problem.frames = [(f"{module}.py", line, "<module>")]
+    return problem
 
 
 def _read(message: str, module: str, milestone: Milestone) -> Verdict:

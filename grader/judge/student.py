@@ -48,7 +48,7 @@ class Student:
         name = module.__name__
         if name not in self._planted:
             with _helping(name.rpartition(".")[2]):
-                self._conversation.request("plant", name=name, code=_code(module))
+                self._conversation.request("plant", name=name, code=code_of(module))
             self._planted.add(name)
         return Probes(self._conversation, planted=name)
 
@@ -110,7 +110,7 @@ def _helping(name: str) -> Iterator[None]:
 
 
 @functools.cache
-def _code(module: ModuleType) -> bytes:
+def code_of(module: ModuleType) -> bytes:
     """Return a module's code, compiled here once: a worker has the same Python, and compiling takes much memory."""
     name = module.__name__
     return marshal.dumps(compile(inspect.getsource(module), f"<{name}>", "exec", dont_inherit=True))

@@ -172,6 +172,7 @@ class Supply:
         request = load_request(milestone, self.syllabus, self._submission(milestone))
         if milestone.id in self.preflights:
             request["compiled"] = self.preflights[milestone.id].compiled
+            request["blocked"] += self.preflights[milestone.id].blocked
         if self.workers.level == "inline":
             request["trace"] = []  # the judge's own oracles live in the same process
         return request

@@ -68,6 +68,10 @@ class Worker:
         """Let the student's code take this many seconds in all from now on; None: as long as it likes."""
         self.warden.allow(seconds)
 
+    def expect_anew(self) -> None:
+        """Take as much from it as from a fresh one: what it has sent so far was asked for, and is not kept."""
+        self.channel.left = list(MAX_ANSWERS)
+
     def hold_back(self, megabytes: float | None) -> None:
         """Kill it when it grows by more than this while it waits for its check; None: when its own limit says so."""
         self.warden.hold_back(megabytes)

@@ -84,7 +84,7 @@ class WarmJudge:
 
     def __init__(self, setup: Setup, workers: Any = None, weights: Weights | None = None) -> None:
         self.setup = setup
-        self.weights = weights or Weights(setup.weights)
+        self.weights = weights or Weights(setup.weights, getattr(workers, "checkpoint", None))
         self.workers = self._alone(workers or self._new_workers())
         self._folder = tempfile.TemporaryDirectory(prefix="scratchwork-rooms-") if setup.rooms else None
         folder = Path(self._folder.name if self._folder else "")  # root's or the judge's alone, as mkdtemp makes it

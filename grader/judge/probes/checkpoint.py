@@ -13,7 +13,7 @@ class State(dict):
 
 
 def read(path):
-    """Return the tensors of a safetensors file, mapped into memory; float16 becomes float32."""
+    """Return the tensors of a safetensors file, mapped into memory; floating-point numbers become float32."""
     with open(path, "rb") as file:
         start = 8 + int.from_bytes(file.read(8), "little")
         header = json.loads(file.read(start - 8))
@@ -28,5 +28,5 @@ def read(path):
         if (start + first) % dtype.itemsize:
             piece = piece.clone()
         tensor = piece.view(dtype).reshape(entry["shape"])
-        state[name] = tensor.float() if dtype is torch.float16 else tensor
+        state[name] = tensor.float() if dtype.is_floating_point else tensor  # float32 stays where it is
     return state

@@ -17,9 +17,9 @@ from typing import Any
 
 from . import facts, probes, shortcuts
 from .compiled import compile_files, write_package
+from .facts import PACKAGE
 from .wire import MAX_ASKED, MAX_DEPTH, WireError, decode, encode
 
-PACKAGE = "exercises"
 MAX_TEXT = 4000  # characters of an exception's text that are sent
 
 Message = tuple[Any, list[Any]]
@@ -84,9 +84,9 @@ class Session:
         except BaseException as error:
             return self._failure(error)
 
-    def do_inspect(self, sources: dict[str, bytes]) -> Any:
-        """Read the sources without running them: syntax, imports, names used."""
-        return {name: facts.read(data) for name, data in sources.items()}
+    def do_inspect(self, sources: dict[str, bytes], allowed: dict[str, dict[str, list[str]]]) -> Any:
+        """Read the sources without running them: syntax, imports and which of them are not `allowed`, names used."""
+        return {name: facts.read(data, facts.Allowed(**allowed[name])) for name, data in sources.items()}
 
     def do_compile(self, sources: dict[str, bytes]) -> dict[str, bytes]:
         """Compile the sources without running them."""

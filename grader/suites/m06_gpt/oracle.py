@@ -227,11 +227,6 @@ def loss_misses(scores: Tensor, targets: Tensor, ignore_index: int = -100) -> Mi
 # ── checkpoints ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def checkpoint_sizes(weights: Any) -> dict[str, Any]:
-    """Return the sizes of a checkpoint, as GPTConfig takes them."""
-    return weights.sizes | {"d_ff": weights.config.get("n_inner")}
-
-
 def checkpoint(state: State, sizes: dict[str, Any], layout: str) -> State:
     """Lay weights out as one of the files that are about; the mask buffers lie between the others, as there."""
     found: State = {}

@@ -282,7 +282,7 @@ def test_the_checkpoint_keeps_its_values(student, draw, layout):
 @pytest.mark.task("m06.5")
 def test_a_loaded_checkpoint_gives_hugging_faces_logits(student, draw, weights):
     """A checkpoint's own file, loaded by load_gpt2, gives the logits of Hugging Face's GPT-2."""
-    model = student.GPT(student.GPTConfig(**oracle.checkpoint_sizes(weights)))
+    model = student.GPT(student.GPTConfig(**weights.sizes))
     student.load_gpt2(model, weights.inside(student))
     model.eval()
     ids = draw.integers(0, weights.sizes["vocab_size"], 2, 17)

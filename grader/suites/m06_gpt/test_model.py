@@ -149,7 +149,7 @@ def test_every_part_can_learn(student, draw):
 )
 def test_gpt2s_weights_in_place_give_its_logits(student, draw, weights):
     """With a checkpoint's weights put in place by the judge, the logits are those of Hugging Face's GPT-2."""
-    model = student.GPT(student.GPTConfig(**oracle.checkpoint_sizes(weights)))
+    model = student.GPT(student.GPTConfig(**weights.sizes))
     student.plant(m06_probes).fill_from_file(model, weights.inside(student))
     ids = draw.integers(0, weights.sizes["vocab_size"], 2, 17)
     oracle_parts.expect_hugging_faces_logits(student, model, ids, weights)

@@ -291,6 +291,7 @@ class Story:
             n_embd=sizes["d_model"],
             n_layer=sizes["n_layers"],
             n_head=sizes["n_heads"],
+            n_inner=sizes["d_ff"],
             bos_token_id=None,
             eos_token_id=None,
         )

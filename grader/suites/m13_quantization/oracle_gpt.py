@@ -47,7 +47,7 @@ def layer_names(n_layers: int) -> list[str]:
     ]
 
 
-def first_layers(weights: Any, tokens: Tensor) -> tuple[dict[str, Tensor], dict[str, int]]:
+def first_layers(weights: Any, tokens: Tensor) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Return the weights and sizes of a checkpoint's GPT for these tokens, with as many of its layers as can be sent.
 
     Of gpt2-nano and GPT-2 small that is all of them. What a layer computes does not depend on those above it.

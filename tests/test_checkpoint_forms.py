@@ -69,38 +69,50 @@ def as_transformers_reads_it(folder):
     return logits(GPT2LMHeadModel.from_pretrained(folder, dtype=torch.float32).eval())
 
 
-KEYS = {
-    "n_inner": 20, "activation_function": "relu", "layer_norm_epsilon": 1e-3, "scale_attn_weights": False,
-    "scale_attn_by_inverse_layer_idx": True, "reorder_and_upcast_attn": True, "add_cross_attention": True,
-    "tie_word_embeddings": False, "is_causal": False, "n_layer": 1, "n_head": 4, "n_positions": 65, "n_embd": 12,
-    "vocab_size": 50304, "resid_pdrop": 0.5, "embd_pdrop": 0.5, "attn_pdrop": 0.5, "initializer_range": 0.5,
-    "summary_type": "mean", "summary_use_proj": False, "summary_activation": "tanh", "summary_proj_to_labels": False,
-    "summary_first_dropout": 0.5, "use_cache": False, "bos_token_id": 7, "eos_token_id": 7, "pad_token_id": 7,
+FOLLOWED = {  # what is changed at once
+    "sizes": {"n_layer": 1, "n_head": 4, "n_positions": 65, "n_embd": 12, "vocab_size": 50304, "n_inner": 20},
+    "gelu": {"activation_function": "gelu_fast"},
+    "other gelu": {"activation_function": "gelu_pytorch_tanh", "reorder_and_upcast_attn": True},
+    "no matter": {
+        "resid_pdrop": 0.5, "embd_pdrop": 0.5, "attn_pdrop": 0.5, "initializer_range": 0.5, "use_cache": False,
+        "summary_type": "mean", "summary_use_proj": False, "summary_activation": "tanh", "bos_token_id": 7,
+        "summary_proj_to_labels": False, "summary_first_dropout": 0.5, "eos_token_id": 7, "pad_token_id": 7,
+    },
 }  # fmt: skip
-VALUES = [*KEYS.items(), *(("activation_function", name) for name in ("gelu_fast", "gelu_pytorch_tanh", "gelu", "silu"))]
 
 
 def test_every_key_of_a_gpt2_config_is_tried():
-    """The keys below are all that transformers' GPT-2 has of its own, and one that its masks look for."""
+    """What is followed and what is refused is all that transformers' GPT-2 has of its own."""
     from transformers import GPT2Config
 
     own = set(GPT2Config.__annotations__) - {"model_type", "keys_to_ignore_at_inference", "attribute_map"}
-    assert own | {"is_causal"} == set(KEYS)
+    tried = {key for changes in FOLLOWED.values() for key in changes} | {*FIXED, "tie_word_embeddings"}
+    assert own - tried == set()
+    assert tried - own == {
+        "is_causal",
+        "quantization_config",
+        "model_type",
+    }  # which transformers looks for in any config
 
 
-@pytest.mark.parametrize(("key", "value"), VALUES)
-def test_a_config_is_followed_or_refused(tmp_path, key, value):
-    """Whatever a config says, the judge's model has transformers' numbers, or the checkpoint is refused by that key."""
-    folder = saved(tmp_path, **{key: value})
-    try:
-        weights = used(folder)
-    except WeightsError as error:
-        assert key in str(error)
-        assert key in {*FIXED, "tie_word_embeddings"}
-        return
+@pytest.mark.parametrize("changes", FOLLOWED.values(), ids=FOLLOWED)
+def test_a_config_that_is_taken_gives_transformers_numbers(tmp_path, changes):
+    """Other sizes, names of the same GELU, and all that has no say in the numbers: the result is transformers' own."""
+    weights = used(saved(tmp_path, **changes))
 
-    assert torch.allclose(logits(weights.model()), as_transformers_reads_it(folder), atol=1e-4)
-    assert weights.sizes["d_ff"] == (value if key == "n_inner" else None)
+    assert torch.allclose(logits(weights.model()), as_transformers_reads_it(tmp_path), atol=1e-4)
+    assert weights.sizes["d_ff"] == changes.get("n_inner")
+
+
+def test_a_head_of_its_own_is_refused_and_an_equal_one_is_not(tmp_path):
+    """Without tie_word_embeddings the tensors decide: a head that equals wte is as good as a tied one."""
+    folder = saved(tmp_path, tie_word_embeddings=False)
+    assert "lm_head.weight that differs from its wte.weight" in refusal(folder)
+
+    renamed(folder, lambda tensors: tensors | {"lm_head.weight": tensors[WTE].clone()})
+    assert torch.allclose(logits(used(folder).model()), as_transformers_reads_it(folder), atol=1e-4)
+    renamed(folder, lambda tensors: {key: value for key, value in tensors.items() if key != "lm_head.weight"})
+    assert "lacks lm_head.weight, though its config.json says" in refusal(folder)
 
 
 @pytest.mark.parametrize("key", FIXED)

@@ -31,7 +31,7 @@ SPARED = {
     "suppressed": "import contextlib\nwith contextlib.suppress(ImportError):\n    import matplotlib\n",
     "guarded in a function": "def f():\n    try:\n        import matplotlib\n    except Exception:\n        return\n",
     "behind a guard": "try:\n    import torch\nexcept ImportError:\n    import matplotlib\n",
-    "else of a guard": "try:\n    import matplotlib\nexcept ImportError:\n    pass\nelse:\n    import matplotlib.pyplot\n",
+    "else of a guard": "try:\n    import matplotlib\nexcept ImportError:\n    x = 1\nelse:\n    import matplotlib.a\n",
 }
 
 

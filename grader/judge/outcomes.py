@@ -77,6 +77,8 @@ def _student_error(error: StudentError, task: str) -> Verdict:
             return Verdict(record.NOT_STARTED, "Not implemented yet.", frames=error.frames)
     if error.kind == "MemoryError" or ("RuntimeError" in error.bases and "allocate memory" in error.text):
         return Verdict(record.OUT_OF_MEMORY, "Your code asked for more memory than it may use.", frames=error.frames)
+    if waits := waits_for_somebody(error):
+        return Verdict(record.FAILED, f"Your code cannot go on: {waits}.", frames=error.frames)
     if error.kind == "SystemExit":
         return Verdict(record.CRASHED, "Your code ended the process (sys.exit).", frames=error.frames)
     if error.helper and not error.frames:
@@ -92,6 +94,21 @@ def _student_error(error: StudentError, task: str) -> Verdict:
             record.FAILED, f"Your code does not take the arguments that the stub's signature has: {error.text}"
         )
     return Verdict(record.FAILED, f"Your code raised {error}", error.mistake, frames=error.frames)
+
+
+def waits_for_somebody(error: StudentError) -> str:
+    """Return what an exception means that comes of waiting for a person, who is not there; else an empty string."""
+    where = f"line {error.frames[-1][1]}: " if error.frames else ""
+    if error.kind == "EOFError" and "reading a line" in error.text:
+        return (
+            f"{where}input() waits for somebody to type, and nobody is there; take the value as an argument, or ask "
+            'for it under `if __name__ == "__main__":`'
+        )
+    if error.kind == "BdbQuit":
+        return (
+            f"{where}breakpoint() waits for somebody to type, and nobody is there; take it out, or grade with --debug"
+        )
+    return ""
 
 
 def known_exception(error: StudentError) -> str:

@@ -14,7 +14,7 @@ from grader.submission import Submission
 from grader.syllabus import Milestone, Syllabus, Task
 
 from . import imports
-from .outcomes import Verdict, known_exception, lost, verdict
+from .outcomes import Verdict, known_exception, lost, verdict, waits_for_somebody
 
 # What parts of torch import when they are first used, for a second and more; each check has a worker of its own, and
 # would wait anew. The fork server imports it once instead, for a milestone whose file speaks of such a part.
@@ -85,7 +85,7 @@ def inspect(
         result.notes += notes_on_reaches(milestone.id, facts[milestone.id]["reaches"])
         result.blocked = tuple(sorted({name for module in modules for name in facts[module]["blocked"]}))
         load = load | {"blocked": [*load["blocked"], *result.blocked]}
-        result.warm = _slow_to_import(facts.values())
+        result.warm = slow_to_import(facts.values())
         if set(COMPILER) <= set(result.warm):
             result.notes.append(
                 f"{milestone.id}.py uses torch.compile. The sandbox has no C++ compiler, so it works there with "
@@ -102,7 +102,7 @@ def inspect(
     except StudentError as error:
         result.problem = verdict(error, "", milestone.limits, answered=False)
         result.problem.outcome = record.CRASHED if error.kind == "SystemExit" else record.FAILED
-        result.problem.message = f"{milestone.id}.py cannot be imported: {error}"
+        result.problem.message = f"{milestone.id}.py cannot be imported: {waits_for_somebody(error) or error}"
         result.problem.official = f"{milestone.id}.py cannot be imported: it raises {known_exception(error)}."
         result.problem.frames = error.frames
     except WorkerLost as error:
@@ -128,7 +128,7 @@ def _allowed(milestone: Milestone, syllabus: Syllabus) -> dict[str, list[str]]:
     }
 
 
-def _slow_to_import(facts: Iterable[dict[str, Any]]) -> tuple[str, ...]:
+def slow_to_import(facts: Iterable[dict[str, Any]]) -> tuple[str, ...]:
     """Return what some files, by the names that they use, have torch import at some time."""
     names = {name for one in facts for name, _, _ in (*one["imports"], *one["uses"])}
     found: dict[str, None] = {}

@@ -44,7 +44,9 @@ def configure(config: pytest.Config) -> None:
         submission = collect(Path(config.getoption("--submission")), course)
         workers = levels.choose(config.getoption("--isolation"), device, lambda line: print(line))
         weights = Weights(config.getoption("--weights"))
-        workers.checkpoint = weights.to_mount(workers.level)
+        if (path := weights.to_mount(workers.level)) is not None:
+            weights.check()
+        workers.checkpoint = path
         workers.wait()
     except (SyllabusError, SubmissionError, SandboxError, UsageProblem) as error:
         raise pytest.UsageError(str(error)) from None

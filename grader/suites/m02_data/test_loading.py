@@ -179,16 +179,16 @@ def test_a_file_with_one_window_gives_that_window(student, draw):
     for dtype, low, high in ("uint16", 2**15, 2**16), ("uint8", 2**7, 2**8), ("int32", 2**17, 2**31), ("int64", 0, 9):
         ids = draw.integers(low, high, 5)
         try:
-            batch = batch_from(student, ids.numpy(), 3, 4, dtype=dtype)
+            batch = batch_from(student, ids.numpy(), 16, 4, dtype=dtype)
         except StudentError as error:
             if "random_ expects" in error.text:  # torch.randint(0, ...) was asked for one of no numbers
                 error.mistake = oracle.LAST_START
             elif dtype != "uint16":
                 error.mistake = oracle.ONE_DTYPE
-            elif batch_from(student, range(5000), 3, 4):
+            elif batch_from(student, range(5000), 16, 4):
                 error.mistake = oracle.NO_ROOM
             raise
-        expect_batch(batch, ids.expand(3, 5), f"the batch from {dtype}")
+        expect_batch(batch, ids.expand(16, 5), f"the batch from {dtype}")
 
 
 @pytest.mark.task("m02.5")

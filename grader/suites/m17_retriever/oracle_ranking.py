@@ -1,5 +1,6 @@
 """What m17_retriever's rankings are compared with: order, fusion, recall and rank, with a switch for every mistake."""
 
+import functools
 import itertools
 import json
 import math
@@ -153,29 +154,40 @@ def expect_hits(
     order, found = [index for index, _ in best(scores, k, spill=spill)], [index for index, _ in actual]
     expect(len(set(found)) == len(found), f"The same index stands twice in {excerpt(actual)}.", evidence="value")
     right = _by_index(scores)
-    wrong = {words: _by_index(miss()) for words, miss in (misses or {}).items()}
+    wrong = {words: functools.cache(lambda miss=miss: _by_index(miss())) for words, miss in (misses or {}).items()}
 
     def listed(table: dict[int, float]) -> Tensor:
         return torch.tensor([table.get(index, 0.0) for index in found], dtype=torch.float64)
 
-    near = {words: listed(table) for words, table in wrong.items()}
+    near = {words: (lambda table=table: listed(table())) for words, table in wrong.items()}
     what = f"the scores of the indices {excerpt(found)}"
     expect_close(listed(dict(actual)), listed(right), atol=FLOAT32_LAYER, misses=near, what=what, follows=True)
-    later = sorted(best(scores, spill=spill), key=lambda item: (-item[1], -item[0]))
-    upward = sorted(best(scores, spill=spill), key=lambda item: (item[1], item[0]))
+    others = {} if found == order else _orders(scores, k, spill, right, found, order)
+    if others and met is not None:
+        others = {MET: met[:k], **{words: order for words, order in others.items() if words != UNSTABLE}}
+    others |= {words: (lambda table=table: _places(best(table(), k, spill=spill))) for words, table in wrong.items()}
+    expect_equal(found, order, misses=others, what="the order of the indices")
+
+
+def _orders(
+    scores: Any, k: int | None, spill: bool, right: dict[int, float], found: list[int], order: list[int]
+) -> dict[str, Any]:
+    """Order the same scores as the classic mistakes do."""
+    later = _places(sorted(best(scores, spill=spill), key=lambda item: (-item[1], -item[0])))
+    upward = _places(sorted(best(scores, spill=spill), key=lambda item: (item[1], item[0])))
     swapped = [right.get(index) for index in found] == [right[index] for index in order]
     ties = max(Counter(right[index] for index in order).values(), default=0)
-    order_misses = {
-        **({} if swapped else {UPWARD: order[::-1]}),
-        "the worst are returned instead of the best": None if swapped else [index for index, _ in upward][:k],
-        **({} if met is None else {MET: met[:k]}),
-        LATER if ties > 2 else TIES: [index for index, _ in later][:k],  # of two, who knows why they are turned round
-        SPILL: [index for index, _ in best(scores)][:k],
-        **{words: [index for index, _ in best(table, k, spill=spill)] for words, table in wrong.items()},
+    orders = {
+        LATER if ties > 2 else TIES: later[:k],  # of two, who knows why they are turned round
+        SPILL: _places(best(scores))[:k],
     }
-    if swapped and found not in order_misses.values():
-        order_misses[UNSTABLE] = found
-    expect_equal(found, order, misses=order_misses, what="the order of the indices")
+    if not swapped:
+        return {UPWARD: order[::-1], "the worst are returned instead of the best": upward[:k], **orders}
+    return orders if found in orders.values() else {UNSTABLE: found, **orders}
+
+
+def _places(items: Sequence[tuple[int, float]]) -> list[int]:
+    return [index for index, _ in items]
 
 
 def _by_index(scores: Any) -> dict[int, float]:

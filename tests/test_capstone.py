@@ -36,6 +36,7 @@ def small(monkeypatch):
     monkeypatch.setattr(performance, "SIZES", {"context_length": 16, "d_model": 16, "n_layers": 1, "n_heads": 2})
     monkeypatch.setattr(performance, "VOCABULARY", 300)
     monkeypatch.setattr(performance, "CHECKS", 4)
+    monkeypatch.setattr(performance, "KEEP_SECONDS", 1e9)
     monkeypatch.setattr(performance, "LONGEST", 12)
     monkeypatch.setattr(texts, "TOKENIZER_TEXT", 20_000)
     monkeypatch.setattr(screen, "load", lambda: 0.0)
@@ -249,6 +250,18 @@ def test_the_second_interrupt_keeps_what_there_is(run, submission, monkeypatch):
     assert "Interrupted." in shown and f"Kept in {out}" in shown
     assert kept.read(out).step == 3
     assert (out / "loss.png").is_file()
+
+
+def test_what_takes_long_is_kept_now_and_then(run, submission, monkeypatch):
+    """Weights are kept after the first step, and whenever so much time has gone by since they were last."""
+    add(submission, "m08_training", DIES.format(dies="raise KeyError('oops')").replace("== 7", "== 2"))
+    _, _, out = run(submission)
+    assert kept.read(out).step == 1
+
+    monkeypatch.setattr(performance, "KEEP_SECONDS", 0.0)
+    monkeypatch.setattr(performance, "KEEPS", 1e9)
+    run(submission)
+    assert kept.read(out).step == 2
 
 
 def test_an_interrupt_before_anything_is_learned_says_so(run, submission, monkeypatch):

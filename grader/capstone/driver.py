@@ -77,20 +77,21 @@ def restore(vocab, merges, sizes, weights, device):
 def train(plan, tell, keep, sample):
     """Train by the plan (steps, batch_size, peak, seconds, every, prompt), or until `tell` says that it is enough.
 
-    `tell(step, loss, heldout or None)` is called after each step, `keep(step, weights)` after some and at the end,
-    however it comes, and `sample(text)` is given what the model writes meanwhile.
+    `tell(step, loss, heldout or None)` is called after each step, `keep(step, weights)` after the first, after some, at
+    the latest after `keep_seconds`, and at the end; `sample(text)` is given what the model writes meanwhile.
     """
     model, started, steps = made["model"], time.monotonic(), plan["steps"]
     get_batch, evaluate = part("m02_data", "get_batch"), part("m08_training", "evaluate")
-    generator, fixed, done, kept = torch.Generator().manual_seed(0), torch.Generator().manual_seed(1), 0, -1
+    generator, fixed = torch.Generator().manual_seed(0), torch.Generator().manual_seed(1)
+    done, kept, kept_at = 0, -1, started
 
     def batch(name, size, dice):
         return get_batch(made[name], numpy.uint16, size, made["context_length"], dice, device=made["device"])
 
     def keep_now():
-        nonlocal kept
+        nonlocal kept, kept_at
         if kept != done:
-            kept = done
+            kept, kept_at = done, time.monotonic()
             keep(done, {name: value.detach().cpu() for name, value in model.state_dict().items()})
 
     heldout = [batch("heldout", 16, fixed) for _ in range(4)]
@@ -111,7 +112,7 @@ def train(plan, tell, keep, sample):
         over = time.monotonic() - started > plan["seconds"]
         checked = done % plan["every"] == 0 or done == steps or over
         enough = tell(done, float(loss), float(evaluate(model, heldout)) if checked else None)
-        if checked or enough:
+        if checked or enough or done == 1 or time.monotonic() - kept_at > plan["keep_seconds"]:
             keep_now()
         if over or enough:
             raise Enough

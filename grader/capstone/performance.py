@@ -20,6 +20,8 @@ from .texts import Corpus
 
 SIZES = {"context_length": 128, "d_model": 128, "n_layers": 4, "n_heads": 4}
 VOCABULARY, BATCH, PEAK = 2048, 16, 3e-3
+KEEP_SECONDS = 30.0  # that may be lost where a training ends in no good order; more where it is let train for long:
+KEEPS = 15  # besides those at the checks. Each is 5 MB of the 256 MB that a worker may send
 CHECKS = 12  # of the held-out loss, each with a sample, in all
 LONGEST = 256  # tokens of a story
 TEMPERATURE, TOP_K = 0.6, 40
@@ -129,7 +131,7 @@ class Performance:
             "seconds": seconds,
             "every": every,
         }
-        settings["prompt"] = plan.prompts[0]
+        settings |= {"prompt": plan.prompts[0], "keep_seconds": max(KEEP_SECONDS, seconds / KEEPS)}
         cast.allow(seconds + 300)
         self.doing = "m08 trained the model"
         stopping = "It stops after this step; Ctrl-C again ends at once."

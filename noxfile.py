@@ -22,6 +22,7 @@ nox.options.default_venv_backend = "virtualenv"
 
 ROOT = Path(__file__).parent
 shared = {"python": sys.executable}  # replaced by the environment's own, unless --no-venv keeps this one
+UNWANTED = ("PYTHONOPTIMIZE", "PYTHONSAFEPATH")  # checks have docstrings and assertions; commands start in this folder
 INSTALLED = (
     "torch",
     "numpy",
@@ -49,6 +50,7 @@ def env(session: nox.Session) -> None:
         return
     folder = Path(session.virtualenv.location)
     shared["python"] = str(folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python"))
+    let_find_grader(folder)
     stamp = folder / "installed-from"
     wanted = digest()
     if stamp.is_file() and stamp.read_text() == wanted:
@@ -59,6 +61,12 @@ def env(session: nox.Session) -> None:
     stamp.write_text(wanted)
 
 
+def let_find_grader(folder: Path) -> None:
+    """Have the environment's Python find this repository wherever it is started, and with PYTHONSAFEPATH set too."""
+    packages = next(iter(folder.glob("lib/python*/site-packages")), folder / "Lib" / "site-packages")
+    (packages / "scratchwork.pth").write_text(f"{ROOT}\n", encoding="utf-8")
+
+
 def digest() -> str:
     """Return what the environment depends on, as one hash."""
     parts = [(ROOT / name).read_bytes() for name in ("pyproject.toml", "constraints.txt")]
@@ -66,15 +74,17 @@ def digest() -> str:
 
 
 def run(session: nox.Session, *arguments: str) -> None:
-    """Run a Python command line in the shared environment; a failure ends nox with the same exit code."""
-    command = [shared["python"], *arguments]
+    """Run a Python command line in the shared environment; a failure ends nox with the same exit code.
+
+    Ctrl-C reaches the command as well, which ends by itself: only it can leave the terminal as it found it.
+    """
     session.log(shlex.join(["python", *arguments]))
-    with subprocess.Popen(command, cwd=ROOT) as process:
+    environment = {name: value for name, value in os.environ.items() if name not in UNWANTED}
+    with subprocess.Popen([shared["python"], *arguments], cwd=ROOT, env=environment) as running:
         code = None
         while code is None:
-            # Ctrl-C reaches the command as well, which ends in good order and keeps what it has.
             with contextlib.suppress(KeyboardInterrupt):
-                code = process.wait()
+                code = running.wait()
     if code:
         raise SystemExit(code if code > 0 else 128 - code)
 
@@ -89,6 +99,12 @@ def grade(session: nox.Session) -> None:
 def watch(session: nox.Session) -> None:
     """Grade again what a save touched, until q is pressed: nox -s watch -- m04."""
     run(session, "-m", "grader", "watch", *session.posargs)
+
+
+@nox.session(venv_backend="none", requires=["env"], default=False)
+def python(session: nox.Session) -> None:
+    """Open a Python prompt with your modules imported: nox -s python -- m04."""
+    run(session, "-m", "grader", "shell", *session.posargs)
 
 
 @nox.session(venv_backend="none", requires=["env"], default=False)

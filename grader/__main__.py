@@ -4,26 +4,52 @@ import importlib.util
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 
-if not (3, 11) <= sys.version_info[:2] <= (3, 14):
-    sys.exit(f"scratchwork: needs Python 3.11 to 3.14, and this is {sys.version.split()[0]}.")
-
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 NEEDED = ("torch", "pytest", "pytest_timeout", "rich", "psutil", "safetensors")
+# Without docstrings and assertions there are no checks; and the grader lies where it is started, and nowhere else.
+UNWANTED = ("PYTHONOPTIMIZE", "PYTHONSAFEPATH")
+USAGE = 2
 
 
-def environment() -> str:
-    """Return the Python of the environment that nox has installed; leaves with one sentence when there is none."""
-    root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    python = os.path.join(root, ".nox", "env", *(("Scripts", "python.exe") if os.name == "nt" else ("bin", "python")))
-    missing = next(name for name in NEEDED if importlib.util.find_spec(name) is None)
-    if not os.path.isfile(python) or os.path.samefile(os.path.dirname(python), os.path.dirname(sys.executable)):
-        sys.exit(f"scratchwork: this Python lacks {missing}; run nox once, which installs what is needed.")
-    return python
+def command() -> Callable[[], int]:
+    """Return what runs the command line, here or in the Python that it needs; that of nox's environment, mostly."""
+    version = sys.version_info[:2]
+    if not (3, 11) <= version <= (3, 14):
+        return lambda: refuse(f"needs Python 3.11 to 3.14, and this is {sys.version.split()[0]}")
+    missing = next((name for name in NEEDED if importlib.util.find_spec(name) is None), None)
+    if missing:
+        python = os.path.join(
+            ROOT, ".nox", "env", *(("Scripts", "python.exe") if os.name == "nt" else ("bin", "python"))
+        )
+        if not os.path.isfile(python) or os.path.samefile(os.path.dirname(python), os.path.dirname(sys.executable)):
+            return lambda: refuse(f"this Python lacks {missing}; run nox once, which installs what is needed")
+        return lambda: instead(python)
+    if sys.flags.optimize:
+        return lambda: instead(sys.executable)
+    from grader.cli import main
+
+    return main
 
 
-if any(importlib.util.find_spec(name) is None for name in NEEDED):
-    sys.exit(subprocess.call([environment(), "-m", "grader", *sys.argv[1:]]))
+def refuse(why: str) -> int:
+    """Say in one sentence why nothing can run."""
+    print(f"scratchwork: {why}.", file=sys.stderr)
+    return USAGE
 
-from grader.cli import main  # noqa: E402 the check of the interpreter comes first
 
-sys.exit(main())
+def instead(python: str) -> int:
+    """Run the same command line with another Python, or with this one as it is needed; return its exit code."""
+    environment = {name: value for name, value in os.environ.items() if name not in UNWANTED}
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, (ROOT, environment.get("PYTHONPATH"))))
+    arguments = [python, "-m", "grader", *sys.argv[1:]]
+    if os.name != "nt":  # there a process cannot become another one, as its caller would see it
+        os.execve(python, arguments, environment)
+    return subprocess.call(arguments, env=environment)
+
+
+if __name__ == "__main__":
+    from grader import streams
+
+    sys.exit(streams.run(command()))

@@ -39,7 +39,9 @@ def prerequisites(command: argparse.ArgumentParser) -> None:
 
 def conditions(command: argparse.ArgumentParser) -> None:
     """Add what is graded, and under which conditions."""
-    command.add_argument("milestones", nargs="*", metavar="MILESTONE", help="m04, 4, attention or m04_attention")
+    command.add_argument(
+        "milestones", nargs="*", metavar="MILESTONE[.TASK]", help="m04, 4, attention, m04_attention, or one task: m04.2"
+    )
     submission(command)
     course(command)
     circumstances(command)

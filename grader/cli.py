@@ -22,6 +22,8 @@ COMMANDS = {
     "watch": "grade again what a save touched, until q is pressed",
     "list": "show the syllabus with your progress",
     "hint": "show the next hint for a task (three for each, none of them the code)",
+    "shell": "open a Python prompt with your modules imported",
+    "reset": "bring a stub back, and keep beside it what stood there",
     "capstone": "train a GPT out of your own parts and let it write a story",
     "chat": "begin a story, and the model of your capstone goes on",
     "compare": "show your own code beside the reference solution, once it has passed",

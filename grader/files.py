@@ -11,6 +11,7 @@ from typing import Any, BinaryIO
 
 _PIECE = 1024 * 1024
 _STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)  # its end may be missing, so that no text is read twice
+SOURCE = 2**20  # bytes of a source file, far more than any submission may have
 MOST_VALUES = 5_000_000  # in one JSON text: far more than any record holds, and some hundred megabytes of memory
 
 

@@ -8,9 +8,9 @@ import os
 import secrets
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from grader import files, own_rooms, record, syllabus
+from grader import failures, files, own_rooms, record, resting, syllabus
 from grader.judge.errors import UsageProblem
 from grader.judge.fingerprint import environment, grader_version
 from grader.judge.oracles import Weights
@@ -18,6 +18,10 @@ from grader.progress import Progress, key
 from grader.sandbox import levels
 from grader.sandbox.errors import SandboxError
 from grader.submission import Submission, with_own_solutions
+
+if TYPE_CHECKING:
+    from grader.judge.calls import Calls
+    from grader.judge.planned import Options, Planned
 
 PUBLIC_SEED = "0"
 SECRET_SEED = "SCRATCHWORK_SECRET_SEED"
@@ -88,8 +92,13 @@ class Practice(Station):
         course: syllabus.Syllabus,
         chosen: list[syllabus.Milestone],
         folder: Path,
+        tasks: set[str] | None = None,
     ) -> None:
         super().__init__(options)
+        if self.official and tasks is not None:
+            raise UsageProblem("An official run grades whole milestones: name m04, and not one task of it.")
+        self.tasks = tasks  # of those chosen; None: all of them
+        self.failures: dict[str, Calls] = {}  # of the last run, by task: what failed, as lines to try
         self.course, self.chosen, self.folder = course, chosen, folder
         self.progress = Progress()
 
@@ -105,7 +114,8 @@ class Practice(Station):
         submission = self.on_its_ground(submission)
         grader = grader_version(own_rooms.packed(course))
         keys = self._keys(submission, grader)
-        reused = {} if again or options.all or options.debug or self.secret else self._passed_before(keys)
+        again = again or options.all or options.debug or self.secret or self.tasks is not None
+        reused = {} if again else self._passed_before(keys)
         todo = [milestone.id for milestone in self.chosen if milestone.id not in reused]
         result = record.Record(
             grader=grader, environment=environment(), submission=submission.folder,
@@ -123,12 +133,16 @@ class Practice(Station):
             most = most_judges(self.workers)
             settings = Options(
                 todo, None, options.prerequisites, options.device, self.seed, self.secret, options.debug,
-                rewarding=not self.official, judges=min(judges or most, most),
+                rewarding=not self.official, judges=min(judges or most, most), tasks=self.tasks, keep_calls=True,
             )  # fmt: skip
-            result = grade(settings, course, submission, self.workers, self.weights, listener)
+            planned: list[Planned] = []
+            result = grade(settings, course, submission, self.workers, self.weights, listener, planned.extend)
             result.official = self.official
             if not (options.debug or self.official):
-                self.progress.remember(self.folder, result.milestones, keys)
+                whole = [one for one in result.milestones if len(one.tasks) == len(course.milestone(one.id).tasks)]
+                self.progress.remember(self.folder, whole, keys)
+            self._keep_failures(settings, planned)
+            self._look_beneath(submission, result.milestones)
         fresh = {milestone.id: milestone for milestone in result.milestones}
         result.milestones = [fresh.get(milestone.id) or reused[milestone.id] for milestone in self.chosen]
         result.notes = [*self.notes, *levels.gap_notes(self.workers.level)]
@@ -140,6 +154,41 @@ class Practice(Station):
         if self.options.prerequisites == "solutions":
             return replace(submission, beneath=solutions(self.course))
         return submission
+
+    def _keep_failures(self, settings: Options, planned: list[Planned]) -> None:
+        """Write down what the first failing check of each task called."""
+        self.failures, found = {}, {}
+        if not settings.keep_calls:
+            return
+        for check in planned:
+            if check.calls is not None and check.task.id not in found:
+                found[check.task.id] = check.milestone.id, check.calls
+        try:
+            failures.keep(self.progress.path.parent, self.folder, found, {check.task.id for check in planned})
+        except OSError as error:
+            self.progress.trouble = f"What failed could not be written down ({files.reason(error)})."
+            return
+        self.failures = {task: calls for task, (_, calls) in found.items()}
+
+    def _look_beneath(self, submission: Submission, results: list[record.Milestone]) -> None:
+        """Note of a failing milestone that one it is made of failed when it was graded last, and is as it was then."""
+        if self.official or self.options.prerequisites != "submission":
+            return
+        here = {milestone.id for milestone in results}
+        for milestone in results:
+            if not any(task.outcome in resting.BROKEN for task in milestone.tasks):
+                continue
+            for need in self.course.with_needs(self.course.milestone(milestone.id))[:-1]:
+                last = self.progress.last(self.folder, need) if need not in here else None
+                broken = next((task for task in last.tasks if task.outcome in resting.BROKEN), None) if last else None
+                known = self.course.milestone(need)
+                sources = submission.under(known, self.course).digest(self.course.with_uses(known))
+                if last is not None and broken is not None and last.sources == sources:
+                    milestone.notes.append(
+                        f"{broken.id} {broken.title} failed when {known.number} was graded last, and this is made of "
+                        f"it: mend that first."
+                    )
+                    break
 
     def _keys(self, submission: Submission, grader: str) -> dict[str, str]:
         options = self.options

@@ -18,6 +18,7 @@ SCHEMA = "scratchwork-record/1"
 OFFICIAL_LEVELS = ("bubblewrap", "user")  # at which a run may count
 # Not in the JSON where they are empty, nor in older records.
 OPTIONAL = ("dice", "official_problem")  # of a milestone
+OPTIONAL_OF_TASK = ("rests_on",)
 OPTIONAL_OF_CHECK = ("achieved",)
 
 PASSED = "passed"
@@ -92,6 +93,7 @@ class Task:
     earned: float = 0.0
     checks: list[Check] = field(default_factory=list)
     withheld: int = 0  # checks that are not in this copy of the course; a task has either these or checks
+    rests_on: list[str] = field(default_factory=list)  # earlier tasks whose functions it calls
 
     @property
     def outcome(self) -> str:
@@ -212,6 +214,7 @@ def to_json(record: Record) -> dict[str, Any]:
         _without_empty(data, OPTIONAL)
         for task, task_data in zip(milestone.tasks, data["tasks"], strict=True):
             task_data["outcome"] = task.outcome
+            _without_empty(task_data, OPTIONAL_OF_TASK)
             for check in task_data["checks"]:
                 _without_empty(check, OPTIONAL_OF_CHECK)
     return plain
@@ -280,6 +283,7 @@ def _milestone(plain: dict[str, Any]) -> Milestone:
             earned=task["earned"],
             checks=[_check(check) for check in task["checks"]],
             withheld=task["withheld"],
+            rests_on=task.get("rests_on", []),
         )
         for task in plain["tasks"]
     ]

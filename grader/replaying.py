@@ -160,9 +160,12 @@ def grade_again(
     from grader.judge.planned import Options
 
     graded, dice = [], {milestone.id: milestone.dice for milestone in old.milestones}
+    tasks = {task.id for milestone in old.milestones for task in milestone.tasks}  # a run may be of some tasks alone
     for lot in parts:
         names = [milestone.id for milestone in lot.milestones]
-        settings = Options(names, None, asked.prerequisites, asked.device, seed, old.secret_seed, dice=dice)
+        settings = Options(
+            names, None, asked.prerequisites, asked.device, seed, old.secret_seed, tasks=tasks, dice=dice
+        )
         graded.append(grade(settings, lot.course, lot.submission, workers, weights))
     new = graded[0]
     new.milestones = sorted((part for one in graded for part in one.milestones), key=lambda part: part.id)

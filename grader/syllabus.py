@@ -20,6 +20,7 @@ ROOMS = Path(__file__).parent / "suites"
 ROOM_FILE = "milestone.toml"  # what makes a folder a milestone's room
 STRETCH = "stretch.py"  # in a room: how its stretch goal is measured
 MILESTONE_ID = re.compile(r"[mx]\d\d_[a-z0-9]+")
+TASK = re.compile(r"\.\d+$")  # the end of a task's name
 OWN_ID = re.compile(r"x\d\d_[a-z0-9]+")  # of a milestone that a course brings
 STUB, GUIDE, SOLUTION = "stub.py", "guide.md", "solution.py"  # in the room of such a one; ours have folders for them
 
@@ -138,7 +139,7 @@ class Syllabus:
             bare = wanted.isdecimal() and milestone.id.startswith("m") and int(wanted) == int(milestone.id[1:3])
             if bare or wanted in (milestone.id, milestone.number, milestone.id[4:]):
                 return milestone
-        names = [spelling for milestone in self.milestones for spelling in (milestone.id, milestone.id[4:])]
+        names = [name for milestone in self.milestones for name in (milestone.id, milestone.id[4:], milestone.number)]
         close = difflib.get_close_matches(wanted, names, n=1, cutoff=0.5)
         guess = f"did you mean {close[0]}?" if close else f"there are {', '.join(m.id for m in self.milestones)}."
         raise SyllabusError(f"There is no milestone {name!r}; {guess}")
@@ -148,10 +149,23 @@ class Syllabus:
         """All tasks, in order."""
         return [task for milestone in self.milestones for task in milestone.tasks]
 
+    def named(self, name: str) -> tuple[Milestone, Task | None]:
+        """Return the milestone that a person means, and the task of it if they mean one: `m04`, `m04.2`.
+
+        Raises SyllabusError.
+        """
+        if TASK.search(name.strip()):
+            return self.task(name)
+        return self.milestone(name), None
+
     def task(self, name: str) -> tuple[Milestone, Task]:
         """Return a task by its id; `04.2` and `attention.2` do as well."""
         head, _, tail = name.strip().lower().rpartition(".")
-        milestone = self.milestone(head)
+        try:
+            milestone = self.milestone(head)
+        except SyllabusError as error:
+            said = str(error).replace(f"milestone {head!r}", f"task {name!r}")
+            raise SyllabusError(f"{said[:-1]}.{tail}?" if said.endswith("?") else said) from None
         for task in milestone.tasks:
             if task.id.rpartition(".")[2] == tail:
                 return milestone, task

@@ -96,7 +96,7 @@ def test_a_difference_is_located():
     ).message.splitlines()
 
     assert first == (
-        "The weights differs from what is expected by up to 0.5 at [1, 2]: got 1.5, expected 1 (allowed: 0.001)."
+        "The weights differ from what is expected by up to 0.5 at [1, 2]: got 1.5, expected 1 (allowed: 0.001)."
     )
     assert second == "2 of 6 values are off."
     assert got.startswith("got: ") and "1.5" in got

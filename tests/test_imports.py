@@ -9,12 +9,14 @@ import support
 
 REPOSITORY = support.REPOSITORY
 FLOORS = (  # from the ground up; what stands in one line is a floor
-    ("grader.safe_text", "grader.clipping", "grader.files", "grader.schema", "grader.exits", "grader.record"),
+    ("grader.safe_text", "grader.clipping", "grader.files", "grader.schema", "grader.exits", "grader.counting"),
+    ("grader.streams", "grader.record", "grader.resting"),
     ("grader.sandbox",),
     ("grader.syllabus",),
     ("grader.submission", "grader.own_rooms", "grader.course"),
     ("grader.judge",),
     ("grader.suites", "grader.progress", "grader.stretches", "grader.watching"),
+    ("grader.trying", "grader.failures", "grader.stubs", "grader.debugging"),
     ("grader.practice",),
     ("grader.replaying", "grader.classroom"),
     ("grader.similarity", "grader.pull_request"),

@@ -11,6 +11,8 @@ import sys
 import pytest
 import support
 
+from grader import exits
+
 README = (support.REPOSITORY / "README.md").read_text(encoding="utf-8")
 
 
@@ -96,14 +98,17 @@ def test_the_repository_stays_small():
     assert 0 < sum(sizes) < 25_000_000
 
 
-def test_another_python_gets_one_sentence(monkeypatch):
+def test_another_python_gets_one_sentence(monkeypatch, capsys):
     """Under a Python that is too old or too new, nox and the grader say so in a sentence and end."""
     for version in ((3, 10, 4), (3, 15, 0)):
         monkeypatch.setattr(sys, "version_info", version)
-        for file in ("noxfile.py", "grader/__main__.py"):
-            with pytest.raises(SystemExit) as end:
-                runpy.run_path(str(support.REPOSITORY / file), run_name="__main__")
-            assert re.fullmatch(r"(?i)scratchwork:? needs Python 3\.11 to 3\.14, and this is .*", str(end.value.code))
+        with pytest.raises(SystemExit) as nox_ends:
+            runpy.run_path(str(support.REPOSITORY / "noxfile.py"), run_name="__main__")
+        with pytest.raises(SystemExit) as grader_ends:
+            runpy.run_path(str(support.REPOSITORY / "grader" / "__main__.py"), run_name="__main__")
+        for said in (str(nox_ends.value.code), capsys.readouterr().err.strip()):
+            assert re.fullmatch(r"(?i)scratchwork:? needs Python 3\.11 to 3\.14, and this is .*", said)
+        assert grader_ends.value.code == exits.USAGE
 
 
 def test_an_interrupt_lets_a_command_end_in_good_order():

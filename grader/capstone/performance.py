@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from grader.counting import counted, form
 from grader.judge import asked
 from grader.judge.outcomes import CheckFailed
 from grader.reports.text_file import ReportError
@@ -99,7 +100,8 @@ class Performance:
     def _train(self, cast: Cast, model: kept.Model) -> None:
         plan, seconds = self.plan, self.plan.minutes * MINUTE
         started, every = time.monotonic(), max(1, plan.steps // CHECKS)
-        self.show.say(f"m08 trains it for {plan.steps} steps, at most {plan.minutes} minutes (Ctrl-C: less)")
+        steps, minutes = counted(plan.steps, "step"), counted(plan.minutes, "minute")
+        self.show.say(f"m08 trains it for {steps}, at most {minutes} (Ctrl-C: less)")
 
         def tell(step: int, loss: float, heldout: float | None) -> bool:
             self.run.losses.append((step, loss))
@@ -140,7 +142,8 @@ class Performance:
         if self._patience.over:
             self.show.say(f"You have stopped it at step {model.step}; now it writes with what it has learned.")
         elif model.step < plan.steps:
-            self.show.say(f"The {plan.minutes} minutes are over at step {model.step}. --minutes gives it more.")
+            over = f"{counted(plan.minutes, 'minute')} {form(plan.minutes, 'is', 'are')} over"
+            self.show.say(f"The {over} at step {model.step}. --minutes gives it more.")
 
     # ── writing ───────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -216,11 +219,11 @@ class Performance:
 
 
 def _tokens(found: tuple[kept.Vocabulary, kept.Merges]) -> str:
-    return f"{len(found[0]):,} tokens"
+    return counted(len(found[0]), "token")
 
 
 def _parameters(number: int) -> str:
-    return f"{number:,} parameters"
+    return counted(number, "parameter")
 
 
 def _tokenizer(found: Any) -> tuple[kept.Vocabulary, kept.Merges]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import fixtures
 from fixtures import END_OF_TEXT
 from grader import files
+from grader.counting import counted
 from grader.judge.errors import UsageProblem
 
 MOST = 10_000_000  # characters that are learned from
@@ -68,7 +69,7 @@ def own(path: Path) -> Corpus:
     held = found[9::10]
     if len(text) < LEAST or len(held) < 2:
         raise UsageProblem(
-            f"--corpus {path} has {len(text):,} characters in {len(found)} parts; to learn from it takes "
+            f"--corpus {path} has {len(text):,} characters in {counted(len(found), 'part')}; to learn from it takes "
             f"{LEAST:,} characters, and 20 parts."
         )
     train = tuple(document for place, document in enumerate(found) if place % 10 != 9)

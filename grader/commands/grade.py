@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import shlex
 import time
 from typing import Any
@@ -11,6 +12,7 @@ from grader import syllabus
 from grader.arguments import conditions, judges, submission_folder, syllabus_of
 from grader.commands import report_paths, stretching
 from grader.commands.onward import onward
+from grader.debugging import debugger
 from grader.exits import FAULT, NOT_PASSED, PASSED, USAGE
 from grader.practice import PUBLIC_SEED, Practice, check_device
 from grader.submission import Submission, collect
@@ -42,12 +44,12 @@ def run(options: argparse.Namespace) -> int:
     started = time.perf_counter()
     stretching.check(options)
     course = syllabus_of(options)
-    chosen = select(course, options.milestones)
+    chosen, tasks = select_tasks(course, options.milestones)
     folder = submission_folder(options)
     report_paths.check_writable([options.json, options.junit, options.markdown])
     check_device(options.device)
     submission = collect(folder, course)
-    practice = Practice(options, course, chosen, folder)
+    practice = Practice(options, course, chosen, folder, tasks)
     try:
         practice.boot()  # in the background, while pytest and torch are imported here
         return _graded(practice, options, submission, started)
@@ -64,18 +66,18 @@ def _graded(practice: Practice, options: argparse.Namespace, submission: Submiss
     live = Live(console)
     practice.prepare()
     try:
-        told = None if options.debug or options.official else live
-        result = practice.grade(submission, told, judges=options.judges)
+        with debugger() if options.debug else contextlib.nullcontext(None if options.official else live) as told:
+            result = practice.grade(submission, told, judges=options.judges)
     finally:
         live.stop()
     result.seconds = round(time.perf_counter() - started, 2)
-    code = report(result, options, console, practice.course)
+    code = report(result, options, console, practice)
     if options.stretch:
         stretching.measure_all(practice, submission, result, console)
     return code
 
 
-def report(result: Any, options: argparse.Namespace, console: Any, course: syllabus.Syllabus) -> int:
+def report(result: Any, options: argparse.Namespace, console: Any, practice: Practice) -> int:
     """Print the report, write the files asked for, and return the exit code."""
     from grader.reports.machines import json_report, junit, markdown
     from grader.reports.student_view import student_view
@@ -87,8 +89,8 @@ def report(result: Any, options: argparse.Namespace, console: Any, course: sylla
     def again(milestone: str) -> str:
         return rerun(milestone, options, result)
 
-    further = onward(result, course, options, again)
-    terminal.render(shown, console, guide_root="exercises", rerun=again, onward=further)
+    further = onward(result, practice.course, options, again)
+    terminal.render(shown, console, guide_root="exercises", rerun=again, onward=further, tries=tries(practice, options))
     code = FAULT if result.grader_at_fault else PASSED if result.passed else NOT_PASSED
     for path, write in (
         (options.json, lambda path: json_report.write(result, path)),
@@ -111,9 +113,31 @@ def select(course: syllabus.Syllabus, names: list[str]) -> list[syllabus.Milesto
     return [milestone for milestone in course.milestones if not wanted or milestone.id in wanted]
 
 
+def select_tasks(course: syllabus.Syllabus, names: list[str]) -> tuple[list[syllabus.Milestone], set[str] | None]:
+    """Return the milestones named, and of which tasks the checks are wanted; None where no name is that of a task."""
+    found = [course.named(name) for name in names]
+    chosen = [milestone for milestone in course.milestones if not names or milestone in [each for each, _ in found]]
+    if all(task is None for _, task in found):
+        return chosen, None
+    whole = {milestone.id for milestone, task in found if task is None}
+    tasks = {task.id for milestone in chosen if milestone.id in whole for task in milestone.tasks}
+    return chosen, tasks | {task.id for _, task in found if task is not None}
+
+
+def tries(practice: Practice, options: argparse.Namespace) -> dict[str, tuple[str, ...]]:
+    """Return for each failure that can be tried what opens a prompt for it, and the call where it is short."""
+    words = ["--submission", str(practice.folder)] if options.student or options.submission else []
+    words += ["--course", options.course] if options.course else []
+    return {
+        task: (shlex.join(["nox", "-s", "python", "--", task, *words]), *calls.shown)
+        for task, calls in practice.failures.items()
+    }
+
+
 def rerun(milestone: str, options: argparse.Namespace, result: Any) -> str:
-    """Return the command that grades a milestone again under the same conditions."""
-    words = ["nox", "-s", "grade", "--", milestone]
+    """Return the command that grades a milestone again under the same conditions, or the tasks of it that were."""
+    named = [name for name in options.milestones if syllabus.TASK.search(name) and name.lower().startswith(milestone)]
+    words = ["nox", "-s", "grade", "--", *(named or [milestone])]
     if options.student:
         words += ["--student", options.student]
     elif options.submission:

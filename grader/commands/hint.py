@@ -26,10 +26,10 @@ def run(options: argparse.Namespace) -> int:
 
     course = syllabus_of(options)
     progress = Progress()
-    if "." in options.name.removesuffix(".py"):
-        milestone, task = course.task(options.name)
+    milestone, named = course.named(options.name)
+    if named is not None:
+        task = named
     else:
-        milestone = course.milestone(options.name)
         task = _unfinished(milestone, progress.last(submission_folder(options), milestone.id))
     rung = progress.next_hint(task.id, len(task.hints))
     last = rung == len(task.hints) - 1

@@ -9,6 +9,7 @@ from grader import record, syllabus
 from grader.arguments import course, submission, submission_folder, syllabus_of
 from grader.exits import PASSED
 from grader.progress import Progress
+from grader.reports.findings import untouched
 from grader.submission import collect
 
 
@@ -58,7 +59,7 @@ def state(last: record.Milestone | None, unchanged: bool) -> str:
     outcomes = {task.outcome for task in last.tasks}
     if outcomes == {record.WITHHELD}:
         return "checked on handing in"
-    return "not started" if outcomes <= {record.NOT_STARTED, record.BLOCKED, record.WITHHELD} else "begun"
+    return "not started" if untouched(last) else "begun"
 
 
 def advice(milestone: syllabus.Milestone, last: record.Milestone | None) -> str:

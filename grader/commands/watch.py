@@ -11,7 +11,7 @@ from typing import Any
 from grader import record, syllabus
 from grader.arguments import conditions, submission_folder, syllabus_of
 from grader.commands import hint, listing
-from grader.commands.grade import rerun, select
+from grader.commands.grade import rerun, select_tasks, tries
 from grader.commands.onward import onward
 from grader.exits import FAULT, PASSED
 from grader.judge import fingerprint
@@ -22,7 +22,7 @@ from grader.watching.keys import ReadKey, keyboard
 
 PAUSE = 0.1  # seconds between two looks at the files
 MOST_GIVEN_UP = 2  # gradings in a row that newer saves may stop
-KEYS = "h hint · n next · l list · a all again · q quit"
+KEYS = "f failures · h hint · n next · l list · a all again · q quit"
 
 
 def arguments(command: argparse.ArgumentParser) -> None:
@@ -34,11 +34,11 @@ def arguments(command: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Watch until the student has had enough; return the exit code."""
     course = syllabus_of(options)
-    chosen = select(course, options.milestones)
+    chosen, tasks = select_tasks(course, options.milestones)
     folder = submission_folder(options).resolve()
     check_device(options.device)
     collect(folder, course)
-    practice = Practice(options, course, chosen, folder)
+    practice = Practice(options, course, chosen, folder, tasks)
     try:
         practice.boot()
         with keyboard() as read_key:
@@ -90,7 +90,13 @@ class Watch:
         self._practice.weights.model()
 
     def _actions(self) -> dict[str, Any]:
-        return {"h": self._hint, "n": self._next, "l": self._list, "a": lambda: self._grade(self._chosen, again=True)}
+        return {
+            "h": self._hint,
+            "n": self._next,
+            "l": self._list,
+            "f": self._failures,
+            "a": lambda: self._grade(self._chosen, again=True),
+        }
 
     # ── grading ───────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -156,7 +162,7 @@ class Watch:
 
     # ── the screen ────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _show(self, result: record.Record, note: str = "") -> None:
+    def _show(self, result: record.Record, note: str = "", whole: bool = False) -> None:
         from grader.reports.terminal import report as terminal
 
         self._clear()
@@ -166,8 +172,22 @@ class Watch:
         def again(name: str) -> str:
             return rerun(name, self._options, result)
 
-        further = onward(result, self._course, self._options, again)
-        terminal.render(result, self._console, guide_root="exercises", rerun=again, onward=further)
+        terminal.render(
+            result,
+            self._console,
+            guide_root="exercises",
+            rerun=again,
+            onward=onward(result, self._course, self._options, again),
+            tries=tries(self._practice, self._options),
+            # On a screen, what is to be mended first stays in view.
+            brief="" if whole or not (self._console.is_terminal and sys.stdin.isatty()) else "f shows all",
+        )
+
+    def _failures(self) -> None:
+        if self._last is None:
+            self._console.print("Nothing has been graded yet.")
+            return
+        self._show(self._last, whole=True)
 
     def _clear(self) -> None:
         if self._console.is_terminal:

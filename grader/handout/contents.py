@@ -15,6 +15,7 @@ from grader.course import Course
 from grader.judge.fingerprint import grader_version
 from grader.own_rooms import TEXTS, packed
 from grader.sandbox.inside.facts import untouched
+from grader.stubs import KEPT
 from grader.syllabus import ROOM_FILE, Milestone, Syllabus
 
 from . import manuscript, withholding
@@ -25,8 +26,9 @@ TEMPLATE = Path(__file__).parent / "template"
 MANIFEST = "handout.toml"
 SCHEMA = "scratchwork-handout/1"
 CAPSTONE = {"capstone", "chat"}  # sessions and commands that a course without its milestones has no use for
-SESSIONS = ("env", "grade", "watch", *sorted(CAPSTONE))  # of the noxfile
-COMMANDS = ("grade", "watch", "listing", "hint", "compare", *sorted(CAPSTONE))  # modules below grader/commands
+SESSIONS = ("env", "grade", "watch", "python", *sorted(CAPSTONE))  # of the noxfile
+# Modules below grader/commands.
+COMMANDS = ("grade", "watch", "listing", "hint", "compare", "shell", "reset", *sorted(CAPSTONE))
 TRIMMED = ("grader.suites", "grader.judge.probes")  # packages of which only what the checks need is handed out
 WHOLE = ("grader.sandbox",)  # a package whose files are read by path, where no import tells that they are needed
 ASSETS = (".toml", ".ini", ".json")  # beside a module that is handed out
@@ -112,6 +114,7 @@ def _exercises(chosen: Syllabus, capstone: bool) -> dict[str, str]:
             fresh = False
         if not fresh:
             raise HandoutError(f"{shown} is no longer a stub: something is written in it, and would be handed out.")
+        texts[(KEPT / f"{milestone.id}.py").relative_to(REPOSITORY).as_posix()] = texts[stub]  # for `reset`
     return texts
 
 

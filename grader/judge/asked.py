@@ -10,6 +10,8 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+from grader.counting import counted
+
 from .describe import describe
 from .outcomes import GraderError
 
@@ -25,12 +27,12 @@ def looking(function: Callable[..., Any], takes: tuple[Look, ...]) -> Callable[.
     signature = inspect.signature(function)
     plain = [p for p in signature.parameters.values() if p.kind is not inspect.Parameter.VAR_POSITIONAL]
     if len(plain) > len(takes) or any(p.kind is inspect.Parameter.VAR_KEYWORD for p in plain):
-        raise GraderError(f"a callback takes {len(plain)} arguments, of which {len(takes)} are looked at")
+        raise GraderError(f"a callback takes {counted(len(plain), 'argument')}, and looks at {len(takes)}")
 
     def look(*args: Any, **kwargs: Any) -> tuple[Any, ...]:
         given = signature.bind(*args, **kwargs).args
         if len(given) > len(takes):
-            raise TypeError(f"{len(given)} arguments, expected at most {len(takes)}")
+            raise TypeError(f"{counted(len(given), 'argument')}, expected at most {len(takes)}")
         return tuple([check(value) for check, value in zip(takes, given, strict=False)])
 
     return look
@@ -70,7 +72,7 @@ def list_of(look: Look, most: int = 16) -> Look:
 
     def look_at_all(value: Any) -> list[Any]:
         if type(value) is not list or len(value) > most:
-            raise TypeError(f"the argument is {describe(value)}, expected a list of at most {most} items")
+            raise TypeError(f"the argument is {describe(value)}, expected a list of at most {counted(most, 'item')}")
         return [look(item) for item in value]
 
     return look_at_all
@@ -89,9 +91,9 @@ def ids(*, below: int, most: int, axes: int | None = None) -> Look:
         if type(value) is not torch.Tensor or value.dtype not in (torch.int64, torch.int32):
             raise TypeError(f"the ids are {describe(value)}, expected an int64 tensor")
         if value.numel() > most:
-            raise ValueError(f"{value.numel()} ids at once, expected at most {most}")
+            raise ValueError(f"{counted(value.numel(), 'id')} at once, expected at most {most}")
         if axes is not None and value.dim() != axes:
-            raise ValueError(f"the ids have shape {list(value.shape)}, expected {axes} axes")
+            raise ValueError(f"the ids have shape {list(value.shape)}, expected {counted(axes, 'axis', 'axes')}")
         if value.numel() and not 0 <= int(value.min()) <= int(value.max()) < below:
             raise ValueError(f"ids from {int(value.min())} to {int(value.max())}, expected 0 to {below - 1}")
         return value

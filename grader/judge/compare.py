@@ -6,12 +6,14 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from grader.counting import counted, form
 from grader.record import CLAIM, VALUE
 from grader.sandbox.conversation import Handle
 
 from . import mistakes
-from .describe import describe, difference, excerpt
+from .describe import apart, around, describe, difference
 from .outcomes import CheckFailed, GraderError
+from .sentences import sentence
 from .tolerances import LARGEST_SHARE
 
 AS_NEAR = 0.1  # of the tolerance: two mistakes whose distances from an answer differ by less are as near
@@ -35,11 +37,11 @@ def expect_tensor(actual: Any, *, shape: tuple[int, ...], dtype: Any, what: str 
     note(CLAIM)
     wanted = f"a {_dtype(dtype)} tensor of shape {list(shape)}"
     if type(actual) is not torch.Tensor:
-        raise CheckFailed(f"{sentence(what)} is {describe(actual)}, expected {wanted}.")
+        raise CheckFailed(sentence(what, f"is {describe(actual)}, expected {wanted}."))
     if tuple(actual.shape) != tuple(shape):
-        raise CheckFailed(f"{sentence(what)} has shape {list(actual.shape)}, expected {list(shape)}.")
+        raise CheckFailed(sentence(what, f"has shape {list(actual.shape)}, expected {list(shape)}."))
     if actual.dtype != dtype:
-        raise CheckFailed(f"{sentence(what)} has dtype {_dtype(actual.dtype)}, expected {_dtype(dtype)}.")
+        raise CheckFailed(sentence(what, f"has dtype {_dtype(actual.dtype)}, expected {_dtype(dtype)}."))
 
 
 def expect_close(
@@ -64,14 +66,14 @@ def expect_close(
     mistakes.check(None, misses)
     if isinstance(expected, float):
         if not isinstance(actual, float):  # NumPy's is one
-            raise CheckFailed(f"{sentence(what)} is {describe(actual)}, expected a float.")
+            raise CheckFailed(sentence(what, f"is {describe(actual)}, expected a float."))
         actual, expected = torch.tensor(float(actual), dtype=torch.float64), torch.tensor(expected, dtype=torch.float64)
     try:
         _check_tolerance(expected, atol, rtol)
     except GraderError as error:
         if not follows:
             raise
-        raise CheckFailed(f"{sentence(what)} follows from what your code gave before, and {error}.") from None
+        raise CheckFailed(sentence(what, f"follows from what your code gave before, and {error}.")) from None
     try:
         expect_tensor(actual, shape=tuple(expected.shape), dtype=expected.dtype, what=what)
     except CheckFailed as failed:
@@ -81,7 +83,7 @@ def expect_close(
         where = (~torch.isfinite(actual)).nonzero()[0].tolist()
         at = f" at {where}" if where else ""
         raise CheckFailed(
-            f"{sentence(what)} is not finite: {actual[tuple(where)].item()}{at}.\n{_both(actual, expected, where)}",
+            sentence(what, f"is not finite: {actual[tuple(where)].item()}{at}.\n{around(actual, expected, where)}"),
             _matching_miss(actual, expected, atol, rtol, misses),
         )
     if _close(actual, expected, atol, rtol):
@@ -90,12 +92,15 @@ def expect_close(
     flat = int(gap.argmax()) if gap.dim() else 0
     where = [int(part) for part in torch.unravel_index(torch.tensor(flat), gap.shape)] if gap.dim() else []
     wrong = int((gap > atol + rtol * expected.double().abs()).sum())
-    got, wanted = actual[tuple(where)].item(), expected[tuple(where)].item()
+    got, wanted = apart(actual[tuple(where)].reshape(1), expected[tuple(where)].reshape(1), digits=6)
     at = f" at {where}" if where else ""
+    said = (
+        f"differs from what is expected by up to {float(gap.max()):.3g}{at}: "
+        f"got {got[1:-1]}, expected {wanted[1:-1]} (allowed: {atol:.2g}).\n"
+        f"{wrong:,} of {counted(gap.numel(), 'value')} {form(wrong, 'is', 'are')} off.\n"
+    )
     raise CheckFailed(
-        f"{sentence(what)} differs from what is expected by up to {float(gap.max()):.3g}{at}: "
-        f"got {got:.6g}, expected {wanted:.6g} (allowed: {atol:.2g}).\n"
-        f"{wrong} of {gap.numel()} values are off.\n{_both(actual, expected, where)}",
+        sentence(what, f"{said}{around(actual, expected, where)}"),
         _matching_miss(actual, expected, atol, rtol, misses),
     )
 
@@ -125,7 +130,7 @@ def expect_equal(actual: Any, expected: Any, *, misses: Misses | None = None, wh
         if difference(actual, value) is None and difference(value, expected) is not None:
             named.append(words)
     mistake = mistakes.either(named) if named else _other_dtype(actual, expected)
-    raise CheckFailed(f"{sentence(what)} {found}", mistake)
+    raise CheckFailed(sentence(what, found), mistake)
 
 
 def _value_of(words: str, candidate: Any) -> Any:
@@ -144,23 +149,8 @@ def note(kind: str) -> None:
     evidence.add(kind)
 
 
-def sentence(what: str) -> str:
-    """Return a description as the start of a sentence."""
-    return what[:1].upper() + what[1:]
-
-
 def _dtype(dtype: Any) -> str:
     return str(dtype).removeprefix("torch.")
-
-
-def _both(actual: Any, expected: Any, where: list[int]) -> str:
-    """Show both around a place: the row of the last axis that holds it, from a little before it."""
-    if not where:
-        return f"got:      {excerpt(actual)}\nexpected: {excerpt(expected)}"
-    start = max(0, min(where[-1] - 3, actual.shape[-1] - 6))
-    row = f"[{', '.join([*map(str, where[:-1]), f'{start}:' if start else ':'])}] = " if actual.dim() > 1 else ""
-    got, wanted = (value[tuple(where[:-1])][start:] for value in (actual, expected))
-    return f"got:      {row}{excerpt(got)}\nexpected: {row}{excerpt(wanted)}"
 
 
 def _close(actual: Any, expected: Any, atol: float, rtol: float) -> bool:

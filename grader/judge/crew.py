@@ -25,6 +25,7 @@ import psutil
 from grader import record
 from grader.sandbox import cores
 
+from .calls import Calls
 from .planned import Planned
 from .preflight import Preflight
 
@@ -60,6 +61,9 @@ def memory() -> int:
     return min(found)
 
 
+Ended = tuple[record.Check, Calls | None]
+
+
 class Crew:
     """What the first judge knows of the others: what each has taken, and what became of it."""
 
@@ -68,7 +72,7 @@ class Crew:
         self._workers, self._judges = workers, judges if apart(workers) else 1
         self._full = judges == cores.count()
         self._patience = PATIENCE_SECONDS + max((check.limits.seconds for check in planned), default=0)
-        self._ended: dict[int, record.Check] = {}  # by position
+        self._ended: dict[int, Ended] = {}  # by position
         self._looking: dict[str, Connection | None] = {}  # milestone -> who looks at its file (None: the first judge)
         self._found: dict[str, Preflight] = {}
         self._over = False
@@ -113,7 +117,7 @@ class Crew:
         """Return what was found of a milestone's file so far."""
         return self._found.get(milestone)
 
-    def ended(self, check: Planned, meanwhile: Callable[[], object]) -> record.Check | None:
+    def ended(self, check: Planned, meanwhile: Callable[[], object]) -> Ended | None:
         """Return what became of a check that another judge has taken, once it is known; None: that judge is lost."""
         while True:
             with self._changed:
@@ -124,7 +128,7 @@ class Crew:
     def beside(self) -> tuple[int, int]:
         """Return how many checks have ended elsewhere that are not taken over yet, and how many of them have passed."""
         with self._changed:
-            known = [ended.outcome for ended in self._ended.values()]
+            known = [ended.outcome for ended, _ in self._ended.values()]
         return len(known), known.count(record.PASSED)
 
     def dismiss(self) -> None:
@@ -198,9 +202,9 @@ class Crew:
                         connection.send(self.look(milestone, connection))
                     case "found", str(milestone), preflight:
                         self.found(milestone, preflight)
-                    case "ended", int(position), ended:
+                    case "ended", int(position), ended, calls:
                         with self._changed:
-                            self._ended[position] = ended
+                            self._ended[position] = ended, calls
                             self._changed.notify_all()
         except (EOFError, OSError):
             with self._changed:
@@ -230,9 +234,9 @@ class Helper:
         """Say what was found of a milestone's file."""
         self._say(("found", milestone, preflight))
 
-    def tell(self, position: int, ended: record.Check) -> None:
-        """Say how a check ended."""
-        self._say(("ended", position, ended))
+    def tell(self, position: int, ended: record.Check, calls: Calls | None) -> None:
+        """Say how a check ended, and what it called if that was kept."""
+        self._say(("ended", position, ended, calls))
 
     def _say(self, message: Any) -> None:
         with self._one_at_a_time:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import builtins
 import re
 import signal
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from grader import record
+from grader.counting import counted
+from grader.resting import REPORT
 from grader.sandbox.errors import SandboxError, StudentError, WorkerLost
 from grader.sandbox.limits import Limits
 
@@ -16,12 +19,21 @@ from .errors import UsageProblem
 TASK_ID = re.compile(r"[mx]\d\d\.\d+")
 
 
+Frames = Sequence[tuple[str, int, str]]  # file, line, function
+
+
 class CheckFailed(AssertionError):
     """The student's code does not do what the check asks for."""
 
-    def __init__(self, message: str, mistake: str | None = None) -> None:
+    def __init__(self, message: str, mistake: str | None = None, frames: Frames = ()) -> None:
         super().__init__(message)
-        self.message, self.mistake = message, mistake
+        self.message, self.mistake, self._frames = message, mistake, frames
+
+    @property
+    def frames(self) -> Frames:
+        """Where in the student's code it failed: what was found there, or what it raised before the check said more."""
+        raised = self.__context__
+        return self._frames or (raised.frames if isinstance(raised, StudentError) else [])
 
 
 class GraderError(Exception):
@@ -51,7 +63,7 @@ def verdict(error: BaseException, task: str, limits: Limits, answered: bool) -> 
     lines come from a value that it could not use.
     """
     if isinstance(error, CheckFailed):
-        return Verdict(record.FAILED, error.message, error.mistake)
+        return Verdict(record.FAILED, error.message, error.mistake, frames=list(error.frames))
     if isinstance(error, StudentError):
         return _student_error(error, task)
     if isinstance(error, WorkerLost):
@@ -86,8 +98,7 @@ def _student_error(error: StudentError, task: str) -> Verdict:
         return Verdict(
             record.FAILED,
             f"This check could not use what your code gave it: {error}\n"
-            f"That came out of the check's own helper ({error.helper}), and not out of a line of yours. "
-            "If you think that your code is right, please report it.",
+            f"That came out of the check's own helper ({error.helper}), and not out of a line of yours. {REPORT}",
         )
     if error.kind == "TypeError" and not error.frames and "argument" in error.text:
         return Verdict(
@@ -124,7 +135,9 @@ def lost(error: WorkerLost, limits: Limits) -> Verdict:
     if error.limit == "memory":
         return Verdict(record.OUT_OF_MEMORY, f"Your code used more than {limits.memory_mb} MB of memory.")
     if error.limit == "processes":
-        return Verdict(record.CRASHED, f"Your code started more than {limits.processes} processes.")
+        return Verdict(
+            record.CRASHED, f"Your code started more than {counted(limits.processes, 'process', 'processes')}."
+        )
     if error.limit == "output":
         return Verdict(record.FAILED, f"Your code printed more than {limits.output_kb} kB; remove the prints.")
     if error.nonsense:

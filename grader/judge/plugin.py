@@ -59,7 +59,7 @@ class Judge:
         items[:] = [item for item in items if CHECK in item.stash]
         items.sort(key=lambda item: order[item.stash[CHECK].task.id])
         for position, item in enumerate(items):
-            item.stash[CHECK].position = position
+            item.stash[CHECK].position = item.stash[CHECK].order = position
             self.run.planned.append(item.stash[CHECK])
         if dropped:
             config.hook.pytest_deselected(items=dropped)
@@ -88,6 +88,8 @@ class Judge:
         task = next((task for task in milestone.tasks if task.id == marker.args[0]), None)
         if task is None:
             raise pytest.UsageError(f"{item.nodeid} belongs to {marker.args[0]}, which is not in the syllabus")
+        if self.run.options.tasks is not None and task.id not in self.run.options.tasks:
+            return None
         changes = {key: value for mark in item.iter_markers("limits") for key, value in mark.kwargs.items()}
         limits = milestone.limits.changed(**changes)
         for mark in item.iter_markers("checkpoint"):
@@ -136,7 +138,7 @@ class Judge:
         ended = None if self.crew.leaves(check) else self.crew.ended(check, self._tell_beside)
         self._tell_beside()
         if ended:
-            self.run.take_over(check, ended, self.crew.known(check.milestone.id))
+            self.run.take_over(check, *ended, self.crew.known(check.milestone.id))
         else:
             item.session._setupstate.teardown_exact(item)  # those before may have been another judge's
             self._judge(item, nextitem)
@@ -165,7 +167,7 @@ class Judge:
                 following = more()
                 for index, (position, item) in enumerate(now):
                     self._judge(item, now[index + 1][1] if index + 1 < len(now) else None)
-                    helper.tell(position, item.stash[CHECK].results[0])
+                    helper.tell(position, item.stash[CHECK].results[0], item.stash[CHECK].calls)
                 now = following
         finally:
             self.run.supply.close()

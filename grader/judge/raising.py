@@ -9,9 +9,10 @@ from grader.record import CLAIM
 from grader.sandbox.errors import StudentError
 
 from . import mistakes
-from .compare import note, sentence
+from .compare import note
 from .describe import describe
 from .outcomes import TASK_ID, CheckFailed
+from .sentences import start
 
 NOTHING: Mapping[str, Any] = {}
 
@@ -41,13 +42,13 @@ def expect_raises(
         if kind not in (error.kind, *error.bases):
             careless = fine is not None and _works(function, fine, kwargs)
             unlooked = mistakes.NOT_LOOKED if careless else None
-            raise CheckFailed(f"{sentence(what)} raised {error}; expected {kind}.", unlooked) from None
+            raise CheckFailed(f"{start(what)} raised {error}; expected {kind}.", unlooked) from None
         missing = [word for word in mentions if word not in error.text]
         if missing:
             message = f"The {kind} says {error.text!r}; expected its text to mention {', '.join(missing)}."
             raise CheckFailed(message, mistakes.UNSAID) from None
         return
-    message = f"{sentence(what)} returned {describe(value)}; expected it to raise {kind}."
+    message = f"{start(what)} returned {describe(value)}; expected it to raise {kind}."
     raise CheckFailed(message, mistake or mistakes.ACCEPTED)
 
 

@@ -11,12 +11,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from grader import record
+from grader import record, resting
+from grader.counting import counted
 from grader.sandbox.errors import SandboxError, StudentError, WorkerLost
+from grader.sandbox.requests import Requests
 from grader.submission import Submission
 from grader.syllabus import Milestone, Syllabus
 
-from . import achieved, compare, mistakes
+from . import achieved, calls, compare, mistakes
+from .calls import Calls
 from .oracles import Data, Weights
 from .outcomes import GraderError, Verdict, known_exception, lost, verdict
 from .planned import Options, Planned
@@ -60,6 +63,7 @@ class Run:
         self.planned: list[Planned] = []
         self.tell: Callable[[list[Planned]], None] | None = None  # of the checks, as soon as they are known
         self.fault = ""  # what went wrong in pytest itself, if anything
+        self._failing: dict[str, int] = {}  # task -> the place of the check whose calls are kept
         self.supply = Supply(options, syllabus, submission, workers, self.planned)
 
     # ── checks ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -113,9 +117,20 @@ class Run:
             )
         )
         check.results.append(ended)
+        if ended.outcome in resting.BROKEN:
+            self._keep_calls(check)
+        check.requests = None
         check.error = check.over = None  # its traceback holds on to whatever the student's code returned
         if self.listener:
             self.listener.check_ended(ended)
+
+    def _keep_calls(self, check: Planned) -> None:
+        """Write down what a failing check called, if it is the first one of its task to fail, or before that one."""
+        if check.requests is None or check.order >= self._failing.get(check.task.id, check.order + 1):
+            return
+        self._failing[check.task.id] = check.order
+        dice = self.supply.dice(check)
+        check.calls = calls.written(check.requests, check.names, check.task.id, check.title, self.options.device, dice)
 
     def _beside_solutions(self, milestone: Milestone) -> bool:
         """Whether a solution lies beside this milestone's file, so that its code could tell what it read there."""
@@ -177,12 +192,16 @@ class Run:
         try:
             if loaded.failure is not None:
                 raise loaded.failure
+            if self.options.keep_calls:
+                check.requests = conversation.requests = Requests()
+                check.names = worker.names if type(worker.names) is dict else {}
             yield Student(worker, check.milestone.id, worker.names)
         finally:
             check.answered = conversation.answered
             check.evidence = set(compare.evidence)
             check.achieved = list(achieved.sentences)
             check.shortcuts = list(conversation.shortcuts)
+            conversation.requests = None
             worker.settle()
             # A shortcut stays seen in its worker, and is nothing that the next check should be told of.
             check.output = self.supply.release(
@@ -203,8 +222,9 @@ class Run:
         self.workers = self.supply.workers = workers
         self.supply.others = others
 
-    def take_over(self, check: Planned, ended: record.Check, preflight: Preflight | None) -> None:
+    def take_over(self, check: Planned, ended: record.Check, calls: Calls | None, preflight: Preflight | None) -> None:
         """Give a check the outcome that another judge has found."""
+        check.calls = calls
         if preflight is not None:
             self.supply.preflights.setdefault(check.milestone.id, preflight)
         if self.listener:
@@ -217,7 +237,9 @@ class Run:
 
     def milestones(self) -> list[record.Milestone]:
         """Return what became of each milestone. A check without exactly one outcome is a grader error."""
-        return [self._milestone(self.syllabus.milestone(name)) for name in self.options.milestones]
+        found = [self._milestone(self.syllabus.milestone(name)) for name in self.options.milestones]
+        resting.ask_for_no_reports(found)
+        return found
 
     def _milestone(self, milestone: Milestone) -> record.Milestone:
         preflight = self.supply.preflights.get(milestone.id)
@@ -238,7 +260,11 @@ class Run:
             checks = [self._outcome(check) for check in self.planned if check.task.id == task.id]
             if not checks and self.options.only is not None:
                 continue
-            part = record.Task(task.id, task.title, task.points, checks=checks, withheld=task.withheld)
+            if self.options.tasks is not None and task.id not in self.options.tasks:
+                continue
+            part = record.Task(
+                task.id, task.title, task.points, checks=checks, withheld=task.withheld, rests_on=list(task.rests_on)
+            )
             part.earned = earned(part, whole=self.options.only is None)
             result.tasks.append(part)
         return result
@@ -247,7 +273,7 @@ class Run:
     def _outcome(check: Planned) -> record.Check:
         if len(check.results) == 1:
             return check.results[0]
-        message = f"This check has {len(check.results)} outcomes instead of one."
+        message = f"This check has {counted(len(check.results), 'outcome')} instead of one."
         return record.Check(check.id, check.title, record.GRADER_ERROR, message=message)
 
 

@@ -88,7 +88,7 @@ class Supply:
         """Load the submission for a check, unless this worker has it already."""
         loaded = Loaded(worker)
         worker.set_deadline(check.limits.seconds)
-        dice = self._dice(check.milestone, f"{check.milestone.id}::{check.id}")
+        dice = self.dice(check)
         try:
             if getattr(worker, "loaded", False):  # one that serves a whole milestone: each check has dice of its own
                 worker.conversation.request("roll", dice=dice)
@@ -99,6 +99,10 @@ class Supply:
         except (StudentError, WorkerLost) as error:
             loaded.failure = error
         return loaded
+
+    def dice(self, check: Planned) -> int:
+        """Return the number that all dice of a check's worker are seeded with."""
+        return self._dice(check.milestone, f"{check.milestone.id}::{check.id}")
 
     def _dice(self, milestone: Milestone, name: str) -> int:
         source = self.options.dice[milestone.id] or self.options.seed

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from grader.record import BLOCKED, GRADER_ERROR, NOT_STARTED, PASSED, WITHHELD, Check, Milestone, Record, Task
+from grader.resting import cause
+
+MODULE = re.compile(r"[mx][0-9]{2}_[a-z0-9]+")
 
 
 @dataclass(frozen=True)
@@ -35,10 +39,35 @@ def worth_explaining(task: Task) -> bool:
     return task.outcome not in (PASSED, BLOCKED, WITHHELD)
 
 
+def mend_first(milestones: list[Milestone], task: Task) -> str:
+    """Return the sentence that names the earlier task whose failure is likely why this one fails, or nothing."""
+    first = cause(milestones, task)
+    return f"{first.id} fails, and this rests on it: mend that first." if first is not None else ""
+
+
+def from_elsewhere(milestone: Milestone, check: Check) -> str:
+    """Return the name of another milestone's file that an error came out of, without its ending, or nothing."""
+    file = check.traceback[-1].file if check.traceback else ""
+    module = file.removesuffix(".py")
+    return module if file.endswith(".py") and MODULE.fullmatch(module) and module != milestone.id else ""
+
+
 def nothing_started(record: Record) -> bool:
     """Say whether these are the stubs as they were handed out."""
-    outcomes = {task.outcome for milestone in record.milestones for task in milestone.tasks}
-    return NOT_STARTED in outcomes and outcomes <= {NOT_STARTED, BLOCKED, WITHHELD} and not _problems(record)
+    return not _problems(record) and _all_untouched(record.milestones)
+
+
+def untouched(milestone: Milestone) -> bool:
+    """Say whether a milestone's file is the stub as it was handed out.
+
+    A check is blocked only where something was written: of a file in which nothing is, all are not started.
+    """
+    return milestone.problem is None and _all_untouched([milestone])
+
+
+def _all_untouched(milestones: list[Milestone]) -> bool:
+    outcomes = {check.outcome for milestone in milestones for task in milestone.tasks for check in task.checks}
+    return outcomes == {NOT_STARTED}
 
 
 def next_step(record: Record) -> Step | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from grader.counting import counted, form
 from grader.record import (
     BLOCKED,
     CRASHED,
@@ -54,6 +55,11 @@ def number(points: float) -> str:
     return f"{round(points, 2):.12g}"
 
 
+def in_points(points: float) -> str:
+    """Return points with their unit: "4 points", "1 point"."""
+    return f"{number(points)} {form(points, 'point')}"
+
+
 def score(earned: float, possible: float) -> str:
     """Return "3 / 4"."""
     return f"{number(earned)} / {number(possible)}"
@@ -75,7 +81,9 @@ def finding(task: Task, check: Check | None) -> str:
 
 def unchanged(milestone: Milestone) -> str:
     """Say that a milestone was not graded again."""
-    return "unchanged since it passed" + (f", {milestone.withheld} checks to come" if milestone.withheld else "")
+    return "unchanged since it passed" + (
+        f", {counted(milestone.withheld, 'check')} to come" if milestone.withheld else ""
+    )
 
 
 def to_come(record: Record) -> str:
@@ -87,10 +95,8 @@ def to_come(record: Record) -> str:
     names = [task.id for task in tasks]
     if len(names) > 6:
         names = list(dict.fromkeys(name.partition(".")[0] for name in names))
-    some = "1 check" if checks == 1 else f"{checks} checks"
-    verb = "is" if checks == 1 else "are"
     return (
-        f"{some} for {number(points)} points {verb} still to come "
+        f"{counted(checks, 'check')} for {in_points(points)} {form(checks, 'is', 'are')} still to come "
         f"({', '.join(names)}): they run on the course's own server, once you hand in."
     )
 

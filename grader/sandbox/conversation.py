@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from .errors import StudentError, WorkerLost
 from .inside.wire import MAX_ASKED, MAX_DEPTH, WireError, decode, encode
+from .requests import Requests
 
 Message = tuple[Any, list[Any]]
 Answer = Callable[[Any, list[Any]], Message]
@@ -82,7 +83,9 @@ class Handle:
         if not isinstance(iterator, Handle):
             raise WorkerLost(nonsense="an iterator that is none")
         with getattr(self._conversation.transport, "iterating", contextlib.nullcontext)():
-            for _ in range(MAX_ITEMS):
+            for number in range(MAX_ITEMS):
+                if self._conversation.requests is not None:
+                    self._conversation.requests.taken[iterator._number] = number + 1
                 node, buffers = self._conversation.raw("next", target=iterator._number)
                 if isinstance(node, dict) and "stop" in node:
                     return
@@ -116,12 +119,17 @@ class Conversation:
         self._served: list[Callback | Items] = []
         self._questions = 0
         self.answered = False  # whether the student's code has returned anything
+        self.requests: Requests | None = None  # what is asked for, where somebody wants to know
         self._traced: list[str] = []  # the library shortcuts that the worker was told to look out for
         self.shortcuts: list[str] = []  # those that it says it has seen used: a claim that can only withhold points
 
     def request(self, op: str, **fields: Any) -> Any:
         """Ask the worker for something; StudentError when the student's code raises, WorkerLost when it is gone."""
-        return self.value(*self.raw(op, **fields))
+        if self.requests is None:
+            return self.value(*self.raw(op, **fields))
+        noted = self.requests.note(op, fields)
+        noted.answer = self.value(*self.raw(op, **fields))
+        return noted.answer
 
     def get(self, target: int | None, name: str) -> Any:
         """Return an attribute of an object in the worker, or of the student's module."""
@@ -203,6 +211,8 @@ class Conversation:
                 value = served.function(*served.look(*args, **kwargs))
             if value is END:
                 return {"stop": True}, []
+            if self.requests is not None:
+                self.requests.gave(served, value)
             return {"ok": encode(value, out, self._refer_out)}, out
         except (TypeError, ValueError, LookupError, ArithmeticError, RuntimeError, AttributeError) as error:
             kind = type(error) if type(error) in (TypeError, ValueError) else ValueError
@@ -215,10 +225,15 @@ def read_error(node: Any) -> Exception:
     """Return the exception that a worker's error report stands for."""
     match node:
         case {"kind": str(kind), "bases": list(bases), "text": str(text), "frames": list(frames)}:
-            kept = []
-            for frame in frames[-20:]:
-                match frame:
-                    case [str(file), line, str(function)] if type(line) is int and 0 <= line <= MOST_LINES:
-                        kept.append((file[:100], line, function[:100]))
-            return StudentError(kind[:100], [str(base)[:100] for base in bases[:20]], text[:4000], kept)
+            return StudentError(kind[:100], [str(base)[:100] for base in bases[:20]], text[:4000], read_frames(frames))
     return WorkerLost(nonsense="an error report that is none")
+
+
+def read_frames(frames: Any) -> list[tuple[str, int, str]]:
+    """Return what is a frame in something that a worker calls frames: file, line, function."""
+    kept = []
+    for frame in frames[-20:] if type(frames) is list else []:
+        match frame:
+            case [str(file), line, str(function)] if type(line) is int and 0 <= line <= MOST_LINES:
+                kept.append((file[:100], line, function[:100]))
+    return kept

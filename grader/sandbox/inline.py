@@ -36,6 +36,7 @@ class InlineWorker:
 
     def exchange(self, node: Any, buffers: list[Any], answer: Answer) -> Message:
         """Carry out a request here and now (a `Transport`)."""
+        self.session.passes = () if self._capture else (KeyboardInterrupt,)  # of somebody at a debugger
         with self._captured():
             reply, out = self.session.handle(node, copied(buffers), lambda n, b: asked(answer, n, b))
         return reply, copied(out)

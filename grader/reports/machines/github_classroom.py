@@ -13,7 +13,7 @@ from typing import Any
 
 from grader.record import GRADER_ERROR, PASSED, WITHHELD, Milestone, Record, Task
 from grader.reports import words
-from grader.reports.findings import passed_checks, telling_check
+from grader.reports.findings import mend_first, passed_checks, telling_check
 from grader.reports.student_view import student_view
 from grader.safe_text import one_line, without_ci_commands
 
@@ -47,7 +47,7 @@ def payload(
     """
     record = student_view(record)
     judged = [(m, task) for m in record.milestones for task in m.tasks if task.outcome != WITHHELD]
-    tests = [_test(milestone, task, prefix, places or {}, message) for milestone, task in judged]
+    tests = [_test(record, milestone, task, prefix, places or {}, message) for milestone, task in judged]
     statuses = {test["status"] for test in tests}
     status = "error" if "error" in statuses or not tests else "fail" if "fail" in statuses else "pass"
     return {
@@ -58,14 +58,14 @@ def payload(
     }
 
 
-def _test(milestone: Milestone, task: Task, prefix: str, places: Places, limit: int) -> dict[str, Any]:
+def _test(record: Record, milestone: Milestone, task: Task, prefix: str, places: Places, limit: int) -> dict[str, Any]:
     file, line = places.get(task.id, (f"{milestone.id}.py", 0))
     passed = task.outcome == PASSED
     return {
         "name": _inert(f"{task.id} {task.title}", 120),
         "status": "pass" if passed else "error" if task.outcome == GRADER_ERROR else "fail",
         "score": _points(task.earned),
-        "message": None if passed or not limit else _message(milestone, task, limit),
+        "message": None if passed or not limit else _message(record, milestone, task, limit),
         "test_code": f"python -m grader grade {words.short(milestone.id)}",
         "filename": _inert(prefix + file, 300),
         "line_no": line,
@@ -73,7 +73,7 @@ def _test(milestone: Milestone, task: Task, prefix: str, places: Places, limit: 
     }
 
 
-def _message(milestone: Milestone, task: Task, limit: int) -> str:
+def _message(record: Record, milestone: Milestone, task: Task, limit: int) -> str:
     check = telling_check(task)
     parts = [f"{words.finding(task, check).capitalize()}, {passed_checks(task)} of {len(task.checks)} checks pass."]
     if milestone.problem is not None:
@@ -83,6 +83,8 @@ def _message(milestone: Milestone, task: Task, limit: int) -> str:
         parts.append((check.message.strip() or words.SENTENCE[check.outcome]).splitlines()[0])
         if check.mistake:
             parts.append(f"Likely mistake: {check.mistake.rstrip('.')}.")
+        if first := mend_first(record.milestones, task):
+            parts.append(first)
     return _inert(" ".join(parts), limit)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from grader.record import GRADER_ERROR, PASSED, WITHHELD, Check, Milestone, Record, Task
 from grader.reports import words
-from grader.reports.findings import passed_checks, telling_check
+from grader.reports.findings import mend_first, passed_checks, telling_check
 from grader.reports.student_view import student_view
 from grader.safe_text import clean, excerpt, one_line
 
@@ -34,7 +34,7 @@ def results(record: Record, visibility: str = "visible") -> dict[str, Any]:
         raise ValueError(f"Gradescope knows no visibility {visibility!r}; it has {', '.join(VISIBILITIES)}")
     record = student_view(record)
     tests = [
-        _test(milestone, task)
+        _test(record, milestone, task)
         for milestone in record.milestones
         for task in milestone.tasks
         if task.outcome != WITHHELD  # it is judged elsewhere, so it neither passed nor failed
@@ -59,14 +59,14 @@ def results(record: Record, visibility: str = "visible") -> dict[str, Any]:
     return plain
 
 
-def _test(milestone: Milestone, task: Task) -> dict[str, Any]:
+def _test(record: Record, milestone: Milestone, task: Task) -> dict[str, Any]:
     return {
         "score": _points(task.earned),
         "max_score": _points(task.points),
         "status": "passed" if task.outcome == PASSED else "failed",
         "number": one_line(task.id),
         "name": one_line(task.title),
-        "output": _explanation(milestone, task),
+        "output": _explanation(record, milestone, task),
         "tags": [one_line(milestone.id)],
     }
 
@@ -87,7 +87,7 @@ def _head(record: Record) -> str:
     return "\n".join(lines)
 
 
-def _explanation(milestone: Milestone, task: Task) -> str:
+def _explanation(record: Record, milestone: Milestone, task: Task) -> str:
     check = telling_check(task)
     passed = f"{passed_checks(task)} of {len(task.checks)} checks pass."
     if check is None:
@@ -98,6 +98,8 @@ def _explanation(milestone: Milestone, task: Task) -> str:
         lines.append("The grader made a mistake here, not you.")
     if check.mistake:
         lines.append(f"Likely mistake: {one_line(check.mistake, 600).rstrip('.')}.")
+    if first := mend_first(record.milestones, task):
+        lines.append(first)
     lines += _where(check)
     if check.output.strip():
         lines += ["It printed:", excerpt(check.output, _OUTPUT, 60)]

@@ -8,7 +8,14 @@ from __future__ import annotations
 
 from grader.record import FAILED, GRADER_ERROR, NOT_STARTED, PASSED, WITHHELD, Check, Milestone, Record, Task
 from grader.reports import words
-from grader.reports.findings import next_step, nothing_started, passed_checks, telling_check, worth_explaining
+from grader.reports.findings import (
+    mend_first,
+    next_step,
+    nothing_started,
+    passed_checks,
+    telling_check,
+    worth_explaining,
+)
 from grader.safe_text import excerpt, markdown_code, markdown_fence, markdown_html, markdown_prose, one_line
 
 LIMIT = 1_048_576  # bytes; a longer step summary is not shown at all. A comment takes 65,536 characters.
@@ -37,7 +44,7 @@ def _size(piece: str) -> int:
 
 
 def _head(record: Record) -> str:
-    lines = [f"## Scratchwork: {words.number(record.earned)} of {words.number(record.possible)} points", ""]
+    lines = [f"## Scratchwork: {words.number(record.earned)} of {words.in_points(record.possible)}", ""]
     lines.append(
         f"{words.kind(record).capitalize()} of {markdown_code(record.submission)} · "
         f"isolation {markdown_prose(record.isolation)} · device {markdown_prose(record.device)} · "
@@ -79,17 +86,19 @@ def _explanations(record: Record) -> list[str]:
         for task in milestone.tasks:
             check = telling_check(task)
             if check is not None and worth_explaining(task):
-                pieces.append(_failure(milestone, task, check))
+                pieces.append(_failure(record, milestone, task, check))
     return pieces
 
 
-def _failure(milestone: Milestone, task: Task, check: Check) -> str:
+def _failure(record: Record, milestone: Milestone, task: Task, check: Check) -> str:
     parts = [f"Checked: {markdown_prose(check.title)}"]
     if check.outcome == GRADER_ERROR:
         parts.append("**The grader made a mistake, not the student.** Please report it with the text below.")
     parts.append(markdown_fence(excerpt(check.message.strip() or words.SENTENCE[check.outcome], 2000, 24)))
     if check.mistake:
         parts.append(f"**Likely mistake:** {markdown_prose(check.mistake)}")
+    if first := mend_first(record.milestones, task):
+        parts.append(f"**First:** {markdown_prose(first)}")
     if check.traceback and check.outcome != GRADER_ERROR:
         frames = [
             f"{one_line(frame.file)}:{frame.line}, in {one_line(frame.function, 80)}\n    {one_line(frame.source, 200)}"

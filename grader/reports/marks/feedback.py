@@ -5,7 +5,7 @@ from __future__ import annotations
 from grader.classroom.book.standing import Standing
 from grader.record import PASSED
 from grader.reports import words
-from grader.reports.findings import passed_checks, telling_check
+from grader.reports.findings import mend_first, passed_checks, telling_check
 from grader.safe_text import one_line
 
 
@@ -17,7 +17,7 @@ def feedback(standing: Standing, milestone: str) -> str:
     result = standing.milestones.get(milestone)
     if result is None:
         return "Nothing was graded."
-    parts = [f"{words.number(result.earned)} of {words.number(result.possible)} points."]
+    parts = [f"{words.number(result.earned)} of {words.in_points(result.possible)}."]
     if penalty := standing.penalties.get(milestone, 0.0):
         late = words.number(min(penalty, result.earned))
         parts.append(f"{late} taken off for lateness, which leaves {words.number(standing.score(milestone))}.")
@@ -31,4 +31,6 @@ def feedback(standing: Standing, milestone: str) -> str:
         parts.append(f"{task.id} {task.title}: {words.finding(task, check)}, {passed}.")
         if check.mistake:
             parts.append(f"Likely mistake: {one_line(check.mistake).rstrip('.')}.")
+        if first := mend_first(sorted(standing.milestones.values(), key=lambda milestone: milestone.id), task):
+            parts.append(first)
     return one_line(" ".join(parts), 4000)

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from grader.counting import counted
 from grader.safe_text import one_line
 
 from .paper import Paper
@@ -83,7 +84,7 @@ class ClassProgress:
             self._live.start()
 
     def _counts(self) -> str:
-        parts = [f"{self._done} of {self._total} milestones"]
+        parts = [f"{self._done} of {counted(self._total, 'milestone')}"]
         if self._faults:
             parts.append(f"{self._faults} not graded")
         if left := self._left():

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from grader.classroom.book.changes import Change
 from grader.classroom.book.standing import ClassResult, Standing
+from grader.counting import counted
 from grader.record import NOT_STARTED
 from grader.reports import words
 from grader.safe_text import one_line
@@ -56,7 +57,7 @@ def render_changes(changes: list[Change], console: Console) -> None:
                 old, new = (words.OUTCOME.get(outcome, "no such check") for outcome in (turn.before, turn.now))
                 paper.block(paper.ours(f"{turn.task}  {turn.check}: {old} → {new}"), indent=4)
             if len(change.checks) > _SHOWN:
-                paper.block(paper.ours(f"and {len(change.checks) - _SHOWN} more checks"), indent=4)
+                paper.block(paper.ours(f"and {counted(len(change.checks) - _SHOWN, 'more check')}"), indent=4)
         paper.line()
 
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from rich.text import Text
 
+from grader.counting import counted, form
 from grader.record import BLOCKED, NOT_STARTED, Milestone, Record, Task
 from grader.reports import words
 from grader.reports.findings import blocker, next_step, nothing_started, passed_checks, telling_check
 from grader.reports.onward import Onward, achievements
+from grader.resting import BROKEN, resting
+from grader.safe_text import one_line
 
 from .failure import Place
 from .paper import LABEL, Paper
@@ -36,7 +39,9 @@ def print_ending(paper: Paper, record: Record, place: Place) -> None:
     if task is None:
         paper.row("Next", paper.ours(f"Open {place.module(milestone)} and mend what is said above."), style="bold")
     else:
-        paper.row("Next", paper.ours(_instruction(milestone, task, first, place)), style="bold")
+        paper.row("Next", paper.ours(_instruction(record, milestone, task, first, place)), style="bold")
+        if task.outcome in BROKEN and (said := _headline(record, task)):
+            paper.row("", paper.theirs(said))
         if task.outcome == NOT_STARTED:
             paper.row("", paper.ours(f"Read {place.guide(milestone)}, section {task.id}."))
     paper.row("", Text.assemble("Then run ", paper.ours(again, "cyan")))
@@ -46,16 +51,16 @@ def print_ending(paper: Paper, record: Record, place: Place) -> None:
 
 def _print_score(paper: Paper, record: Record) -> None:
     checks = sum(len(task.checks) for milestone in record.milestones for task in milestone.tasks)
-    text = paper.ours(f"{words.number(record.earned)} of {words.number(record.possible)} points", "bold")
+    text = paper.ours(f"{words.number(record.earned)} of {words.in_points(record.possible)}", "bold")
     bar = Text("  ") + paper.bar(record.earned / record.possible if record.possible else 0.0)
     took = f" in {record.seconds:.1f} s" if record.seconds else ""
-    for more in (bar, paper.ours(f"  {checks} checks{took}", "dim")):
+    for more in (bar, paper.ours(f"  {counted(checks, 'check')}{took}", "dim")):
         if 2 + LABEL + text.cell_len + more.cell_len <= paper.width:
             text += more
     paper.row("Score", text, style="bold")
 
 
-def _instruction(milestone: Milestone, task: Task, first: str | None, place: Place) -> str:
+def _instruction(record: Record, milestone: Milestone, task: Task, first: str | None, place: Place) -> str:
     name = f"{task.id} ({task.title})"
     if task.outcome == NOT_STARTED and not passed_checks(task):
         return f"Open {place.module(milestone)} and implement {name}."
@@ -64,9 +69,23 @@ def _instruction(milestone: Milestone, task: Task, first: str | None, place: Pla
     if task.outcome == BLOCKED:
         return f"Finish {first or 'what it builds on'} first: {name} needs it."
     check = telling_check(task)
+    others = [other.id for other in resting(record.milestones, task)]
+    more = f": {', '.join(others[:4])}{' …' if len(others) > 4 else ''} {form(len(others), 'rests', 'rest')} on it"
     frames = [frame for frame in check.traceback if frame.file == f"{milestone.id}.py"] if check else []
     line = f", line {frames[-1].line}" if frames else ""
-    return f"Mend {name} in {place.module(milestone)}{line}."
+    first_of_all = " first," if others else ""
+    return f"Mend {name}{first_of_all} in {place.module(milestone)}{line}{more if others else ''}."
+
+
+def _headline(record: Record, task: Task) -> str:
+    """Return the mistake or the result of the task to mend, where other failures stand between it and this line."""
+    if sum(other.outcome in BROKEN for milestone in record.milestones for other in milestone.tasks) < 2:
+        return ""
+    check = telling_check(task)
+    if check is None:
+        return ""
+    mistake = f"Likely mistake: {check.mistake.rstrip('.')}." if check.mistake else ""
+    return mistake or one_line(check.message.partition("\n")[0], 300)
 
 
 def _print_achievements(paper: Paper, record: Record) -> None:

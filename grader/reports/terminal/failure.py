@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from rich.cells import cell_len
 from rich.text import Text
 
-from grader.record import NOT_STARTED, Check, Frame, Milestone, Task
+from grader.counting import counted
+from grader.record import NOT_STARTED, Check, Frame, Milestone, Record, Task
 from grader.reports import words
-from grader.reports.findings import passed_checks
+from grader.reports.findings import from_elsewhere, mend_first, passed_checks
 from grader.reports.onward import Onward
 from grader.safe_text import excerpt, one_line
 
@@ -29,6 +30,7 @@ class Place:
     guide_root: str
     rerun: Callable[[str], str]
     onward: Onward | None = None  # from what has passed
+    tries: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def module(self, milestone: Milestone) -> str:
         """Return the file to edit."""
@@ -59,20 +61,50 @@ def print_problem(paper: Paper, milestone: Milestone, place: Place) -> None:
     paper.line()
 
 
-def print_failure(paper: Paper, milestone: Milestone, task: Task, check: Check, place: Place) -> None:
+def print_failure(paper: Paper, record: Record, milestone: Milestone, task: Task, check: Check, place: Place) -> None:
     """Print what a student needs to mend one task, from the check that tells most."""
     _print_title(paper, task, check)
+    if first := mend_first(record.milestones, task):
+        paper.row("First", paper.ours(first, "bold"))
     paper.row("Checked", paper.ours(check.title))
     _print_result(paper, check)
     if check.mistake:
         paper.row("", paper.ours(f"Likely mistake: {check.mistake.rstrip('.')}.", "bold yellow"))
     if check.traceback:
         paper.row("Your code", _frames(paper, check.traceback, place))
+    if not first and (module := from_elsewhere(milestone, check)):
+        paper.row("", paper.theirs(_look_there(record, module, place)))
     if check.output.strip():
         paper.row("It printed", paper.theirs(excerpt(check.output)), gutter="│ ")
+    if task.id in place.tries:
+        _print_try(paper, *place.tries[task.id])
     paper.row("Read", paper.ours(place.guide(milestone, task)))
     paper.row("Run again", paper.ours(place.command(milestone), "cyan"))
     paper.line()
+
+
+def _print_try(paper: Paper, command: str, *lines: str) -> None:
+    """Print what opens a prompt, and from the first column on, so that they can be pasted there, the lines to try."""
+    whole = all(cell_len(line) <= paper.width or _can_be_wrapped(line, paper.width) for line in lines)
+    if not (lines and whole):
+        paper.row("Try it", paper.ours(command, "cyan"))
+        return
+    paper.row("Try it", paper.ours(command, "cyan") + paper.ours(", and there:"))
+    for line in lines:
+        paper.block(paper.theirs(line))
+
+
+def _can_be_wrapped(line: str, width: int) -> bool:
+    """Whether a line that goes on below is still one statement: it breaks at spaces, and within no text."""
+    return not {'"', "'"} & set(line) and max(map(len, line.split())) <= width
+
+
+def _look_there(record: Record, module: str, place: Place) -> str:
+    """Say of an error that came out of an earlier milestone's file how to find out whose fault it is."""
+    if any(milestone.id == module and milestone.passed for milestone in record.milestones):
+        return f"The error comes out of {module}.py, which passes: look at what {words.short(module)} is given here."
+    again = place.rerun(words.short(module))
+    return f"The error comes out of {module}.py: if {again} does not pass, mend that first."
 
 
 def _print_title(paper: Paper, task: Task, check: Check) -> None:
@@ -102,7 +134,7 @@ def _frames(paper: Paper, frames: list[Frame], place: Place) -> Text:
     for position, frame in enumerate(frames):
         if skipped > 0 and 2 <= position < 2 + skipped:
             if position == 2:
-                text += paper.ours(f"({skipped} more calls)\n", "dim")
+                text += paper.ours(f"({counted(skipped, 'more call')})\n", "dim")
             continue
         path = frame.file if "/" in frame.file or "\\" in frame.file else f"{place.submission}/{frame.file}"
         text += paper.theirs(f"{one_line(path)}:{frame.line}")

@@ -37,9 +37,7 @@ def render_syllabus(rows: list[SyllabusRow], console: Console) -> None:
             paper.block(paper.theirs(row.hint, "dim"), indent=indent)
     paper.line()
     earned = sum(row.earned or 0 for row in rows)
-    paper.row(
-        "Score", paper.ours(f"{words.number(earned)} of {words.number(sum(row.possible for row in rows))} points")
-    )
+    paper.row("Score", paper.ours(f"{words.number(earned)} of {words.in_points(sum(row.possible for row in rows))}"))
 
 
 def _line(row: SyllabusRow) -> Row:

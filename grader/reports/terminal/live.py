@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from grader.counting import counted, form
 from grader.record import PASSED, Check
 from grader.reports import words
 from grader.safe_text import one_line
@@ -84,7 +85,7 @@ class Progress:
             self._live = live
             live.refresh()
         else:
-            self._say(Paper(console).ours(f"Running {self._total} checks."))
+            self._say(Paper(console).ours(f"Running {counted(self._total, 'check')}."))
 
     def _draw(self) -> None:
         if self._live is not None:
@@ -114,9 +115,8 @@ class Progress:
         done, passed = self._task_done, self._task_passed
         self._task_done = self._task_passed = 0
         if self._live is None and done:
-            self._say(
-                Paper(self._console).ours(f"{self._task}  {passed} of {done} checks pass  ({self._done}/{self._total})")
-            )
+            ended = f"{passed} of {counted(done, 'check')} {form(done, 'passes', 'pass')}"
+            self._say(Paper(self._console).ours(f"{self._task}  {ended}  ({self._done}/{self._total})"))
 
     def _say(self, text: Text) -> None:
         self._console.print(text, soft_wrap=True, highlight=False, markup=False, emoji=False)

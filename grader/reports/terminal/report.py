@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 
 from rich.console import Console
 from rich.text import Text
 
+from grader.counting import counted
 from grader.record import GRADER_ERROR, Milestone, Record
 from grader.reports import words
 from grader.reports.findings import telling_check, worth_explaining
@@ -20,6 +22,7 @@ from .failure import Place, print_failure, print_problem
 from .paper import Paper
 from .table import print_table
 
+Tries = Mapping[str, tuple[str, ...]]  # from "m04.2" to a command, and lines of Python
 Rerun = Callable[[str], str]  # from "m04" to the command that grades it again
 
 
@@ -30,23 +33,31 @@ def render(
     guide_root: str = "exercises",
     rerun: Rerun | None = None,
     onward: Onward | None = None,
+    tries: Tries | None = None,
+    brief: str = "",
 ) -> None:
     """Print the report of one run.
 
     `guide_root` is the folder of the guides as the student would name it; `rerun` gives the command that grades a
     milestone again, and is `nox -s grade -- m04` unless given; `onward` is where it goes on once all has passed.
+    `tries` gives for a task what opens a prompt for its failure, and the lines of the call that failed. With `brief`
+    only the first failure is shown in full, and this says how to see the others.
     """
     with contextlib.suppress(SystemExit):  # rich exits when the reader of a pipe is gone; the grade still stands
         submission = one_line(record.submission).rstrip("/")
-        place = Place(submission, guide_root.rstrip("/"), rerun or _rerun(submission), onward)
-        _print_report(Paper(console), record, place)
+        place = Place(submission, guide_root.rstrip("/"), rerun or _rerun(submission), onward, tries or {})
+        _print_report(Paper(console), record, place, brief)
 
 
-def _print_report(paper: Paper, record: Record, place: Place) -> None:
+def _print_report(paper: Paper, record: Record, place: Place, brief: str) -> None:
     _print_header(paper, record)
     print_table(paper, record)
-    for milestone in record.milestones:
-        _print_findings(paper, milestone, place)
+    findings = [finding for milestone in record.milestones for finding in _findings(paper, record, milestone, place)]
+    for finding in findings[: 1 if brief else None]:
+        finding()
+    if brief and len(findings) > 1:
+        paper.block(paper.ours(f"{counted(len(findings) - 1, 'more task')} to mend: {brief}.", "dim"), indent=2)
+        paper.line()
     if record.grader_at_fault:
         _print_grader_fault(paper, record)
     print_ending(paper, record, place)
@@ -74,14 +85,15 @@ def _print_header(paper: Paper, record: Record) -> None:
     paper.line()
 
 
-def _print_findings(paper: Paper, milestone: Milestone, place: Place) -> None:
+def _findings(paper: Paper, record: Record, milestone: Milestone, place: Place) -> Iterator[Callable[[], None]]:
+    """Give what prints each thing that is to be mended, in order."""
     if milestone.problem is not None:
-        print_problem(paper, milestone, place)
+        yield functools.partial(print_problem, paper, milestone, place)
         return
     for task in milestone.tasks:
         check = telling_check(task)
         if check is not None and check.outcome != GRADER_ERROR and worth_explaining(task):
-            print_failure(paper, milestone, task, check, place)
+            yield functools.partial(print_failure, paper, record, milestone, task, check, place)
 
 
 def _print_grader_fault(paper: Paper, record: Record) -> None:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from rich.console import Console
 
+from grader.counting import counted
+
 from .paper import Paper
 
 
@@ -37,7 +39,7 @@ def render_measured(found: Measured, console: Console) -> None:
     """Print one goal's figures and what they mean."""
     paper = Paper(console)
     paper.row("Stretch", paper.ours(f"{found.milestone} {found.title}", "bold"), style="green")
-    rounds = f"the best of {len(found.rounds)} rounds, which lie {found.spread:.0%} apart"
+    rounds = f"the best of {counted(len(found.rounds), 'round')}, which lie {found.spread:.0%} apart"
     paper.row(
         "", paper.ours(f"{amount(found.best)} {found.unit} ", "bold") + paper.ours(f"({rounds}): {found.figure}.")
     )
@@ -57,8 +59,7 @@ def verdict(found: Measured) -> str:
     if found.before is None:
         return "This is your first run: the next ones are compared with it."
     value, day = found.before
-    runs = "1 run" if found.runs == 1 else f"{found.runs} runs"
-    said = f"Your best before, of {runs}, was {amount(value)} on {day}"
+    said = f"Your best before, of {counted(found.runs, 'run')}, was {amount(value)} on {day}"
     better = value / found.best if found.less else found.best / value
     if abs(better - 1) <= found.spread:
         return f"{said}: the same, as far as rounds that lie {found.spread:.0%} apart can tell."

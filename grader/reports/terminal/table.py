@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from rich.text import Text
 
-from grader.record import BLOCKED, FAILED, NOT_STARTED, PASSED, WITHHELD, Milestone, Record
+from grader.record import FAILED, NOT_STARTED, PASSED, WITHHELD, Milestone, Record
 from grader.reports import words
+from grader.reports.findings import untouched
 from grader.safe_text import one_line
 
 from .paper import STYLE, Paper
@@ -106,9 +107,9 @@ def _rows(milestone: Milestone, few: bool) -> list[Row]:
     if milestone.reused:
         return [Row(PASSED, name, milestone.title, words.unchanged(milestone), points, heading=True)]
     outcomes = {task.outcome for task in milestone.tasks}
-    untouched = NOT_STARTED in outcomes and outcomes <= {NOT_STARTED, BLOCKED, WITHHELD}
-    if not few and (untouched or outcomes in ({PASSED}, {WITHHELD})):
-        only = NOT_STARTED if untouched else next(iter(outcomes))
+    fresh = untouched(milestone)
+    if not few and (fresh or outcomes in ({PASSED}, {WITHHELD})):
+        only = NOT_STARTED if fresh else next(iter(outcomes))
         return [Row(only, name, milestone.title, words.OUTCOME[only], points, heading=True)]
     return [Row("", name, milestone.title, "", points, heading=True)] + [
         Row(task.outcome, task.id, task.title, words.outcome(task), words.score(task.earned, task.points))

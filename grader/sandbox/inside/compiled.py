@@ -6,7 +6,11 @@ import importlib.util
 import marshal
 import os
 import sys
+import traceback
 import warnings
+from typing import Any
+
+from .facts import PACKAGE
 
 MOST_BYTES = 8 * 2**20  # of all files; a submission that needs more is compiled where it is imported
 UNCHECKED = 1  # flags of PEP 552: by the source's hash, which nobody compares
@@ -40,3 +44,12 @@ def write(path: str, data: bytes) -> None:
     """Write a file."""
     with open(path, "wb") as file:
         file.write(data)
+
+
+def frames_of(error: BaseException) -> list[list[Any]]:
+    """Return where in a submission's files an exception arose: [file, line, function], the innermost last."""
+    return [
+        [os.path.basename(frame.f_code.co_filename), line, frame.f_code.co_name]
+        for frame, line in traceback.walk_tb(error.__traceback__)
+        if os.path.basename(os.path.dirname(frame.f_code.co_filename)) == PACKAGE
+    ]

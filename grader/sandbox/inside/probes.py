@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from . import linux
+from .compiled import frames_of
 
 PROBES: dict[str, Callable[..., Any]] = {}
 
@@ -78,13 +79,13 @@ def parameters(module: Any) -> dict[str, Any]:
 
 
 @probe
-def fake_device(function: Any, args: list[Any], kwargs: dict[str, Any] | None = None) -> dict[str, str]:
+def fake_device(function: Any, args: list[Any], kwargs: dict[str, Any] | None = None) -> dict[str, Any]:
     """Run a function or module with fake tensors on a device that need not exist, and look for device mix-ups.
 
     The `verdict` is "mismatch" only for torch's own device-mismatch error, "ok" when the call went through, and
     "unknown" for any other error: data-dependent control flow is right on a real device and impossible on a fake one.
     Nor is there a verdict where code holds on to a parameter itself, which moves with its module and is not faked here.
-    A module gets its tensors back afterwards.
+    A module gets its tensors back afterwards. `frames` says where in the student's code the error arose.
     """
     import torch
     from torch._subclasses.fake_tensor import FakeTensorMode
@@ -129,7 +130,8 @@ def fake_device(function: Any, args: list[Any], kwargs: dict[str, Any] | None = 
     except Exception as error:
         text = str(error)
         mixed = "two different devices" in text or "Expected all tensors to be on the same device" in text
-        return {"verdict": "mismatch" if mixed and not touched else "unknown", "message": text[:500]}
+        verdict = "mismatch" if mixed and not touched else "unknown"
+        return {"verdict": verdict, "message": text[:500], "frames": frames_of(error)}
     finally:
         for table, values in zip(kept, before, strict=True):
             table.clear()

@@ -11,12 +11,11 @@ import marshal
 import os
 import re
 import sys
-import traceback
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from . import facts, probes, shortcuts
-from .compiled import compile_files, write_package
+from .compiled import compile_files, frames_of, write_package
 from .facts import PACKAGE
 from .wire import MAX_ASKED, MAX_DEPTH, WireError, decode, encode
 
@@ -66,6 +65,7 @@ class Session:
         self._numbers: dict[int, int] = {}
         self._ask: Ask | None = None
         self.files = 0
+        self.passes: tuple[type[BaseException], ...] = ()  # what ends everything, and is no failure of the code
         self._planted: dict[str, dict[str, Any]] = {}
 
     # ── requests ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -81,6 +81,8 @@ class Session:
             if node_is_next(node):
                 return {"stop": True}, []
             return self._failure(stop)
+        except self.passes:
+            raise
         except BaseException as error:
             return self._failure(error)
 
@@ -245,10 +247,7 @@ class Session:
             text = "(its text could not be read)"
         bases = [base.__name__ for base in type(error).__mro__ if base not in (object, BaseException)]
         root = os.path.join(self.folder, PACKAGE) + os.sep
-        frames = []
-        for frame, line in traceback.walk_tb(error.__traceback__):
-            if frame.f_code.co_filename.startswith(root):
-                frames.append([frame.f_code.co_filename[len(root) :], line, frame.f_code.co_name])
+        frames = frames_of(error)
         if isinstance(error, SyntaxError) and str(error.filename or "").startswith(root):
             frames.append([str(error.filename)[len(root) :], error.lineno or 1, "<module>"])
             text = str(error.msg)

@@ -10,10 +10,12 @@ from grader.judge import (
     FLOAT64,
     achieve,
     asked,
+    counted,
     expect,
     expect_answer,
     expect_close,
     expect_equal,
+    expect_one_device,
     expect_raises,
     expect_tensor,
 )
@@ -100,7 +102,8 @@ def test_training_is_plain_descent_from_zero(student, draw):
     for given, steps, rate in ((small, 1, 4.0), (ids, 1, 2.0), (ids, 3, 2.0), (ids, 10, 1.5), (ids, 0, 2.0)):
         expected, misses = oracle.train(oracle.count(*given), steps, rate), oracle.train_misses(*given, steps, rate)
         actual = student.bigram_by_training(*given, steps, rate)
-        expect_close(actual, expected, atol=FLOAT32_LAYER, misses=misses, what=f"the table after {steps} steps")
+        what = f"the table after {counted(steps, 'step')}"
+        expect_close(actual, expected, atol=FLOAT32_LAYER, misses=misses, what=what)
 
 
 @pytest.mark.task("m00.4")
@@ -111,9 +114,8 @@ def test_training_happens_where_the_ids_are(student, draw):
     ids = oracle.text(draw, 5, 60, 4)
     actual = student.bigram_by_training(ids, 5, 1, 2.0)
     expect_close(actual, oracle.train(oracle.count(ids, 5), 1, 2.0), atol=FLOAT32_LAYER, what="the table after 1 step")
-    report = student.probe.fake_device(student.bigram_by_training, [ids, 5, 1, 2.0])
     mistake = "a tensor is made on the CPU, whatever device the ids are on"
-    expect(report["verdict"] != "mismatch", f"On another device: {report['message']}", mistake=mistake)
+    expect_one_device(student, student.bigram_by_training, [ids, 5, 1, 2.0], mistake=mistake)
 
 
 @pytest.mark.task("m00.4")
@@ -226,7 +228,7 @@ def test_the_clock_is_read_when_the_device_is_idle(student):
         gpu = oracle.Gpu([1.0] * 20)
         measure(student, gpu, warmup=warmup, repeats=repeats)
         calls, mistake = gpu.log.count("f"), oracle.order_mistake(gpu.log, warmup, repeats)
-        said = f"There were {calls} calls of function, expected {warmup} to warm up and {repeats} that are timed."
+        said = f"function was called {counted(calls, 'time')}, expected {warmup} to warm up and {repeats} timed."
         expect(calls == warmup + repeats, said, mistake=mistake, evidence="measured")
         said = f"The calls were: {oracle.spelt(gpu.log)}."
         expect(oracle.in_order(gpu.log, warmup, repeats), said, mistake=mistake, evidence="measured")
@@ -262,7 +264,12 @@ def test_one_warm_up_and_five_calls_are_the_default(student):
         found = expect_answer(lambda given: student.time_call(call, **given), options, simpler=simpler, mistake=unsaid)  # noqa: B023
         calls = len(gpu.log)
         mistake = "there is no warm-up" if calls == 5 else "there is no repetition" if calls == 2 else None
-        expect(calls == 6, f"There were {calls} calls, expected 1 + 5.", mistake=mistake, evidence="measured")
+        expect(
+            calls == 6,
+            f"function was called {counted(calls, 'time')}, expected 1 + 5.",
+            mistake=mistake,
+            evidence="measured",
+        )
         expect(isinstance(found, float) and 0 <= found < 60, f"The time is {found!r}, expected seconds as a float.")
 
 

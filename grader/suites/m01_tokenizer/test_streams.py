@@ -5,7 +5,16 @@ from string import ascii_lowercase
 
 import pytest
 
-from grader.judge import achieve, everything, expect, expect_answer, expect_bound, expect_equal, expect_ratio
+from grader.judge import (
+    achieve,
+    counted,
+    everything,
+    expect,
+    expect_answer,
+    expect_bound,
+    expect_equal,
+    expect_ratio,
+)
 
 from . import oracle, oracle_gpt2, oracle_streams, oracle_texts, probes
 from .oracle import BYTES
@@ -71,7 +80,8 @@ def test_ids_come_out_while_chunks_still_come_in(student):
         for expected in oracle.encode(words[chunk], VOCAB, MERGES):
             expect_equal(next(ids, None), expected, what=f"the next id, in chunk {chunk},")
         ahead = len(asked) - chunk - 1
-        message = f"{ahead} further chunks were fetched before the ids of chunk {chunk} were out (allowed: 4)."
+        further = counted(ahead, "further chunk")
+        message = f"{further} had been fetched before the ids of chunk {chunk} were out (allowed: 4)."
         expect(ahead <= 4, message, mistake=mistake, evidence="measured")
 
 
@@ -95,7 +105,9 @@ def test_two_pretokens_and_a_chunk_are_held_back_and_no_more(student):
             expect_equal(next(ids, None), expected, what=f"the next id, of word {word},")
         # The letter held back, two words behind that, and the first letter of the next, which shows that they ended.
         most = 3 * word + 8
-        message = f"{len(asked)} letters were fetched before the ids of word {word} were out (allowed: {most})."
+        message = (
+            f"{counted(len(asked), 'letter')} were fetched before the ids of word {word} were out (allowed: {most})."
+        )
         expect(len(asked) <= most, message, mistake=oracle_streams.TOO_MUCH, evidence="measured")
 
 
@@ -118,7 +130,7 @@ def test_memory_does_not_grow_with_the_text(student):
     stream = make(student, BYTES, [], [special]).encode_iterable(student.iterator(chunks()))
     student.probe.give_back()
     count = student.probe.consume(stream)["count"]
-    expect(count == 160 * (14 + 83), f"{count} ids came out, expected {160 * (14 + 83)}.")
+    expect(count == 160 * (14 + 83), f"{counted(count, 'id')} came out, expected {160 * (14 + 83)}.")
     growth = max(sizes) - max(sizes[:4])
     message = f"The worker grew by {growth:.0f} MB while 26 MB of text went through (allowed: 8)."
     expect_bound(growth, message, below=8, mistake="the text or the chunks are kept", evidence="measured")

@@ -307,4 +307,5 @@ def test_special_tokens_can_be_ordinary_text(student):
 def test_a_tokenizer_leaves_its_arguments_as_they_were(student):
     """Neither the caller's vocab nor the lists grow when special tokens get their ids."""
     after = student.probe.mutated(student.Tokenizer, VOCAB, MERGES, [END, ENDS])["args"]
-    expect_unchanged(after, [VOCAB, MERGES, [END, ENDS]], what="vocab, merges, special_tokens after the call")
+    what = "the list [vocab, merges, special_tokens] after the call"
+    expect_unchanged(after, [VOCAB, MERGES, [END, ENDS]], what=what)

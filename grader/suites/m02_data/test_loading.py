@@ -4,7 +4,16 @@ import numpy as np
 import pytest
 import torch
 
-from grader.judge import StudentError, achieve, asked, expect, expect_answer, expect_bound, expect_equal, expect_raises
+from grader.judge import (
+    StudentError,
+    achieve,
+    asked,
+    expect,
+    expect_answer,
+    expect_bound,
+    expect_equal,
+    expect_raises,
+)
 from grader.judge.probes import data as planted
 
 from . import oracle
@@ -27,7 +36,7 @@ def test_ten_items_in_fours_are_three_batches(student):
     for count, drop_last in ((10, False), (10, True), (12, False), (12, True), (3, False), (3, True)):
         loader = student.ShufflingLoader(oracle.pairs(count), 4, drop_last=drop_last)
         expected, misses = oracle.loader_sizes(count, 4, drop_last), oracle.loader_misses(count, 4)
-        what, counts = f"for {count} items with drop_last={drop_last}", {name: len(m) for name, m in misses.items()}
+        what, counts = f"(items: {count}, drop_last={drop_last})", {name: len(m) for name, m in misses.items()}
         sizes = [len(inputs) for inputs, _ in epochs(student, loader)[0]]
         expect_equal(sizes, expected, misses=misses, what=f"the list of batch sizes {what}")
         expect_equal(student.plant(planted).length(loader), len(expected), misses=counts, what=f"the length {what}")

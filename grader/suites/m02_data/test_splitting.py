@@ -2,7 +2,13 @@
 
 import pytest
 
-from grader.judge import StudentError, expect, expect_equal, expect_raises
+from grader.judge import (
+    StudentError,
+    counted,
+    expect,
+    expect_equal,
+    expect_raises,
+)
 from grader.judge.probes import data as planted
 
 from . import oracle
@@ -19,7 +25,7 @@ def sides_of(student, documents, fractions, seed):
     texts = all(type(text) is str for side in sides for text in side)
     expect(texts, "A side holds something that is no text.", evidence="value")
     count = sum(map(len, sides))
-    message = f"The sides have {count} texts in all, of {len(documents)} documents."
+    message = f"The sides have {counted(count, 'text')} in all, of {counted(len(documents), 'document')}."
     expect(count <= 4 * len(documents), message, evidence="value")
     return sides
 
@@ -34,7 +40,7 @@ def test_no_text_is_on_two_sides(student, draw):
     draw.random.shuffle(documents)
     training, validation, test = map(set, sides_of(student, documents, (0.6, 0.2, 0.2), 3))
     both = (training & validation) | (training & test) | (validation & test)
-    message = f"{len(both)} of 40 texts are on two sides, {min(both, default='')!r} among them."
+    message = f"Of 40 texts, {len(both)} stand on two sides, {min(both, default='')!r} among them."
     expect(not both, message, mistake=oracle.LEAK, evidence="value")
     expect(training | validation | test == set(documents), "Some texts are on no side.", evidence="value")
 
@@ -57,7 +63,7 @@ def test_sizes_are_rounded_shares_of_the_distinct_texts(student):
                 expect(not refused, f"The fractions {shares} are refused: {error.text}", mistake=oracle.EXACT)
                 raise
             n, sizes = len(set(documents)), [len(set(side)) for side in sides]
-            what = f"the list of sizes for {shares}, {len(documents)} documents and {n} distinct texts"
+            what = f"the list of sizes for {shares} (documents: {len(documents)}, distinct: {n})"
             misses = oracle.size_misses(documents, shares)
             expect_equal(sizes, oracle.wanted_sizes(n, shares), misses=misses, what=what)
 

@@ -3,7 +3,14 @@
 import pytest
 import torch
 
-from grader.judge import StudentError, expect, expect_answer, expect_equal, expect_raises
+from grader.judge import (
+    StudentError,
+    counted,
+    expect,
+    expect_answer,
+    expect_equal,
+    expect_raises,
+)
 from grader.judge.probes import data as planted
 
 from . import oracle
@@ -13,7 +20,8 @@ def expect_windows(student, ids, context_length, stride=1, given=None):
     """Compare all items of the student's dataset with the windows, and with what the classic mistakes cut."""
     inside, expected = student.plant(planted), oracle.windows(ids, context_length, stride)
     dataset = student.NextTokenDataset(ids if given is None else given, context_length, stride)
-    misses, name = oracle.window_misses(ids, context_length, stride), f"({len(ids)} ids, {context_length}, {stride})"
+    misses = oracle.window_misses(ids, context_length, stride)
+    name = f"({counted(len(ids), 'id')}, {context_length}, {stride})"
     counts = {mistake: len(pairs) for mistake, pairs in misses.items()}
     expect_equal(inside.length(dataset), len(expected), misses=counts, what=f"the length of NextTokenDataset{name}")
     actual = inside.each(dataset, len(expected))

@@ -8,11 +8,13 @@ import torch
 from grader.judge import (
     FLOAT32_LAYER,
     achieve,
+    counted,
     expect,
     expect_answer,
     expect_bound,
     expect_close,
     expect_equal,
+    expect_one_device,
     expect_raises,
     expect_tensor,
     expect_unchanged,
@@ -97,7 +99,7 @@ def test_a_layer_takes_any_length_up_to_the_full_context(student, draw, weights)
         x = draw.normal(1, seq, weights.config["n_embd"])
         actual = expect_answer(layer, x, simpler=(x[:, :3],), mistake=oracle.FIXED_LENGTH)
         expected = shared.multi_head(x, state, n_heads)
-        expect_close(actual, expected, atol=shared.thousandth(expected), what=f"the output for {seq} tokens")
+        expect_close(actual, expected, atol=shared.thousandth(expected), what=f"the output for {counted(seq, 'token')}")
 
 
 @pytest.mark.task("m04.4")
@@ -111,7 +113,9 @@ def test_a_layer_has_no_length_of_its_own(student, draw):
     for seq in (3, 2100):
         x = draw.normal(1, seq, 4)
         actual = expect_answer(layer, x, simpler=(x[:, :3],), mistake=oracle.FIXED_LENGTH)
-        expect_close(actual, shared.multi_head(x, state, 1), atol=FLOAT32_LAYER, what=f"the output for {seq} tokens")
+        expect_close(
+            actual, shared.multi_head(x, state, 1), atol=FLOAT32_LAYER, what=f"the output for {counted(seq, 'token')}"
+        )
 
 
 @pytest.mark.task("m04.4")
@@ -232,8 +236,7 @@ def test_a_layer_runs_where_its_input_is(student, draw):
     """With weights and input on another device, nothing is made on the CPU."""
     x, layer = draw.normal(2, 5, 12), layer_with(student, shared.random_state(draw, 12), 3)
     expect_tensor(layer(x), shape=(2, 5, 12), dtype=torch.float32)
-    report = student.probe.fake_device(layer, [x])
-    expect(report["verdict"] != "mismatch", f"On another device: {report['message']}", mistake=oracle.ELSEWHERE)
+    expect_one_device(student, layer, [x], mistake=oracle.ELSEWHERE)
 
 
 @pytest.mark.task("m04.4")

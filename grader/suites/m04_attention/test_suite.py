@@ -12,10 +12,12 @@ from grader.judge import (
     FLOAT32_LAYER,
     FLOAT64_CONSTANT,
     StudentError,
+    counted,
     expect,
     expect_bound,
     expect_close,
     expect_equal,
+    expect_one_device,
     expect_raises,
     expect_tensor,
     expect_unchanged,
@@ -51,7 +53,7 @@ def test_the_mask_fits_every_length(student, draw):
     for seq in (1, 2, draw.random.randrange(40, 80)):
         at = torch.arange(seq)
         mask, misses = student.causal_mask(seq), oracle.mask_misses(seq)
-        expect_equal(mask, at <= at[:, None], misses=misses, what=f"the mask of {seq} tokens")
+        expect_equal(mask, at <= at[:, None], misses=misses, what=f"the mask of {counted(seq, 'token')}")
 
 
 @pytest.mark.task("m04.1")
@@ -250,8 +252,7 @@ def test_attention_runs_where_its_arguments_are(student, draw):
     """With all arguments on another device, nothing is made on the CPU."""
     args = [*qkv(draw), oracle.some_mask(draw, 5, 7)]
     expect_attention(student, *args)
-    report = student.probe.fake_device(student.scaled_dot_product_attention, args)
-    expect(report["verdict"] != "mismatch", f"On another device: {report['message']}", mistake=oracle.ELSEWHERE)
+    expect_one_device(student, student.scaled_dot_product_attention, args, mistake=oracle.ELSEWHERE)
 
 
 @pytest.mark.task("m04.3")

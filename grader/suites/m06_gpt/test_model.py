@@ -7,6 +7,7 @@ import torch
 
 from grader.judge import (
     FLOAT32_LAYER,
+    counted,
     expect,
     expect_bound,
     expect_close,
@@ -69,7 +70,7 @@ def test_one_model_takes_every_length(student, draw):
     model = oracle.student_model(student, SIZES, state)
     for batch, seq in ((2, 11), (2, 1), (1, 1), (1, 3)):
         ids = draw.integers(0, 97, batch, seq)
-        expect_logits(model(ids), ids, state, what=f"the result for {batch} times {seq} ids")
+        expect_logits(model(ids), ids, state, what=f"the result for {batch} times {counted(seq, 'id')}")
 
 
 @pytest.mark.task("m06.1")

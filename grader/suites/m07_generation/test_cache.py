@@ -5,15 +5,7 @@ import time
 import pytest
 import torch
 
-from grader.judge import (
-    asked,
-    expect,
-    expect_close,
-    expect_equal,
-    expect_raises,
-    expect_ratio,
-    expect_tensor,
-)
+from grader.judge import asked, counted, expect, expect_close, expect_equal, expect_raises, expect_ratio, expect_tensor
 
 from . import oracle
 from . import oracle_drawing as drawing
@@ -50,9 +42,9 @@ def test_a_cache_returns_all_it_was_given_in_order(student, draw):
                     "keys and values are swapped": torch.cat(pieces[:count], dim=2) * (3 - scale),
                     "all layers share one entry": torch.cat([pieces[0] * scale, *parts], dim=2),
                 }
-                what = f"the {name} of layer {layer} after {count} calls"
+                what = f"the {name} of layer {layer} after {counted(count, 'call')}"
                 expect_close(actual, torch.cat(parts, dim=2), atol=0.0, misses=misses, what=what)
-        expect_equal(len(cache), sum((4, 3, 1)[:count]), what=f"the length after {count} passes")
+        expect_equal(len(cache), sum((4, 3, 1)[:count]), what=f"the length after {counted(count, 'pass', 'passes')}")
 
 
 @pytest.mark.task("m07.4")
@@ -212,7 +204,7 @@ def test_the_cached_text_is_that_of_transformers(student, draw, weights, data):
     first, again = (student.generate_cached(model, prompt, 16, temperature=0, stop_tokens=[stop]) for _ in range(2))
     expected = story.hugging_face(prompt, 16, stop)
     expect_equal(first, expected, misses=misses, what="the text")
-    expect_equal(again, expected, misses={oracle.LEAK: again}, what="the text of the same prompt, written again")
+    expect_equal(again, expected, misses={oracle.LEAK: again}, what="the text of the same prompt, written again,")
 
 
 @pytest.mark.task("m07.5")
@@ -286,7 +278,7 @@ def test_past_the_context_the_text_goes_on_as_without_a_cache(student, draw):
         # Right as long as the window stands still, and wrong from there on.
         still, good = max(seq, 8) + 1, type(actual) is torch.Tensor and actual.shape == text.shape
         late = {oracle.LATE_WINDOW: actual} if good and torch.equal(actual[:, :still], text[:, :still]) else {}
-        expect_equal(actual, text, misses=late, what=f"the text after {seq} tokens")
+        expect_equal(actual, text, misses=late, what=f"the text after {counted(seq, 'token')}")
 
 
 @pytest.mark.task("m07.5")

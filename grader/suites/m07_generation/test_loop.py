@@ -7,6 +7,7 @@ from grader.judge import (
     StudentError,
     achieve,
     asked,
+    counted,
     expect,
     expect_equal,
     expect_raises,
@@ -111,7 +112,7 @@ def test_each_row_stops_by_itself(student, draw, pad):
     expect_equal(actual, oracle.stopped(endless, 2, stops, filling), misses=misses, what="the text")
     steps = len(script.fed)
     words = "the loop goes on after every row has stopped"
-    expect(steps == 5, f"The model ran {steps} times, expected 5.", mistake=words, evidence="measured")
+    expect(steps == 5, f"The model ran {counted(steps, 'time')}, expected 5.", mistake=words, evidence="measured")
 
 
 @pytest.mark.task("m07.3")

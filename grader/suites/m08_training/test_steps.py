@@ -128,7 +128,7 @@ def test_a_step_trains_in_training_mode(student, draw):
     made.eval()
     student.train_step(made, optimizer, oracle.some_batches(draw, 7, [15, 15]))
     mistake = "the model is not put in training mode"
-    expect_equal(made.calls, [[True, True, True]] * 2, what="training mode, dropout's, gradients on: this", misses={
+    expect_equal(made.calls, [[True, True, True]] * 2, what="the list (training, dropout's, gradients on)", misses={
         mistake: [[False, False, True]] * 2})  # fmt: skip
     expect_raises("ValueError", student.train_step, made, optimizer, oracle.some_batches(draw, 7, [0, 0]))
 
@@ -168,7 +168,12 @@ def test_dropout_is_off_and_no_graph_is_made(student, draw):
         "no_grad is missing: a graph is made": [[False, False, True]] * 2,
         "neither eval() nor no_grad": [[True, True, True]] * 2,
     }
-    expect_equal(made.calls, [[False, False, False]] * 2, misses=misses, what="training mode, dropout's, gradients on:")
+    expect_equal(
+        made.calls,
+        [[False, False, False]] * 2,
+        misses=misses,
+        what="the list (training, dropout's, gradients on)",
+    )
     expected = float(oracle.mean_loss(table.double(), batches))
     expect_close(loss, expected, atol=FLOAT32_OP * 5, what="the loss")
 

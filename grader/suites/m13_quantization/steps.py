@@ -2,7 +2,7 @@
 
 import torch
 
-from grader.judge import expect, expect_close, expect_equal, expect_tensor
+from grader.judge import counted, expect, expect_close, expect_equal, expect_tensor, sentence
 
 from . import oracle
 
@@ -13,7 +13,7 @@ PARTS = ("the integers", "the scale", "the zero point")
 def expect_parts(actual, expected, misses=None, of=""):
     """Compare integers and zero points exactly, and scales to the last digits."""
     count = len(expected)
-    found = f"{len(actual)} values" if isinstance(actual, tuple) else f"a {type(actual).__name__}"
+    found = counted(len(actual), "value") if isinstance(actual, tuple) else f"a {type(actual).__name__}"
     expect(
         isinstance(actual, tuple) and len(actual) == count, f"The call returned {found}, expected {count} in a tuple."
     )
@@ -32,10 +32,8 @@ def expect_near(x, values, scale, what="a value"):
     expect_tensor(values, shape=tuple(x.shape), dtype=torch.float32, what=what)
     expect(scale.numel() <= x.numel(), "There are more scales than values.")
     gap = (values.double() - x.double()).abs() / scale.double()
-    message = (
-        f"{what[:1].upper()}{what[1:]} comes back {float(gap.max()):.3g} steps away; rounding moves it by at most 0.5."
-    )
-    expect(bool((gap <= 0.5 + 1e-3).all()), message, evidence="value")
+    said = f"comes back {float(gap.max()):.3g} steps away; rounding moves it by at most 0.5."
+    expect(bool((gap <= 0.5 + 1e-3).all()), sentence(what, said), evidence="value")
     expect(bool((gap > 1e-3).any()), "Everything comes back exactly: nothing was rounded.", evidence="value")
 
 

@@ -108,7 +108,7 @@ def test_rounding_moves_a_value_by_half_a_step_at_most(student, draw):
     q, scale = after["result"]
     expect_near(x, student.dequantize(q, scale), x.abs().amax(1, keepdim=True) / 127)
     bits = after["args"][0].view(torch.int32)
-    expect_equal(bits, x.view(torch.int32), misses={IN_PLACE: bits}, what="the argument afterwards, bit by bit")
+    expect_equal(bits, x.view(torch.int32), misses={IN_PLACE: bits}, what="the argument afterwards, bit by bit,")
 
 
 @pytest.mark.task("m13.2")

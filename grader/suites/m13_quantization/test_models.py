@@ -6,6 +6,7 @@ import torch
 from grader.judge import (
     FLOAT32_LAYER,
     achieve,
+    counted,
     expect,
     expect_bound,
     expect_close,
@@ -121,7 +122,7 @@ def test_a_layer_keeps_one_byte_a_weight(student, draw, bias):
     held, wanted = sum(planted.held(layer)), q.numel() + 4 * len(q) * (1 + bias)
     expect(
         held == wanted,
-        f"The layer holds {held} bytes of tensors, expected {wanted}.",
+        f"The layer holds {counted(held, 'byte')} of tensors, expected {wanted}.",
         mistake="the float weights are kept" if held >= wanted + 4 * q.numel() else None,
     )
     for name, value in planted.state(linear).items():
@@ -345,7 +346,7 @@ def test_a_gpt_in_int8_hardly_loses_anything(student, draw, data, weights):
     held = sum(student.plant(probes).held(gpt))
     expect(
         held <= oracle_gpt.bytes_after(state),
-        f"{held} bytes of tensors are held.",
+        f"What is held comes to {counted(held, 'byte')} of tensors.",
         mistake="the float weights are kept",
     )
     moved = float((after - before).abs().median() / before.abs().median())

@@ -49,9 +49,10 @@ def serve(channel: socket.socket) -> None:
                 return
             for descriptor in descriptors[1:]:
                 os.close(descriptor)
-            told.send(str(fork).encode())
-            _, status = os.waitpid(fork, 0)
-            told.send(str(os.waitstatus_to_exitcode(status)).encode())
+            with contextlib.suppress(OSError):  # where nobody waits for it any more
+                told.send(str(fork).encode())
+                _, status = os.waitpid(fork, 0)
+                told.send(str(os.waitstatus_to_exitcode(status)).encode())
             os._exit(0)
         for descriptor in descriptors:
             os.close(descriptor)
@@ -133,6 +134,7 @@ if __name__ == "__main__":
     for name in SLOW:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # it ends with the tests
     gc.freeze()  # all this will stay: no fork need look through it
     serve(socket.socket(fileno=int(sys.argv[1])))
     main()

@@ -31,7 +31,7 @@ LONGEST = (
     *("test_bad_input", "test_gradescope_setup", "test_classroom", "test_golden", "test_cli"),
 )
 DIVISIBLE = ("test_mutants", "test_degenerate", "test_alternates")  # each test grades something of its own
-TOGETHER = ("test_mutants",)  # but those of one milestone are graded in one session of the judge
+TOGETHER = ("test_mutants", "test_degenerate")  # but those of one milestone are graded in one session of the judge
 LEFT_OUT = "left out"  # what a process that tests in another's name tells it at its end
 
 

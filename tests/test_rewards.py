@@ -142,6 +142,18 @@ def test_the_next_milestone_is_named(state):
     assert further(result_of(passed(last))).name.startswith("m01")
 
 
+def test_some_tasks_are_no_whole_milestone(state):
+    """Where only some tasks were graded, the milestone itself comes next, until it is known to have passed."""
+    part = passed("m04")
+    part.tasks = part.tasks[:2]
+
+    found = further(result_of(part))
+
+    assert found.name.startswith("m04") and found.more == () and found.capstone == ""
+    Progress().remember(state / "exercises", [passed("m04")], {"m04_attention": "k"})
+    assert further(result_of(part)).name.startswith("m05")
+
+
 def test_the_capstone_comes_after_all_that_it_is_made_of(state):
     """Once every milestone of the capstone has passed, it is next, until there is a model of it."""
     rest = [passed(name) for name in NEEDED if name != "m08_training"]

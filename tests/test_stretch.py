@@ -262,6 +262,9 @@ def test_what_has_not_passed_or_has_no_goal_is_said(tmp_path, monkeypatch):
     """A milestone that is open is measured later, and one without a goal names those that have one."""
     open_ = shown(tmp_path, monkeypatch, Bench("m07", folder=tmp_path), result_of("m07", outcome=record.FAILED))
     assert "it is measured once the milestone has passed" in open_
+    some = result_of("m07")
+    some.milestones[0].tasks = some.milestones[0].tasks[:1]
+    assert "it is measured once" in shown(tmp_path, monkeypatch, Bench("m07", folder=tmp_path), some)
     none = shown(tmp_path, monkeypatch, Bench("m00", folder=tmp_path), result_of("m00"))
     assert "No stretch goal is set here; there are some for m01" in none
     assert not (tmp_path / "stretch.json").exists()

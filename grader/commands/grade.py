@@ -89,7 +89,7 @@ def report(result: Any, options: argparse.Namespace, console: Any, practice: Pra
     def again(milestone: str) -> str:
         return rerun(milestone, options, result)
 
-    further = onward(result, practice.course, options, again)
+    further = onward(result, practice.course, options, lambda milestone: rerun(milestone, options, result, whole=True))
     terminal.render(shown, console, guide_root="exercises", rerun=again, onward=further, tries=tries(practice, options))
     code = FAULT if result.grader_at_fault else PASSED if result.passed else NOT_PASSED
     for path, write in (
@@ -134,10 +134,10 @@ def tries(practice: Practice, options: argparse.Namespace) -> dict[str, tuple[st
     }
 
 
-def rerun(milestone: str, options: argparse.Namespace, result: Any) -> str:
+def rerun(milestone: str, options: argparse.Namespace, result: Any, *, whole: bool = False) -> str:
     """Return the command that grades a milestone again under the same conditions, or the tasks of it that were."""
     named = [name for name in options.milestones if syllabus.TASK.search(name) and name.lower().startswith(milestone)]
-    words = ["nox", "-s", "grade", "--", *(named or [milestone])]
+    words = ["nox", "-s", "grade", "--", *((not whole and named) or [milestone])]
     if options.student:
         words += ["--student", options.student]
     elif options.submission:

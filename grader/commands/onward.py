@@ -7,6 +7,7 @@ import shlex
 from pathlib import Path
 from typing import Any
 
+from grader import record
 from grader.arguments import submission_folder
 from grader.capstone import kept
 from grader.capstone.parts import NEEDED
@@ -26,12 +27,13 @@ def onward(result: Any, course: Syllabus, options: argparse.Namespace, rerun: An
         return None
     folder, progress = submission_folder(options), Progress()
     here = [milestone.id for milestone in result.milestones]
-    done = set(here) | {m.id for m in course.milestones if _passed(progress, folder, m)}
+    done = {m.id for m in result.milestones if whole(m, course)}
+    done |= {m.id for m in course.milestones if _passed(progress, folder, m)}
     following = _following(course, here, done)
     where = ["--submission", str(folder)] if str(folder) != "exercises" else []
     ready = set(NEEDED) <= done and not (Path(kept.FOLDER) / kept.FACTS).exists()
     more = []
-    if len(here) <= FEW:
+    if len(here) <= FEW and here[-1] in done:
         last = course.milestone(here[-1])
         if reference(last) is None:
             command = ["python", "-m", "grader", "compare", last.number, *where]
@@ -48,13 +50,18 @@ def onward(result: Any, course: Syllabus, options: argparse.Namespace, rerun: An
     )
 
 
+def whole(result: record.Milestone, course: Syllabus) -> bool:
+    """Whether all tasks of a milestone were graded, and not some that were named."""
+    return len(result.tasks) == len(course.milestone(result.id).tasks)
+
+
 def _passed(progress: Progress, folder: Path, milestone: Milestone) -> bool:
     last = progress.last(folder, milestone.id)
     return last is not None and last.passed
 
 
 def _following(course: Syllabus, here: list[str], done: set[str]) -> Milestone | None:
-    """Return the first open milestone after those of a run, or else the first open one at all."""
+    """Return the first open milestone of a run (some tasks of it were graded) or after it, or else the first at all."""
     places = [place for place, milestone in enumerate(course.milestones) if milestone.id in here]
-    after = course.milestones[max(places, default=-1) + 1 :]
+    after = course.milestones[min(places, default=0) :]
     return next((milestone for milestone in (*after, *course.milestones) if milestone.id not in done), None)

@@ -7,6 +7,7 @@ import sys
 from datetime import date
 from typing import Any
 
+from grader.commands.onward import whole
 from grader.judge.errors import UsageProblem
 from grader.practice import Practice
 from grader.stretches import Stretches, goal_of
@@ -28,7 +29,7 @@ def measure_all(practice: Practice, submission: Submission, result: Any, console
     from grader.reports.terminal.stretch import render_not_measured
 
     chosen = {milestone.id: milestone for milestone in practice.chosen}
-    passed = {milestone.id for milestone in result.milestones if milestone.passed}
+    passed = {one.id for one in result.milestones if one.passed and whole(one, practice.course)}
     goals = [chosen[name] for name in chosen if chosen[name].stretch is not None]
     if not goals:
         known = [milestone.number for milestone in practice.course.milestones if milestone.stretch is not None]

@@ -177,7 +177,9 @@ class Watch:
             self._console,
             guide_root="exercises",
             rerun=again,
-            onward=onward(result, self._course, self._options, again),
+            onward=onward(
+                result, self._course, self._options, lambda name: rerun(name, self._options, result, whole=True)
+            ),
             tries=tries(self._practice, self._options),
             # On a screen, what is to be mended first stays in view.
             brief="" if whole or not (self._console.is_terminal and sys.stdin.isatty()) else "f shows all",

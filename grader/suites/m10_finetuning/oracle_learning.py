@@ -1,0 +1,113 @@
+"""What gpt2-nano is fine-tuned on: labelled messages and questions about stories, in ids that the seed draws."""
+
+import json
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from grader.judge.oracles import Weights
+from grader.judge.probes import model
+
+from . import oracle
+
+LAST = ["h.3", "ln_f"]  # of gpt2-nano's four blocks
+END = 50256  # GPT-2's <|endoftext|>
+
+
+class Cut:
+    """gpt2-nano with its vocabulary cut to some tokens, whose ids are drawn.
+
+    It is always the nano: what can be learned in a few seconds was measured there.
+    """
+
+    def __init__(self, draw: Any, tokens: Tensor) -> None:
+        weights, order = Weights("gpt2-nano"), draw.permutation(len(tokens))
+        self._ids = torch.empty(int(tokens[-1]) + 1, dtype=torch.int64)
+        self._ids[tokens[order]] = torch.arange(len(tokens))
+        self.sizes = weights.sizes | {"vocab_size": len(tokens)}
+        self.start = weights.linear_state(tokens[order])
+
+    def ids(self, tokens: list[int]) -> list[int]:
+        """Return tokens of GPT-2's by their new ids."""
+        return list(self._ids[torch.tensor(tokens)].tolist())
+
+
+class Messages:
+    """Messages, spam and ordinary, some of them held out."""
+
+    HELDOUT, STEPS, BATCH, RATE = 400, 80, 24, 1e-2
+    CONTROL = 40  # steps on shuffled labels
+    # A single word tells at most 68 % of the messages; the solution told between .. and .. with every seed tried.
+    LEARNED, BY_CHANCE = 0.72, 0.65
+
+    def __init__(self, draw: Any, data: Any) -> None:
+        texts = "".join(data.text(f"messages_{part}.jsonl") for part in ("train", "heldout"))
+        found, encoding = [json.loads(line) for line in texts.splitlines()], data.tiktoken()
+        rows = [encoding.encode(message["text"]) for message in found]
+        self.gpt = Cut(draw, torch.unique(torch.tensor([token for row in rows for token in row])))
+        examples = [(row, row) for row in map(self.gpt.ids, rows)]
+        self.ids, _, self.mask = oracle.collated(examples, 0)
+        self.classes = torch.tensor([int(message["label"] == "spam") for message in found])
+        order = draw.permutation(len(rows))
+        self.heldout, self.train = order[: self.HELDOUT], order[self.HELDOUT :]
+
+    def picks(self, draw: Any, steps: int) -> list[Tensor]:
+        """Draw the rows of each step: all once before any comes again."""
+        rounds = -(-steps * self.BATCH // len(self.train))
+        order = torch.cat([self.train[draw.permutation(len(self.train))] for _ in range(rounds)])
+        return list(order[: steps * self.BATCH].split(self.BATCH))
+
+    def share(self, state: dict[str, Tensor]) -> float:
+        """Return which share of the held-out messages a classifier's weights tell rightly, in the judge's own model."""
+        rows = self.heldout
+        body = {name.removeprefix("body."): value for name, value in state.items() if name.startswith("body.")}
+        scores = oracle.class_scores(body, state["score.weight"], self.ids[rows], self.mask[rows], self.gpt.sizes)
+        return float((scores.argmax(dim=1) == self.classes[rows]).double().mean())
+
+
+class Questions:
+    """Questions about small stories, with their answers, in Alpaca's form; some of them held out."""
+
+    HELDOUT, STEPS, BATCH, RATE = 50, 40, 8, 1e-2
+    CONTROL = 25  # steps on shuffled labels
+    LEARNED = 2.4
+
+    def __init__(self, draw: Any, data: Any) -> None:
+        texts = "".join(data.text(f"instructions_{part}.jsonl") for part in ("train", "heldout"))
+        found = [pair for pair in map(json.loads, texts.splitlines()) if ". " in pair["input"]]
+        encoding = data.tiktoken()
+        self.pairs = [(oracle.prompt(pair["instruction"], pair["input"]), pair["output"]) for pair in found]
+        tokens = {text: encoding.encode(text) for pair in self.pairs for text in pair}
+        every = torch.tensor([END, *(token for row in tokens.values() for token in row)])
+        self.gpt = Cut(draw, torch.unique(every))
+        self.texts = {text: self.gpt.ids(row) for text, row in tokens.items()}
+        self.end_id = self.gpt.ids([END])[0]
+        order = draw.permutation(len(self.pairs)).tolist()
+        self.heldout, self.train = order[: self.HELDOUT], order[self.HELDOUT :]
+
+    def picks(self, draw: Any, steps: int) -> list[list[int]]:
+        """Draw the examples of each step."""
+        chosen = draw.integers(0, len(self.train), steps, self.BATCH).tolist()
+        return [[self.train[index] for index in row] for row in chosen]
+
+    def losses(self, state: dict[str, Tensor]) -> tuple[float, float]:
+        """Return what a token of a held-out answer costs, and one of a prompt, in the judge's own model."""
+        parts = [(self.texts[prompt], self.texts[answer]) for prompt, answer in (self.pairs[i] for i in self.heldout)]
+        answers = oracle.collated([oracle.example(*pair, self.end_id) for pair in parts], self.end_id)
+        prompts = oracle.collated([(before, before) for before, _ in parts], self.end_id)
+        made = model.build(self.gpt.sizes, state)
+        with torch.no_grad():
+            found = [
+                F.cross_entropy(made(ids)[:, :-1].flatten(0, 1), labels[:, 1:].flatten())
+                for ids, labels, _ in (answers, prompts)
+            ]
+        return float(found[0]), float(found[1])
+
+    def commonness(self) -> float:
+        """Return what a held-out answer's token costs whoever knows how common each is, and nothing else."""
+        answers = [oracle.example([], self.texts[self.pairs[i][1]], self.end_id)[0] for i in self.heldout]
+        counts = torch.bincount(torch.tensor([token for answer in answers for token in answer])).double()
+        shares = counts[counts > 0] / counts.sum()
+        return float(-(shares * shares.log()).sum())

@@ -230,7 +230,7 @@ def test_messages_are_told_apart(student, draw, data):
     head = draw.normal(2, messages.gpt.sizes["d_model"], scale=0.02)
     names = [*(f"body.{name}" for name in LAST), "score"]
     shuffled = messages.classes[draw.permutation(len(messages.classes))]
-    shares = {}
+    costs = {}
     for classes, steps in ((shuffled, messages.CONTROL), (messages.classes, messages.STEPS)):
         gpt = student.plant(oracle.model).build(messages.gpt.sizes, messages.gpt.start)
         given = messages.ids, messages.mask, classes, messages.picks(draw, steps), messages.RATE
@@ -240,11 +240,10 @@ def test_messages_are_told_apart(student, draw, data):
             same = torch.equal(found[f"body.{name}"], value) or name.startswith(tuple(LAST))
             expect(same, f"body.{name} moved in training.", mistake=MORE, evidence="value")
         expect_tensor(found.get("score.weight"), shape=tuple(head.shape), dtype=torch.float32, what="score.weight")
-        shares[steps] = messages.share(found)
-    chance, learned = shares[messages.CONTROL], shares[messages.STEPS]
-    said = f"From shuffled labels {chance:.0%} of the held-out messages were told rightly; half of them are spam."
-    expect_bound(chance, said, above=1 - messages.BY_CHANCE, below=messages.BY_CHANCE)
-    said = f"{learned:.0%} of the held-out messages were told rightly; expected more than {messages.LEARNED:.0%}."
-    expect_bound(learned, said, above=messages.LEARNED)
-    count = messages.HELDOUT
-    achieve(f"Your classifier tells {learned:.0%} of {count} messages that it never saw; a single word tells 68%.")
+        costs[steps] = messages.measure(found)
+    (control, _), (cost, share) = costs[messages.CONTROL], costs[messages.STEPS]
+    said = f"From shuffled labels held-out messages came to cost {control:.2f} nats; blind guessing costs 0.69."
+    expect_bound(control, said, above=messages.LEARNED)
+    said = f"A held-out message costs {cost:.2f} nats; expected less than {messages.LEARNED}."
+    expect_bound(cost, said, below=messages.LEARNED)
+    achieve(f"Your classifier tells {share:.0%} of {messages.HELDOUT} held-out messages rightly; one word tells 68%.")

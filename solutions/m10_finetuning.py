@@ -1,9 +1,8 @@
 r"""m10_finetuning: teach a trained model a task, and know which of its versions to keep.
 
-A model that has read a lot needs few examples to learn what to do with it: a new head sorts messages, and labels under
-answers alone make it answer. The harder half lies around that: when to stop, and which of many runs to believe.
-Left out: adapters (m11), preferences (m12). Any optimizer will do, m08's too. Sources: Radford et al. (2018), section
-3.2; the form of an instruction is Alpaca's (Taori et al. 2023); Prechelt, Early Stopping - But When? (1998).
+A model that has read a lot needs few examples: a new head sorts messages, and labels under answers alone make it
+answer. The harder half lies around that: when to stop, and which of many runs to believe. Left out: adapters (m11),
+preferences (m12). Sources: Radford et al. (2018), section 3.2; the form is Alpaca's (Taori et al. 2023).
 """
 
 import itertools
@@ -16,7 +15,8 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 
-Ids, Mask = Int64[Tensor, "batch seq"], Bool[Tensor, "batch seq"]
+Ids = Int64[Tensor, "batch seq"]
+Mask = Bool[Tensor, "batch seq"]
 Example = tuple[list[int], list[int]]  # ids and labels, one for each
 Measure = Callable[..., float]
 Row = tuple[dict[str, Any], float]  # settings, and a loss that they gave
@@ -46,7 +46,9 @@ class GPTClassifier(nn.Module):
 
     def __init__(self, gpt: nn.Module, n_classes: int) -> None:
         super().__init__()
-        weight = gpt.lm_head.weight  # its dtype and device hold for the new head: the model may have moved long ago
+        weight = gpt.get_parameter(
+            "lm_head.weight"
+        )  # its dtype and device hold for the new head: the model may have moved long ago
         self.score = nn.Linear(weight.shape[1], n_classes, bias=False, dtype=weight.dtype, device=weight.device)
         gpt.lm_head = nn.Identity()
         self.body = gpt

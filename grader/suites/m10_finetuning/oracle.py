@@ -190,7 +190,8 @@ def collated(examples: Sequence[Example], pad_id: int, *, left: bool = False) ->
     made: list[list[list[Any]]] = [[], [], []]
     for ids, labels in examples:
         missing = longest - len(ids)
-        for into, row, filler in zip(made, (ids, labels, [True] * len(ids)), (pad_id, -100, False), strict=True):
+        rows: list[tuple[list[Any], Any]] = [(ids, pad_id), (labels, -100), ([True] * len(ids), False)]
+        for into, (row, filler) in zip(made, rows, strict=True):
             into.append([filler] * missing + row if left else row + [filler] * missing)
     return [torch.tensor(rows) for rows in made]
 
@@ -265,11 +266,12 @@ def loss_misses(logits: Tensor, labels: Tensor) -> Misses:
         "the loss is in bits, not in nats": lambda: total / count / math.log(2),
         "the sign is missing": lambda: -total / count,
     }
-    return {words: lambda give=give: give().to(_kept(logits.dtype)) for words, give in misses.items()}
+    kept = torch.float64 if logits.dtype == torch.float64 else torch.float32
 
+    def rounded(give: Callable[[], Tensor]) -> Callable[[], Tensor]:
+        return lambda: give().to(kept)
 
-def _kept(dtype: torch.dtype) -> torch.dtype:
-    return torch.float64 if dtype == torch.float64 else torch.float32
+    return {words: rounded(give) for words, give in misses.items()}
 
 
 # ── m10.4 and m10.5 ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -318,10 +320,10 @@ def stop_misses(losses: Sequence[float], patience: int, min_delta: float) -> Mis
     }
 
 
-def first_lowest(losses: Sequence[float]) -> int | None:
-    """Return where the lowest loss stands, None when there is none but NaN."""
+def first_lowest(losses: Sequence[float]) -> int:
+    """Return where the lowest loss stands, the first of equals; -1 when there is none but NaN."""
     numbers = [index for index, value in enumerate(losses) if not math.isnan(value)]
-    return min(numbers, key=lambda index: losses[index]) if numbers else None
+    return min(numbers, key=lambda index: losses[index], default=-1)
 
 
 def combinations(grid: dict[str, list[Any]], *, first_fastest: bool = False) -> list[dict[str, Any]]:

@@ -66,7 +66,7 @@ class Messages:
         It runs in the judge's own model, in float32: here nothing is compared to the last digit.
         """
         rows, made = self.heldout, model.LanguageModel(**self.gpt.sizes)
-        made.lm_head = nn.Identity()
+        made._modules["lm_head"] = nn.Identity()
         made.load_state_dict({name.removeprefix("body."): state[name] for name in state if name.startswith("body.")})
         with torch.no_grad():
             vectors = oracle.picked(made(self.ids[rows]), oracle.last_places(self.mask[rows]))

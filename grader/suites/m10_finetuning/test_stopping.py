@@ -1,6 +1,7 @@
 """m10_finetuning: when it is enough, which weights are kept, and which of many runs is believed."""
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -85,17 +86,16 @@ def expect_fitted(student, draw, losses, patience, epochs):
         right = [True] if name == "training" else [False]
         mistake = "train() or eval() is missing: what was set for one half stays for the other"
         expect(modes == right, f"In {name} the modules' training flags are {modes}.", mistake=mistake)
-        mistake = "there is no torch.no_grad() around validate" if name == "validation" else None
-        expect(graph is (name == "training"), f"In {name} gradients are {'on' if graph else 'off'}.", mistake=mistake)
+        graphs = "there is no torch.no_grad() around validate" if name == "validation" else None
+        expect(graph is (name == "training"), f"In {name} gradients are {'on' if graph else 'off'}.", mistake=graphs)
     best = oracle.first_lowest(losses[:ran])
-    kept = 0 if best is None else best + 1
+    kept = best + 1
     weights = {count: start + count * (count + 1) // 2 for count in range(epochs + 1)}
-    improved = [n + 1 for n in range(ran) if losses[n] < min([math.inf, *losses[:n]])]
     misses = {
         "the last epoch's weights are left, not the best's": weights[ran],
         "the best weights are kept a copy too late: after the next epoch": weights[min(kept + 1, epochs)],
         "of equal losses the last one's weights are kept": weights[
-            max((n + 1 for n in range(ran) if best is not None and losses[n] == losses[best]), default=0)
+            max((n + 1 for n in range(ran) if losses[n] == losses[best]), default=0)
         ],
         "the weights from before the best epoch are kept": weights[max(kept - 1, 0)],
         "the first epoch's weights are kept": weights[min(1, epochs)],
@@ -106,7 +106,6 @@ def expect_fitted(student, draw, losses, patience, epochs):
     mistake = "new tensors take the place of the model's own, which an optimizer holds: copy into these"
     expect(found["same"] is True, "After fit the model has other parameters or buffers than before.", mistake=mistake)
     expect(found["training"] == [], f"After fit {found['training']} are in training mode.")
-    return improved
 
 
 def texts(history):
@@ -150,7 +149,7 @@ def test_the_best_epochs_weights_are_left(student, draw):
         expect_fitted(student, draw, losses, patience, len(losses))
 
 
-GRID = {"rate": [0.1, 0.2], "size": ["small", "large"], "decay": [0]}
+GRID: dict[str, list[Any]] = {"rate": [0.1, 0.2], "size": ["small", "large"], "decay": [0]}
 
 
 def swept(student, losses, seeds, grid=None):

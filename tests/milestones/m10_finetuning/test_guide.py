@@ -92,7 +92,9 @@ def test_a_single_word_tells_less_than_the_bound_asks(letters):
     spam, words = letters
     costs, shares = [], []
     for word in set().union(*words):
-        parts = [[label for label, row in zip(spam, words, strict=True) if (word in row) is there] for there in (0, 1)]
+        parts = [
+            [label for label, row in zip(spam, words, strict=True) if (word in row) == there] for there in (False, True)
+        ]
         costs.append(sum(len(part) * entropy(part) for part in parts) / len(spam))
         right = sum((word in row) == label for row, label in zip(words, spam, strict=True)) / len(spam)
         shares.append(max(right, 1 - right))

@@ -30,6 +30,7 @@ from grader.reports import words
 from grader.reports.findings import next_step
 from grader.reports.machines import json_report, junit, markdown
 from grader.reports.student_view import student_view
+from grader.reports.terminal import report as terminal
 from grader.reports.terminal.listing import SyllabusRow, render_syllabus
 from grader.reports.text_file import write_text_report
 
@@ -84,6 +85,35 @@ def test_a_failure_says_all_that_helps():
         "unchanged since it passed",
     ):
         assert part in shown
+
+
+def test_on_a_screen_that_is_watched_the_first_failure_stays_in_view():
+    """A brief report shows one failure in full, says how many more there are and how to see them, and ends as ever."""
+    console = Console(file=io.StringIO(), width=100, force_terminal=False, legacy_windows=False)
+    terminal.render(near_miss(), console, brief="f shows all")
+    shown = console.file.getvalue()
+
+    assert "Likely mistake: the scores are not divided by sqrt(d_head)." in shown
+    assert "expected scalar type Half" not in shown
+    assert "1 more task to mend: f shows all." in shown
+    assert shown.rstrip().endswith("python -m grader hint m04.2")
+
+
+def test_a_call_is_shown_only_where_it_can_be_pasted():
+    """Lines begin in the first column; of one that would break within a text or a word there is the command alone."""
+    call, text = "scaled(torch.tensor([[2.0, 0.0]]), torch.tensor([[1.0, 0.0]]))", "encode('" + "a b " * 30 + "')"
+    for line, width, there in (
+        (call, 100, True),
+        (call, 50, True),
+        (text, 60, False),
+        ("f(" + "a" * 70 + ")", 60, False),
+    ):
+        console = Console(file=io.StringIO(), width=width, force_terminal=False, legacy_windows=False)
+        terminal.render(near_miss(), console, tries={"m04.2": ("nox -s python -- m04.2", line)})
+        shown = console.file.getvalue()
+        assert "nox -s python -- m04.2" in shown
+        assert (f"\n{line[:20]}" in shown) is there
+        assert (line in " ".join(shown.split("\n"))) is there
 
 
 def test_the_caller_decides_how_to_run_again():

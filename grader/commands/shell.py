@@ -86,7 +86,8 @@ class Prompt:
         """Make the calls of the last failed check again, with the files as they are now."""
         assert self._failure is not None
         text = self._failure.read_text(encoding="utf-8")
-        print("\n".join(line for line in text.partition("begin(")[2].splitlines()[1:] if line))
+        lines = text.partition("begin(")[2].splitlines()[1:-1]  # without the beginning, and without print(result)
+        print("\n".join(line for line in lines if line and line != failures.CALL))
         exec(compile(text, str(self._failure), "exec"), self.names)
 
     def _prepare(self, failure: Path) -> None:

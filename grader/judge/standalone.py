@@ -5,6 +5,7 @@ For a room that a course brings: `pytest -p grader.suites.conftest ROOM --course
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,8 @@ def add_options(parser: pytest.Parser) -> None:
 
 def configure(config: pytest.Config) -> None:
     """Register a judge."""
+    if sys.flags.optimize:
+        raise pytest.UsageError("PYTHONOPTIMIZE drops docstrings and assertions, and checks have both; unset it.")
     device, file = config.getoption("--device"), config.getoption("--course")
     try:
         course = syllabus.load()

@@ -112,6 +112,20 @@ def test_instructors_commands_are_not_there(small, tmp_path):
     assert "this copy of the course has no solutions" in told.stderr
 
 
+def test_a_stub_comes_back_in_a_students_copy(small, tmp_path):
+    """A student's copy has its stubs once more, so that one comes back without git and whatever was written over it."""
+    copy = tmp_path / "copy"
+    folder.write(small, copy)
+    stub = copy / "exercises" / "m04_attention.py"
+    handed_out = stub.read_text(encoding="utf-8")
+    stub.write_text(handed_out.replace('raise NotImplementedError("m04.1")', "return None"), encoding="utf-8")
+
+    done = command(copy, "reset", "m04.1")
+
+    assert (done.returncode, done.stderr) == (exits.PASSED, "")
+    assert stub.read_text(encoding="utf-8") == handed_out
+
+
 def test_references_and_courses_can_be_named(tmp_path):
     """`verify` takes another reference folder and a course, and counts the course's points."""
     shutil.copytree(support.REPOSITORY / "solutions", tmp_path / "mine")

@@ -17,7 +17,7 @@ SUITES = sorted((support.REPOSITORY / "grader" / "suites").rglob("*.py"))
 PARTS = ("grader/judge", "grader/suites", "grader/reports/terminal", "grader/sandbox", "grader/capstone")
 # What stands before a noun in the plural and is never 1, or is no number that the noun is counted by.
 NEVER_ONE = re.compile(
-    r"[A-Z_]+|RARE \* 9 // 10|len\(task\.checks\)|len\(expected\)|sizes?\[.*\]|\w+\.exit_code"
+    r"(\w+\.)?[A-Z_]+|RARE \* 9 // 10|len\(task\.checks\)|len\(expected\)|sizes?\[.*\]|\w+\.exit_code"
     r"|silent|share|lost|growth|little|first|float\(gap\.max\(\)\)|possible|ids\.shape\[1\]|len\(milestones\)"
     r"|len\(text\)|batch|count|number - 1|\w*name|kind|'ten' if .*"
     r"|len\((actual|tokens|questions)\)|size|index \+ 1|numbers|loss|small|after|ratio"  # of what is achieved

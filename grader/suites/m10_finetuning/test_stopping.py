@@ -6,7 +6,14 @@ from typing import Any
 import pytest
 import torch
 
-from grader.judge import FLOAT32_OP, expect, expect_close, expect_equal, expect_raises
+from grader.judge import (
+    FLOAT32_OP,
+    counted,
+    expect,
+    expect_close,
+    expect_equal,
+    expect_raises,
+)
 
 from . import oracle, probes
 
@@ -228,7 +235,7 @@ def test_the_test_is_asked_once_at_the_end(student):
         calls = found["calls"]
         tested = [number for number, (name, _) in enumerate(calls) if name == "test"]
         mistake = PEEKING if len(tested) > 1 else None if tested else "nothing is tested"
-        said = f"Of {len(calls)} calls those of test are at {tested}; expected one at the end, at [4]."
+        said = f"Of {counted(len(calls), 'call')} those of test are at {tested}; expected one at the end, at [4]."
         expect(tested == [4], said, mistake=mistake, evidence="value")
         diverged = {"NaN is chosen, since nothing is lower than NaN": ["test", rows[0]]} if math.isnan(means[0]) else {}
         others = diverged | {

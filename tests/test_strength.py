@@ -11,7 +11,7 @@ import proving
 import pytest
 import support
 
-from benchmarks.strength import known, margins, measure, names, operators, table, tables
+from benchmarks.strength import crowd, known, margins, measure, names, operators, table, tables
 from grader.judge import bounds
 
 AGAIN = "run `nox -s strength` (with `-- --table` to measure nothing and only write the page)"
@@ -217,3 +217,19 @@ def test_seeds_are_kept_some_at_a_time():
     """What was tried is not tried again, and the last batch ends with the last seed."""
     assert measure.batches(7, 25) == [range(7, 17), range(17, 25)]
     assert measure.batches(25, 20) == []
+
+
+def test_what_is_graded_on_all_cores_is_what_is_graded_here():
+    """Each trial comes back once, with its number, the checks that ran, and the bounds that it was held to."""
+    milestone, check = "m03_embedding", "test_a_fresh_table_is_normal_and_small"
+    solution = support.source("solutions", milestone)
+    sources = [solution, solution.replace("0.02 *", "0.05 *"), solution]
+    processes = crowd.Crowd()
+    try:
+        trials = [proving.Trial(source, (frozenset({check}),), level="inline") for source in sources]
+        found = {graded.number: graded for some in processes.graded(milestone, trials) for graded in some}
+    finally:
+        processes.close()
+
+    assert [bool(found[number].rejected) for number in range(3)] == [False, True, False]
+    assert [len(found[number].bounds) for number in range(3)] == [3, 1, 3]

@@ -197,6 +197,7 @@ def test_a_margin_is_the_least_gap_in_units_of_its_spread():
     ((bound, (margin, module, count)),) = margins.worst({"bounds": stored}).items()
 
     assert bound == "test_x | above | … are zero"
+    assert len({margins.wording(f"The mean is {mean}, not 0.") for mean in ("0.02", "-3", "1e-05", "-2.5e-7")}) == 1
     assert (module, count) == ("one", 2) and margin == pytest.approx(4)
     assert math.isinf(margins.margin(stored[bound]["steady"]))
 

@@ -27,7 +27,7 @@ def add(stored: Stored, module: str, heard: Iterable[proving.Kept]) -> None:
 
 def wording(message: str) -> str:
     """Return the first sentence of a message, its figures left out: the same whatever the value was."""
-    return re.sub(r"[-+]?\d[\d.,]*(e[-+]?\d+)?%?", "…", message.partition("\n")[0])
+    return re.sub(r"[-+]?\d+([.,]\d+)*(e[-+]?\d+)?%?", "…", message.partition("\n")[0])
 
 
 def margin(gaps: list[float]) -> float:

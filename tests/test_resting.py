@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 import support
 from every_report import texts
@@ -52,6 +54,19 @@ def test_every_report_names_what_to_mend_first(chained):
         if name in ("json", "table", "annotations", "class"):  # of marks, of a class, and of first failures
             continue
         assert "".join(FIRST.split()) in "".join(text.split()), name
+
+
+def test_a_name_leaves_open_that_the_cause_lies_beneath(chained):
+    """What rests on a failing task may resemble another mistake than the one made, and every report says so."""
+    tasks = chained.milestones[1].tasks
+    tasks[1].checks[1].mistake, tasks[2].checks[1].mistake = "the mask is inverted", "the heads stay on axis 2"
+
+    for name, text in texts(chained).items():
+        if name in ("json", "table", "annotations", "class"):
+            continue
+        said = "".join(text.replace("*", "").split())
+        assert "Likelymistake:themaskisinverted" in re.sub("<[^>]*>", "", said), name
+        assert "Likelymistake,unlessm04.2iswhy:theheadsstayonaxis2" in re.sub("<[^>]*>", "", said), name
 
 
 def test_the_report_ends_with_what_to_mend_first(chained):

@@ -1,6 +1,7 @@
 """`nox -s strength [-- MILESTONE… --seeds N --most N --minutes N --table]`: measure, and write the table.
 
-With `--contracts` it writes docs/contracts.md instead: which check holds which sentence of a stub.
+With `--contracts` it writes docs/contracts.md instead: which check holds which sentence of a stub. With `--played` it
+writes docs/learners-way.md: what a student with a mistake reads first.
 The table is docs/strength.md. What was measured is kept in results/, and measured again when its subject changes.
 """
 
@@ -24,13 +25,20 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--no-generated", action="store_true", help="leave the generated mutants out")
     parser.add_argument("--table", action="store_true", help="measure nothing, only write the page")
     parser.add_argument("--contracts", action="store_true", help="only write which check holds which sentence")
+    parser.add_argument(
+        "--played", action="store_true", help="only play the likeliest mistakes; write what each is told"
+    )
     options = parser.parse_args(arguments)
 
-    from . import contracts, crowd, measure, table
+    from . import contracts, crowd, measure, played, table
     from .proofs import support
 
     if options.contracts:
         contracts.PAGE.write_text(contracts.render(), encoding="utf-8")
+        return 0
+    if options.played:
+        for milestone, tally in played.run():
+            print(f"{milestone:<18} {tally}", flush=True)
         return 0
 
     known = support.MILESTONES

@@ -45,6 +45,15 @@ def mend_first(milestones: list[Milestone], task: Task) -> str:
     return f"{first.id} fails, and this rests on it: mend that first." if first is not None else ""
 
 
+def likely(milestones: list[Milestone], task: Task) -> str:
+    """Return the words before a likely mistake's name: where an earlier failure may be why, they leave that open.
+
+    What stands on something wrong gives values that resemble other mistakes than the one made.
+    """
+    first = cause(milestones, task)
+    return "Likely mistake" if first is None else f"Likely mistake, unless {first.id} is why"
+
+
 def from_elsewhere(milestone: Milestone, check: Check) -> str:
     """Return the name of another milestone's file that an error came out of, without its ending, or nothing."""
     file = check.traceback[-1].file if check.traceback else ""

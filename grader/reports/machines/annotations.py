@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from grader.record import BLOCKED, GRADER_ERROR, NOT_STARTED, PASSED, WITHHELD, Check, Milestone, Record, Task
 from grader.reports import words
-from grader.reports.findings import telling_check
+from grader.reports.findings import likely, telling_check
 from grader.reports.student_view import student_view
 from grader.safe_text import one_line
 
@@ -48,7 +48,7 @@ def render(record: Record, *, prefix: str = "exercises/", places: Places | None 
     Source: docs.github.com, "Workflow commands for GitHub Actions"; escapeData and escapeProperty of actions/toolkit.
     """
     record = student_view(record)
-    found = [_annotation(milestone, prefix, places or {}) for milestone in record.milestones]
+    found = [_annotation(record, milestone, prefix, places or {}) for milestone in record.milestones]
     remarks = [remark for remark in found if remark is not None]
     commands = [remark.command() for remark in _spread(remarks, each)]
     return "".join(f"{command}\n" for command in commands)
@@ -66,7 +66,7 @@ def _spread(remarks: list[Annotation], each: int) -> Iterator[Annotation]:
         yield Annotation(kind, remark.file, remark.line, remark.title, remark.message)
 
 
-def _annotation(milestone: Milestone, prefix: str, places: Places) -> Annotation | None:
+def _annotation(record: Record, milestone: Milestone, prefix: str, places: Places) -> Annotation | None:
     module = f"{milestone.id}.py"
     if milestone.problem is not None:
         check = next((check for task in milestone.tasks for check in task.checks if check.traceback), None)
@@ -81,7 +81,7 @@ def _annotation(milestone: Milestone, prefix: str, places: Places) -> Annotation
     file, line = _place(check, task, module, places)
     kind = "warning" if check.outcome == GRADER_ERROR else "error"
     title = one_line(f"{task.id} {task.title}: {words.OUTCOME[check.outcome]}", 120)
-    return Annotation(kind, prefix + file, line, title, _message(check))
+    return Annotation(kind, prefix + file, line, title, _message(check, likely(record.milestones, task)))
 
 
 def _first_failure(milestone: Milestone) -> Task | None:
@@ -99,14 +99,14 @@ def _place(check: Check | None, task: Task | None, module: str, places: Places) 
     return module, None
 
 
-def _message(check: Check) -> str:
+def _message(check: Check, name: str) -> str:
     """Return what was checked, what came of it and the likely mistake; each on a line of its own."""
     result = (check.message.strip() or words.SENTENCE[check.outcome]).splitlines()[0]
     parts = [f"Checked: {one_line(check.title, _MESSAGE)}", one_line(result, _MESSAGE)]
     if check.outcome == GRADER_ERROR:
         parts.append("The grader made a mistake here, not the student.")
     if check.mistake:
-        parts.append(f"Likely mistake: {one_line(check.mistake, _MESSAGE).rstrip('.')}.")
+        parts.append(f"{name}: {one_line(check.mistake, _MESSAGE).rstrip('.')}.")
     return "\n".join(parts)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from grader.record import GRADER_ERROR, PASSED, WITHHELD, Milestone, Record, Task
 from grader.reports import words
-from grader.reports.findings import mend_first, passed_checks, telling_check
+from grader.reports.findings import likely, mend_first, passed_checks, telling_check
 from grader.reports.student_view import student_view
 from grader.safe_text import one_line, without_ci_commands
 
@@ -82,7 +82,7 @@ def _message(record: Record, milestone: Milestone, task: Task, limit: int) -> st
         parts.append(f"Checked: {check.title}")
         parts.append((check.message.strip() or words.SENTENCE[check.outcome]).splitlines()[0])
         if check.mistake:
-            parts.append(f"Likely mistake: {check.mistake.rstrip('.')}.")
+            parts.append(f"{likely(record.milestones, task)}: {check.mistake.rstrip('.')}.")
         if first := mend_first(record.milestones, task):
             parts.append(first)
     return _inert(" ".join(parts), limit)

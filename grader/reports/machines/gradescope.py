@@ -11,7 +11,7 @@ from typing import Any
 
 from grader.record import GRADER_ERROR, PASSED, WITHHELD, Check, Milestone, Record, Task
 from grader.reports import words
-from grader.reports.findings import mend_first, passed_checks, telling_check
+from grader.reports.findings import likely, mend_first, passed_checks, telling_check
 from grader.reports.student_view import student_view
 from grader.safe_text import clean, excerpt, one_line
 
@@ -97,7 +97,7 @@ def _explanation(record: Record, milestone: Milestone, task: Task) -> str:
     if check.outcome == GRADER_ERROR:
         lines.append("The grader made a mistake here, not you.")
     if check.mistake:
-        lines.append(f"Likely mistake: {one_line(check.mistake, 600).rstrip('.')}.")
+        lines.append(f"{likely(record.milestones, task)}: {one_line(check.mistake, 600).rstrip('.')}.")
     if first := mend_first(record.milestones, task):
         lines.append(first)
     lines += _where(check)

@@ -15,7 +15,7 @@ import xml.etree.ElementTree as ET
 
 from grader.record import GRADER_ERROR, PASSED, Check, Milestone, Record, Task
 from grader.reports import words
-from grader.reports.findings import mend_first
+from grader.reports.findings import likely, mend_first
 from grader.safe_text import clean, excerpt, one_line
 
 _OUTPUT = 10_000
@@ -45,7 +45,7 @@ def _add_suite(root: ET.Element, record: Record, milestone: Milestone) -> None:
     suite = ET.SubElement(root, "testsuite", name=one_line(milestone.id), time=f"{seconds:.3f}")
     for task in milestone.tasks:
         for check in task.checks:
-            _add_case(suite, task, check, mend_first(record.milestones, task))
+            _add_case(suite, task, check, record.milestones)
         if not task.checks and not task.withheld:
             _add_fault(suite, task.id, "This task has no checks, so it could not be graded.")
     if milestone.problem and all(check.outcome == PASSED for check in checks):
@@ -54,7 +54,7 @@ def _add_suite(root: ET.Element, record: Record, milestone: Milestone) -> None:
         _add_fault(suite, milestone.id, "This milestone has no tasks, so it could not be graded.")
 
 
-def _add_case(suite: ET.Element, task: Task, check: Check, first: str) -> None:
+def _add_case(suite: ET.Element, task: Task, check: Check, milestones: list[Milestone]) -> None:
     case = ET.SubElement(
         suite, "testcase", classname=one_line(task.id), name=one_line(check.id), time=f"{check.seconds:.3f}"
     )
@@ -62,18 +62,18 @@ def _add_case(suite: ET.Element, task: Task, check: Check, first: str) -> None:
         message = check.message.strip() or words.SENTENCE[check.outcome]
         fault = ET.SubElement(case, "error" if check.outcome == GRADER_ERROR else "failure", type=check.outcome)
         fault.set("message", one_line(f"{words.OUTCOME[check.outcome]}: {message.splitlines()[0]}"))
-        fault.text = _details(check, message, first)
+        fault.text = _details(milestones, task, check, message)
     if check.output.strip():
         ET.SubElement(case, "system-out").text = _inert(excerpt(check.output, _OUTPUT, _LINES))
 
 
-def _details(check: Check, message: str, first: str) -> str:
+def _details(milestones: list[Milestone], task: Task, check: Check, message: str) -> str:
     parts = [f"Checked: {clean(check.title)}", excerpt(message, _OUTPUT, _LINES)]
     if check.blocked_by:
         parts.append(f"Blocked by: {one_line(check.blocked_by)}")
     if check.mistake:
-        parts.append(f"Likely mistake: {one_line(check.mistake)}")
-    if first:
+        parts.append(f"{likely(milestones, task)}: {one_line(check.mistake)}")
+    if first := mend_first(milestones, task):
         parts.append(first)
     for frame in check.traceback[-20:]:
         parts.append(f"{one_line(frame.file)}:{frame.line}, in {one_line(frame.function)}: {one_line(frame.source)}")

@@ -9,6 +9,7 @@ from __future__ import annotations
 from grader.record import FAILED, GRADER_ERROR, NOT_STARTED, PASSED, WITHHELD, Check, Milestone, Record, Task
 from grader.reports import words
 from grader.reports.findings import (
+    likely,
     mend_first,
     next_step,
     nothing_started,
@@ -96,7 +97,7 @@ def _failure(record: Record, milestone: Milestone, task: Task, check: Check) -> 
         parts.append("**The grader made a mistake, not the student.** Please report it with the text below.")
     parts.append(markdown_fence(excerpt(check.message.strip() or words.SENTENCE[check.outcome], 2000, 24)))
     if check.mistake:
-        parts.append(f"**Likely mistake:** {markdown_prose(check.mistake)}")
+        parts.append(f"**{likely(record.milestones, task)}:** {markdown_prose(check.mistake)}")
     if first := mend_first(record.milestones, task):
         parts.append(f"**First:** {markdown_prose(first)}")
     if check.traceback and check.outcome != GRADER_ERROR:

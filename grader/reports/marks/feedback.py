@@ -5,7 +5,7 @@ from __future__ import annotations
 from grader.classroom.book.standing import Standing
 from grader.record import PASSED
 from grader.reports import words
-from grader.reports.findings import mend_first, passed_checks, telling_check
+from grader.reports.findings import likely, mend_first, passed_checks, telling_check
 from grader.safe_text import one_line
 
 
@@ -29,8 +29,9 @@ def feedback(standing: Standing, milestone: str) -> str:
             continue
         passed = f"{passed_checks(task)} of {len(task.checks)} checks pass"
         parts.append(f"{task.id} {task.title}: {words.finding(task, check)}, {passed}.")
+        in_order = sorted(standing.milestones.values(), key=lambda milestone: milestone.id)
         if check.mistake:
-            parts.append(f"Likely mistake: {one_line(check.mistake).rstrip('.')}.")
-        if first := mend_first(sorted(standing.milestones.values(), key=lambda milestone: milestone.id), task):
+            parts.append(f"{likely(in_order, task)}: {one_line(check.mistake).rstrip('.')}.")
+        if first := mend_first(in_order, task):
             parts.append(first)
     return one_line(" ".join(parts), 4000)

@@ -52,7 +52,7 @@ def _environment() -> Environment:
         "passed_checks": findings.passed_checks,
         "telling_check": findings.telling_check,
     }
-    environment.globals["mend_first"] = findings.mend_first
+    environment.globals |= {"mend_first": findings.mend_first, "likely": findings.likely}
     environment.tests["worth_explaining"] = findings.worth_explaining
     return environment
 

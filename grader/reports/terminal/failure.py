@@ -11,7 +11,7 @@ from rich.text import Text
 from grader.counting import counted
 from grader.record import NOT_STARTED, Check, Frame, Milestone, Record, Task
 from grader.reports import words
-from grader.reports.findings import from_elsewhere, mend_first, passed_checks
+from grader.reports.findings import from_elsewhere, likely, mend_first, passed_checks
 from grader.reports.onward import Onward
 from grader.safe_text import excerpt, one_line
 
@@ -69,7 +69,7 @@ def print_failure(paper: Paper, record: Record, milestone: Milestone, task: Task
     paper.row("Checked", paper.ours(check.title))
     _print_result(paper, check)
     if check.mistake:
-        paper.row("", paper.ours(f"Likely mistake: {check.mistake.rstrip('.')}.", "bold yellow"))
+        paper.row("", paper.ours(f"{likely(record.milestones, task)}: {check.mistake.rstrip('.')}.", "bold yellow"))
     if check.traceback:
         paper.row("Your code", _frames(paper, check.traceback, place))
     if not first and (module := from_elsewhere(milestone, check)):

@@ -45,6 +45,7 @@ def test_three_tokens_as_in_the_docstring(student):
     """The shares 0.5, 0.3 and 0.2 become 0.625, 0.375 and 0 with top_p=0.6, which the second token crosses."""
     logits = torch.tensor([[0.5, 0.3, 0.2]]).log()
     expect_distribution(student, logits)
+    expect_distribution(student, logits, top_p=0.9)  # where 1 - top_p is told apart from a lost second token
     expect_distribution(student, logits, top_p=0.6)
     expect_distribution(student, logits, top_k=1)
 

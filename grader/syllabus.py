@@ -140,7 +140,9 @@ class Syllabus:
             if bare or wanted in (milestone.id, milestone.number, milestone.id[4:]):
                 return milestone
         names = [name for milestone in self.milestones for name in (milestone.id, milestone.id[4:], milestone.number)]
-        close = difflib.get_close_matches(wanted, names, n=1, cutoff=0.5)
+        digits = wanted.lstrip("mx")  # m0 means m00, and resembles m08 as much
+        close = [m.number for m in self.milestones if digits.isdecimal() and int(digits) == int(m.id[1:3])]
+        close = close or difflib.get_close_matches(wanted, names, n=1, cutoff=0.5)
         guess = f"did you mean {close[0]}?" if close else f"there are {', '.join(m.id for m in self.milestones)}."
         raise SyllabusError(f"There is no milestone {name!r}; {guess}")
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import io
+from pathlib import Path
 
 import numpy
 import pytest
 import support
 import torch
 
-from grader import failures, resting, trying
+from grader import environment, failures, resting, trying
 from grader.judge import calls
 from grader.judge.grading import grade as grade_run
 from grader.judge.planned import Options
@@ -70,6 +71,23 @@ def test_the_last_failure_can_be_run(written):
 
     assert printed == "tensor([[7.6000]])\n"
     assert found["m04.2"].shown[-1].startswith("scaled_dot_product_attention(torch.tensor([[2.0, 0.0, 0.0, 0.0]])")
+
+
+def test_the_last_failure_runs_in_the_environment_whatever_python_starts_it(written, monkeypatch):
+    """By hand it is mostly started with a Python that lacks torch: nox's own runs the same file instead."""
+    state, _ = written("m04_attention", UNSCALED)
+    path, started = str(state / "last_failure.py"), []
+    monkeypatch.setattr(environment, "NEEDED", ("a_package_that_nobody_has",))
+    monkeypatch.setattr(environment.sys, "argv", [path])
+    monkeypatch.setattr(environment.os.path, "isfile", lambda path: True)
+    monkeypatch.setattr(environment.os.path, "samefile", lambda one, other: False)
+    monkeypatch.setattr(environment, "instead", lambda python, arguments: started.append((python, arguments)) or 7)
+
+    with pytest.raises(SystemExit) as ends:
+        run_file(state / "last_failure.py")
+
+    assert ends.value.code == 7
+    assert [(Path(python).parts[-4:-2], arguments) for python, arguments in started] == [((".nox", "env"), [path])]
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import support
 REPOSITORY = support.REPOSITORY
 FLOORS = (  # from the ground up; what stands in one line is a floor
     ("grader.safe_text", "grader.clipping", "grader.files", "grader.schema", "grader.exits", "grader.counting"),
-    ("grader.streams", "grader.record", "grader.resting"),
+    ("grader.streams", "grader.environment", "grader.record", "grader.resting"),
     ("grader.sandbox",),
     ("grader.syllabus",),
     ("grader.submission", "grader.own_rooms", "grader.course"),

@@ -71,6 +71,8 @@ def test_a_milestone_and_a_task_of_another_go_together():
     [
         ("m4", "There is no milestone 'm4'; did you mean m04?"),
         ("m4.2", "There is no task 'm4.2'; did you mean m04.2?"),
+        ("m0", "There is no milestone 'm0'; did you mean m00?"),
+        ("m0.1", "There is no task 'm0.1'; did you mean m00.1?"),
         ("m044", "There is no milestone 'm044'; did you mean m04?"),
         ("attenton.2", "There is no task 'attenton.2'; did you mean attention.2?"),
         ("m04.9", "There is no task 'm04.9'; m04_attention has m04.1, m04.2, m04.3, m04.4."),

@@ -1,7 +1,7 @@
-"""`nox -s strength -- --played`: play the course with the mistakes that people make, and write down what each is told.
+"""`nox -s strength -- --played`: play the mistakes that people make, write what each is told.
 
-The mistakes are the written mutants that say `played = true`. Each is graded with its milestone's whole suite, as a
-student's module is; what its report says first goes into docs/learners-way.md, beside the name that would be right.
+The mistakes are the written mutants that say `played = true`. Each is graded as a student's module, task by task; the
+first failure that its report shows goes into docs/learners-way.md, beside the words that a right name has.
 """
 
 from __future__ import annotations
@@ -13,25 +13,25 @@ from typing import Any, NamedTuple
 from grader import record
 
 from . import names
-from .proofs import REPOSITORY, Trial, proving, support
+from .proofs import REPOSITORY, Trial, function, proving, support
 
 PAGE = REPOSITORY / "docs" / "learners-way.md"
-PLAIN = "a plain difference is shown"
+NONE = "none is promised"
 HEAD = """\
 # The learner's way
 
-For whoever asks what a student with a mistake reads first. Written by `nox -s strength -- --played`; do not edit.
+For whoever asks what a student with a mistake is told. Written by `nox -s strength -- --played`; do not edit.
 
 Each row is a module that was really graded: the reference solution with one mistake in it, of the kind that people
-make who have the README and the guides and nothing else. The third column is the first *Likely mistake* of the whole
-milestone's report; where none is named, the first sentence of its *Result*. The last column holds the words that a
-right name has; *none* where no name is promised, since more than one mistake gives the same values. Right names
-only, or none: a test reads this page.
+make who have the README, the guides and nothing else. The third column is what the first failure of its report says:
+the *likely mistake* where one is named, else the first sentence of the *result*. The last column holds the words
+without which a name is wrong; where none is promised, the values fit several mistakes, and none is named. A test
+reads this page: a wrong name in it fails.
 """
 
 
 class Row(NamedTuple):
-    """A mistake, the task whose report speaks first, and what it says."""
+    """A mistake, the task whose failure is shown first, and what is said there."""
 
     mutant: dict[str, Any]
     task: str
@@ -49,36 +49,36 @@ def played() -> dict[str, list[dict[str, Any]]]:
 
 
 def run() -> Iterator[tuple[str, str]]:
-    """Grade every mistake, write the page, and yield for each milestone how many were named rightly."""
+    """Grade every mistake and yield for each milestone how many were named rightly, wrongly, not; write the page."""
     parts = [HEAD]
     for milestone, mutants in played().items():
-        checks = frozenset[str]().union(*support.checks_by_task(milestone).values())
-        trials = [Trial(support.mutate(milestone, mutant), (checks,), proving.NAMED) for mutant in mutants]
-        graded = proving.tried(milestone, trials)
-        rows = [first(milestone, mutant, ended) for mutant, (ended,) in zip(mutants, graded, strict=True)]
+        tasks = {check: task for task, checks in support.checks_by_task(milestone).items() for check in checks}
+        # In a report's order: by task, then as the suite has them. The first that does not pass is the one shown.
+        checks = sorted((node.name for node in support.suite(milestone) if node.name in tasks), key=tasks.__getitem__)
+        trials = [Trial(support.mutate(milestone, mutant), (tuple(checks),), proving.REJECTED) for mutant in mutants]
+        rows = []
+        for mutant, (ended,) in zip(mutants, proving.tried(milestone, trials), strict=True):
+            check = next(check for check in ended if check.outcome != record.PASSED)
+            rows.append(Row(mutant, tasks[function(check.id)], check.mistake or "", check.message))
         parts.append(section(milestone, rows))
         yield milestone, names.tally({row.mutant["name"]: names.verdict(row.mutant, row.mistake) for row in rows})
     PAGE.write_text("\n".join(parts), encoding="utf-8")
 
 
-def first(milestone: str, mutant: dict[str, Any], ended: list[record.Check]) -> Row:
-    """Return what a report says first: the first check that names a mistake, else the first that did not pass."""
-    failed = [check for check in ended if check.outcome != record.PASSED]
-    check = next((check for check in failed if check.mistake), failed[0])
-    of = {name: task for task, names_ in support.checks_by_task(milestone).items() for name in names_}
-    return Row(mutant, of[check.id.partition("[")[0]], check.mistake or "", check.message)
-
-
 def section(milestone: str, rows: list[Row]) -> str:
     """Return the table of one milestone."""
     lines = [f"## {milestone.partition('_')[0]} {support.COURSE.milestone(milestone).title}\n"]
-    lines += ["| task | the mistake | what is read first | a right name says |", "|---|---|---|---|"]
+    lines += ["| task | the mistake | what is told | a right name says |", "|---|---|---|---|"]
     for row in sorted(rows, key=lambda row: row.task):
-        told = row.mutant.get("told", [])
-        right = " or ".join(f"“{words}”" for words in ([told] if isinstance(told, str) else told)) or "none"
-        read = row.mistake or f"({PLAIN}) {sentence(row.message)}"
-        lines.append(f"| {row.task} | {cell(row.mutant['mistake'])} | {cell(read)} | {cell(right)} |")
+        said = f"Likely mistake: {row.mistake}" if row.mistake else sentence(row.message)
+        lines.append(f"| {row.task} | {cell(row.mutant['mistake'])} | {cell(said)} | {cell(right(row.mutant))} |")
     return "\n".join([*lines, ""])
+
+
+def right(mutant: dict[str, Any]) -> str:
+    """Return the words that a right name has."""
+    told = mutant.get("told", [])
+    return " / ".join([told] if isinstance(told, str) else told) or NONE
 
 
 def sentence(message: str) -> str:

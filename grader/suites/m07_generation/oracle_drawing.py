@@ -113,7 +113,9 @@ def distribution_misses(logits: Tensor, temperature: float, top_k: int | None, t
             "top_p is not applied": wrong(top_p=None),
             "top_p drops the token that crosses it: it belongs to the kept ones": wrong(crossing="goes"),
             "top_p keeps one token too many": wrong(crossing="one more"),
-            "1 - top_p stands where top_p belongs: the likeliest tokens sum to top_p": wrong(top_p=1 - top_p),
+            "1 - top_p stands where top_p belongs: the likeliest tokens sum to top_p": wrong(
+                top_p=1 - top_p if top_p < 1 else 1.0
+            ),
             "top_p hides tokens by their rank instead of their id: bring the mask back from the sorted order": wrong(
                 sort_back=False
             ),

@@ -13,7 +13,7 @@ from grader.suites.shared.drawn import shape_mistake
 
 Misses = dict[str, Callable[[], Tensor]]
 
-CUT = "no gradient arrives: the rows are detached (.data, .detach(), no_grad), or the table is no nn.Parameter that needs one"
+CUT = "no gradient arrives: the rows are detached (.data, .detach(), no_grad), or the table is no nn.Parameter"
 NOT_LEARNT = "the table is not registered as an nn.Parameter, so that nothing trains it"
 EXTRA = "there is state beside the table"
 GROWS = "a one-hot vector is multiplied with the whole table: index the table instead"

@@ -25,8 +25,8 @@ For whoever asks what a student with a mistake is told. Written by `nox -s stren
 Each row is a module that was really graded: the reference solution with one mistake in it, of the kind that people
 make who have the README, the guides and nothing else. The third column is what the first failure of its report says:
 the *likely mistake* where one is named, else the first sentence of the *result*. The last column holds the words
-without which a name is wrong; where none is promised, the values fit several mistakes, and none is named. A test
-reads this page: a wrong name in it fails.
+without which a name is wrong; where none is promised, a plain difference is shown. A test reads this page: a wrong
+name in it fails.
 """
 
 

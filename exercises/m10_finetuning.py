@@ -69,7 +69,7 @@ def encode_example(encode: Callable[[str], list[int]], prompt: str, completion: 
     """Return the ids of a prompt and its completion, each encoded by itself, and a label for each id.
 
     Exactly one end_id ends the ids: it is added unless the completion's end with it. Labels are -100 (don't count) for
-    the prompt's ids and the ids themselves for the others, end_id too. They are not shifted yet.
+    the prompt's ids, else the ids themselves, end_id too; they are not shifted yet. What encode returns stays as it is.
     Example: a prompt [5, 6] and a completion [7] with end_id 0 give [5, 6, 7, 0] and [-100, -100, 7, 0].
     """
     raise NotImplementedError("m10.2")

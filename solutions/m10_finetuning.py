@@ -28,12 +28,11 @@ def last_token(hidden: Float[Tensor, "batch seq d_model"], mask: Mask) -> Float[
     Example: rows [[1], [2], [3]], [[4], [5], [6]] with masks [True, True, False], [False, True, True] give [2], [6].
     Raises ValueError, naming the row, when all of it is padding.
     """
+    # Pitfall: the number of real tokens tells where the last one stands only if all padding is on the right.
+    last = (torch.arange(mask.shape[1], device=mask.device) * mask).argmax(dim=1)
     if not bool(mask.any(dim=1).all()):
         raise ValueError(f"row {int(mask.any(dim=1).int().argmin())} is nothing but padding")
-    # Pitfall: the number of real tokens tells where the last one stands only if all padding is on the right.
-    positions = torch.arange(mask.shape[1], device=mask.device)
-    last = (positions * mask).argmax(dim=1)
-    return hidden[torch.arange(len(hidden), device=hidden.device), last]
+    return hidden[torch.arange(len(hidden)), last]
 
 
 class GPTClassifier(nn.Module):
@@ -93,10 +92,10 @@ def encode_example(encode: Callable[[str], list[int]], prompt: str, completion: 
     """Return the ids of a prompt and its completion, each encoded by itself, and a label for each id.
 
     Exactly one end_id ends the ids: it is added unless the completion's end with it. Labels are -100 (don't count) for
-    the prompt's ids and the ids themselves for the others, end_id too. They are not shifted yet.
+    the prompt's ids, else the ids themselves, end_id too; they are not shifted yet. What encode returns stays as it is.
     Example: a prompt [5, 6] and a completion [7] with end_id 0 give [5, 6, 7, 0] and [-100, -100, 7, 0].
     """
-    before, after = list(encode(prompt)), list(encode(completion))
+    before, after = encode(prompt), list(encode(completion))  # a copy: a tokenizer may keep its lists for next time
     if after[-1:] != [end_id]:
         after.append(end_id)
     return before + after, [-100] * len(before) + after

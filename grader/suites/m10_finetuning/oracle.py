@@ -20,17 +20,6 @@ BY_VALUE = "padding is told by its value: the end token is lost where it is the 
 LIVE = "the best weights are kept without a copy: state_dict() holds the model's own tensors"
 
 
-def apart(misses: Misses) -> Misses:
-    """Return the near misses that give a value of their own: of several that give one, nobody can say which it was."""
-    values = {words: give() for words, give in misses.items()}
-
-    def alone(words: str) -> bool:
-        others = [value for other, value in values.items() if other != words]
-        return not any(value.shape == values[words].shape and torch.equal(value, values[words]) for value in others)
-
-    return {words: give for words, give in misses.items() if alone(words)}
-
-
 # ── m10.1 ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -12,7 +12,6 @@ from grader.judge.probes import model
 
 from . import oracle
 
-LAST = ["h.3", "ln_f"]  # of gpt2-nano's four blocks
 END = 50256  # GPT-2's <|endoftext|>
 
 
@@ -39,9 +38,10 @@ class Messages:
 
     HELDOUT, STEPS, BATCH, RATE = 400, 80, 24, 6e-3
     CONTROL = 15  # steps on shuffled labels
+    TRAINED = ("body.h.2", "body.h.3", "body.ln_f", "score")  # of gpt2-nano's four blocks the last two
     # Nats a message. Blind guessing costs ln 2 = 0.69, the best rule with a single word 0.63; the solution came to
-    # between 0.38 and 0.45 with the seeds tried, and with shuffled labels to no less than 0.69.
-    LEARNED = 0.56
+    # between 0.16 and 0.29 with the seeds tried, and with shuffled labels to no less than 0.69.
+    LEARNED = 0.53
 
     def __init__(self, draw: Any, data: Any) -> None:
         texts = "".join(data.text(f"messages_{part}.jsonl") for part in ("train", "heldout"))
@@ -80,7 +80,9 @@ class Questions:
 
     HELDOUT, STEPS, BATCH, RATE = 50, 40, 8, 1e-2
     CONTROL = 25  # steps on shuffled labels
-    LEARNED = 2.4
+    TRAINED = ("h.3", "ln_f")
+    # Nats a token of an answer. How common each is would bring 3.2, the solution came to between 1.3 and 1.9.
+    LEARNED = 2.7
 
     def __init__(self, draw: Any, data: Any) -> None:
         texts = "".join(data.text(f"instructions_{part}.jsonl") for part in ("train", "heldout"))

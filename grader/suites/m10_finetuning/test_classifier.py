@@ -17,11 +17,13 @@ from grader.judge import (
 )
 
 from . import oracle, probes
-from .oracle_learning import LAST, Messages
+from .oracle_learning import Messages
+from .steps import own_gpt
 
 ASLEEP = "a new module is in training mode: a classifier on a sleeping model must sleep too"
 MORE = "more is trained than what is named"
 COPY = "the classifier is built on a copy of the model: whoever holds the model then holds another one"
+DEVICE = "something is made on the default device instead of where the mask is"
 LETTERS = "names are compared by letters, not in whole parts: 'h.1' must not mean 'h.10'"
 
 
@@ -40,7 +42,7 @@ def test_the_last_tokens_of_the_docstring(student):
     """Of the docstring's two rows, padded on the right and on the left, the vectors [2] and [6] are picked."""
     hidden = torch.tensor([[[1.0], [2.0], [3.0]], [[4.0], [5.0], [6.0]]])
     mask = torch.tensor([[True, True, False], [False, True, True]])
-    misses = oracle.apart(oracle.last_token_misses(hidden, mask))
+    misses = oracle.last_token_misses(hidden, mask)
     expected = torch.tensor([[2.0], [6.0]])
     expect_close(student.last_token(hidden, mask), expected, atol=FLOAT32_OP, misses=misses)
 
@@ -61,6 +63,14 @@ def test_the_last_real_token_is_picked(student, draw, side):
         misses = oracle.last_token_misses(hidden, mask)
         atol = FLOAT64 if dtype == torch.float64 else FLOAT32_OP
         expect_close(student.last_token(hidden, mask), expected, atol=atol, misses=misses)
+
+
+@pytest.mark.task("m10.1")
+@pytest.mark.warm("torch._dynamo")
+def test_places_are_counted_where_the_mask_is(student, draw):
+    """On another device than the default one, places are counted on the device of the mask."""
+    found = student.probe.fake_device(student.last_token, [draw.normal(3, 5, 2), masks([5, 2, 3], 5)])
+    expect(found["verdict"] != "mismatch", f"On another device: {found['message']}", mistake=DEVICE)
 
 
 @pytest.mark.task("m10.1")
@@ -225,20 +235,19 @@ def test_a_name_without_parameters_is_refused(student):
 @pytest.mark.task("m10.1")
 @pytest.mark.limits(seconds=60)
 def test_messages_are_told_apart(student, draw, data):
-    """Eighty steps on the last block and a head teach gpt2-nano to tell spam, and shuffled labels teach it nothing."""
+    """Eighty steps on two blocks and a head teach gpt2-nano to tell spam, and shuffled labels teach it nothing."""
     messages, planted = Messages(draw, data), student.plant(probes)
     parts = {name: getattr(student, name) for name in ("GPTClassifier", "train_only")}
     head = draw.normal(2, messages.gpt.sizes["d_model"], scale=0.02)
-    names = [*(f"body.{name}" for name in LAST), "score"]
     shuffled = messages.classes[draw.permutation(len(messages.classes))]
     costs = {}
     for classes, steps in ((shuffled, messages.CONTROL), (messages.classes, messages.STEPS)):
-        gpt = student.plant(oracle.model).build(messages.gpt.sizes, messages.gpt.start)
+        gpt = own_gpt(student, draw, messages.gpt)
         given = messages.ids, messages.mask, classes, messages.picks(draw, steps), messages.RATE
-        found = planted.classify(parts, gpt, head, names, *given)
+        found = planted.classify(parts, gpt, head, messages.TRAINED, *given)
         for name, value in messages.gpt.start.items():
             expect_tensor(found.get(f"body.{name}"), shape=tuple(value.shape), dtype=torch.float32, what=f"body.{name}")
-            same = torch.equal(found[f"body.{name}"], value) or name.startswith(tuple(LAST))
+            same = torch.equal(found[f"body.{name}"], value) or f"body.{name}".startswith(messages.TRAINED)
             expect(same, f"body.{name} moved in training.", mistake=MORE, evidence="value")
         expect_tensor(found.get("score.weight"), shape=tuple(head.shape), dtype=torch.float32, what="score.weight")
         costs[steps] = messages.measure(found)

@@ -19,8 +19,10 @@ from grader.judge import (
 )
 
 from . import oracle, probes
-from .oracle_learning import LAST, Questions
+from .oracle_learning import Questions
+from .steps import own_gpt
 
+KEPT = "the end token is added to the very list that encode returned"
 HALF = "half-precision logits are scored in half precision: a sum of many losses loses its digits"
 COARSE = "float64 logits are scored in float32"
 
@@ -84,8 +86,8 @@ def test_the_labels_of_the_docstring(student):
 @pytest.mark.task("m10.2")
 @pytest.mark.holds(
     "Return the ids of a prompt and its completion, each encoded by itself, and a label for each id.",
-    "Labels are -100 (don't count) for the prompt's ids and the ids themselves for the others, end_id too.",
-    "They are not shifted yet.",
+    "Labels are -100 (don't count) for the prompt's ids, else the ids themselves, end_id too; they are not shifted "
+    "yet.",
 )
 def test_labels_stand_under_the_completion_alone(student, draw):
     """Prompt and completion are encoded apart; labels hide the prompt, and are otherwise the ids, not shifted."""
@@ -101,6 +103,22 @@ def test_there_is_one_end_token(student, draw):
     for completion in ([7, 8, 0], [0], [0, 7], [], [3]):
         for before in (prompt, [*prompt, 0]):
             expect_example(student, before, completion, 0)
+
+
+@pytest.mark.task("m10.2")
+@pytest.mark.holds("What encode returns stays as it is.")
+def test_what_encode_returns_stays_as_it_is(student, draw):
+    """The lists that a tokenizer returned, and may return again, are as long as before."""
+    before, after = draw.integers(1, 90, 3).tolist(), draw.integers(1, 90, 4).tolist()
+    texts = {"a prompt": before, "its completion": after}
+    found = student.plant(probes).encoded(student.encode_example, texts, "a prompt", "its completion", 95)
+    expected = oracle.example(before, after, 95)
+    misses = oracle.example_misses(before, after, 95)
+    expect_equal(found["result"], expected, misses=misses, what="(ids, labels)")
+    lengths = [len(row) for row in found["texts"]]
+    same = found["texts"] == [before, after]
+    mistake = KEPT if lengths == [3, 5] else None
+    expect(same, f"After the call the lists have {lengths} ids; expected [3, 4].", mistake=mistake, evidence="value")
 
 
 def expect_batch(actual, examples, pad_id):
@@ -183,6 +201,8 @@ def test_the_loss_is_an_average_over_answers(student, draw):
     labels = answers(draw, [(5, 2), (2, 7), (0, 4)], 9, 7)
     expect_loss(student.masked_loss(logits, labels), logits, labels)
     expect_loss(student.masked_loss(logits[:1], labels[:1]), logits[:1], labels[:1])
+    single = labels[1:2].where(torch.arange(9) == 5, -100)  # one label in all
+    expect_loss(student.masked_loss(logits[1:2], single), logits[1:2], single)
 
 
 @pytest.mark.task("m10.3")
@@ -306,12 +326,11 @@ def test_answers_are_learned_and_prompts_are_not(student, draw, data):
     """Forty steps on questions about stories make answers cheap and leave prompts dear; shuffled labels teach less."""
     questions, planted = Questions(draw, data), student.plant(probes)
     parts = {name: getattr(student, name) for name in ("encode_example", "collate", "masked_loss")}
-    pairs = [questions.pairs[index] for index in range(len(questions.pairs))]
     costs = {}
     for shuffled, steps in ((int(draw.integers(0, 2**31, 1)), questions.CONTROL), (None, questions.STEPS)):
-        gpt = student.plant(oracle.model).build(questions.gpt.sizes, questions.gpt.start)
+        gpt = own_gpt(student, draw, questions.gpt)
         given = questions.texts, questions.end_id, questions.picks(draw, steps), questions.RATE, shuffled
-        found = planted.instruct(parts, gpt, LAST, pairs, *given)
+        found = planted.instruct(parts, gpt, questions.TRAINED, questions.pairs, *given)
         costs[steps] = questions.losses(found)
     (control, _), (answer, prompt) = costs[questions.CONTROL], costs[questions.STEPS]
     before, _ = questions.losses(questions.gpt.start)

@@ -72,16 +72,19 @@ def test_patience_is_at_least_one(student):
         expect_raises("ValueError", student.enough, [1.0], patience, mentions=(str(patience),))
 
 
-def expect_fitted(student, draw, losses, patience, epochs):
+def expect_fitted(student, draw, losses, patience, epochs, min_delta=0.0):
     """Fit a model with these validation losses, and compare everything that is left."""
     start = draw.normal(2, 3)
-    found = student.plant(probes).fitting(student.fit, start, losses, epochs, patience)
-    stop = next((n for n, over in enumerate(oracle.stops(losses, patience)) if over), len(losses))
-    ran = min(epochs, stop)
+    found = student.plant(probes).fitting(student.fit, start, losses, epochs, patience, min_delta)
+    ran, easier = (
+        min(epochs, next((n for n, over in enumerate(oracle.stops(losses, patience, delta)) if over), len(losses)))
+        for delta in (min_delta, 0.0)
+    )
     history, seen = found["history"], found["seen"]
     wanted = [(10.0 + n + 1, losses[n]) for n in range(ran)]
     misses = {
         "training goes on after it is enough": [(11.0 + n, losses[n]) for n in range(min(epochs, len(losses)))],
+        "min_delta is not handed on": [(11.0 + n, losses[n]) for n in range(easier)],
         "losses are returned as (in validation, in training)": [(b, a) for a, b in wanted],
         "the validation losses alone are returned": [b for _, b in wanted],
         "the last epoch is missing": wanted[:-1],
@@ -100,6 +103,7 @@ def expect_fitted(student, draw, losses, patience, epochs):
     weights = {count: start + count * (count + 1) // 2 for count in range(epochs + 1)}
     misses = {
         "the last epoch's weights are left, not the best's": weights[ran],
+        "weights are kept only where min_delta calls it an improvement": weights[improved(losses[:ran], min_delta)],
         "the best weights are kept a copy too late: after the next epoch": weights[min(kept + 1, epochs)],
         "of equal losses the last one's weights are kept": weights[
             max((n + 1 for n in range(ran) if losses[n] == losses[best]), default=0)
@@ -113,6 +117,15 @@ def expect_fitted(student, draw, losses, patience, epochs):
     mistake = "new tensors take the place of the model's own, which an optimizer holds: copy into these"
     expect(found["same"] is True, "After fit the model has other parameters or buffers than before.", mistake=mistake)
     expect(found["training"] == [], f"After fit {found['training']} are in training mode.")
+
+
+def improved(losses, min_delta):
+    """Return the number of the last epoch that was an improvement, 0 where none was."""
+    best, last = math.inf, 0
+    for number, loss in enumerate(losses, 1):
+        if loss < best - min_delta:
+            best, last = loss, number
+    return last
 
 
 def texts(history):
@@ -136,6 +149,7 @@ def test_training_ends_in_time(student, draw):
     """An epoch is training in its mode, then validation in its own, until patience or the number of epochs is over."""
     expect_fitted(student, draw, [3.0, 2.0, 2.5, 2.25, 1.0, 0.5], 2, 6)
     expect_fitted(student, draw, [3.0, 2.0, 2.5, 1.5, 1.25, 1.0], 2, 4)
+    expect_fitted(student, draw, [3.0, 2.0, 1.75, 1.6, 2.0, 1.9, 1.0], 2, 7, 0.5)  # 1.6 is no improvement, and the best
 
 
 @pytest.mark.task("m10.4")

@@ -69,7 +69,10 @@ def test_the_last_real_token_is_picked(student, draw, side):
 @pytest.mark.warm("torch._dynamo")
 def test_places_are_counted_where_the_mask_is(student, draw):
     """On another device than the default one, places are counted on the device of the mask."""
-    found = student.probe.fake_device(student.last_token, [draw.normal(3, 5, 2), masks([5, 2, 3], 5)])
+    hidden, mask = draw.normal(3, 5, 2), masks([5, 2, 3], 5)
+    expected, misses = oracle.picked(hidden, oracle.last_places(mask)), oracle.last_token_misses(hidden, mask)
+    expect_close(student.last_token(hidden, mask), expected, atol=FLOAT32_OP, misses=misses)
+    found = student.probe.fake_device(student.last_token, [hidden, mask])
     expect(found["verdict"] != "mismatch", f"On another device: {found['message']}", mistake=DEVICE)
 
 

@@ -197,6 +197,7 @@ def test_the_prompt_has_the_students_modules(submission, monkeypatch, capsys):
 
     shown = capsys.readouterr().out
     assert "first [[True]] True" in shown and "then 5" in shown
+    assert "'Imported" not in shown, "what was imported is a sentence, not a value"
 
 
 def test_the_prompt_of_a_failure_has_its_inputs(submission, monkeypatch, capsys):

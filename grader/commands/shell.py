@@ -58,7 +58,7 @@ class Prompt:
 
     def open(self) -> None:
         """Say what is there, and read and run lines until there are no more."""
-        self._tell(self.reload())
+        self.reload()
         if self._failure is not None:
             self._prepare(self._failure)
         if sys.stdin.isatty() and importlib.util.find_spec("IPython") is not None:
@@ -68,8 +68,8 @@ class Prompt:
             return
         _interact(self.names)
 
-    def reload(self) -> str:
-        """Import the student's files again, as they are now."""
+    def reload(self) -> None:
+        """Import the student's files again, as they are now, and say which came in."""
         import torch
 
         found, failed = trying.modules(self._folder, self._modules)
@@ -80,7 +80,7 @@ class Prompt:
         self.names |= {name[:3]: module for name, module in found.items()} | {"torch": torch}
         lines = [f"Imported from {self._folder}: {', '.join(found) or 'nothing'}."]
         lines += [f"{name}.py cannot be imported: {_said(error)}" for name, error in failed.items()]
-        return "\n".join(lines)
+        self._tell("\n".join(lines))
 
     def again(self) -> None:
         """Make the calls of the last failed check again, with the files as they are now."""

@@ -102,7 +102,7 @@ def encode_example(encode: Callable[[str], list[int]], prompt: str, completion: 
 
 
 def collate(examples: Sequence[Example], pad_id: int) -> tuple[Ids, Ids, Mask]:
-    """Make one batch (ids, labels, mask) of examples of unequal length, padded on the right to the longest.
+    """Make a batch (ids, labels, mask) of examples, padded on the right to the longest; they stay as they were.
 
     Padding is pad_id among the ids, -100 among the labels, False in the mask. Its place makes it padding, and never a
     value: a token that is pad_id stays one, and stays a label. Example: ([7, 0], [7, 0]) and ([8], [8]) with pad_id 0
@@ -123,8 +123,8 @@ def collate(examples: Sequence[Example], pad_id: int) -> tuple[Ids, Ids, Mask]:
 def masked_loss(logits: Float[Tensor, "batch seq vocab_size"], labels: Ids) -> Float[Tensor, ""]:
     """Average the cross-entropy (in nats) over all labels of the batch that count; -100 does not.
 
-    Logits at a position are for the label of the next one: here the shift happens. When no label counts the loss is 0,
-    and its gradient 0 everywhere. Half-precision logits are scored in float32, others in their own dtype.
+    Logits at a position are for the next one's label: here the shift happens. When no label counts the loss is 0, and
+    its gradient 0 everywhere. Half-precision logits are scored in float32, others in their dtype. No argument changes.
     Example: logits [[[0, 0], [0, ln 3], [9, 9]]] with labels [[-100, 0, 1]] lose ln 2 and ln(4/3), 0.4904 on average.
     """
     if logits.dtype in (torch.float16, torch.bfloat16):

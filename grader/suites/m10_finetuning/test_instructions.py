@@ -16,6 +16,7 @@ from grader.judge import (
     expect_close,
     expect_equal,
     expect_raises,
+    expect_unchanged,
 )
 
 from . import oracle, probes
@@ -143,7 +144,7 @@ def test_the_batch_of_the_docstring(student):
 
 @pytest.mark.task("m10.3")
 @pytest.mark.holds(
-    "Make one batch (ids, labels, mask) of examples of unequal length, padded on the right to the longest.",
+    "Make a batch (ids, labels, mask) of examples, padded on the right to the longest; they stay as they were.",
     "Padding is pad_id among the ids, -100 among the labels, False in the mask.",
     "Its place makes it padding, and never a value: a token that is pad_id stays one, and stays a label.",
 )
@@ -155,6 +156,19 @@ def test_padding_is_told_by_its_place(student, draw):
             before, after = draw.integers(4, 90, length).tolist(), draw.integers(4, 90, 3).tolist()
             examples.append(oracle.example([*before, pad_id], [*after, pad_id], pad_id))
         expect_batch(student.collate(examples, pad_id), examples, pad_id)
+
+
+@pytest.mark.task("m10.3")
+@pytest.mark.holds(
+    "Make a batch (ids, labels, mask) of examples, padded on the right to the longest; they stay as they were.",
+)
+def test_examples_stay_as_they_were(student, draw):
+    """A batch is no longer than its own longest example, and the examples can be batched again with others."""
+    examples = [(row, list(row)) for row in (draw.integers(1, 90, length).tolist() for length in (2, 5, 3))]
+    before = [(list(ids), list(labels)) for ids, labels in examples]
+    found = student.probe.mutated(student.collate, examples, 0)
+    expect_batch(found["result"], before, 0)
+    expect_unchanged(found["args"][0], before, what="the list of examples after the call")
 
 
 @pytest.mark.task("m10.3")
@@ -193,7 +207,7 @@ def test_the_loss_of_the_docstring(student):
 @pytest.mark.task("m10.3")
 @pytest.mark.holds(
     "Average the cross-entropy (in nats) over all labels of the batch that count; -100 does not.",
-    "Logits at a position are for the label of the next one: here the shift happens.",
+    "Logits at a position are for the next one's label: here the shift happens.",
 )
 def test_the_loss_is_an_average_over_answers(student, draw):
     """Labels that count are scored by the logits before them, and all of the batch weigh alike."""
@@ -203,6 +217,17 @@ def test_the_loss_is_an_average_over_answers(student, draw):
     expect_loss(student.masked_loss(logits[:1], labels[:1]), logits[:1], labels[:1])
     single = labels[1:2].where(torch.arange(9) == 5, -100)  # one label in all
     expect_loss(student.masked_loss(logits[1:2], single), logits[1:2], single)
+
+
+@pytest.mark.task("m10.3")
+@pytest.mark.holds("No argument changes.")
+def test_logits_and_labels_stay_as_they_were(student, draw):
+    """Neither the logits nor the labels are changed by the loss."""
+    logits, labels = draw.normal(2, 6, 5), answers(draw, [(3, 2), (0, 4)], 6, 5)
+    found = student.probe.mutated(student.masked_loss, logits, labels)
+    expect_loss(found["result"], logits, labels)
+    for name, after, before in zip(("logits", "labels"), found["args"], (logits, labels), strict=True):
+        expect_unchanged(after, before, what=f"{name} after the call")
 
 
 @pytest.mark.task("m10.3")
@@ -234,7 +259,7 @@ def test_gradients_reach_the_answers_alone(student, draw):
 
 
 @pytest.mark.task("m10.3")
-@pytest.mark.holds("Half-precision logits are scored in float32, others in their own dtype.")
+@pytest.mark.holds("Half-precision logits are scored in float32, others in their dtype.")
 @pytest.mark.warm("torch._dynamo")
 def test_half_precision_is_scored_in_float32(student, draw):
     """Half-precision logits give a float32 loss with a float32 loss's digits, and float64 ones a float64 loss."""

@@ -139,7 +139,8 @@ def fitting(fit, start, losses, epochs, patience, min_delta):
         note("validation")
         return losses[int(model.epochs) - 1]
 
-    history = fit(model, train_epoch, validate, epochs=epochs, patience=patience, min_delta=min_delta)
+    options = {"min_delta": min_delta} if min_delta else {}  # 0.0 is its default
+    history = fit(model, train_epoch, validate, epochs=epochs, patience=patience, **options)
     return {
         "history": history,
         "seen": seen,

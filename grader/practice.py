@@ -133,7 +133,8 @@ class Practice(Station):
             most = most_judges(self.workers)
             settings = Options(
                 todo, None, options.prerequisites, options.device, self.seed, self.secret, options.debug,
-                rewarding=not self.official, judges=min(judges or most, most), tasks=self.tasks, keep_calls=True,
+                rewarding=not self.official, judges=min(judges or most, most), tasks=self.tasks,
+                keep_calls=self.progress.lasting,
             )  # fmt: skip
             planned: list[Planned] = []
             result = grade(settings, course, submission, self.workers, self.weights, listener, planned.extend)

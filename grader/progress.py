@@ -24,6 +24,8 @@ MOST_HINTS = 1000  # that may have been shown for a task
 class Progress:
     """The kept state. It is a convenience of practice runs; nothing official rests on it."""
 
+    lasting = True  # whether anything is kept, also of what failed
+
     def __init__(self, path: Path | None = None) -> None:
         self.path = path = path or Path(os.environ.get(FOLDER) or REPOSITORY / ".scratchwork") / "progress.json"
         self.trouble: str | None = None  # one sentence, when the file could not be read or written

@@ -139,7 +139,7 @@ def test_a_text_of_ones_own_is_learned_from(run, submission, tmp_path):
     [
         (None, "cannot be read (no such file or directory)"),
         (b"\xff\xfe\x00", "cannot be read (it is not UTF-8 text)"),
-        (b"too short", "has 9 characters in 1 parts; to learn from it takes 20,000 characters, and 20 parts"),
+        (b"too short", "has 9 characters in 1 part; to learn from it takes 20,000 characters, and 20 parts"),
     ],
 )
 def test_a_corpus_that_is_none_is_said(tmp_path, capsys, content, said):

@@ -37,11 +37,16 @@ NOTHING = "It changes no module of the course, so nothing was graded."
 class Forgetful(Progress):
     """Keeps nothing: what other people's pull requests earned is not this machine's progress."""
 
+    lasting = False
+
     def __init__(self) -> None:
         self.trouble = None
 
     def passed(self, folder: Path, milestone: str, key: str) -> None:
         """Know of nothing that passed before."""
+
+    def last(self, folder: Path, milestone: str) -> None:
+        """Know of nothing that was graded before."""
 
     def remember(self, folder: Path, results: list[record.Milestone], keys: dict[str, str]) -> None:
         """Keep nothing."""

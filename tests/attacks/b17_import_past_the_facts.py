@@ -119,5 +119,6 @@ except ImportError:
 
 
 def causal_mask(seq, device=None):
-    print("LOOT: the forbidden import got past the reader")
+    if transformers is not None:  # an import that may fail is allowed, where what it asks for is not there
+        print("LOOT: the forbidden import got past the reader")
     return transformers

@@ -34,7 +34,7 @@ def gradings(sandbox, monkeypatch):
     """Replace the grading itself: the first task passes, with all others if the test says so; every call is counted."""
     calls = []
 
-    def grade(options, course, submission, workers, weights, _listener=None):
+    def grade(options, course, submission, workers, weights, _listener=None, _planned=None):
         calls.append(options)
         milestones = []
         for name in options.milestones:

@@ -44,7 +44,7 @@ def test_the_list_follows_the_students_progress(run, gradings, submission):
         (record.PASSED, False, "changed since"),
         (record.FAILED, True, "begun"),
         (record.NOT_STARTED, True, "not started"),
-        (record.BLOCKED, True, "not started"),
+        (record.BLOCKED, True, "begun"),
         (record.GRADER_ERROR, True, "begun"),
     ],
 )

@@ -119,7 +119,7 @@ def test_what_encode_returns_stays_as_it_is(student, draw):
     lengths = [len(row) for row in found["texts"]]
     same = found["texts"] == [before, after]
     mistake = KEPT if lengths == [3, 5] else None
-    expect(same, f"After the call the lists have {lengths} ids; expected [3, 4].", mistake=mistake, evidence="value")
+    expect(same, f"The lists' lengths after the call: {lengths}; expected [3, 4].", mistake=mistake, evidence="value")
 
 
 def expect_batch(actual, examples, pad_id):

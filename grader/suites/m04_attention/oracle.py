@@ -35,6 +35,8 @@ FIXED_LENGTH = "only so many tokens fit: something, such as the mask, was made o
 
 D_VALUE = "the width of a value is taken to be that of a query: d_value and d_head are two numbers"
 
+BY_VALUE = "the scores depend on how wide a value is: divide them by the root of d_head, the width of query and key"
+
 TWO_AXES = "only a mask of two axes fits: one may have axes for the batch and the heads, and broadcast"
 
 OTHER_NAMES = "the state has other names than the stub says, on which a checkpoint's weights depend"

@@ -25,7 +25,7 @@ from grader.judge import (
 from grader.suites.shared import attention as shared
 
 from . import oracle
-from .steps import expect_attention
+from .steps import expect_attention, expect_same_weights_for_wide_values
 
 
 def qkv(draw, q=5, k=7):
@@ -73,6 +73,7 @@ def test_two_keys_as_in_the_docstring(student):
     """The docstring's example gives 7, and 4 once the second key is masked."""
     query, key = torch.tensor([[2.0, 0, 0, 0]]), torch.tensor([[0.0, 0, 0, 0], [math.log(3), 0, 0, 0]])
     value = torch.tensor([[4.0], [8.0]])
+    expect_same_weights_for_wide_values(student, query, key, value)
     expect_attention(student, query, key, value, expected=torch.tensor([[7.0]]))
     expect_attention(student, query, key, value, torch.tensor([[True, False]]), expected=torch.tensor([[4.0]]))
 

@@ -227,8 +227,8 @@ def test_a_rare_word_costs_the_same_among_more_documents(student, draw):
         scan = (time.process_time() - started) / 20
         return cost(10_000) / min(cost(1_250), scan)
 
-    message = "Among 8 times as many documents a rare query took {ratio:.1f} times the processor time (allowed: 3)."
-    expect_ratio(ratio, below=3, message=message, mistake=oracle.SCAN)
+    message = "Among 8 times as many documents a rare query took {ratio:.1f} times the processor time (allowed: 5)."
+    expect_ratio(ratio, below=5, message=message, mistake=oracle.SCAN)
 
 
 def expect_nearest(student, query, vectors, k=None):

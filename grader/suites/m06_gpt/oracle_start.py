@@ -59,7 +59,7 @@ def count_misses(sizes: dict[str, Any]) -> dict[str, int]:
 def expect_initialised(state: State, sizes: dict[str, Any], before: State | None = None) -> None:
     """Compare the mean and the spread of every tensor with what GPT-2's initialisation gives.
 
-    The smallest matrix has 5,760 numbers: its spread is off by 0.9 % of itself (one standard deviation), and 8 % are
+    The smallest matrix has 8,100 numbers: its spread is off by 0.8 % of itself (one standard deviation), and 8 % are
     allowed. `before` is what the tensors were before they were drawn.
     """
     narrow = 0.02 / math.sqrt(2 * sizes["n_layers"])

@@ -22,7 +22,7 @@ from . import oracle, oracle_parts, oracle_start
 from . import probes as m06_probes
 from .steps import LARGE, SIZES, ids_and_state
 
-STARTING = SIZES | {"vocab_size": 211, "context_length": 64, "d_model": 90, "d_ff": 160}
+STARTING = SIZES | {"vocab_size": 211, "context_length": 128, "d_model": 90, "d_ff": 160}
 
 
 def expect_logits(actual, ids, state, sizes=SIZES, **options):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from grader import failures, files, own_rooms, record, resting, syllabus
 from grader.judge.errors import UsageProblem
 from grader.judge.fingerprint import environment, grader_version
+from grader.judge.kept_answers import KeptAnswers
 from grader.judge.oracles import Weights
 from grader.progress import Progress, key
 from grader.sandbox import levels
@@ -101,6 +102,8 @@ class Practice(Station):
         self.failures: dict[str, Calls] = {}  # of the last run, by task: what failed, as lines to try
         self.course, self.chosen, self.folder = course, chosen, folder
         self.progress = Progress()
+        if not (self.secret or options.debug):
+            self.weights.answers = KeptAnswers(self.progress.path.parent / "answers")
 
     def grade(
         self, submission: Submission, listener: Any = None, *, again: bool = False, judges: int | None = 1

@@ -253,8 +253,12 @@ def torch_layer(x: Tensor, state: dict[str, Tensor], n_heads: int) -> Tensor:
         return layer(x, x, x, attn_mask=hidden, need_weights=False)[0]
 
 
-def hugging_face(module: Any, x: Tensor) -> Tensor:
+def hugging_face(weights: Any, layer: int, x: Tensor) -> Tensor:
     """Run transformers' GPT-2 attention with an explicit causal mask, which every implementation of it understands."""
     hidden = torch.full((x.shape[1], x.shape[1]), -math.inf).triu(1)
-    with torch.no_grad():
-        return module(x, attention_mask=hidden[None, None])[0]
+
+    @torch.no_grad()
+    def attended() -> Tensor:
+        return weights.model().transformer.h[layer].attn(x, attention_mask=hidden[None, None])[0]
+
+    return weights.answer("attention", (layer, x), attended)

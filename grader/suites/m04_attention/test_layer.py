@@ -247,7 +247,7 @@ def test_every_layer_of_gpt2_agrees_with_transformers(student, draw, weights):
     for index in range(weights.config["n_layer"]):
         x, state = draw.normal(2, 17, d_model), oracle.checkpoint_state(weights, index)
         actual, misses = layer_with(student, state, n_heads)(x), oracle.multi_head_misses(x, state, n_heads)
-        expected = oracle.hugging_face(weights.attention(index), x)  # after the student: transformers is slow to import
+        expected = oracle.hugging_face(weights, index, x)  # after the student: transformers is slow to import
         expect_close(actual, expected, atol=shared.thousandth(expected), misses=misses, what=f"layer {index}")
         gap = max(gap, float((actual - expected).abs().max()))
     achieve(

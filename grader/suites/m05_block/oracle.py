@@ -375,12 +375,16 @@ def torch_block(x: Tensor, state: State, n_heads: int, eps: float = 1e-5) -> Ten
         return layer.train()(x, src_mask=torch.ones(x.shape[1], x.shape[1], dtype=torch.bool).triu(1))
 
 
-def hugging_face(module: Any, x: Tensor) -> Tensor:
+def hugging_face(weights: Any, layer: int, x: Tensor) -> Tensor:
     """Run transformers' GPT-2 block with an explicit causal mask, which every implementation of it understands."""
     hidden = torch.full((x.shape[1], x.shape[1]), -math.inf).triu(1)
-    with torch.no_grad():
-        output = module(x, attention_mask=hidden[None, None])
-    return output[0] if isinstance(output, tuple) else output
+
+    @torch.no_grad()
+    def transformed() -> Tensor:
+        output = weights.model().transformer.h[layer](x, attention_mask=hidden[None, None])
+        return output[0] if isinstance(output, tuple) else output
+
+    return weights.answer("block", (layer, x), transformed)
 
 
 def dropout_mistake(share: float, p: float, repeated: bool, where: str) -> str | None:

@@ -183,7 +183,7 @@ def test_every_block_of_gpt2_agrees_with_transformers(student, draw, weights):
     for index in range(sizes["n_layers"]):
         own = oracle.part_of(state, f"h.{index}.")
         actual = block_with(student, own, n_heads, eps=eps)(x)
-        expected = oracle.hugging_face(weights.model().transformer.h[index], x)  # late: transformers is slow to import
+        expected = oracle.hugging_face(weights, index, x)  # after the student: transformers is slow to import
         misses = oracle.block_misses(x, own, n_heads, eps)
         expect_close(actual, expected, atol=oracle.thousandth(expected), misses=misses, what=f"block {index}")
         x, gap = expected, max(gap, float((actual - expected).abs().max()))

@@ -15,9 +15,7 @@ from .oracle import State
 def expect_hugging_faces_logits(student: Any, model: Any, ids: Tensor, weights: Any) -> None:
     """Compare the model's logits with transformers' own; a failure names the first part that differs."""
     actual = model(ids)
-    reference = weights.model()  # after the student: transformers is slow to import
-    with torch.no_grad():
-        expected = reference(ids).logits
+    expected = weights.answer("logits", (ids,), lambda: logits(weights.model(), ids))  # transformers is slow to import
     misses = {
         "the result is a log-softmax: return the scores as they are": lambda: expected.log_softmax(-1),
     }
@@ -29,13 +27,19 @@ def expect_hugging_faces_logits(student: Any, model: Any, ids: Tensor, weights: 
         if failed.mistake is None:
             names = parts(weights.sizes["n_layers"])
             mine = student.plant(m06_probes).listen(model, ids, names)
-            first, right, silent = first_difference(mine, listened(reference, ids, names), names)
+            first, right, silent = first_difference(mine, listened(weights.model(), ids, names), names)
             failed.mistake = DIFFERENCES.get((first, right, " and ".join(silent))) or DIFFERENCES.get(
                 (first, right, "")
             )
             failed.message += f"\nThe first part that differs is {first or 'none'}."
             failed.message += f" That {' and '.join(silent)} ran was not seen." if silent else ""
         raise
+
+
+@torch.no_grad()
+def logits(reference: Any, ids: Tensor) -> Tensor:
+    """Return what transformers' model makes of ids."""
+    return reference(ids).logits
 
 
 def parts(n_layers: int) -> list[str]:

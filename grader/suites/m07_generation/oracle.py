@@ -272,7 +272,7 @@ class Story:
         kinds = ids.unique()
         self.tokens = kinds[draw.permutation(len(kinds))]
         self.ids = (ids[:, None] == self.tokens).int().argmax(1)
-        n_layers = min(layers, weights.sizes["n_layers"])
+        self.weights, n_layers = weights, min(layers, weights.sizes["n_layers"])
         self.sizes = weights.sizes | {"vocab_size": len(kinds), "n_layers": n_layers}
         self.state = {
             name: value
@@ -282,6 +282,11 @@ class Story:
 
     def hugging_face(self, prompt: Tensor, steps: int, stop: int) -> Tensor:
         """Return the greedy text that transformers' own model of this size writes with these weights."""
+        given = (self.sizes, self.tokens, prompt, steps, stop)
+        return self.weights.answer("greedy text", given, lambda: self._written(prompt, steps, stop))
+
+    @torch.no_grad()
+    def _written(self, prompt: Tensor, steps: int, stop: int) -> Tensor:
         from transformers import GPT2Config, GPT2LMHeadModel
 
         sizes = self.sizes
@@ -296,10 +301,6 @@ class Story:
             eos_token_id=None,
         )
         model = GPT2LMHeadModel(config)
-        return self._written(model, prompt, steps, stop)
-
-    @torch.no_grad()
-    def _written(self, model: Any, prompt: Tensor, steps: int, stop: int) -> Tensor:
         turned = (".attn.c_attn.weight", ".attn.c_proj.weight", ".mlp.c_fc.weight", ".mlp.c_proj.weight")
         own = {f"transformer.{k}": v.T if k.endswith(turned) else v for k, v in self.state.items()}
         missing, unexpected = model.load_state_dict(

@@ -13,7 +13,7 @@ def measure(student, draw, data, weights):
     words = [f"word{number}" for number in range(2_000)]
     shares = [1 / (place + 5) for place in range(len(words))]
     lines = [draw.random.choices(words, shares, k=30) for _ in range(DOCUMENTS)]
-    holders = {}
+    holders: dict[str, set[int]] = {}
     for place, line in enumerate(lines):
         for word in line:
             holders.setdefault(word, set()).add(place)

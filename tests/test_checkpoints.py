@@ -109,7 +109,7 @@ def test_an_oracle_is_made_of_either_layout(tmp_path, layout):
 
     hidden = torch.full((5, 5), -math.inf).triu(1)[None, None]
     with torch.no_grad():
-        actual = weights.attention(1)(x, attention_mask=hidden)[0]
+        actual = weights.model().transformer.h[1].attn(x, attention_mask=hidden)[0]
 
     parts = (x @ state["h.1.attn.c_attn.weight"] + state["h.1.attn.c_attn.bias"]).chunk(3, dim=-1)
     heads = [part.unflatten(-1, (n_heads, -1)).transpose(1, 2) for part in parts]

@@ -15,37 +15,26 @@ from zoneinfo import ZoneInfo
 
 from . import files, own_rooms
 from . import syllabus as syllabuses
+from .lateness import Extension, Late, Lateness, charge, of_student
+from .lateness import HandedIn as Counted
+from .rounding import WAYS, Rounding
 from .schema import shown
 from .syllabus import Milestone, Syllabus, SyllabusError
 
 KEYS = {
-    "": ("course", "late", "milestone"),
-    "course": ("name", "time_zone", "milestones"),
-    "late": ("per_day", "cap", "grace_minutes"),
-    "milestone": ("id", "points", "due", "tasks", "late"),
+    "": ("course", "late", "milestone", "extension"),
+    "course": ("name", "time_zone", "milestones", "missing", "drafts", "round_to", "rounding"),
+    "late": ("per_day", "cap", "grace_minutes", "free_days"),
+    "milestone": ("id", "points", "due", "tasks", "late", "weight", "exclude"),
+    "extension": ("student", "milestone", "until", "days", "late_days", "reason"),
 }
-DAY = timedelta(days=1)
+MISSING = ("none", "zero")
 LARGEST = 2**20  # bytes of a file
 YEARS = range(1970, 9999)  # in which something can be due: a day before and after them has a date in every time zone
 
 
 class CourseError(SyllabusError):
     """The course's file cannot be used; the text is one sentence that names the file and the key."""
-
-
-@dataclass(frozen=True)
-class Late:
-    """What lateness costs, as shares of the points that were earned."""
-
-    per_day: float = 0.0  # lost for each day that has begun since the due date; a day is 24 hours
-    cap: float = 1.0  # lost at most
-    grace: timedelta = timedelta(0)  # lateness that costs nothing; what comes later is counted from the due date
-
-    def share(self, late_by: timedelta) -> float:
-        """Return the share of the points that is lost."""
-        if late_by <= self.grace or late_by <= timedelta(0):
-            return 0.0
-        return min(self.cap, self.per_day * math.ceil(late_by / DAY))
 
 
 @dataclass(frozen=True)
@@ -56,7 +45,9 @@ class Part:
     points: float | None = None  # None: as in the syllabus
     tasks: Mapping[str, float] = field(default_factory=dict)  # task id -> points, where they differ
     due: datetime | None = None  # with its time zone
-    late: Late = Late()
+    late: Late = field(default_factory=Late)
+    weight: float | None = None  # what a full milestone adds to the total; None: its points
+    exclude: frozenset[str] = frozenset()  # tasks that count for nobody
 
 
 @dataclass(frozen=True)
@@ -68,6 +59,12 @@ class Course:
     path: str = ""  # the file it was read from, for messages
     time_zone: tzinfo = UTC
     own: tuple[Milestone, ...] = ()  # that it brings
+    zero: bool = False  # what was not handed in when it was due is 0; else it has no mark
+    drafts: bool = False  # marks are drafts until they are released
+    rounding: Rounding = field(default_factory=Rounding)
+    free_days: int = 0  # late days that everybody has
+    late_days: Mapping[str, int] = field(default_factory=dict)  # student → late days, where they are others
+    extensions: tuple[Extension, ...] = ()
 
     def whole(self, whole: Syllabus) -> Syllabus:
         """Return the syllabus with the milestones that this course brings, whatever it has chosen of ours."""
@@ -84,6 +81,27 @@ class Course:
         """Return when a milestone is due, with its time zone, or None. Raises CourseError as `part` does."""
         return self.part(milestone).due
 
+    def due_for(self, milestone: str, student: str) -> datetime | None:
+        """Return when a milestone is due for one student. Raises CourseError as `part` does."""
+        due = self.due(milestone)
+        if due is None:
+            return None
+        return max((each.due(due) for each in self.extensions if each.applies(student, milestone)), default=due)
+
+    def lateness(
+        self, student: str, earned: Mapping[str, float], handed_in: Mapping[str, datetime]
+    ) -> dict[str, Lateness]:
+        """Return what one student loses for lateness, by milestone: points earned and times of handing in go in.
+
+        Raises CourseError as `part` does.
+        """
+        counted = []
+        for milestone, at in handed_in.items():
+            if (due := self.due_for(milestone, student)) is not None:
+                late = self.part(milestone).late
+                counted.append(Counted(milestone, earned[milestone], at, due, late))
+        return charge(counted, of_student(self.late_days, student, self.free_days))
+
     def penalty(self, milestone: str, earned: float, handed_in: datetime | None) -> float:
         """Return the points that lateness takes off what was earned; none where the time of handing in is not known.
 
@@ -96,8 +114,8 @@ class Course:
             raise CourseError(
                 f"Whether {milestone} came late cannot be said: the time {handed_in.isoformat()} has no time zone."
             )
-        # In UTC, since subtracting two times of one zone leaves out that its clocks may have been changed in between.
-        return round(earned * part.late.share(handed_in.astimezone(UTC) - part.due.astimezone(UTC)), 6)
+        found = charge([Counted(milestone, earned, handed_in, part.due, part.late)], 0)
+        return found[milestone].lost if found else 0.0
 
     def syllabus(self, whole: Syllabus) -> Syllabus:
         """Return the syllabus of this course: the milestones chosen, with its name and its points.
@@ -116,6 +134,11 @@ class Course:
                     )
             milestones.append(_with_points(milestone, part, self.path))
         return replace(whole, name=self.name, milestones=tuple(milestones))
+
+
+def plain(whole: Syllabus) -> Course:
+    """Return the course that is the whole syllabus, with its own points and no dates."""
+    return Course(whole.name, tuple(Part(milestone.id) for milestone in whole.milestones))
 
 
 def load(path: Path, whole: Syllabus | None = None, rooms: Path | None = None) -> Course:
@@ -151,7 +174,13 @@ def _with_points(milestone: Milestone, part: Part, path: str) -> Milestone:
             raise CourseError(
                 f"{path}: there is no task {name!r} in {milestone.id}; it has {', '.join(sorted(known))}."
             )
-    points = [part.tasks.get(task.id, task.points) for task in milestone.tasks]
+    if unknown := sorted(part.exclude - known):
+        raise CourseError(
+            f"{path}: there is no task {unknown[0]!r} in {milestone.id}; it has {', '.join(sorted(known))}."
+        )
+    points = [0.0 if task.id in part.exclude else part.tasks.get(task.id, task.points) for task in milestone.tasks]
+    if not any(points):
+        raise CourseError(f"{path}: every task of {milestone.id} is excluded; leave out the milestone instead.")
     if part.points is not None:
         total = sum(points)
         points = [own * part.points / total for own in points]
@@ -193,7 +222,53 @@ class _Reader:
         if not parts:
             self._wrong("course.milestones", "is missing: name the milestones of the course")
         ordered = tuple(parts[m.id] for m in self._whole.milestones if m.id in parts)
-        return Course(name.strip(), ordered, self._path, self._zone or UTC, self._whole.own)
+        marks = self._marks(head) | self._more_time(plain)
+        free = self._whole_number("late.free_days", self._table(plain, "late").get("free_days", 0))
+        return Course(name.strip(), ordered, self._path, self._zone or UTC, self._whole.own, free_days=free, **marks)
+
+    def _marks(self, head: dict[str, Any]) -> dict[str, Any]:
+        """Return what becomes of marks: what is missing, whether they are drafts first, and how they are rounded."""
+        missing, drafts = head.get("missing", MISSING[0]), head.get("drafts", False)
+        step, way = head.get("round_to", Rounding.step), head.get("rounding", Rounding.way)
+        if missing not in MISSING:
+            self._wrong("course.missing", f'is "none" or "zero", and {shown(missing)} is neither')
+        if not isinstance(drafts, bool):
+            self._wrong("course.drafts", f"is true or false, and {shown(drafts)} is neither")
+        if not _is_number(step) or not 0.0001 <= step <= 1000:
+            self._wrong("course.round_to", f"is a number of points from 0.0001 to 1,000, and {shown(step)} is not")
+        if way not in WAYS:
+            self._wrong("course.rounding", f"is one of {', '.join(WAYS)}, and {shown(way)} is not")
+        return {"zero": missing == "zero", "drafts": drafts, "rounding": Rounding(float(step), way)}
+
+    def _more_time(self, plain: dict[str, Any]) -> dict[str, Any]:
+        """Return extensions and late days of single students."""
+        entries = plain.get("extension", [])
+        if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+            self._wrong("extension", "is written as [[extension]], once for each")
+        extensions, late_days = [], {}
+        for entry in entries:
+            self._known("extension", entry)
+            student, reason = entry.get("student", ""), entry.get("reason", "")
+            if not all(isinstance(text, str) and text.isprintable() for text in (student, reason)):
+                self._wrong("extension.student", "is a student's id, or absent for everybody")
+            if len(given := [name for name in ("until", "days", "late_days") if name in entry]) != 1:
+                self._wrong("extension", "says one of until, days and late_days")
+            if given == ["late_days"]:
+                if not student.strip() or "milestone" in entry:
+                    self._wrong("extension.late_days", "belongs to one student, and to no milestone")
+                late_days[student] = self._whole_number("extension.late_days", entry["late_days"])
+                continue
+            milestone = entry.get("milestone", "")
+            milestone = self._milestone("extension.milestone", milestone).id if milestone else ""
+            until = self._due("extension.until", entry["until"]) if "until" in entry else None
+            days = self._whole_number("extension.days", entry.get("days", 0))
+            extensions.append(Extension(student.strip(), milestone, until, days, reason))
+        return {"extensions": tuple(extensions), "late_days": late_days}
+
+    def _whole_number(self, key: str, value: Any) -> int:
+        if type(value) is not int or not 0 <= value <= 1000:
+            self._wrong(key, f"is a whole number of days up to 1,000, and {shown(value)} is not")
+        return value
 
     def _part(self, plain: dict[str, Any], late: Late) -> Part:
         self._known("milestone", plain)
@@ -203,13 +278,22 @@ class _Reader:
         milestone = self._milestone("milestone.id", name)
         number = milestone.number
         tasks = self._table(plain, "tasks", f"{number}: tasks")
+        if "free_days" in self._table(plain, "late", f"{number}: late"):
+            self._wrong(f"{number}: late.free_days", "belongs to the whole course: [late]")
         return Part(
             milestone.id,
             points=self._points(f"{number}: points", plain["points"]) if "points" in plain else None,
             tasks={task: self._points(f"{number}: tasks.{task}", value) for task, value in tasks.items()},
             due=self._due(f"{number}: due", plain["due"]) if "due" in plain else None,
             late=self._late(f"{number}: late", self._table(plain, "late", f"{number}: late"), late),
+            weight=self._points(f"{number}: weight", plain["weight"]) if "weight" in plain else None,
+            exclude=self._excluded(f"{number}: exclude", plain.get("exclude", [])),
         )
+
+    def _excluded(self, key: str, names: Any) -> frozenset[str]:
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            self._wrong(key, 'is a list of tasks, like ["m04.2"]')
+        return frozenset(names)
 
     def _listed(self, names: Any) -> list[str]:
         if names is None:

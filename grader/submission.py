@@ -27,6 +27,7 @@ class Submission:
     sources: dict[str, bytes] = field(default_factory=dict)  # module id -> source
     problems: dict[str, str] = field(default_factory=dict)  # module id -> what is wrong with its file
     notes: list[str] = field(default_factory=list)  # files that look like a module and are none: one sentence each
+    absent: set[str] = field(default_factory=set)  # of `problems`, the modules that have one because they are not there
     beneath: Submission | None = None  # where each milestone takes from what it is made of, instead of from here
 
     def digest(self, modules: list[str]) -> str:
@@ -95,7 +96,6 @@ def take(name: str, syllabus: Syllabus, read: Callable[[str], bytes], beside: It
     submission = Submission(name)
     inside = name if name.endswith("!") else f"{name}/"  # the root of an archive: "week4.zip!m00_warmup.py"
     likenesses = _likenesses(beside, syllabus)
-    missing = []
     for milestone in syllabus.milestones:
         file = f"{milestone.id}.py"
         shown = f"{inside}{file}"
@@ -103,13 +103,13 @@ def take(name: str, syllabus: Syllabus, read: Callable[[str], bytes], beside: It
         try:
             submission.sources[milestone.id] = read(file)
         except FileNotFoundError:
-            missing.append(milestone.id)
+            submission.absent.add(milestone.id)
             also = f" ({', '.join(alike)} is not taken for it)" if alike else ""
             submission.problems[milestone.id] = f"{shown} is missing{also}; put the stub back to start from."
         except (OSError, ValueError) as error:
             submission.problems[milestone.id] = f"{shown} cannot be taken: {reason(error)}."
         submission.notes += [f"{inside}{other} was ignored: the module is called {file}." for other in alike]
-    if len(missing) == len(syllabus.milestones):
+    if len(submission.absent) == len(syllabus.milestones):
         first = syllabus.milestones[0].id
         hint = "".join(f" {note}" for note in submission.notes[:1])
         raise SubmissionError(f"The folder {name} has none of the course's modules ({first}.py and so on).{hint}")

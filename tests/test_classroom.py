@@ -16,6 +16,7 @@ import warm
 from attacks import claims
 from small_course import HALF_DONE, SEED, SLOW, SOLUTIONS, STUBS, SUITE_M00, WHOLE_HALF, SmallCourse
 
+from grader.classroom.book.class_standing import class_result
 from grader.classroom.book.gradebook import Gradebook
 from grader.reports.terminal.class_live import ClassProgress, duration
 
@@ -235,7 +236,7 @@ def test_the_real_course_is_graded_like_grade_does(tmp_path):
 
     assert done.returncode == 0, done.stdout + done.stderr
     with Gradebook.open(book) as opened:
-        standings = opened.class_result(support.COURSE).standings
+        standings = class_result(opened, support.COURSE).standings
     full = support.COURSE.milestone("m03").points
     assert [sum(each.raw(name) for name in NAMES) for each in standings] == [full, 0.0]
     assert all(set(each.milestones) == set(NAMES) for each in standings)

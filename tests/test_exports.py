@@ -254,7 +254,7 @@ def test_nbgraders_columns_hold_for_names_with_commas():
     assert (late["duedate"], late["timestamp"]) == ("2026-03-15 22:59:00", "2026-03-16 00:30:00")
     assert next(row for row in rows if row["student_id"] == "s005")["last_name"] == "Lovelace"
     missing = next(row for row in rows if row["student_id"] == "s004")
-    assert (missing["timestamp"], missing["score"]) == ("", "0.0")
+    assert (missing["timestamp"], missing["raw_score"], missing["score"]) == ("", "", "")
 
 
 def test_every_student_has_a_row_for_every_task():

@@ -19,6 +19,7 @@ import systems
 from grader import record
 from grader.classroom.book import gradebook, schema
 from grader.classroom.book.changes import Turned, changes
+from grader.classroom.book.class_standing import class_result
 from grader.classroom.book.gradebook import Gradebook, GradebookError, Key
 from grader.classroom.book.lock import LockError, RunLock
 from grader.classroom.book.standing import Student
@@ -161,7 +162,7 @@ def test_readers_do_not_wait_for_a_run(book):
     lock = RunLock(book.path)
     hand_in(book)
     with Gradebook.open(book.path) as other:
-        assert [standing.student for standing in other.class_result(COURSE).standings] == [ANNA]
+        assert [standing.student for standing in class_result(other, COURSE).standings] == [ANNA]
     lock.release()
 
 
@@ -245,7 +246,7 @@ def test_history_is_never_overwritten(book):
 
     assert book.find(key()) == second
     assert book.rows("SELECT id, attempt, earned FROM result") == [(first, 1, 0.0), (second, 2, WARMUP.points)]
-    assert book.class_result(COURSE).standings[0].score(WARMUP.id) == WARMUP.points
+    assert class_result(book, COURSE).standings[0].score(WARMUP.id) == WARMUP.points
 
 
 def test_a_result_that_is_none_is_named(book):
@@ -253,7 +254,7 @@ def test_a_result_that_is_none_is_named(book):
     book.store(1, hand_in(book), key(), {**ALL, "earned": 99.0}, 0.1)
 
     with pytest.raises(GradebookError, match=rf"{WARMUP.id} for anna cannot be read \(.*\); grade it anew"):
-        book.class_result(COURSE)
+        class_result(book, COURSE)
 
 
 def test_handing_in_an_earlier_version_again_brings_its_result_back(book):
@@ -261,9 +262,9 @@ def test_handing_in_an_earlier_version_again_brings_its_result_back(book):
     handin = hand_in(book)
     first = book.store(1, handin, key(sources="s1"), ALL, 0.1)
     book.store(1, handin, key(sources="s2"), NONE, 0.1)
-    book.settle(1, [(handin, key(sources="s1"), first)])
+    book.settle(1, handin, key(sources="s1"), first)
 
-    assert book.class_result(COURSE).standings[0].score(WARMUP.id) == WARMUP.points
+    assert class_result(book, COURSE).standings[0].score(WARMUP.id) == WARMUP.points
 
 
 def test_a_fault_is_no_result_and_leaves_the_earlier_one(book):
@@ -271,14 +272,14 @@ def test_a_fault_is_no_result_and_leaves_the_earlier_one(book):
     handin = hand_in(book)
     book.store(1, handin, key(), ALL, 0.1)
     book.fail(1, handin, key(sources="s2"), "m00 was not graded: a fault.")
-    standing = book.class_result(COURSE).standings[0]
+    standing = class_result(book, COURSE).standings[0]
 
     assert book.find(key(sources="s2")) is None
     assert standing.score(WARMUP.id) == WARMUP.points
     assert standing.notes == ["m00 was not graded: a fault. The result of an earlier run still counts."]
 
     book.store(1, handin, key(sources="s2"), NONE, 0.1)
-    assert book.class_result(COURSE).standings[0].notes == []
+    assert class_result(book, COURSE).standings[0].notes == []
 
 
 def test_the_roster_gives_the_order_and_the_missing(book):
@@ -286,14 +287,14 @@ def test_the_roster_gives_the_order_and_the_missing(book):
     book.enrol([Student("zoe"), ANNA])
     hand_in(book)
     hand_in(book, Student("stranger"), problem="It is no archive.")
-    standings = book.class_result(COURSE).standings
+    standings = class_result(book, COURSE).standings
 
     assert [standing.student.id for standing in standings] == ["zoe", "anna", "stranger"]
     assert [bool(standing.origin) for standing in standings] == [False, True, True]
     assert standings[2].problem == "It is no archive."
 
     book.enrol([ANNA])
-    assert [standing.student.id for standing in book.class_result(COURSE).standings] == ["anna", "stranger"]
+    assert [standing.student.id for standing in class_result(book, COURSE).standings] == ["anna", "stranger"]
 
 
 def test_a_course_sets_points_and_lateness_without_grading_anew(book):
@@ -303,12 +304,12 @@ def test_a_course_sets_points_and_lateness_without_grading_anew(book):
     due = datetime(2026, 10, 1, 10, tzinfo=UTC)
     points = {task.id: 10.0 for task in WARMUP.tasks}
     course = Course("Late", (Part(WARMUP.id, tasks=points, due=due, late=Late(per_day=0.1)),))
-    result = book.class_result(COURSE, course)
+    result = class_result(book, COURSE, course)
 
     assert [(column.milestone, column.possible) for column in result.columns] == [(WARMUP.id, 50.0)]
     assert result.standings[0].raw(WARMUP.id) == 20.0
     assert result.standings[0].penalties == {WARMUP.id: 2.0}
-    assert book.class_result(COURSE).standings[0].raw(WARMUP.id) == 4.0
+    assert class_result(book, COURSE).standings[0].raw(WARMUP.id) == 4.0
 
 
 def test_what_was_handed_in_on_time_does_not_become_late(book):
@@ -316,7 +317,7 @@ def test_what_was_handed_in_on_time_does_not_become_late(book):
     first = hand_in(book, handed_in="2026-10-01T10:00:00+00:00")
     result = book.store(1, first, key(), ALL, 0.1)
     again = hand_in(book, handed_in="2026-11-01T10:00:00+00:00", run=1)
-    book.settle(1, [(again, key(), result)])
+    book.settle(1, again, key(), result)
     assert book.rows("SELECT handed_in FROM standing") == [("2026-10-01T10:00:00+00:00",)]
 
     book.store(1, again, key(sources="s2"), ALL, 0.1)
@@ -328,7 +329,7 @@ def test_an_unchanged_hand_in_adds_no_row(book):
     for _ in range(3):
         handin = hand_in(book)
         result = book.find(key()) or book.store(1, handin, key(), ALL, 0.1)
-        book.settle(1, [(handin, key(), result)])
+        book.settle(1, handin, key(), result)
 
     assert book.rows("SELECT (SELECT COUNT(*) FROM handin), (SELECT COUNT(*) FROM standing)") == [(1, 1)]
 
@@ -340,7 +341,7 @@ def test_results_of_two_measures_are_named(book):
     run = begin(book, grader="g2")
     book.store(run, hand_in(book, BEN, run=run), key(student="ben", grader="g2"), ALL, 0.1)
 
-    assert book.class_result(COURSE).notes[0].startswith("1 student has results from an earlier grader")
+    assert class_result(book, COURSE).notes[0].startswith("1 student has results from an earlier grader")
 
 
 # ── a mended suite ────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -115,7 +115,7 @@ def test_sources_of_one_id_are_one_persons(tmp_path):
     second = collect_class([same], COURSE, exports=[export(tmp_path)])
 
     problems = {each.student.id.casefold(): each.problem for each in first.handed_in if each.problem}
-    assert list(problems) == ["a1"] and "nothing says which counts; keep one of them" in problems["a1"]
+    assert list(problems) == ["a1"] and "nothing says which m00 counts; keep one of them" in problems["a1"]
     assert taken(first)["b2"] == "bob"
     assert sum(each.student.id.casefold() == "a1" for each in second.handed_in) == 1
     assert "anna" in taken(second).values()

@@ -13,12 +13,15 @@ from typing import Any
 from grader import course as courses
 from grader import own_rooms, syllabus
 from grader.arguments import circumstances, count, course_of
-from grader.classroom.book import standing_json
+from grader.classroom.book import standing_json, student_records
 from grader.classroom.book.changes import changes
+from grader.classroom.book.class_standing import class_result
 from grader.classroom.book.gradebook import Gradebook, GradebookError
 from grader.classroom.book.lock import LockError, RunLock
-from grader.classroom.grading.batch import Batch
+from grader.classroom.book.standing import Student
+from grader.classroom.grading.batch import Batch, stubs_of
 from grader.classroom.grading.cluster import ClusterError, grade_on_cluster
+from grader.classroom.grading.due import several, told
 from grader.classroom.grading.judging import Setup
 from grader.classroom.grading.local import grade_here
 from grader.classroom.intake.collecting import Collected, CollectingError, collect_class
@@ -60,6 +63,14 @@ def arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--since", type=_moment, metavar="WHEN", help="leave out what was handed in before")
     command.add_argument("--regrade", action="store_true", help="grade anew what has its result already")
     command.add_argument(
+        "--held", action="store_true",
+        help="take nothing in: grade what the gradebook holds of everybody, after a suite was mended for one",
+    )  # fmt: skip
+    command.add_argument(
+        "--take-earlier", action="store_true",
+        help="let what is named here count also where the gradebook has something that came in later",
+    )  # fmt: skip
+    command.add_argument(
         "--changes", action="store_true", help="grade nothing; show whose points the last change of the grader changed"
     )
     command.add_argument("--json", metavar="FILE", help="write where the class stands")
@@ -92,7 +103,9 @@ def run(options: argparse.Namespace) -> int:
     try:
         if options.changes:
             return show_changes(options, console)
-        if not (options.submissions or options.export):
+        if options.held and (options.submissions or options.export):
+            raise UsageProblem("--held grades what the gradebook holds, so that nothing is named beside it.")
+        if not (options.submissions or options.export or options.held):
             raise UsageProblem("classroom wants what was handed in: folders, archives, or a list of repositories.")
         return _run(options, console)
     except (CollectingError, GradebookError, LockError, RosterError) as error:
@@ -118,7 +131,7 @@ def _run(options: argparse.Namespace, console: Any) -> int:
     if options.scheduler is None:
         check_device(options.device)
     roster = load_roster(Path(options.roster)) if options.roster else None
-    book = Gradebook.open(options.gradebook, create=True)
+    book = Gradebook.open(options.gradebook, create=not options.held)
     try:
         lock = RunLock(book.path)
         try:
@@ -162,11 +175,7 @@ class _Run:
         if station.workers is not None:
             station.boot()  # in the background, while submissions are read
         progress = ClassProgress(self.console)
-        students = set(options.student) or None
-        collected = collect_class(
-            options.submissions, self.whole, self.roster, exports=options.export, book=self.book.students(),
-            allow_local=options.allow_local, since=options.since, students=students, tell=progress.note,
-        )  # fmt: skip
+        collected = Collected() if options.held else self._collected(progress)
         if self.roster is not None:
             self.book.enrol(self.roster.students)
         batch = self._plan(station, collected)
@@ -192,6 +201,21 @@ class _Run:
         self.book.end_run(batch.run)
         return self._report(batch, collected)
 
+    def _collected(self, progress: Any) -> Collected:
+        options = self.options
+        return collect_class(
+            options.submissions, self.whole, self.roster, exports=options.export, book=self.book.students(),
+            allow_local=options.allow_local, since=options.since, students=set(options.student) or None,
+            stubs=stubs_of(self.whole), tell=progress.note,
+        )  # fmt: skip
+
+    def _held(self) -> list[Student]:
+        """Return whose modules the gradebook holds, or those of them that --student names. Raises UsageProblem."""
+        everybody = self.book.students()
+        if unknown := set(self.options.student) - {student.id for student in everybody}:
+            raise UsageProblem(student_records.unknown(min(unknown), [student.id for student in everybody]))
+        return [one for one in everybody if not self.options.student or one.id in self.options.student]
+
     def _plan(self, station: Station, collected: Collected) -> Batch:
         """Enter what was handed in, and find what of it is due."""
         options = self.options
@@ -203,8 +227,12 @@ class _Run:
         run = self.book.begin_run(
             judging_version(rooms), setup.conditions(), official=station.official, isolation=setup.isolation
         )
-        batch = Batch(self.book, run, setup, self.whole, self.chosen, regrade=options.regrade)
+        batch = Batch(
+            self.book, run, setup, self.whole, self.chosen, regrade=options.regrade, take_earlier=options.take_earlier
+        )
         with self.book.transaction():
+            for student in self._held() if options.held else []:
+                batch.add_held(student)
             for handed in collected.handed_in:
                 batch.add(handed)
         return batch
@@ -238,19 +266,24 @@ class _Run:
             )
 
     def _report(self, batch: Batch, collected: Collected) -> int:
+        from grader.reports.marks.counting import counting
         from grader.reports.terminal import class_table
         from grader.reports.terminal.class_live import duration
         from grader.reports.text_file import ReportError, write_text_report
 
-        result = self.book.class_result(self.whole, self.course)
+        result = class_result(self.book, self.whole, self.course)
         wanted = [milestone.id for milestone in self.chosen]
         class_table.render(result, self.console, chosen=wanted if self.options.milestone else None)
         tally = batch.tally
         problems = [*tally.problems, *collected.unclear]
         class_table.say(self.console, "Could not be graded", problems)
         class_table.say(self.console, "Not graded; the next run tries again", tally.ungraded)
-        class_table.say(self.console, "Nothing handed in", [_named(one) for one in collected.missing])
-        class_table.say(self.console, "Notes", [*collected.notes, *result.notes])
+        nothing, elsewhere = self._missing(collected)
+        class_table.say(self.console, "Nothing handed in", nothing)
+        for title, sentences in counting(result).items():
+            class_table.say(self.console, title, sentences)
+        notes = [*collected.notes, *elsewhere, *told(batch.tally, collected), *result.notes]
+        class_table.say(self.console, "Notes", notes)
         found = changes(self.book)
         if any(change.run == batch.run for change in found):
             class_table.render_changes(found, self.console)
@@ -268,6 +301,18 @@ class _Run:
                 self.console.print(f"scratchwork: {error}", highlight=False, markup=False)
                 code = max(code, USAGE)
         return code
+
+    def _missing(self, collected: Collected) -> tuple[list[str], list[str]]:
+        """Return who has never handed in anything, and in one sentence who is only not in this collection."""
+        known = {
+            student for (student,) in self.book.rows("SELECT student FROM result UNION SELECT student FROM module")
+        }
+        nothing = [_named(one) for one in collected.missing if one.id not in known]
+        others = [one.name or one.id for one in collected.missing if one.id in known]
+        if not others:
+            return nothing, []
+        many = "1 student is" if len(others) == 1 else f"{len(others)} students are"
+        return nothing, [f"{many} not in this collection, and what the gradebook has stays: {several(others)}."]
 
 
 def _milestones(count: int) -> str:

@@ -94,12 +94,13 @@ def read_class(options: argparse.Namespace) -> ClassResult:
 
 def from_gradebook(path: Path, options: argparse.Namespace) -> ClassResult:
     """Return a class out of a gradebook, with the points and penalties of a course where one is named."""
+    from grader.classroom.book.class_standing import class_result
     from grader.classroom.book.gradebook import Gradebook, GradebookError
     from grader.course import CourseError
 
     try:
         with Gradebook.open(path) as book:
-            return book.class_result(*course_of(options))
+            return class_result(book, *course_of(options))
     except (GradebookError, CourseError) as error:
         raise UsageProblem(str(error)) from error
 

@@ -17,14 +17,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from grader.course import Course
 from grader.files import not_regular, reason
 from grader.schema import shown
-from grader.syllabus import Syllabus
 
-from .results import GradebookError, class_result, moment
+from .results import GradebookError, moment
 from .schema import APPLICATION, SCRIPTS, VERSION
-from .standing import ClassResult, Student
+from .standing import Student
 
 BUSY_SECONDS = 30  # that a reader waits while a result is written, and the other way round
 
@@ -90,7 +88,7 @@ class Gradebook:
         """Note that a batch starts; return its number."""
         with self.transaction():
             row = grader, conditions, official, isolation, now()
-            return self._insert(
+            return self.insert(
                 "INSERT INTO run (grader, conditions, official, isolation, started) VALUES (?, ?, ?, ?, ?)", row
             )
 
@@ -124,7 +122,7 @@ class Gradebook:
             )
             if last is not None and last[1:] == row:
                 return int(last[0])
-            return self._insert(
+            return self.insert(
                 "INSERT INTO handin (run, student, origin, handed_in, problem, notes) VALUES (?, ?, ?, ?, ?, ?)",
                 (run, student.id, *row),
             )
@@ -138,8 +136,13 @@ class Gradebook:
         )
         return int(found[0]) if found else None
 
-    def store(self, run: int, handin: int, key: Key, milestone: dict[str, Any], seconds: float) -> int:
-        """Keep a graded milestone (as JSON data of a record) and let it count; return its number."""
+    def store(
+        self, run: int, handin: int, key: Key, milestone: dict[str, Any], seconds: float, handed_in: str | None = None
+    ) -> int:
+        """Keep a graded milestone (as JSON data of a record) and let it count; return its number.
+
+        `handed_in` is when its module was first handed in; without it, when the whole hand-in was.
+        """
         text = json.dumps(milestone, ensure_ascii=False, separators=(",", ":"))
         with self.transaction():
             before = self._row(
@@ -148,25 +151,24 @@ class Gradebook:
                 _columns(key),
             )
             attempt = (before[0] or 0) + 1 if before else 1
-            result = self._insert(
+            result = self.insert(
                 "INSERT INTO result (student, milestone, sources, problem, grader, conditions, attempt, run, graded, "
                 "seconds, earned, possible, record) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (*_columns(key), attempt, run, now(), seconds, milestone["earned"], milestone["possible"], text),
             )
-            self._stand(run, handin, key, result)
+            self._stand(run, handin, key, result, handed_in)
             return result
 
-    def settle(self, run: int, standing: Iterable[tuple[int, Key, int]]) -> None:
-        """Let results that are in the book already count: (hand-in, key, result) each."""
+    def settle(self, run: int, handin: int, key: Key, result: int, handed_in: str | None = None) -> None:
+        """Let a result that is in the book already count; `handed_in` is as for `store`."""
         with self.transaction():
-            for handin, key, result in standing:
-                self._stand(run, handin, key, result)
+            self._stand(run, handin, key, result, handed_in)
 
     def fail(self, run: int, handin: int, key: Key, fault: str) -> None:
         """Note in one sentence why a milestone has no result; the next run tries again."""
         with self.transaction():
             handed_in = self._handed_in(handin)
-            self._insert(
+            self.insert(
                 "INSERT INTO standing (run, handin, student, milestone, handed_in, fault) VALUES (?, ?, ?, ?, ?, ?)",
                 (run, handin, key.student, key.milestone, handed_in, fault),
             )
@@ -178,10 +180,6 @@ class Gradebook:
     def mean_seconds(self) -> dict[str, float]:
         """Return how long each milestone took on average: its id → seconds."""
         return dict(self.rows("SELECT milestone, AVG(seconds) FROM result GROUP BY milestone"))
-
-    def class_result(self, whole: Syllabus, course: Course | None = None) -> ClassResult:
-        """Return where the class stands: with a course's milestones, points and penalties, or the syllabus's own."""
-        return class_result(self, whole, course)
 
     # ── underneath ────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -207,10 +205,10 @@ class Gradebook:
                 self._connection.execute("ROLLBACK")
             raise
 
-    def _stand(self, run: int, handin: int, key: Key, result: int) -> None:
+    def _stand(self, run: int, handin: int, key: Key, result: int, handed_in: str | None) -> None:
         """Append a row when something else counts from now on.
 
-        A milestone was handed in when exactly its sources were first handed in: another milestone that is handed in
+        A milestone was handed in when exactly its own module was first handed in: another module that is handed in
         later does not make it late.
         """
         before = self.rows(
@@ -219,12 +217,12 @@ class Gradebook:
             "WHERE standing.student = ? AND standing.milestone = ? ORDER BY standing.id",
             (key.student, key.milestone),
         )
-        times = [handed_in for _, handed_in, sources in before if handed_in and sources == key.sources]
-        if own := self._handed_in(handin):
+        times = [time for _, time, sources in before if time and sources == key.sources]
+        if own := self._handed_in(handin) if handed_in is None else handed_in:
             times.append(own)
         first = min(times, key=moment, default="")
         if not before or before[-1][:2] != (result, first):
-            self._insert(
+            self.insert(
                 "INSERT INTO standing (run, handin, student, milestone, handed_in, result, fault) "
                 "VALUES (?, ?, ?, ?, ?, ?, '')",
                 (run, handin, key.student, key.milestone, first, result),
@@ -242,7 +240,8 @@ class Gradebook:
             (student.id, student.name, student.email),
         )
 
-    def _insert(self, statement: str, values: tuple[Any, ...]) -> int:
+    def insert(self, statement: str, values: tuple[Any, ...]) -> int:
+        """Add a row and return its number."""
         number = self._execute(statement, values).lastrowid
         assert number is not None
         return number

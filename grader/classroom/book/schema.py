@@ -6,6 +6,11 @@ handin    what somebody handed in, each time that it was another thing than befo
 result    one graded milestone; nothing is ever changed or removed here
 standing  which result counts from then on, one row for each change; the latest row of a student's milestone holds.
           A row with a fault in place of a result says why there was none, until a later row.
+source    the text of a module, once for everybody who has handed in the same
+module    which module somebody handed in, and when; of a student's module the latest row is what later milestones stand
+          on. A row with a problem in place of a source says why the file could not be taken.
+decision  what a person decided about marks; of the same kind, student, milestone and task the latest row holds, and one
+          with an empty value takes it back
 """
 
 from __future__ import annotations
@@ -68,6 +73,37 @@ SCRIPTS = (
         CHECK ((result IS NULL) = (fault <> ''))
     ) STRICT;
     CREATE INDEX standing_of_student ON standing (student, milestone, id);
+    """,
+    """
+    CREATE TABLE source (
+        sha256 TEXT PRIMARY KEY,
+        content BLOB NOT NULL
+    ) STRICT;
+    CREATE TABLE module (
+        id INTEGER PRIMARY KEY,
+        run INTEGER NOT NULL REFERENCES run,
+        handin INTEGER NOT NULL REFERENCES handin,
+        student TEXT NOT NULL REFERENCES student,
+        milestone TEXT NOT NULL,
+        origin TEXT NOT NULL,
+        handed_in TEXT NOT NULL,
+        source TEXT REFERENCES source,
+        problem TEXT NOT NULL,
+        CHECK ((source IS NULL) = (problem <> ''))
+    ) STRICT;
+    CREATE INDEX module_of_student ON module (student, milestone, id);
+    CREATE TABLE decision (
+        id INTEGER PRIMARY KEY,
+        made TEXT NOT NULL,
+        author TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        student TEXT NOT NULL,
+        milestone TEXT NOT NULL,
+        task TEXT NOT NULL,
+        value TEXT NOT NULL,
+        reason TEXT NOT NULL,
+        result INTEGER
+    ) STRICT;
     """,
 )
 VERSION = len(SCRIPTS)

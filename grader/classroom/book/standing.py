@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from grader import record
+from grader.lateness import Lateness
+from grader.rounding import Rounding
 
 
 @dataclass(frozen=True)
@@ -16,9 +19,31 @@ class Student:
     email: str = ""
 
 
+@dataclass(frozen=True)
+class Adjustment:
+    """What a person made of a mark."""
+
+    milestone: str
+    task: str  # empty: the milestone as a whole
+    value: str  # "12": that many points; "+2" or "-1.5": so many more or fewer
+    reason: str  # which the student reads
+    author: str = ""
+    made: str = ""  # ISO 8601
+
+    def of(self, points: float) -> float:
+        """Return what these points become."""
+        change = float(self.value)
+        return max(0.0, points + change if self.value[:1] in "+-" else change)
+
+    @property
+    def sets(self) -> bool:
+        """Whether it says how many points there are, and not how many more or fewer."""
+        return self.value[:1] not in "+-"
+
+
 @dataclass
 class Standing:
-    """One student's latest results."""
+    """One student's latest results, and what was decided about them."""
 
     student: Student
     milestones: dict[str, record.Milestone] = field(default_factory=dict)  # id -> latest result
@@ -27,15 +52,44 @@ class Standing:
     handed_in: str = ""  # ISO 8601 with its offset, where it is known
     problem: str = ""  # one sentence, when nothing of it could be graded
     notes: list[str] = field(default_factory=list)  # one sentence each
+    lateness: dict[str, Lateness] = field(default_factory=dict)  # milestone id -> how late it is
+    adjustments: list[Adjustment] = field(default_factory=list)
+    excused: dict[str, str] = field(default_factory=dict)  # milestone id -> why it does not count
+    absent: dict[str, str] = field(default_factory=dict)  # milestone never handed in -> what is said of it
+    zeros: list[str] = field(default_factory=list)  # of those the milestones that are 0, since they were due
+    pending: list[str] = field(default_factory=list)  # milestones that are not due yet for this student
+    drafts: list[str] = field(default_factory=list)  # milestones whose marks are not released yet
+    rounding: Rounding = field(default_factory=Rounding)
 
     def raw(self, milestone: str) -> float:
-        """Return the points earned in a milestone before any penalty."""
+        """Return the points earned in a milestone before any penalty, with what a person changed in its tasks."""
         found = self.milestones.get(milestone)
-        return found.earned if found else 0.0
+        earned = {task.id: task.earned for task in found.tasks} if found else {}
+        for each in self.adjustments:
+            if each.milestone == milestone and each.task in earned:
+                earned[each.task] = each.of(earned[each.task])
+        return sum(earned.values()) if found else 0.0
+
+    def mark(self, milestone: str) -> float | None:
+        """Return the points that count, rounded as the course rounds; None where there is no mark.
+
+        Lateness is taken off what was earned; what a person decided of the milestone as a whole comes last.
+        """
+        if milestone in self.excused:
+            return None
+        points: float | None = None
+        if milestone in self.milestones:
+            points = max(0.0, self.raw(milestone) - self.penalties.get(milestone, 0.0))
+        elif milestone in self.zeros:
+            points = 0.0
+        for each in self.adjustments:
+            if each.milestone == milestone and not each.task and (each.sets or points is not None):
+                points = each.of(points or 0.0)
+        return None if points is None else self.rounding(points)
 
     def score(self, milestone: str) -> float:
-        """Return the points of a milestone after the penalty for lateness."""
-        return max(0.0, self.raw(milestone) - self.penalties.get(milestone, 0.0))
+        """Return the points that count in a milestone: 0 where there is no mark."""
+        return self.mark(milestone) or 0.0
 
 
 @dataclass(frozen=True)
@@ -46,6 +100,13 @@ class Column:
     title: str
     possible: float
     due: str = ""  # ISO 8601 with its offset, where the course has dates
+    weight: float | None = None  # what full points add to the total; None: what is possible
+    counts: bool = True  # in totals: it is due by now, or has no due date
+
+    @property
+    def worth(self) -> float:
+        """What full points add to the total."""
+        return self.possible if self.weight is None else self.weight
 
 
 @dataclass
@@ -59,12 +120,27 @@ class ClassResult:
     isolation: str = ""
     official: bool = False
     notes: list[str] = field(default_factory=list)
+    rounding: Rounding = field(default_factory=Rounding)
 
     @property
     def possible(self) -> float:
-        """Points that can be earned in all milestones."""
-        return sum(column.possible for column in self.columns)
+        """Points that can be earned in all that is due."""
+        return sum(column.worth for column in self.columns if column.counts)
 
-    def total(self, standing: Standing) -> float:
-        """Return a student's points in all milestones, penalties taken off."""
-        return sum(standing.score(column.milestone) for column in self.columns)
+    def total(self, standing: Standing, columns: Iterable[Column] | None = None) -> float:
+        """Return a student's points in all milestones that count, or in these, as their weights have them."""
+        counted = self.counted(standing, columns)
+        scaled = (
+            standing.score(each.milestone) * (each.worth / each.possible if each.weight else 1) for each in counted
+        )
+        return self.rounding(sum(scaled))
+
+    def possible_for(self, standing: Standing, columns: Iterable[Column] | None = None) -> float:
+        """Return what one student's total is out of: nothing excused, and nothing that is not due yet."""
+        return sum(column.worth for column in self.counted(standing, columns))
+
+    def counted(self, standing: Standing, columns: Iterable[Column] | None = None) -> list[Column]:
+        """Return the columns that a student's total is made of, out of all or of these."""
+        among = self.columns if columns is None else columns
+        left_out = {*standing.excused, *standing.pending}
+        return [column for column in among if column.counts and column.milestone not in left_out]

@@ -4,44 +4,29 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from grader import record
 from grader.classroom.book.gradebook import Gradebook, Key
+from grader.classroom.book.modules import Module, Modules
 from grader.classroom.book.standing import Student
 from grader.classroom.intake.collecting import HandedIn
+from grader.classroom.intake.merging import is_stub
 from grader.judge.errors import UsageProblem
 from grader.judge.fingerprint import judging_version
 from grader.submission import Submission, SubmissionError, with_own_solutions, with_own_stubs
 from grader.syllabus import Milestone, Syllabus
 
+from .due import Due, Tally, grouped
 from .judging import Graded, Job, Setup
 
 REPOSITORY = Path(__file__).resolve().parents[3]
-
-
-@dataclass(frozen=True)
-class Due:
-    """A milestone of one student that is to be graded."""
-
-    student: Student
-    handin: int
-    key: Key
-    submission: Submission
-    cheap: bool  # nothing of it will be run: an untouched stub, or a file that could not be taken
-
-
-@dataclass
-class Tally:
-    """How the batch went."""
-
-    graded: int = 0  # milestones with a new result
-    kept: int = 0  # milestones whose result was in the book already
-    faults: int = 0  # milestones that the grader failed at
-    ungraded: list[str] = field(default_factory=list)  # a sentence for each milestone without a result, faults included
-    problems: list[str] = field(default_factory=list)  # a sentence for each hand-in that cannot be graded
+STANDING = """
+    SELECT standing.milestone, result.sources, result.conditions
+    FROM standing JOIN result ON result.id = standing.result
+    WHERE standing.id IN (SELECT MAX(id) FROM standing WHERE student = ? AND result IS NOT NULL GROUP BY milestone)
+"""
 
 
 class Batch:
@@ -56,53 +41,146 @@ class Batch:
         chosen: list[Milestone],
         *,
         regrade: bool = False,
+        take_earlier: bool = False,
     ) -> None:
         self.book, self.run, self.setup, self.course, self.chosen = book, run, setup, course, chosen
         self.tally = Tally()
         self.entered: Callable[[tuple[str, ...]], None] = lambda milestones: None  # told of results without a job
-        self._regrade = regrade
+        self._regrade, self._take_earlier = regrade, take_earlier
         self._conditions, self._grader = setup.conditions(), judging_version(setup.rooms)
         self._solutions = _solutions(course) if setup.prerequisites == "solutions" else None
-        self._stubs = _stubs(course)
+        self._stubs = stubs_of(course)
+        self._wanted = {name for milestone in chosen for name in course.with_uses(milestone)}
         self._jobs: dict[int, list[Due]] = {}
         self._untouched: dict[tuple[str, ...], dict[str, Any]] = {}  # results of stubs: the same for everybody
 
     # ── what there is to do ───────────────────────────────────────────────────────────────────────────────────────
 
     def add(self, handed: HandedIn) -> None:
-        """Enter one student's submission: what has a result in the book counts again, the rest is due."""
+        """Enter one student's submission: what has a result in the book counts again, the rest is due.
+
+        What was not handed in this time is as it was: a milestone keeps its result, and one that is made of another
+        stands on the student's latest. It is graded again when that is a newer one.
+        """
         handin = self.book.hand_in(
             self.run, handed.student, origin=handed.origin, handed_in=handed.handed_in,
             problem=handed.problem, notes=handed.notes,
         )  # fmt: skip
-        if handed.problem:
-            self.tally.problems.append(f"{handed.student.id}: {handed.problem}")
-            return
-        standing, due = [], []
+        if problems := [each for each in (handed.problem, *handed.troubles) if each]:
+            self.tally.problems += [f"{handed.student.id}: {each}" for each in problems]
+        if not handed.problem:
+            modules = Modules(self.book, handed.student.id)
+            self._settle(handed.student, handin, modules, self._take_in(handed, handin, modules))
+
+    def add_held(self, student: Student) -> None:
+        """Let everything be graded that the book has of a student, as if it were handed in again."""
+        modules = Modules(self.book, student.id)
+        if modules.latest:
+            handin = self.book.rows("SELECT MAX(id) FROM handin WHERE student = ?", (student.id,))[0][0]
+            self._settle(student, handin, modules, set(modules.latest))
+
+    def _take_in(self, handed: HandedIn, handin: int, modules: Modules) -> set[str]:
+        """Enter the modules of a hand-in, and return those that count from now on."""
+        given, taken, kept = handed.submission, set(), {}
+        for name in handed.modules:
+            if name not in self._wanted:
+                continue
+            source, (origin, time) = given.sources.get(name), handed.piece(name)
+            new = Module(name, source, "" if source is not None else given.problems[name], origin, time, time)
+            old = modules.latest.get(name)
+            if old and self._is_stub(name, source) and not self._is_stub(name, old.source):
+                kept[name] = f"an untouched {name[:3]} takes the place of no work"
+            elif not self._take_earlier and (why := modules.outdates(new)):
+                kept[name] = f"{name[:3]} {why}"
+            else:
+                modules.enter(self.run, handin, new)
+                taken.add(name)
+        if not (taken or kept):
+            self.tally.notes.append(f"{handed.student.id}: {handed.origin} has nothing of what is graded here.")
+        if kept:
+            why = "; ".join(kept.values())
+            self.tally.notes.append(f"{handed.student.id}: what the gradebook has goes on counting: {why}.")
+        return taken
+
+    def _settle(self, student: Student, handin: int, modules: Modules, taken: set[str]) -> None:
+        """Let everything count that has its result in the book, and make the rest a job."""
+        submission = self._submission(modules, student)
+        standing = {name: under for name, *under in self.book.rows(STANDING, (student.id,))}
+        due = []
         for milestone in self.chosen:
-            one = self._due(handed, handin, milestone)
-            result = None if self._regrade else self.book.find(one.key)
+            if milestone.id not in modules.latest or self._lacks(student, milestone, modules, taken):
+                continue
+            one = self._due(student, handin, milestone, submission, modules, taken)
+            if milestone.id not in taken and self._stands(milestone, one.key, standing.get(milestone.id), taken):
+                continue
+            result = None if self._regrade and milestone.id in taken else self.book.find(one.key)
+            if milestone.id not in taken and milestone.id in standing:
+                self.tally.again.setdefault(milestone.id, []).append(student.name or student.id)
+            if one.borrowed and milestone.id in taken:
+                self.tally.borrowers.setdefault((milestone.id, one.borrowed), []).append(student.name or student.id)
             if result is None:
                 due.append(one)
             else:
-                standing.append((handin, one.key, result))
-        self.book.settle(self.run, standing)
-        self.tally.kept += len(standing)
-        for group in _grouped(due):
+                self.book.settle(self.run, handin, one.key, result, one.handed_in)
+                self.tally.kept += 1
+        for group in grouped(due):
             self._jobs[len(self._jobs)] = group
 
-    def _due(self, handed: HandedIn, handin: int, milestone: Milestone) -> Due:
-        submission = handed.submission
+    def _stands(self, milestone: Milestone, key: Key, standing: list[str] | None, taken: set[str]) -> bool:
+        """Tell whether the result of a milestone that was not named is still that of what it is made of.
+
+        It may have been graded under other conditions, which no later run changes for what it does not name.
+        """
+        if standing is None:
+            return False
+        sources, conditions = standing
+        beside = set(self.course.with_uses(milestone))
+        newer = conditions == self._conditions or (self._solutions is None and bool(beside & taken))
+        return sources == key.sources or not newer
+
+    def _submission(self, modules: Modules, student: Student) -> Submission:
+        """Return what a student has handed in so far."""
+        whole = Submission(student.id)
+        for name in (milestone.id for milestone in self.course.milestones):
+            module = modules.latest.get(name)
+            if module is not None and module.source is not None:
+                whole.sources[name] = module.source
+            else:
+                whole.problems[name] = module.problem if module else f"{name}.py was not handed in."
+        return whole
+
+    def _lacks(self, student: Student, milestone: Milestone, modules: Modules, taken: set[str]) -> bool:
+        """Tell whether something was never handed in that a milestone is made of, and say so of what is new."""
+        if self._solutions is not None:
+            return False
+        lacking = [name for name in self.course.with_needs(milestone) if name not in modules.latest]
+        if lacking and milestone.id in taken and not self._is_stub(milestone.id, modules.latest[milestone.id].source):
+            needs = ", ".join(name[:3] for name in lacking)
+            self.tally.problems.append(
+                f"{student.id}: {milestone.number} is made of {needs}, which was never handed in; it is graded as soon "
+                "as it is, or with --prerequisites solutions."
+            )
+        return bool(lacking)
+
+    def _due(
+        self, student: Student, handin: int, milestone: Milestone, submission: Submission, modules: Modules,
+        taken: set[str],
+    ) -> Due:  # fmt: skip
         needs = self.course.with_needs(milestone)
         if self._solutions is not None:
             submission = submission.replaced(needs[:-1], self._solutions)
         problems = "\n".join(submission.problems[name] for name in needs if name in submission.problems)
         key = Key(
-            handed.student.id, milestone.id, submission.digest(self.course.with_uses(milestone)),
+            student.id, milestone.id, submission.digest(self.course.with_uses(milestone)),
             hashlib.sha256(problems.encode()).hexdigest() if problems else "", self._grader, self._conditions,
         )  # fmt: skip
-        source = submission.sources.get(milestone.id)
-        return Due(handed.student, handin, key, submission, bool(problems) or source == self._stubs.get(milestone.id))
+        cheap = bool(problems) or self._is_stub(milestone.id, submission.sources.get(milestone.id))
+        own = needs[:-1] if self._solutions is None else []
+        borrowed = () if cheap else tuple(name for name in own if name not in taken)
+        return Due(student, handin, key, submission, cheap, modules.latest[milestone.id].first, borrowed)
+
+    def _is_stub(self, module: str, source: bytes | None) -> bool:
+        return is_stub(source, self._stubs.get(module))
 
     def jobs(self) -> Iterator[Job]:
         """Yield what is to be graded; stubs that somebody else left just as untouched are entered on the way."""
@@ -154,7 +232,11 @@ class Batch:
 
     def _enter(self, due: Due, plain: dict[str, Any]) -> None:
         seconds = sum(check["seconds"] for task in plain["tasks"] for check in task["checks"])
-        self.book.store(self.run, due.handin, due.key, plain, seconds)
+        if due.borrowed:
+            modules = ", ".join(f"{name}.py" for name in due.borrowed)
+            note = f"Graded on the latest {modules} that was handed in before: this time there was none beside it."
+            plain = plain | {"notes": [*plain["notes"], note]}
+        self.book.store(self.run, due.handin, due.key, plain, seconds, due.handed_in)
         self.tally.graded += 1
 
     def _fail(self, due: Due, fault: str) -> None:
@@ -164,16 +246,6 @@ class Batch:
     def _leave(self, due: Due, reason: str) -> None:
         self.book.fail(self.run, due.handin, due.key, reason)
         self.tally.ungraded.append(f"{due.student.id}: {reason}")
-
-
-def _grouped(due: list[Due]) -> list[list[Due]]:
-    """Make one job of everything cheap; the rest is a job each, so that little is lost and workers end together."""
-    groups = [[one] for one in due if not one.cheap]
-    together: dict[int, list[Due]] = {}
-    for one in due:
-        if one.cheap:
-            together.setdefault(id(one.submission), []).append(one)
-    return [*groups, *together.values()]
 
 
 def _shared(key: Key) -> tuple[str, ...]:
@@ -195,8 +267,9 @@ def _solutions(course: Syllabus) -> Submission:
         ) from None
 
 
-def _stubs(course: Syllabus) -> dict[str, bytes]:
+def stubs_of(course: Syllabus) -> dict[str, bytes]:
+    """Return what students start from, by module; nothing in a grader without the course beside it."""
     try:
         return with_own_stubs(REPOSITORY / "exercises", course).sources
-    except SubmissionError:  # a grader without the course beside it
+    except SubmissionError:
         return {}

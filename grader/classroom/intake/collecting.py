@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import astuple, dataclass, field
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 
 from grader.classroom.book.standing import Student
 from grader.safe_text import one_line
@@ -20,6 +21,7 @@ from .candidates import Candidate, CollectingError, Source, Taken, Unbelieved, i
 from .git_process import GitError
 from .identity import Claimed, settle
 from .listed import candidates_in_list
+from .merging import HandedIn, merged, name_of
 from .reader import Reader
 from .reading import unexpected
 from .roster import Claim, Roster, folded
@@ -28,18 +30,6 @@ from .trees import TreeError
 __all__ = ["Collected", "CollectingError", "HandedIn", "collect_class"]
 
 FETCHES = 4  # repositories that are fetched at the same time
-
-
-@dataclass
-class HandedIn:
-    """One student's submission, taken."""
-
-    student: Student
-    submission: Submission
-    origin: str  # as it is named to the instructor: "week4.zip!anna_123/exercises", "submissions/anna"
-    handed_in: str = ""  # ISO 8601 with its offset, where the source says so
-    problem: str = ""  # one sentence when nothing of it can be graded; the submission is empty then
-    notes: list[str] = field(default_factory=list)  # one sentence each: what was ignored, and why
 
 
 @dataclass
@@ -62,6 +52,7 @@ def collect_class(
     allow_local: bool = False,
     since: datetime | None = None,
     students: set[str] | None = None,
+    stubs: Mapping[str, bytes] = MappingProxyType({}),
     tell: Callable[[str], None] = lambda line: None,
 ) -> Collected:
     """Take in all submissions of a class; one that cannot be taken never stops the rest.
@@ -69,7 +60,8 @@ def collect_class(
     `exports` are sources that are believed when they say who handed in what; `book` is who has results already;
     `allow_local` lets lists of repositories name paths of this machine and ssh addresses;
     `since` leaves out what was handed in before, where the source says when that was (what it doesn't say, stays);
-    `students` keeps those whose id, email or name is in it; `tell` hears a line about what takes long.
+    `students` keeps those whose id, email or name is in it; `stubs` is what students start from, which never takes the
+    place of a module that was written in; `tell` hears a line about what takes long.
     Raises CollectingError when a source isn't there or is nothing that can be taken in, or when nobody is who is in
     `students`.
     """
@@ -94,10 +86,10 @@ def collect_class(
     for handed_in in sorted(taken, key=lambda each: (order.get(each.student, len(order)), _natural(each.student.id))):
         groups.setdefault(handed_in.student, []).append(handed_in)
     for student, group in groups.items():
-        collected.handed_in.append(_one_of(group, collected.notes))
+        collected.handed_in.append(merged(group, stubs, collected.notes))
         if roster.students and student not in order:
             origins = ", ".join(handed_in.origin for handed_in in group[:3])
-            collected.notes.append(f"{_name(student)} is not on the roster ({origins}).")
+            collected.notes.append(f"{name_of(student)} is not on the roster ({origins}).")
     return collected
 
 
@@ -215,39 +207,6 @@ def _take(each: Claimed) -> HandedIn:
         handed_in.submission, handed_in.origin = taken.submission, taken.origin
         handed_in.notes += taken.notes
     return handed_in
-
-
-def _one_of(group: list[HandedIn], notes: list[str]) -> HandedIn:
-    """Return the one of a student's submissions that counts: the latest, if the sources say when each came in."""
-    if len(group) == 1:
-        return group[0]
-    first = group[0]
-    who, origins = _name(first.student), ", ".join(each.origin for each in group)
-    moments = [_moment(each.handed_in) for each in group]
-    latest = max((moment for moment in moments if moment), default=None)
-    if None not in moments and moments.count(latest) == 1:
-        chosen = group[moments.index(latest)]
-        others = ", ".join(each.origin for each in group if each is not chosen)
-        chosen.notes.append(f"This is the latest of {len(group)} submissions; {others} came in earlier.")
-        notes.append(f"{who} has handed in {len(group)} times ({origins}); the latest was taken, {chosen.origin}.")
-        return chosen
-    if not any(each.problem for each in group) and all(_same(each, first) for each in group):
-        first.notes.append(f"{len(group)} submissions with the same modules were handed in: {origins}.")
-        notes.append(f"{who} has handed in the same modules {len(group)} times ({origins}).")
-        return first
-    problem = f"{who} has handed in {len(group)} times ({origins}), and nothing says which counts; keep one of them."
-    notes.append(problem)
-    return HandedIn(first.student, Submission(first.origin), origins, problem=problem)
-
-
-def _same(one: HandedIn, other: HandedIn) -> bool:
-    return one.submission.sources == other.submission.sources and (
-        set(one.submission.problems) == set(other.submission.problems)
-    )
-
-
-def _name(student: Student) -> str:
-    return one_line(student.name or student.id, 100)
 
 
 def _natural(text: str) -> list[tuple[int, str]]:

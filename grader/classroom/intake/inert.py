@@ -43,12 +43,13 @@ def of_taken(taken: Taken) -> list[Any]:
     """Return what was taken; sources as base64."""
     given = taken.submission
     sources = [[name, base64.b64encode(source).decode("ascii")] for name, source in given.sources.items()]
-    return [given.folder, sources, list(given.problems.items()), given.notes, taken.origin, taken.notes]
+    problems = list(given.problems.items())
+    return [given.folder, sources, problems, sorted(given.absent), given.notes, taken.origin, taken.notes]
 
 
 def taken(plain: Any, syllabus: Syllabus) -> Taken:
     """Return it again. Raises NotInert, also for a module that is none of the syllabus's or too large."""
-    folder, sources, problems, notes, origin, said = _list(plain, 6)
+    folder, sources, problems, absent, notes, origin, said = _list(plain, 7)
     names = {milestone.id for milestone in syllabus.milestones}
     submission = Submission(_text(folder), notes=_texts(notes))
     for pair in _list(sources):
@@ -65,6 +66,9 @@ def taken(plain: Any, syllabus: Syllabus) -> Taken:
         if name not in names:
             raise NotInert
         submission.problems[name] = problem
+    submission.absent = set(_texts(absent))
+    if not submission.absent <= submission.problems.keys():
+        raise NotInert
     return Taken(submission, _text(origin), _texts(said))
 
 

@@ -52,20 +52,27 @@ def _fresh(result: ClassResult, wanted: list[Target], missing: str) -> Export:
     rows = [[POINTS, "", "", "", "", *(words.number(target.possible) for target in wanted)]]
     refused = []
     for standing in result.standings:
-        marks = [mark(standing, target, missing) for target in wanted]
-        if all(points is None for points in marks):
+        marks = [_shown(standing, target, missing) for target in wanted]
+        if not any(marks):
             continue
         if not is_key(standing.student.id):
             refused.append(standing.student.id)
             continue
         email = standing.student.email
-        cells = ["" if points is None else words.number(points) for points in marks]
-        rows.append([_name(standing), "", standing.student.id, email if is_key(email) else "", "", *cells])
+        rows.append([_name(standing), "", standing.student.id, email if is_key(email) else "", "", *marks])
     if refused:
         warnings.append(f"These ids are no keys that a table can hold; enter the marks by hand: {listed(refused)}.")
     if any(cell == "" for row in rows[1:] for cell in row[5:]):
         warnings.append("Canvas takes an empty cell for a mark to be removed: look at its preview, or use --template.")
     return Export(render_sheet(Sheet(header, rows)), warnings)
+
+
+def _shown(standing: Standing, target: Target, missing: str) -> str:
+    """Return a mark as Canvas reads it, EX for who is excused; empty where none is written."""
+    if len(target.columns) == 1 and target.columns[0].milestone in standing.excused:
+        return "" if target.columns[0].milestone in standing.drafts else "EX"
+    points = mark(standing, target, missing)
+    return "" if points is None else words.number(points)
 
 
 def _name(standing: Standing) -> str:
@@ -87,9 +94,8 @@ def _filled(result: ClassResult, wanted: list[Target], template: Sheet, missing:
     for number in sorted(rows):
         row, changed = list(people.rows[number]), False
         for target, column in pairs:
-            points = mark(rows[number], target, missing)
-            if points is not None:
-                row[column], changed = words.number(points), True
+            if points := _shown(rows[number], target, missing):
+                row[column], changed = points, True
         if changed:
             written.append([_cell(template.header[column], row[column]) for column in kept])
     points_rows = [[row[column] for column in kept] for row in template.rows if "Points Possible" in row[0]]

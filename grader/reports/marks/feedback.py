@@ -3,10 +3,43 @@
 from __future__ import annotations
 
 from grader.classroom.book.standing import Standing
+from grader.counting import counted
 from grader.record import PASSED
 from grader.reports import words
 from grader.reports.findings import likely, mend_first, passed_checks, telling_check
 from grader.safe_text import one_line
+
+
+def lateness(standing: Standing, milestone: str) -> list[str]:
+    """Return what was taken off for lateness and what that leaves, as sentences; none where nothing was late."""
+    late, penalty = standing.lateness.get(milestone), standing.penalties.get(milestone, 0.0)
+    parts = []
+    if penalty:
+        earned = standing.raw(milestone)
+        off = min(penalty, earned)
+        parts.append(f"{words.number(off)} taken off for lateness, which leaves {words.number(earned - off)}.")
+    if late is not None:
+        free = f", {late.free} of them paid for by late days" if late.free else ""
+        parts.append(f"It came {counted(late.days, 'day')} late{free}.")
+    return parts
+
+
+def changed(standing: Standing, milestone: str) -> list[str]:
+    """Return what a person made of the mark, and why, as sentences."""
+    parts = []
+    for each in standing.adjustments:
+        if each.milestone == milestone:
+            value = words.number(float(each.value))
+            what = f"set to {value}" if each.sets else f"changed by {'+' if each.value[0] == '+' else ''}{value}"
+            parts.append(f"{each.task or 'The mark'} was {what} by hand. {_why(each.reason)}".strip())
+    if any(not each.task for each in standing.adjustments if each.milestone == milestone):
+        parts.append(f"What counts is {words.number(standing.score(milestone))}.")
+    return parts
+
+
+def _why(reason: str) -> str:
+    reason = one_line(reason, 1000)
+    return f"Reason: {reason}{'' if reason[-1] in '.!?' else '.'}" if reason else ""
 
 
 def feedback(standing: Standing, milestone: str) -> str:
@@ -14,13 +47,14 @@ def feedback(standing: Standing, milestone: str) -> str:
 
     It is the same for practice and official runs: no message, traceback or output, which could hold an input.
     """
+    if milestone in standing.excused:
+        return f"You are excused from this. {_why(standing.excused[milestone])}".strip()
     result = standing.milestones.get(milestone)
     if result is None:
-        return "Nothing was graded."
-    parts = [f"{words.number(result.earned)} of {words.in_points(result.possible)}."]
-    if penalty := standing.penalties.get(milestone, 0.0):
-        late = words.number(min(penalty, result.earned))
-        parts.append(f"{late} taken off for lateness, which leaves {words.number(standing.score(milestone))}.")
+        said = standing.absent.get(milestone, "Nothing was graded.")
+        return one_line(" ".join([said, *changed(standing, milestone)]), 4000)
+    parts = [f"{words.number(standing.raw(milestone))} of {words.in_points(result.possible)}."]
+    parts += [*lateness(standing, milestone), *changed(standing, milestone)]
     if result.problem is not None:
         return " ".join([*parts, "The file could not be graded; run the grader yourself to see why."])
     for task in result.tasks:

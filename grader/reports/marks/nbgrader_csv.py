@@ -1,6 +1,7 @@
 """A class as nbgrader's `nbgrader export` writes it: a row for each assignment and student, but quoted as CSV asks.
 
-Source: nbgrader, nbgrader/plugins/export.py (columns, order of rows, 0.0 for what was not handed in, times in UTC).
+Source: nbgrader, nbgrader/plugins/export.py (columns, order of rows, times in UTC). Where it writes 0.0 for what was
+not handed in, the cell is empty here: no mark is not 0.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ def render(result: ClassResult) -> Export:
     unsure = [s for s in result.standings if s.origin and not all(decided(s, column) for column in result.columns)]
     if unsure:
         export.warnings.append(
-            f"Not everything could be graded of {names(unsure)}: those scores are not final, and what is missing "
-            "stands as 0.0, as nbgrader has it."
+            f"Not everything is handed in and graded of {names(unsure)}: where there is no mark, the score is empty; "
+            "nbgrader itself writes 0.0."
         )
     return export
 
@@ -36,6 +37,9 @@ def _row(column: Column, standing: Standing) -> list[str]:
     student = standing.student
     last, first = _names(student.name)
     handed_in = standing.milestones.get(column.milestone) is not None
+    draft = column.milestone in standing.drafts
+    counts = None if draft else standing.mark(column.milestone)
+    raw = standing.raw(column.milestone) if handed_in else counts
     return [
         words_cell(column.milestone),
         _utc(column.due),
@@ -44,11 +48,16 @@ def _row(column: Column, standing: Standing) -> list[str]:
         words_cell(last),
         words_cell(first),
         words_cell(student.email),
-        str(round(float(standing.raw(column.milestone)), 4)),
-        str(round(float(standing.penalties.get(column.milestone, 0.0)), 4)) if handed_in else "0.0",
-        str(round(float(standing.score(column.milestone)), 4)),
+        _number(None if draft else raw),
+        str(round(float(standing.penalties.get(column.milestone, 0.0)), 4)) if handed_in and not draft else "0.0",
+        _number(counts),
         str(round(float(column.possible), 4)),
     ]
+
+
+def _number(points: float | None) -> str:
+    """Return points as Python prints them; nothing where there is no mark, which is not 0."""
+    return "" if points is None else str(round(float(points), 4))
 
 
 def _names(name: str) -> tuple[str, str]:

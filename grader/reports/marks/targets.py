@@ -21,10 +21,13 @@ class Target:
 
     columns: tuple[Column, ...]
     title: str
+    total: bool = False  # what is due of these, as their weights have it
 
     @property
     def possible(self) -> float:
         """Points that can be earned here."""
+        if self.total:
+            return sum(column.worth for column in self.columns if column.counts)
         return sum(column.possible for column in self.columns)
 
 
@@ -37,7 +40,7 @@ def targets(result: ClassResult, titles: dict[str, str] | None = None) -> list[T
     found = []
     for name, title in titles.items():
         if name == TOTAL:
-            found.append(Target(tuple(result.columns), title))
+            found.append(Target(tuple(result.columns), title, total=True))
         elif name in known:
             found.append(Target((known[name],), title))
         else:
@@ -52,34 +55,82 @@ def default_title(column: Column) -> str:
 
 
 def mark(standing: Standing, target: Target, missing: str = "blank") -> float | None:
-    """Return the points after penalties; None where no mark can be stated.
+    """Return the points that count; None where no mark can be stated.
 
-    That is so when nothing was handed in (`missing="zero"` makes it 0), when not all of it has been graded, and when
-    the grader itself failed: whatever stands in the LMS must not be overwritten by a guess.
+    That is so when nothing was handed in (`missing="zero"` makes it 0), when somebody is excused, when the mark is a
+    draft, when not all of it has been graded, and when the grader itself failed: whatever stands in the LMS must not be
+    overwritten by a guess. A total is that of what is due; what was not handed in adds nothing to it.
     """
-    if not standing.origin and not standing.milestones:
-        return 0.0 if missing == "zero" else None
-    if any(not decided(standing, column) for column in target.columns):
+    columns = [column for column in target.columns if column.milestone not in standing.excused]
+    if target.total:
+        columns = [column for column in columns if column.counts and column.milestone not in standing.pending]
+    if not columns or any(column.milestone in standing.drafts for column in columns):
         return None
-    return round(sum(standing.score(column.milestone) for column in target.columns), 2)
+    points = []
+    for column in columns:
+        if decided(standing, column):
+            scale = column.worth / column.possible if target.total and column.weight else 1
+            points.append(standing.score(column.milestone) * scale)
+        elif not absent(standing, column):
+            return None
+        elif missing == "zero":
+            points.append(0.0)
+    return standing.rounding(sum(points)) if points and (target.total or len(points) == len(columns)) else None
 
 
 def decided(standing: Standing, column: Column) -> bool:
-    """Say whether a milestone has a result that the grader stands behind."""
-    found = standing.milestones.get(column.milestone)
+    """Say whether a milestone has a mark that the grader, or a person, stands behind."""
+    name = column.milestone
+    if name in standing.zeros or any(
+        each.milestone == name and not each.task and each.sets for each in standing.adjustments
+    ):
+        return True
+    found = standing.milestones.get(name)
     return found is not None and all(task.outcome not in (GRADER_ERROR, WITHHELD) for task in found.tasks)
 
 
+def absent(standing: Standing, column: Column) -> bool:
+    """Say whether nothing of a milestone was ever handed in."""
+    nothing = not standing.origin and not standing.milestones
+    return column.milestone in standing.absent or (nothing and column.milestone not in standing.milestones)
+
+
 def undecided(result: ClassResult, targets: list[Target], missing: str) -> list[str]:
-    """Return a sentence for those students whose mark is left open, if there are any."""
-    none = [s for s in result.standings if not s.origin and not s.milestones]
-    some = [s for s in result.standings if s not in none and any(mark(s, t) is None for t in targets)]
+    """Return a sentence for each kind of mark that is left open, if there are any."""
+    none = [
+        s for s in result.standings if not s.origin and not s.milestones and all(mark(s, t) is None for t in targets)
+    ]
+    others = [s for s in result.standings if s not in none]
+    open_ = {id(s): [c for t in targets for c in t.columns if not decided(s, c)] for s in others}
     sentences = []
     if none and missing != "zero":
         sentences.append(f"Nothing was handed in by {names(none)}: no mark is given (--missing zero gives 0).")
-    if some:
+    for column in dict.fromkeys(column for target in targets for column in target.columns):
+        lacking = [
+            s for s in others if column in open_[id(s)] and absent(s, column) and column.milestone not in s.excused
+        ]
+        if lacking and missing != "zero":
+            short = words.short(column.milestone)
+            sentences.append(
+                f"{short} was not handed in by {names(lacking)}: no mark is given (--missing zero gives 0)."
+            )
+    if some := [s for s in others if any(not absent(s, column) for column in open_[id(s)])]:
         sentences.append(f"Not everything could be graded of {names(some)}: those marks are left open.")
+    drafts = {name: [s for s in result.standings if name in s.drafts] for t in targets for name in _ids(t)}
+    for name, held in drafts.items():
+        if held:
+            whose = "everybody" if len(held) == len(result.standings) else names(held)
+            sentences.append(f"{words.short(name)} is a draft for {whose}, so that no mark is written (marks release).")
+    if excused := [s for s in result.standings if any(name in s.excused for t in targets for name in _ids(t))]:
+        sentences.append(f"Excused from some of it: {names(excused)}.")
+    if any(target.total and not all(column.counts for column in target.columns) for target in targets):
+        due = [words.short(column.milestone) for target in targets for column in target.columns if column.counts]
+        sentences.append(f"The total is out of what is due by now: {listed(dict.fromkeys(due), 40) or 'nothing'}.")
     return sentences
+
+
+def _ids(target: Target) -> list[str]:
+    return [column.milestone for column in target.columns]
 
 
 def names(standings: list[Standing]) -> str:

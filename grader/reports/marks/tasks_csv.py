@@ -11,12 +11,12 @@ from .sheets import Export, Sheet, render_sheet, words_cell
 
 HEADER = [
     "student_id", "name", "email", "milestone", "task", "title", "outcome", "earned", "possible", "checks_passed",
-    "checks", "mistake",
+    "checks", "mistake", "milestone_earned", "taken_off", "counting",
 ]  # fmt: skip
 
 
 def render(result: ClassResult) -> Export:
-    """Return the CSV file. Points are those of the tasks: penalties for lateness are a milestone's, and not in here."""
+    """Return the CSV file. Points are a task's; what its milestone earned, loses and counts stands in each row."""
     rows = []
     known = tasks(result)
     for standing in result.standings:
@@ -24,7 +24,14 @@ def render(result: ClassResult) -> Export:
         for column in result.columns:
             for task in known.get(column.milestone, []):
                 rows.append(
-                    [*who, column.milestone, words_cell(task.id), words_cell(task.title), *_cells(standing, task)]
+                    [
+                        *who,
+                        column.milestone,
+                        words_cell(task.id),
+                        words_cell(task.title),
+                        *_cells(standing, task),
+                        *_counting(standing, column.milestone),
+                    ]
                 )
     return Export(render_sheet(Sheet(HEADER, rows)))
 
@@ -42,6 +49,17 @@ def tasks(result: ClassResult) -> dict[str, list[record.Task]]:
 def own(standing: Standing, task: record.Task) -> record.Task | None:
     """Return a student's own result of a task."""
     return next((t for m in standing.milestones.values() for t in m.tasks if t.id == task.id), None)
+
+
+def _counting(standing: Standing, milestone: str) -> list[str]:
+    """Return what a milestone earned, what lateness takes off, and what counts; empty where there is none."""
+    counts = standing.mark(milestone)
+    has = milestone in standing.milestones
+    return [
+        words.number(standing.raw(milestone)) if has else "",
+        words.number(standing.penalties.get(milestone, 0.0)) if has else "",
+        "excused" if milestone in standing.excused else "" if counts is None else words.number(counts),
+    ]
 
 
 def _cells(standing: Standing, task: record.Task) -> list[str]:

@@ -145,7 +145,8 @@ def _bins(totals: list[float], possible: float) -> list[Bin]:
 
 
 def _milestone(column: Column, handed_in: list[Standing]) -> MilestoneFigure:
-    scores = [standing.score(column.milestone) for standing in handed_in]
+    marks = [standing.mark(column.milestone) for standing in handed_in]
+    scores = [mark for mark in marks if mark is not None]
     return MilestoneFigure(
         column,
         begun=sum(begun(standing.milestones.get(column.milestone)) for standing in handed_in),
@@ -227,7 +228,8 @@ def _look_at_files(person: Help) -> None:
 def _look_at_begun(person: Help, milestones: list[MilestoneFigure], students: int, now: datetime | None) -> None:
     late = []
     for figure in milestones:
-        if begun(person.standing.milestones.get(figure.column.milestone)):
+        name = figure.column.milestone
+        if begun(person.standing.milestones.get(name)) or name in {*person.standing.excused, *person.standing.pending}:
             continue
         if past(figure.column.due, now) or figure.begun >= MOST_BEGUN * students:
             late.append(words.short(figure.column.milestone))

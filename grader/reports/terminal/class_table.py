@@ -65,13 +65,13 @@ def _table(paper: Paper, result: ClassResult, chosen: set[str] | None) -> None:
     columns = [column for column in result.columns if chosen is None or column.milestone in chosen]
     names = [paper.theirs(one_line(_who(one.student.id, one.student.name))) for one in result.standings]
     width = min(_NAME, max(7, *(name.cell_len for name in names), 0)) + 1
-    possible = words.number(sum(column.possible for column in columns))
+    possible = words.number(sum(column.worth for column in columns if column.counts))
     total = max(6, len(possible) + 2)
     wide = max(paper.console.width, paper.width)
     fits = width + total + _CELL * len(columns) + 3 <= wide
-    kind = "official" if result.official else "practice"
+    kind = "official results" if result.official else "practice results" if _graded(result) else "no results yet"
     paper.block(
-        Text.assemble(("Scratchwork", "bold"), paper.ours(f"  {kind} results of the class, "))
+        Text.assemble(("Scratchwork", "bold"), paper.ours(f"  {kind} of the class, "))
         + paper.theirs(one_line(result.course))
     )
     paper.line()
@@ -82,7 +82,7 @@ def _table(paper: Paper, result: ClassResult, chosen: set[str] | None) -> None:
     head.stylize("dim")
     paper.line(head)
     for name, one in zip(names, result.standings, strict=True):
-        earned = sum(one.score(column.milestone) for column in columns)
+        earned = result.total(one, columns)
         row = paper.fit(name, width) + _right(paper, words.number(earned), total, "bold")
         for column in shown:
             row += _right(paper, _cell(one, column.milestone), _CELL)
@@ -92,18 +92,27 @@ def _table(paper: Paper, result: ClassResult, chosen: set[str] | None) -> None:
         + _right(paper, possible, total)
         + Text().join(_right(paper, words.number(column.possible), _CELL) for column in shown)
     )
-    legend = "· not started   – no result" if shown else "A wider terminal shows each milestone."
+    legend = "· not started   – nothing handed in, or no result" if shown else "A wider terminal shows each milestone."
+    if any(one.excused for one in result.standings):
+        legend += "   ex excused"
     paper.line(paper.ours(legend, "dim"))
     paper.line()
 
 
+def _graded(result: ClassResult) -> bool:
+    return any(standing.milestones for standing in result.standings)
+
+
 def _cell(standing: Standing, milestone: str) -> str:
-    found = standing.milestones.get(milestone)
-    if found is None:
+    if milestone in standing.excused:
+        return "ex"
+    found, counts = standing.milestones.get(milestone), standing.mark(milestone)
+    if counts is None:
         return "–"
-    if found.tasks and all(task.outcome == NOT_STARTED for task in found.tasks):
+    untouched = found is not None and found.tasks and all(task.outcome == NOT_STARTED for task in found.tasks)
+    if untouched and not counts:
         return "·"
-    return words.number(standing.score(milestone))
+    return words.number(counts)
 
 
 def _right(paper: Paper, text: str, width: int, style: str = "") -> Text:

@@ -1,0 +1,38 @@
+"""What counts otherwise than it was earned: lateness, what people decided, and what is not released yet."""
+
+from __future__ import annotations
+
+from grader.classroom.book.standing import ClassResult, Standing
+from grader.reports import words
+
+from .feedback import changed, lateness
+
+
+def counting(result: ClassResult) -> dict[str, list[str]]:
+    """Return what counts otherwise than it was earned: a title, and a sentence for each student's milestone."""
+    late, changed, drafts = [], [], []
+    for one in result.standings:
+        who = _who(one)
+        for column in result.columns:
+            name = column.milestone
+            short = words.short(name)
+            if name in one.lateness or name in one.penalties:
+                late.append(f"{who}  {short}  {words.number(one.raw(name))} earned: {' '.join(lateness(one, name))}")
+            changed += [f"{who}  {short}  {each}" for each in _changes(one, name)]
+        if one.drafts:
+            drafts += one.drafts
+    held = [words.short(column.milestone) for column in result.columns if column.milestone in drafts]
+    released = [f"{', '.join(held)}: students see nothing of it before `marks release`."] if held else []
+    return {"Late": late, "Decided by hand": changed, "Drafts": released}
+
+
+def _changes(one: Standing, name: str) -> list[str]:
+    found = changed(one, name)
+    if name in one.excused:
+        found.append(f"Excused. {one.excused[name]}".strip())
+    return found
+
+
+def _who(one: Standing) -> str:
+    name, student = one.student.name, one.student.id
+    return f"{name} ({student})" if name and name != student else student

@@ -36,8 +36,19 @@ class Cluster:
         self.file = course.folder / "scheduler.json"
         self.processes: list[subprocess.Popen[bytes]] = []
         self._start(course.folder, "dask_scheduler", "--port", "0", "--no-dashboard", "--no-show")
-        wait_until(self.file.exists)
+        try:
+            wait_until(self._is_written)
+        except BaseException:
+            self.close()
+            raise
         self.address = json.loads(self.file.read_text())["address"]
+
+    def _is_written(self) -> bool:
+        """Whether the scheduler has written its file to the end: it is there, empty, a moment before."""
+        try:
+            return bool(json.loads(self.file.read_text())["address"])
+        except (FileNotFoundError, json.JSONDecodeError):
+            return False
 
     def worker(self, name: str, folder: Path | None = None, **environment: str) -> subprocess.Popen[bytes]:
         """Start a worker with the grader of a folder."""

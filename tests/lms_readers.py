@@ -22,6 +22,49 @@ class Imported:
     unknown_students: list[str] = field(default_factory=list)
 
 
+def php(text: str) -> list[list[str]]:
+    r"""Read CSV as PHP's fgetcsv and str_getcsv do: behind a backslash a quote neither ends a cell nor stands for one.
+
+    Source: php-src, ext/standard/file.c, php_fgetcsv; the default of its parameter `escape` is a backslash.
+    """
+    rows, cells, at = [], [], 0
+    while at < len(text):
+        cell, quoted = [], text[at] == '"'
+        if quoted:
+            at += 1
+            while at < len(text):
+                if text[at] == "\\":
+                    cell.append(text[at : at + 2])
+                    at += 2
+                elif text[at : at + 2] == '""':
+                    cell.append('"')
+                    at += 2
+                elif text[at] == '"':
+                    at += 1
+                    break
+                else:
+                    cell.append(text[at])
+                    at += 1
+        end = next((here for here in range(at, len(text)) if text[here] in ",\n"), len(text))
+        cells.append("".join(cell) + text[at:end])
+        at = end + 1
+        if end == len(text) or text[end] == "\n":
+            rows.append(cells)
+            cells = []
+    return rows
+
+
+def canvas_cell(text: str) -> str:
+    """Return a cell as Canvas reads it: all that looks like a number goes through a converter, ids as well.
+
+    Source: canvas-lms, lib/gradebook_importer.rb, CSV::Converters[:decimal_comma_to_period].
+    """
+    if not re.fullmatch(r"-?[0-9.,]+%?", text):
+        return text
+    *whole, last = re.split(r"[,.]", text.rstrip(".,"))
+    return f"{''.join(whole)}.{last}" if whole else last
+
+
 def canvas(text: str, assignments: dict[int, str], people: dict[str, str]) -> Imported:
     """Read a file as Canvas does; `people` maps every ID, SIS user id and login to a student."""
     first = [len(next(csv.reader([line], delimiter=";"))) for line in text.split("\n")[:3] if line]
@@ -29,7 +72,7 @@ def canvas(text: str, assignments: dict[int, str], people: dict[str, str]) -> Im
     semicolon = first[0] if len(set(first)) == 1 else 0
     comma = commas[0] if len(set(commas)) == 1 else 0
     rows = list(csv.reader(io.StringIO(text), delimiter=";" if semicolon > comma else ","))
-    rows = [row for row in rows if row and not re.fullmatch(r"[;, ]+", ",".join(row))]
+    rows = [[canvas_cell(cell) for cell in row] for row in rows if row and not re.fullmatch(r"[;, ]+", ",".join(row))]
     header = rows[0]
     if not (len(header) > 3 and "Student" in header[0] and "ID" in header[1]):
         raise AssertionError("invalid header row")
@@ -64,14 +107,14 @@ def canvas(text: str, assignments: dict[int, str], people: dict[str, str]) -> Im
 
 def moodle(text: str, key: str, people: dict[str, str]) -> dict[str, dict[str, float | None]]:
     """Read a file as Moodle's gradebook does, mapped by one column; an empty key keeps the student before."""
-    rows = list(csv.reader(io.StringIO(text)))
+    rows = php(text)
     header = [name.strip() for name in rows[0]]
     who, marks = "", {}
     for row in rows[1:]:
         if len(row) <= 1:
             continue
         value = row[header.index(key)].strip()
-        if value:
+        if value not in ("", "0"):  # which is empty() to PHP
             if value not in people:
                 raise AssertionError(f"the import ends: no user {value!r}")
             who = people[value]
@@ -86,7 +129,7 @@ def moodle(text: str, key: str, people: dict[str, str]) -> dict[str, dict[str, f
 
 def worksheet(text: str, people: dict[int, str], maximum: float) -> dict[str, tuple[float, str]]:
     """Read a worksheet as Moodle's assignment does; marks it skips are not there."""
-    rows = list(csv.reader(io.StringIO(text.removeprefix("\ufeff"))))
+    rows = php(text.removeprefix("\ufeff"))
     header = rows[0]
     places = [header.index(name) for name in ("Identifier", "Grade", "Last modified (grade)", "Feedback comments")]
     taken = {}
@@ -124,10 +167,11 @@ def workflow_commands(text: str) -> list[dict[str, str]]:
     return found
 
 
-# What pytest's junit-10.xsd and the common format of github.com/testmoapp/junitxml both let an element hold.
+# What an element may hold by the schema of Jenkins's xUnit plugin (its types/model/xsd/junit-10.xsd, and pytest's
+# testing/example_scripts/junit-10.xsd) and by the common format of github.com/testmoapp/junitxml.
 JUNIT = {
-    "testsuites": ({"name", "time", "tests", "failures", "errors", "skipped"}, {"testsuite"}),
-    "testsuite": ({"name", "time", "tests", "failures", "errors", "skipped"}, {"properties", "testcase"}),
+    "testsuites": ({"name", "time", "tests", "failures", "errors"}, {"testsuite"}),
+    "testsuite": ({"name", "file", "time", "tests", "failures", "errors", "skipped"}, {"properties", "testcase"}),
     "properties": (set(), {"property"}),
     "property": ({"name", "value"}, set()),
     "testcase": ({"name", "classname", "time"}, {"failure", "error", "system-out"}),
@@ -153,6 +197,11 @@ def junit(text: str) -> dict[str, str]:
         assert counted == [len(cases), results.count("failure"), results.count("error"), 0]
         for case, result in zip(cases, results, strict=True):
             assert re.fullmatch(r"\d+\.\d{3}", case.get("time", ""))
+            # mikepenz/action-junit-report, src/testParser.ts: what stands behind the last point is taken for a file.
+            assert "." not in case.get("classname", "")
+            for fault in [*case.iter("failure"), *case.iter("error")]:
+                # dorny/test-reporter prints the type before the message; GitLab's importer shows the text alone.
+                assert fault.text and not fault.get("message", "").startswith(f"{fault.get('type')}:")
             name = f"{case.get('classname')} {case.get('name')}"
             assert name not in found, f"two cases are called {name}"
             found[name] = result

@@ -236,6 +236,61 @@ def test_a_worksheet_in_another_language_is_mapped_or_refused():
     assert filled.text.splitlines()[1] == "Teilnehmer/in 5,s002@uni.example,3,-"
 
 
+@pytest.mark.parametrize("name", ["Dag, Eli \\", 'Dag \\"D" Berg', "\\", 'Dag\\\\" ', "no quote \\ at all"])
+def test_a_backslash_before_a_quote_gives_nobody_anothers_mark(name):
+    """PHP reads our table row by row as we wrote it, whatever backslashes and quotes stand in a name."""
+    result = CLASS()
+    result.standings[0].student = dataclasses.replace(result.standings[0].student, name=name)
+    result.standings[1].student = dataclasses.replace(result.standings[1].student, name='Finn "Fin" Berg')
+
+    for export in (moodle.render(result), canvas.render(result), nbgrader_csv.render(result), tasks_csv.render(result)):
+        assert lms_readers.php(export.text) == list(csv.reader(io.StringIO(export.text)))
+    marks = lms_readers.moodle(moodle.render(result).text, "ID number", PEOPLE)
+    assert marks["s001"]["m04 Attention"] == 2.25 and marks["s002"]["m04 Attention"] == 3
+
+
+def test_an_id_that_is_empty_to_php_is_left_out_and_named():
+    """The id "0" would send its row to the student before: it is entered by hand, and nobody else's mark changes."""
+    result = CLASS()
+    result.standings[1].student = dataclasses.replace(result.standings[1].student, id="0")
+
+    export = moodle.render(result)
+
+    assert lms_readers.moodle(export.text, "ID number", PEOPLE)["s001"]["m04 Attention"] == 2.25
+    assert any("by hand" in warning and warning.endswith(": 0.") for warning in export.warnings)
+
+
+def test_an_id_that_canvas_reads_as_a_number_is_warned_of():
+    """Of digits and points Canvas keeps the last point alone, so that nobody is found by such an id; others stay."""
+    result = CLASS()
+    ids = ["19.1.4025", "7,5", "19.4025", "0012", "a.1.2"]
+    for standing, new in zip(result.standings, ids, strict=False):
+        standing.student = dataclasses.replace(standing.student, id=new)
+
+    (warning,) = [each for each in canvas.render(result).warnings if "as numbers" in each]
+
+    assert [each for each in ids if lms_readers.canvas_cell(each) != each] == ids[:2]
+    assert "in them: 19.1.4025, 7,5; give the gradebook that Canvas exports as --template" in warning
+
+
+def test_a_decimal_comma_is_no_other_number_of_points():
+    """Points possible that Canvas writes as 10,00 are 10, and nothing is said about them."""
+    text = CANVAS_TEMPLATE.replace(",5,10,20,", ',5,"10,00","15,0",')
+
+    assert not any("points in Canvas" in warning for warning in canvas.render(CLASS(), template=sheet(text)).warnings)
+
+
+def test_a_template_that_php_wrote_is_filled(tmp_path):
+    """A worksheet with a name as PHP quotes it comes back with each student's own mark, and is read by PHP."""
+    text = WORKSHEET.replace("Participant 502,Grace,", 'Participant 502,"Dag \\"D"" Berg",')
+    (tmp_path / "w.csv").write_text(text, encoding="utf-8")
+
+    export = moodle_worksheet.render(CLASS(), sheets.read_sheet(tmp_path / "w.csv"), ["m04_attention"])
+
+    taken = lms_readers.worksheet(export.text, {501: "s001", 502: "s002"}, 15)
+    assert {who: mark for who, (mark, _) in taken.items()} == {"s001": 2.25, "s002": 3}
+
+
 # ── nbgrader and tasks ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -253,6 +308,8 @@ def test_nbgraders_columns_hold_for_names_with_commas():
     )
     assert (late["duedate"], late["timestamp"]) == ("2026-03-15 22:59:00", "2026-03-16 00:30:00")
     assert next(row for row in rows if row["student_id"] == "s005")["last_name"] == "Lovelace"
+    assert [row["last_name"] for row in rows[:9]] == sorted(row["last_name"] for row in rows[:9])
+    assert [row["duedate"] for row in rows] == sorted(row["duedate"] for row in rows)
     missing = next(row for row in rows if row["student_id"] == "s004")
     assert (missing["timestamp"], missing["raw_score"], missing["score"]) == ("", "", "")
 

@@ -9,7 +9,15 @@ import support
 
 REPOSITORY = support.REPOSITORY
 FLOORS = (  # from the ground up; what stands in one line is a floor
-    ("grader.safe_text", "grader.clipping", "grader.files", "grader.schema", "grader.exits", "grader.counting"),
+    (
+        "grader.safe_text",
+        "grader.clipping",
+        "grader.files",
+        "grader.schema",
+        "grader.exits",
+        "grader.counting",
+        "grader.tables",
+    ),
     ("grader.streams", "grader.environment", "grader.record", "grader.resting"),
     ("grader.sandbox",),
     ("grader.syllabus",),

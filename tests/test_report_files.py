@@ -95,8 +95,9 @@ def test_junit_counts_everything_unfinished():
     assert root.get("tests") == str(len(checks))
     assert root.get("errors") == str(sum(check.outcome == GRADER_ERROR for check in checks))
     assert root.get("failures") == str(sum(check.outcome not in (PASSED, GRADER_ERROR) for check in checks))
-    assert root.get("skipped") == "0"
-    assert root.find("./testsuite[@name='m04_attention']/testcase[@classname='m04.3']/failure") is not None
+    assert root.get("skipped") is None, "a schema that many readers have refuses it there"
+    assert {suite.get("skipped") for suite in root} == {"0"}
+    assert root.find("./testsuite[@name='m04_attention']/testcase[@classname='m04_3']/failure") is not None
 
 
 def test_junit_fails_closed():

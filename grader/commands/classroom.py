@@ -40,7 +40,7 @@ def arguments(command: argparse.ArgumentParser) -> None:
         "submissions",
         nargs="*",
         metavar="SUBMISSIONS",
-        help="folders, zip or tar archives, a Gradescope or Moodle export, a list of repositories and commits",
+        help="folders, zip or tar archives, a platform's download, a list of repositories and commits",
     )
     command.add_argument(
         "--export", action="append", default=[], metavar="PATH",
@@ -51,7 +51,9 @@ def arguments(command: argparse.ArgumentParser) -> None:
         action="store_true",
         help="lists may name paths on this machine and ssh addresses, not just https",
     )
-    command.add_argument("--roster", metavar="CSV", help="who belongs to the class: columns id, name, email")
+    command.add_argument(
+        "--roster", metavar="CSV", help="who belongs to the class: columns id, name, email, or as a platform exports it"
+    )
     command.add_argument(
         "--gradebook", default="gradebook.sqlite", metavar="FILE", help="where the results are kept (%(default)s)"
     )

@@ -66,7 +66,7 @@ def renderer(options: argparse.Namespace) -> Callable[[Record], str]:
     prefix, lines = options.prefix, places(options)
     return {
         "json": lambda record: json_report.render(student_view(record)),
-        "junit": lambda record: junit.render(student_view(record)),
+        "junit": lambda record: junit.render(student_view(record), prefix=prefix),
         "markdown": lambda record: markdown.render(student_view(record)),
         "html": record_page.render,
         "gradescope": lambda record: gradescope.render(record, visibility=options.visibility),

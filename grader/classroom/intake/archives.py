@@ -79,6 +79,11 @@ def is_unreadable_kind(name: str) -> bool:
     return stem(name) is None and bool(_UNREAD_SUFFIX.search(name))
 
 
+def unreadable_stem(name: str) -> str:
+    """Return the name of an archive that is not read without its ending: "anna.tar.zst" -> "anna"."""
+    return _UNREAD_SUFFIX.sub("", name)
+
+
 def is_archive(file: BinaryIO) -> bool:
     """Tell whether a file's first bytes are those of a zip or tar archive; its name says nothing."""
     file.seek(0)

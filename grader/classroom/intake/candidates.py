@@ -16,7 +16,10 @@ from grader.syllabus import Syllabus
 
 from .archives import CLASS, archive_tree, is_archive, is_unreadable_kind, stem
 from .layout import Part, has_modules, split, take_archive, take_tree
-from .lms_exports import Exported, gradescope, gradescope_root, moodle, named_by_gradescope, without_group
+from .lms_exports import gradescope, gradescope_root, named_by_gradescope
+from .loose import Loose, loose_in
+from .platforms import whose
+from .platforms.handed import Exported
 from .roster import Ambiguous, Claim, Roster
 from .trees import Tree, TreeError, folder_tree
 
@@ -96,6 +99,7 @@ class Candidate:
     notes: list[str] = field(default_factory=list)
     unclear: str = ""  # why whose it is cannot be told, in a sentence
     fetched: bool = False  # from another machine: several may be read at the same time
+    anonymous: bool = False  # the platform hides whose it is
 
 
 def candidates_of(
@@ -124,26 +128,55 @@ def _in_tree(tree: Tree, source: Source, syllabus: Syllabus, roster: Roster, not
     nesting = 0 if source.path.is_dir() else 1
     # Somebody's own archive is never read as a class's export: it could bring metadata that names others.
     own = not source.export and (known(source.name) or has_modules(tree, syllabus))
-    exported = None if own else _exported(tree, source, notes)
+    exported = None if own else _exported(tree, source, syllabus, roster, notes)
     if exported is not None:
         notes += tree.notes
-        return [_of_export(each, syllabus, roster, nesting) for each in exported]
+        return [_of_export(each, syllabus, nesting) for each in exported]
     one = own or (nesting and not (source.export or source.alone))
     whole = Part(source.name, tree.shown, tree)
     parts = split(tree, source.name, syllabus, known, is_archive=nesting > 0)
     if one and len(parts) > 1:
         whole_class = "if it holds a class, name it with --export"
         notes.append(f"{tree.shown.rstrip('!')} is taken for one student's; {whole_class}.")
+    loose = Loose() if one or has_modules(tree, syllabus) else loose_in(_class_tree(tree, parts), known, syllabus)
+    if len(parts) == 1 and parts[0].tree is tree and (loose.unread or loose.work):
+        parts = []  # nothing lies there but what lies loose
     if one or (len(parts) == 1 and parts[0].tree is tree):
         parts = [whole]
         if not tree.entries:
             raise TreeError(f"There is nothing in {tree.shown.rstrip('!')}.")
     else:
-        notes += tree.notes
-    return [_of_part(part, Claim(part.name), Student(part.name), syllabus, nesting) for part in parts]
+        notes += tree.notes + loose.notes
+    found = [_of_part(part, Claim(part.name), Student(part.name), syllabus, nesting) for part in parts]
+    return found + _of_loose(loose)
 
 
-def _exported(tree: Tree, source: Source, notes: list[str]) -> list[Exported] | None:
+def _class_tree(tree: Tree, parts: list[Part]) -> Tree:
+    """Return the folder that the parts lie in: the tree, or the only folder in it."""
+    folders = list(tree.folders().values())
+    inner = len(folders) == 1 and not tree.files and parts and parts[0].shown.startswith(f"{folders[0].shown}/")
+    return folders[0] if inner else tree
+
+
+def _of_loose(loose: Loose) -> list[Candidate]:
+    found = []
+    for name, shown in loose.unread:
+        problem = f"{shown} is an archive of a kind that is not read; zip and tar are."
+        found.append(Candidate(Claim(name), Student(name), shown, partial(_refuse, problem)))
+    if loose.unclear:
+        found.append(
+            Candidate(Claim(), Student(""), loose.work[0], partial(_refuse, loose.unclear), unclear=loose.unclear)
+        )
+    return found
+
+
+def _refuse(sentence: str) -> Taken:
+    raise TreeError(sentence)
+
+
+def _exported(
+    tree: Tree, source: Source, syllabus: Syllabus, roster: Roster, notes: list[str]
+) -> list[Exported] | None:
     """Return what an export says, where it is one and is to be believed."""
     root = gradescope_root(tree)
     if root is not None:
@@ -154,7 +187,12 @@ def _exported(tree: Tree, source: Source, notes: list[str]) -> list[Exported] | 
         # The only folder of a class may be a student's own, whatever lies in it.
         notes.append(f"{_IS_AN_EXPORT.format(root.shown)}; it is taken for one student's.")
     believed = source.export or source.alone or source.path.is_dir()
-    return moodle(tree) if believed else None
+    if not believed:
+        return None
+    # In an archive the download may have a folder around it; in a class's folder that would be a student's own.
+    inside = source.export or not source.path.is_dir()
+    inside = inside and not any(is_known(roster, name) for name in tree.folders())
+    return whose.exported(tree, source.name, syllabus, roster, notes, inside)
 
 
 def is_known(roster: Roster, word: str) -> bool:
@@ -175,19 +213,10 @@ def _of_part(part: Part, claim: Claim, stranger: Student, syllabus: Syllabus, ne
     return Candidate(claim, stranger, part.shown, take)
 
 
-def _of_export(each: Exported, syllabus: Syllabus, roster: Roster, nesting: int) -> Candidate:
-    claim = each.claim
-    if roster.students and claim.name and not (claim.id or claim.email) and not is_known(roster, claim.name):
-        # A group's name may stand before the student's; only a whole name after one of the hyphens counts.
-        known = [name for name in without_group(claim.name) if is_known(roster, name)]
-        claim = Claim(name=known[0]) if len(known) == 1 else claim
-    candidate = _of_part(each.part, claim, each.student, syllabus, nesting)
+def _of_export(each: Exported, syllabus: Syllabus, nesting: int) -> Candidate:
+    candidate = _of_part(each.part, each.claim, each.student, syllabus, nesting)
     candidate.handed_in, candidate.notes = each.handed_in, [one_line(note, 300) for note in each.notes]
-    candidate.unclear = each.unclear
+    candidate.unclear, candidate.anonymous = each.unclear, each.anonymous
     if each.problem:
-
-        def refuse() -> Taken:
-            raise TreeError(each.problem)
-
-        candidate.take = refuse
+        candidate.take = partial(_refuse, each.problem)
     return candidate

@@ -25,6 +25,7 @@ from .merging import HandedIn, merged, name_of
 from .reader import Reader
 from .reading import unexpected
 from .roster import Claim, Roster, folded
+from .strangers import all_strange, said_of_hidden
 from .trees import TreeError
 
 __all__ = ["Collected", "CollectingError", "HandedIn", "collect_class"]
@@ -66,7 +67,7 @@ def collect_class(
     `students`.
     """
     roster = roster or Roster()
-    collected = Collected()
+    collected = Collected(notes=[roster.said] if roster.said else [])
     believed = {Path(path).resolve() for path in exports}
     others = [Path(path) for path in sources if Path(path).resolve() not in believed]  # one may be named both ways
     alone = len(others) + len(exports) == 1
@@ -74,20 +75,27 @@ def collect_class(
     named += [Source(Path(path), export=True, alone=alone) for path in exports]
     with Reader(syllabus, roster) as reader:
         claimed = settle(_candidates(named, syllabus, roster, allow_local, reader, collected), roster, book)
+        # Where a source is not believed, those that it would have named may well be on the roster.
+        if strange := "" if collected.unclear else all_strange(claimed, roster):
+            collected.unclear += [strange, *(each.unclear for each in claimed if each.student is None)]
+            return collected
         claimed = [each for each in claimed if _is_wanted(each.student, students, each.candidate.claim)]
+        hidden = {each.student for each in claimed if each.candidate.anonymous}
         wanted = [student for student in roster.students if _is_wanted(student, students)]
         _check_wanted(students, wanted, roster, claimed)
         collected.unclear += [each.unclear for each in claimed if each.student is None]
         present = {each.student for each in claimed}
         taken = _taken(_recent([each for each in claimed if each.student], since, collected.notes), tell)
-    collected.missing = [student for student in wanted if student not in present]
+    if hidden:  # whoever is on the roster may be any of them
+        collected.notes.append(said_of_hidden(claimed))
+    collected.missing = [student for student in wanted if student not in present and not hidden]
     order = {student: number for number, student in enumerate(roster.students)}
     groups: dict[Student, list[HandedIn]] = {}
     for handed_in in sorted(taken, key=lambda each: (order.get(each.student, len(order)), _natural(each.student.id))):
         groups.setdefault(handed_in.student, []).append(handed_in)
     for student, group in groups.items():
         collected.handed_in.append(merged(group, stubs, collected.notes))
-        if roster.students and student not in order:
+        if roster.students and student not in order and student not in hidden:
             origins = ", ".join(handed_in.origin for handed_in in group[:3])
             collected.notes.append(f"{name_of(student)} is not on the roster ({origins}).")
     return collected
@@ -107,7 +115,7 @@ def _candidates(
     for source in sources:
         try:
             if source.is_list():
-                found += candidates_in_list(source, syllabus, allow_local)
+                found += candidates_in_list(source, syllabus, roster, allow_local)
                 continue
             candidates, notes = reader.candidates(source)
             found += candidates

@@ -16,13 +16,14 @@ from pathlib import Path
 from grader.safe_text import one_line
 from grader.submission import Submission
 from grader.syllabus import Syllabus
+from grader.tables import separator
 
 from .git_objects import take_modules
 from .git_process import GitError, run_git
 from .git_trees import FULL_SHA, Store
 from .layout import chosen_folder, folders_with_modules
 from .lms_exports import YEARS
-from .roster import folded, separator
+from .roster import folded
 from .trees import DEPTH, ENTRIES, JUNK, Entry, Tree, is_junk
 
 FETCH_SECONDS = 180.0

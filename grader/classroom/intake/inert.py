@@ -23,15 +23,16 @@ class NotInert(ValueError):
 def of_candidate(candidate: Candidate) -> list[Any]:
     """Return a candidate without its way to be read."""
     each = candidate
-    return [astuple(each.claim), astuple(each.stranger), each.origin, each.handed_in, each.notes, each.unclear]
+    named = "" if each.anonymous else "named"
+    return [astuple(each.claim), astuple(each.stranger), each.origin, each.handed_in, each.notes, each.unclear, named]
 
 
 def candidate(plain: Any) -> Candidate:
     """Return the candidate again, still without its way to be read. Raises NotInert."""
-    claim, stranger, origin, handed_in, notes, unclear = _list(plain, 6)
+    claim, stranger, origin, handed_in, notes, unclear, named = _list(plain, 7)
     return Candidate(
         Claim(*_texts(claim, 4)), Student(*_texts(stranger, 3)), _text(origin), _nowhere,
-        _text(handed_in), _texts(notes), _text(unclear),
+        _text(handed_in), _texts(notes), _text(unclear), anonymous=not _text(named),
     )  # fmt: skip
 
 

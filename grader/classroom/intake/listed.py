@@ -6,14 +6,15 @@ from grader.classroom.book.standing import Student
 from grader.files import open_regular
 from grader.syllabus import Syllabus
 
-from .candidates import Candidate, CollectingError, Source, Taken
+from .candidates import Candidate, CollectingError, Source, Taken, is_known
 from .git_sources import Listed, ListError, fetch_and_take, read_list
-from .roster import Claim
+from .platforms.clones import account
+from .roster import Claim, Roster
 
 LIST_LIMIT = 4 * 1024 * 1024
 
 
-def candidates_in_list(source: Source, syllabus: Syllabus, allow_local: bool) -> list[Candidate]:
+def candidates_in_list(source: Source, syllabus: Syllabus, roster: Roster, allow_local: bool) -> list[Candidate]:
     """Return the repositories that a list names. Raises CollectingError for a list that cannot be used."""
     with open_regular(source.path, own=True) as file:
         data = file.read(LIST_LIMIT + 1)
@@ -29,13 +30,14 @@ def candidates_in_list(source: Source, syllabus: Syllabus, allow_local: bool) ->
         listed = read_list(text, source.shown, source.path.resolve().parent, allow_local)
     except ListError as error:
         raise CollectingError(str(error)) from error
-    return [_of_repository(each, syllabus) for each in listed]
+    return [_of_repository(each, syllabus, roster) for each in listed]
 
 
-def _of_repository(listed: Listed, syllabus: Syllabus) -> Candidate:
+def _of_repository(listed: Listed, syllabus: Syllabus, roster: Roster) -> Candidate:
     def take() -> Taken:
         submission, commit, notes = fetch_and_take(listed, syllabus)
         return Taken(submission, listed.shown(commit), notes)
 
-    word = listed.student or listed.name
+    # Without a name in the list it is the repository's, which on GitHub Classroom ends with the account's.
+    word = listed.student or (listed.name if is_known(roster, listed.name) else account(listed.name, "", roster))
     return Candidate(Claim(word), Student(word), listed.shown(), take, listed.handed_in, fetched=True)

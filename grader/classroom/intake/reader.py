@@ -10,6 +10,7 @@ import json
 import subprocess
 import sys
 import threading
+from dataclasses import astuple
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -41,7 +42,7 @@ class Reader:
         self._setup = {
             "milestones": [milestone.id for milestone in syllabus.milestones],
             "max_source_bytes": syllabus.max_source_bytes,
-            "roster": [[student.id, student.name, student.email] for student in roster.students],
+            "roster": [[*astuple(student), *astuple(roster.known_by(student))] for student in roster.students],
         }
         self._process: subprocess.Popen[bytes] | None = None
         self._sources: list[Source] = []

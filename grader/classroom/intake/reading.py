@@ -21,7 +21,7 @@ from grader.syllabus import Milestone, Syllabus
 
 from . import inert
 from .candidates import Candidate, Source, Taken, Unbelieved, candidates_of
-from .roster import Roster
+from .roster import Keys, Roster
 from .trees import TreeError
 
 try:
@@ -86,7 +86,9 @@ def serve() -> None:
     # What a module is called is all that is asked of a milestone here, also of one that a course has brought.
     milestones = tuple(Milestone(name, "", "", Path(), ()) for name in setup["milestones"])
     course = Syllabus("", (), setup["max_source_bytes"], milestones)
-    roster = Roster(tuple(Student(*each) for each in setup["roster"]))
+    students = tuple(Student(*each[:3]) for each in setup["roster"])
+    keys = {each[0]: Keys(each[3], each[4], tuple(each[5])) for each in setup["roster"]}
+    roster = Roster(students, keys)
     with Reading(course, roster) as reading:
         listed: dict[int, list[Candidate]] = {}
         for line in asked:

@@ -1,19 +1,19 @@
-"""The roster: who belongs to the class, read from a CSV file with the columns id, name and email."""
+"""The roster: who belongs to the class, read from a CSV file: one's own, or as a platform exports it."""
 
 from __future__ import annotations
 
 import csv
 import functools
-import io
 import unicodedata
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from grader import files
+from grader import files, tables
 from grader.classroom.book.standing import Student
 from grader.files import reason
 from grader.safe_text import one_line
+
+from .roster_columns import Columns, Member
 
 FILE_LIMIT = 4 * 1024 * 1024  # bytes: far more than any university has students
 COLUMNS = ("id", "name", "email")
@@ -46,13 +46,24 @@ class Claim:
 
 
 @dataclass(frozen=True)
+class Keys:
+    """What platforms know a student by, beside id, name and address."""
+
+    login: str = ""
+    canvas: str = ""  # Canvas's own number for a user, which stands in the names of its downloads
+    groups: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Roster:
     """A class, in the order of its file."""
 
     students: tuple[Student, ...] = field(default_factory=tuple)
+    keys: dict[str, Keys] = field(default_factory=dict, compare=False)  # by the student's id
+    said: str = field(default="", compare=False)  # which columns were taken for what, where that is not plain
 
     def find(self, claim: Claim) -> Student | None:
-        """Return the student who is meant: by id, then by email, then by name, each as it is spelled and then folded.
+        """Return the student who is meant: by id, email, login, then name, each as it is spelled and then folded.
 
         Nothing is guessed: a part of a name, or a likely spelling of it, finds nobody.
         Raises Ambiguous when two students answer to the claim, or when one part of it says somebody else than another.
@@ -64,7 +75,8 @@ class Roster:
                 f"{claim.shown} has the id of {_named(by_id)} and the email of {_named(by_email)}; "
                 "say in the roster which of the two it is."
             )
-        found = by_id or by_email or self._one(claim.name or claim.word, "name")
+        by_login = None if claim.id else self._one(claim.word, "login")
+        found = by_id or by_email or by_login or self._one(claim.name or claim.word, "name")
         if found is None:
             return None
         if claim.email and found.email and folded(claim.email) != folded(found.email):
@@ -83,6 +95,10 @@ class Roster:
         """Return the student with an id, as it is spelled and then folded. Raises Ambiguous when two have it."""
         return self._one(wanted, "id")
 
+    def known_by(self, student: Student) -> Keys:
+        """Return what platforms know a student by."""
+        return self.keys.get(student.id, Keys())
+
     def _one(self, wanted: str, column: str) -> Student | None:
         if not wanted.strip():
             return None
@@ -99,10 +115,10 @@ class Roster:
     def _index(self) -> dict[str, tuple[dict[str, list[Student]], dict[str, list[Student]]]]:
         """Return for each column who has a text in it, as it is spelled and folded."""
         index: dict[str, tuple[dict[str, list[Student]], dict[str, list[Student]]]] = {}
-        for column in COLUMNS:
+        for column in (*COLUMNS, "login"):
             as_spelled, when_folded = index[column] = {}, {}
             for student in self.students:
-                text = getattr(student, column)
+                text = self.known_by(student).login if column == "login" else getattr(student, column)
                 as_spelled.setdefault(text, []).append(student)
                 when_folded.setdefault(folded(text), []).append(student)
         return index
@@ -117,54 +133,45 @@ def folded(text: str) -> str:
 
 
 def load_roster(path: Path) -> Roster:
-    """Read a roster: a CSV file in UTF-8 whose first line names the columns id, name and email, in any order.
+    """Read a roster: a CSV file whose first line names its columns, id, name and email or as a platform heads them.
 
     Commas, semicolons or tabs part the columns; other columns are left alone, and name and email may be absent.
     Raises RosterError when the file cannot be read, has no ids, or has two students with one id.
     """
     shown = one_line(str(path), 200)
     try:
-        text = files.read(path, FILE_LIMIT).decode("utf-8-sig")
+        text = tables.decoded(files.read(path, FILE_LIMIT))
     except FileNotFoundError:
         raise RosterError(f"There is no roster {shown}.") from None
-    except UnicodeDecodeError:
-        raise RosterError(f"The roster {shown} is not UTF-8; save it as CSV in UTF-8.") from None
+    except tables.NoTable as error:
+        raise RosterError(f"The roster {shown} {error}.") from None
     except (OSError, ValueError) as error:
         raise RosterError(f"The roster {shown} cannot be read: {reason(error)}.") from error
     try:
-        return Roster(tuple(_students(text, shown)))
+        rows, _ = tables.rows(text)
     except csv.Error as error:
         raise RosterError(f"The roster {shown} is no CSV file: {one_line(str(error), 80)}.") from error
-
-
-def _students(text: str, shown: str) -> Iterable[Student]:
-    rows = csv.reader(io.StringIO(text, newline=""), delimiter=separator(text), strict=True)
-    header = [folded(cell) for cell in next(rows, [])]
-    if "id" not in header:
+    columns = Columns(rows[0].cells if rows else [])
+    if not columns.ids:
         raise RosterError(f"The roster {shown} needs a first line that names its columns: id,name,email.")
-    for column in COLUMNS:
-        if header.count(column) > 1:
-            raise RosterError(f"The roster {shown} has two columns named {column}.")
+    if twice := columns.twice():
+        raise RosterError(f"The roster {shown} has two columns named {twice}.")
+    members = columns.members(rows[1:])
+    _check(members, shown)
+    students = tuple(Student(member.id, member.name, member.email) for member in members)
+    keys = {member.id: Keys(member.login, member.canvas, member.groups) for member in members}
+    return Roster(students, keys, "" if columns.own_words else columns.said(shown))
+
+
+def _check(members: list[Member], shown: str) -> None:
     lines: dict[str, int] = {}
-    for row in rows:
-        line = rows.line_num
-        cells = dict(zip(header, (one_line(cell, 200) for cell in row), strict=False))
-        if not any(cells.values()):
-            continue
-        student = Student(*(cells.get(column, "") for column in COLUMNS))
-        if not student.id:
-            raise RosterError(f"The roster {shown} has no id in line {line}.")
-        if (before := lines.setdefault(folded(student.id), line)) != line:
-            raise RosterError(f"The roster {shown} has the id {student.id} twice, in lines {before} and {line}.")
-        yield student
+    for member in members:
+        if not member.id:
+            raise RosterError(f"The roster {shown} has no id in line {member.line}.")
+        if (before := lines.setdefault(folded(member.id), member.line)) != member.line:
+            raise RosterError(f"The roster {shown} has the id {member.id} twice, in lines {before} and {member.line}.")
     if not lines:
         raise RosterError(f"The roster {shown} names nobody.")
-
-
-def separator(text: str) -> str:
-    """Return what parts the columns of a CSV text: whichever of comma, semicolon and tab its first line has most of."""
-    first = text.lstrip("\r\n").split("\n", 1)[0]
-    return max(",;\t", key=first.count)
 
 
 def _named(student: Student) -> str:

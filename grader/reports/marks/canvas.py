@@ -2,8 +2,8 @@
 
 With an exported gradebook as a template only the columns of students and ours are written: whatever else stands in an
 old export would put old marks back. Without one, the columns are ours and Canvas finds students by their SIS ids.
-Source: canvas-lms, lib/gradebook_importer.rb (header, delimiter, "Points Possible", order of matching) and
-Assignment.title_and_id.
+Source: canvas-lms, lib/gradebook_importer.rb (header, delimiter, decimal_comma_to_period, "Points Possible", order of
+matching) and Assignment.title_and_id.
 """
 
 from __future__ import annotations
@@ -62,6 +62,11 @@ def _fresh(result: ClassResult, wanted: list[Target], missing: str) -> Export:
         rows.append([_name(standing), "", standing.student.id, email if is_key(email) else "", "", *marks])
     if refused:
         warnings.append(f"These ids are no keys that a table can hold; enter the marks by hand: {listed(refused)}.")
+    if changed := [row[2] for row in rows[1:] if _is_changed(row[2])]:
+        warnings.append(
+            f"Canvas reads these ids as numbers and drops all but the last point or comma in them: {listed(changed)}; "
+            "give the gradebook that Canvas exports as --template, so that they are found by Canvas's own id."
+        )
     if any(cell == "" for row in rows[1:] for cell in row[5:]):
         warnings.append("Canvas takes an empty cell for a mark to be removed: look at its preview, or use --template.")
     return Export(render_sheet(Sheet(header, rows)), warnings)
@@ -73,6 +78,11 @@ def _shown(standing: Standing, target: Target, missing: str) -> str:
         return "" if target.columns[0].milestone in standing.drafts else "EX"
     points = mark(standing, target, missing)
     return "" if points is None else words.number(points)
+
+
+def _is_changed(key: str) -> bool:
+    """Tell whether Canvas reads a key as another: of what looks like a number only the last point or comma is kept."""
+    return bool(re.fullmatch(r"-?[0-9.,]+%?", key)) and ("," in key or key.count(".") > 1 or key.endswith("."))
 
 
 def _name(standing: Standing) -> str:
@@ -147,7 +157,8 @@ def _check_points(pairs: list[tuple[Target, int]], template: Sheet) -> list[str]
             sentences.append(f"{template.header[column]} is read-only in Canvas, so it is left out.")
         elif points is not None and points[column].strip() not in ("", words.number(target.possible)):
             there = points[column].strip()
-            if not re.fullmatch(r"\d+(\.\d+)?", there) or float(there) != target.possible:
+            # A decimal comma is no other number: "10,00" is 10.
+            if not re.fullmatch(r"\d+([.,]\d+)?", there) or float(there.replace(",", ".")) != target.possible:
                 sentences.append(
                     f"{template.header[column]} has {there} points in Canvas and {words.number(target.possible)} here; "
                     "marks are written as they are here."

@@ -2,8 +2,8 @@
 
 Moodle's import is unforgiving, and the file is made so that it can't go wrong quietly: a row without a key would be
 given to the student of the row before, so there are none; an unknown key ends the whole import; "-" is Moodle's own
-word for "no mark", where an empty cell would be a mark in a new column.
-Source: moodle, grade/import/csv/classes/load_data.php.
+word for "no mark", where an empty cell would be a mark in a new column. To PHP the text "0" is empty as well.
+Source: moodle, grade/import/csv/classes/load_data.php, lib/csvlib.class.php.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ def render(result: ClassResult, *, titles: dict[str, str] | None = None, missing
     wanted = targets(result, titles)
     warnings = undecided(result, wanted, missing)
     graded = [s for s in result.standings if any(mark(s, target, missing) is not None for target in wanted)]
-    refused = [standing.student.id for standing in graded if not is_key(standing.student.id)]
-    graded = [standing for standing in graded if is_key(standing.student.id)]
+    refused = [standing.student.id for standing in graded if not _is_key(standing.student.id)]
+    graded = [standing for standing in graded if _is_key(standing.student.id)]
     with_email = [standing for standing in graded if is_key(standing.student.email)]
     by_email = len(with_email) == len(graded)
     header = [
@@ -53,3 +53,7 @@ def render(result: ClassResult, *, titles: dict[str, str] | None = None, missing
     if any("-" in row for row in rows):
         warnings.append("Where a cell is '-', Moodle removes the mark that stands there.")
     return Export(render_sheet(Sheet(header, rows)), warnings)
+
+
+def _is_key(text: str) -> bool:
+    return is_key(text) and text != "0"

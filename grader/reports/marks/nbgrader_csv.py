@@ -1,7 +1,8 @@
 """A class as nbgrader's `nbgrader export` writes it: a row for each assignment and student, but quoted as CSV asks.
 
-Source: nbgrader, nbgrader/plugins/export.py (columns, order of rows, times in UTC). Where it writes 0.0 for what was
-not handed in, the cell is empty here: no mark is not 0.
+Source: nbgrader, nbgrader/plugins/export.py (columns, times in UTC) and nbgrader/api.py (the order: assignments by due
+date and name, students by last and first name). Where it writes 0.0 for what was not handed in, the cell is empty here:
+no mark is not 0.
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ HEADER = [
 
 def render(result: ClassResult) -> Export:
     """Return the CSV file."""
-    rows = [_row(column, standing) for column in result.columns for standing in result.standings]
+    columns = sorted(result.columns, key=lambda column: (_utc(column.due), column.milestone))  # without a date: first
+    standings = sorted(result.standings, key=lambda standing: (*_names(standing.student.name), standing.student.id))
+    rows = [_row(column, standing) for column in columns for standing in standings]
     export = Export(render_sheet(Sheet(HEADER, rows)))
     unsure = [s for s in result.standings if s.origin and not all(decided(s, column) for column in result.columns)]
     if unsure:

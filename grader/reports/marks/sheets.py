@@ -9,10 +9,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from grader import files
+from grader import files, tables
 from grader.safe_text import csv_cell, one_line
 
 LIMIT = 16 * 1024 * 1024  # bytes of a file that is read
+_BEFORE_A_QUOTE = re.compile(r'\\(?="|$)')  # a cell's end may become a quote
 _NUMBER = re.compile(r"[-+]?[\d.,]*\d%?")
 
 
@@ -47,14 +48,12 @@ def read_sheet(path: str | Path) -> Sheet:
     except (OSError, ValueError) as error:
         raise SheetError(f"{path} can't be read: {files.reason(error)}.") from error
     try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise SheetError(f"{path} is not UTF-8; export it again, or save it as 'CSV UTF-8'.") from error
-    delimiter = _delimiter(text)
-    try:
-        rows = [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True) if row]
+        found, delimiter = tables.rows(tables.decoded(data))
+    except tables.NoTable as error:
+        raise SheetError(f"{path} {error}.") from error
     except csv.Error as error:
         raise SheetError(f"{path} is no CSV file: {error}.") from error
+    rows = [row.cells for row in found]
     if not rows:
         raise SheetError(f"{path} is empty; it has to begin with a row of column names.")
     width = len(rows[0])
@@ -65,11 +64,16 @@ def read_sheet(path: str | Path) -> Sheet:
 
 
 def render_sheet(sheet: Sheet) -> str:
-    """Return the table as CSV text, quoted where it has to be."""
+    """Return the table as CSV text, quoted where it has to be, that PHP parts into the same cells."""
     with io.StringIO() as file:
         writer = csv.writer(file, delimiter=sheet.delimiter, lineterminator="\n")
-        writer.writerows([sheet.header, *sheet.rows])
+        writer.writerows([_for_php(cell) for cell in row] for row in [sheet.header, *sheet.rows])
         return ("\ufeff" if sheet.mark else "") + file.getvalue()
+
+
+def _for_php(cell: str) -> str:
+    """Return a cell without a backslash directly before a quote, which would not end the cell for PHP's reader."""
+    return _BEFORE_A_QUOTE.sub(r"\\ ", cell) if "\\" in cell else cell
 
 
 def words_cell(text: str) -> str:
@@ -90,7 +94,8 @@ def kept_cell(text: str) -> str:
 
 def is_key(text: str) -> bool:
     """Say whether a text can be a key: it stays as it is, byte for byte, so it must be harmless as it is."""
-    return bool(text) and text == text.strip() and csv_cell(text) == text == one_line(text)
+    harmless = csv_cell(text) == text == one_line(text) and _for_php(text) == text
+    return bool(text) and text == text.strip() and harmless
 
 
 def listed(names: Iterable[str], most: int = 8) -> str:
@@ -99,8 +104,3 @@ def listed(names: Iterable[str], most: int = 8) -> str:
     if len(shown) > most:
         return f"{', '.join(shown[:most])} and {len(shown) - most} more"
     return ", ".join(shown)
-
-
-def _delimiter(text: str) -> str:
-    first = text.split("\n", 1)[0]
-    return ";" if first.count(";") > first.count(",") else ","

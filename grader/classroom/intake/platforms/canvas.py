@@ -1,0 +1,136 @@
+"""Canvas's bulk download: one flat folder or zip archive, in whose files' names stands who handed them in.
+
+`lovelaceada_12345_678901_m00_warmup.py`, `obrienbrian_LATE_12346_678902_m00_warmup-1.py`: the sortable name in lower
+case with nothing but its letters, LATE, the number of the user, that of the attachment, and the file's own name, to
+which Canvas adds -1 where the student has handed in one of that name before. Without names: `anon_a1b2C_678901_x.zip`.
+A team's files have the team's name, and the number of one of its members.
+
+Source: canvas-lms (stable/2024 and later), lib/content_zipper.rb: get_filename, add_upload_submission, add_text_or_url;
+app/models/attachment.rb, make_unique_filename. Until 2023 it wrote LATE in lower case as well.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from grader.classroom.book.standing import Student
+from grader.safe_text import one_line
+
+from ..archives import stem
+from ..layout import Part
+from ..roster import Roster
+from ..trees import Entry, Tree, beneath
+from .handed import Handed
+from .names import People
+
+_NAME = r"[^\s/\\.,;'\"()&-]+?"  # Canvas leaves letters, digits and underscores of a name
+_HIDDEN = r"(?:(?P<late>LATE|late)_)?(?P<anonymous>anon_[A-Za-z0-9]+)"
+_WHO = rf"{_HIDDEN}|(?P<name>{_NAME})_(?:(?P<after>LATE|late)_)?(?P<user>\d+)"
+_UPLOADED = re.compile(rf"(?:{_WHO})_(?P<attachment>\d+)_(?P<file>.+)", re.DOTALL)
+_TYPED = re.compile(rf"(?:{_WHO})_(?:text|link)\.html")
+_AGAIN = re.compile(r"-\d+(?=\.)|-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?=\.)")
+_NUMBER_FIRST = re.compile(r"\d+_.+", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class _File:
+    """One file of a download, its name read."""
+
+    who: tuple[str, str]  # name and number, or no name and what stands for it
+    attachment: int
+    name: str  # as the student called it
+    late: bool
+    entry: Entry
+
+
+def submissions(
+    tree: Tree, modules: Collection[str], users: Collection[str] = ()
+) -> tuple[list[Handed], list[str]] | None:
+    """Return the submissions of a Canvas download and what there is to say about it, or None when it is none.
+
+    `modules` are the names of the course's files, `users` the numbers of its users where the roster has them.
+    """
+    found, typed, others = [], 0, 0
+    for entry in tree.files:
+        if match := _UPLOADED.fullmatch(entry.name):
+            who = (match["name"] or "", match["user"] or match["anonymous"])
+            late = bool(match["late"] or match["after"])
+            found.append(_File(who, int(match["attachment"]), match["file"], late, entry))
+        elif _TYPED.fullmatch(entry.name):
+            typed += 1
+        else:
+            others += 1
+    if not found or others > len(found) + typed or tree.folders():
+        return None
+    notes = [f"{tree.shown} has {typed} texts or addresses typed into Canvas; only files are taken."] if typed else []
+    grouped: dict[tuple[str, str], list[_File]] = {}
+    handed = []
+    for file in found:
+        if _in_doubt(file, users):
+            one = _handed(tree, file.who, [file], modules)
+            name, ours = one_line(file.entry.name, 120), one_line(file.who[1], 20)
+            one.unclear = f"{name} can be read in two ways, as {ours}'s and as {file.attachment}'s"
+            handed.append(one)
+        else:
+            grouped.setdefault(file.who, []).append(file)
+    return handed + [_handed(tree, who, files, modules) for who, files in grouped.items()], notes
+
+
+def _in_doubt(file: _File, users: Collection[str]) -> bool:
+    """Tell whether a name may be read in two ways, as a student makes it whose own name ends with another's number."""
+    if not (_NUMBER_FIRST.fullmatch(file.name) and (stem(file.name) or file.name.endswith(".py"))):
+        return False
+    return not users or str(file.attachment) in users
+
+
+def _handed(tree: Tree, who: tuple[str, str], files: list[_File], modules: Collection[str]) -> Handed:
+    name, user = who
+    shown = beneath(tree.shown, f"{name}_{user}" if name else user)
+    part = Part(name or user, shown, Tree(shown))
+    handed = Handed(name or user, part, "" if user.startswith("anon_") else user, user.startswith("anon_"))
+    if any(file.late for file in files):
+        handed.notes.append("Canvas has marked it as late, and does not say by how much.")
+    last: dict[str, _File] = {}
+    for file in sorted(files, key=lambda each: each.attachment):
+        meant = _AGAIN.sub("", file.name)
+        called = meant if meant in modules else file.name
+        if called in last and called in modules:
+            handed.notes.append(
+                f"{one_line(file.entry.name, 120)} was taken, which Canvas received after "
+                f"{one_line(last[called].entry.name, 120)}."
+            )
+        elif called in last:
+            called = f"{file.attachment}/{called}"
+        last[called] = file
+    assert part.tree is not None
+    part.tree.entries = [
+        Entry(tuple(called.split("/")), file.entry.read, file.entry.refused) for called, file in last.items()
+    ]
+    return handed
+
+
+def owners(handed: Handed, people: People) -> list[Student]:
+    """Return whose a submission is: by the user's number where the roster has Canvas's numbers, else by the name.
+
+    Several have its name, or are members of its team.
+    """
+    named = people.named(handed.written)
+    if not named and (members := people.members(handed.written)):
+        return members
+    if numbers := users(people.roster):
+        student = numbers.get(handed.number)
+        if student is not None and student not in named:
+            handed.notes.append(
+                f"Canvas calls it {one_line(handed.written, 60)}, and {handed.number} is {student.name or student.id}; "
+                "if it is a team's, the roster needs a column that names everybody's group."
+            )
+        return [student] if student is not None else []
+    own = [student for student in named if student.id == handed.number]
+    return own or named
+
+
+def users(roster: Roster) -> dict[str, Student]:
+    """Return the students by Canvas's own numbers, where the roster has them."""
+    return {number: student for student in roster.students if (number := roster.known_by(student).canvas)}

@@ -1,0 +1,36 @@
+"""What a platform's download says of one submission, before anybody has looked at the roster."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from grader.classroom.book.standing import Student
+
+from ..layout import Part
+from ..roster import Claim
+
+
+@dataclass
+class Handed:
+    """One submission, named as its platform names it."""
+
+    written: str  # whose it is, as the platform writes a name, an account or a group
+    part: Part
+    number: str = ""  # the platform's own number for whoever handed it in, where it has one
+    anonymous: bool = False  # the platform hides whose it is
+    unclear: str = ""  # why whose it is cannot be told, as the second half of a sentence
+    notes: list[str] = field(default_factory=list)  # one sentence each
+
+
+@dataclass
+class Exported:
+    """One student's part of an export."""
+
+    claim: Claim
+    student: Student  # who it is where there is no roster, or nobody on it
+    part: Part
+    handed_in: str = ""
+    problem: str = ""
+    unclear: str = ""  # why whose it is cannot be told, in a sentence
+    notes: list[str] = field(default_factory=list)
+    anonymous: bool = False

@@ -1,0 +1,116 @@
+"""Moodle's "Download all submissions": `NAME_NUMBER_assignsubmission_file`, as a folder or before each file's own name.
+
+The name is a student's in the order of the site's setting, a team's, or the word for a participant where marking is
+blind; until Moodle 3.0 a group's name and a hyphen may stand before it. Who hands in for a team without being in one is
+in the "Default group", which has no number.
+
+Source: moodle 4.1 to 5.1, mod/assign/classes/downloader.php, get_student_prefix and load_submissionplugin_filelist;
+before it mod/assign/locallib.php, download_submissions.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable
+
+from grader.classroom.book.standing import Student
+from grader.safe_text import one_line
+
+from ..layout import Part
+from ..roster import Ambiguous, Claim, folded
+from ..trees import Entry, Tree, beneath
+from .handed import Handed
+from .names import People
+
+_FILE = re.compile(r"([^_]+)(?:_(\d+))?_assignsubmission_file(?:_(.*))?", re.DOTALL)
+_TEXT = re.compile(r"[^_]+(?:_\d+)?_assignsubmission_onlinetext(?:_.*)?", re.DOTALL)
+_PARTICIPANT = "participant"
+
+
+def submissions(tree: Tree) -> tuple[list[Handed], list[str]] | None:
+    """Return the submissions of a Moodle download and what there is to say about it, or None when it is none."""
+    grouped: dict[tuple[str, str], list[Entry]] = {}
+    texts = 0
+    for entry in tree.entries:
+        found = _FILE.fullmatch(entry.path[0])
+        texts += bool(_TEXT.fullmatch(entry.path[0])) and (len(entry.path) > 1 or not entry.folder)
+        if not found:
+            continue
+        name, number, file = found.groups()
+        path = ((file,) if file else ()) + entry.path[1:]
+        entries = grouped.setdefault((name.strip(), number or ""), [])
+        if path:
+            entries.append(Entry(path, entry.read, entry.refused, entry.folder))
+    if not grouped:
+        return None
+    notes = [f"{tree.shown} has {texts} texts typed into Moodle; only files are taken."] if texts else []
+    handed = []
+    for (name, number), entries in grouped.items():
+        top = f"{name}_{number}" if number else name
+        shown = beneath(tree.shown, f"{top}_assignsubmission_file_")
+        incomplete = [text for part, text in tree.trouble.items() if part.startswith(f"{top}_")]
+        part = Part(name, shown, Tree(shown, entries, trouble={"": incomplete[0]} if incomplete else {}))
+        one = Handed(name, part, number)
+        if not number:
+            one.unclear = (
+                f"{one_line(name, 60)} is what Moodle calls the work of those who are in no group; hand it in for them "
+                "in folders named after them"
+            )
+        handed.append(one)
+    return handed, notes
+
+
+def hide_the_hidden(handed: list[Handed], people: People) -> None:
+    """Mark submissions of a blind marking: all have one name, in the site's language, and it is nobody's."""
+    names = Counter(folded(each.written) for each in handed if each.number)
+    for each in handed:
+        word = folded(each.written)
+        alone = len(names) == 1 and names[word] > 1 and people.roster.students and not people.named(each.written)
+        if each.number and (word == _PARTICIPANT or alone) and not people.members(each.written):
+            each.anonymous = True
+
+
+def owners(handed: Handed, people: People, teams: bool) -> list[Student]:
+    """Return whose a submission is; several have its name, or are members of its team.
+
+    `teams` says that nobody of the class has the name of any submission, so that the names are those of teams.
+    """
+    if teams and (members := people.members(handed.written)):
+        return members
+    exact = _found(people, handed.written)
+    if exact is not None:
+        return exact
+    if named := people.named(handed.written):
+        return named
+    # A group's name may stand before the student's; only a whole name after one of the hyphens counts.
+    behind = [found for name in without_group(handed.written) if (found := _found(people, name) or people.named(name))]
+    return behind[0] if len(behind) == 1 else []
+
+
+def _found(people: People, name: str) -> list[Student] | None:
+    try:
+        student = people.roster.find(Claim(name=name))
+    except Ambiguous:
+        return [student for student in people.roster.students if folded(student.name) == folded(name)]
+    return None if student is None else [student]
+
+
+def are_teams(handed: list[Handed], people: People, clear: Callable[[str], None]) -> bool:
+    """Tell whether the submissions are teams': some name is a group's, and none is a student's."""
+    groups = [each for each in handed if people.members(each.written)]
+    if not groups:
+        return False
+    persons = [each for each in handed if owners(each, people, teams=False)]
+    if persons:
+        clear(
+            f"{one_line(groups[0].written, 60)} is a group's name and {one_line(persons[0].written, 60)} a student's: "
+            "a team's work is taken for its members only where all of an export is teams'."
+        )
+    return not persons
+
+
+def without_group(name: str) -> list[str]:
+    """Return what a Moodle name may be without the group in front of it: "Group 1-Anna-Lena Lee" -> two names."""
+    pieces = name.split("-")
+    return ["-".join(pieces[start:]).strip() for start in range(1, len(pieces))]

@@ -126,6 +126,12 @@ def classroom(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none", requires=["env"], default=False)
+def marks(session: nox.Session) -> None:
+    """Decide on marks after grading, with a reason: nox -s marks -- adjust gradebook.sqlite --help."""
+    run(session, "-m", "grader", "marks", *session.posargs)
+
+
+@nox.session(venv_backend="none", requires=["env"], default=False)
 def verify(session: nox.Session) -> None:
     """Swap the solutions in: full marks, each milestone and the whole; and the stubs: zero."""
     run(session, "-m", "grader", "verify", *session.posargs)

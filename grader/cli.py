@@ -30,6 +30,7 @@ COMMANDS = {
     "verify": "check that solutions earn full marks and stubs nothing",
     "replay": "grade again from a result record, and compare the outcomes",
     "classroom": "grade a whole class into a gradebook",
+    "marks": "adjust, excuse, extend, release: what is decided after grading",
     "export": "write a class's marks for an LMS, a spreadsheet or a page",
     "similarity": "report submissions that are suspiciously alike",
     "pull-request": "grade what a pull request changes, nothing checked out",

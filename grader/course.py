@@ -138,7 +138,7 @@ class Course:
 
 def plain(whole: Syllabus) -> Course:
     """Return the course that is the whole syllabus, with its own points and no dates."""
-    return Course(whole.name, tuple(Part(milestone.id) for milestone in whole.milestones))
+    return Course(whole.name, tuple(Part(milestone.id) for milestone in whole.milestones), "the syllabus")
 
 
 def load(path: Path, whole: Syllabus | None = None, rooms: Path | None = None) -> Course:

@@ -16,6 +16,7 @@ from grader.arguments import circumstances, count, course_of
 from grader.classroom.book import standing_json, student_records
 from grader.classroom.book.changes import changes
 from grader.classroom.book.class_standing import class_result
+from grader.classroom.book.decisions import DRAFTS, Decision, decide
 from grader.classroom.book.gradebook import Gradebook, GradebookError
 from grader.classroom.book.lock import LockError, RunLock
 from grader.classroom.book.standing import Student
@@ -180,6 +181,9 @@ class _Run:
         collected = Collected() if options.held else self._collected(progress)
         if self.roster is not None:
             self.book.enrol(self.roster.students)
+        if self.course is not None:  # so that an export without the course's file gives no draft away
+            says = "yes" if self.course.drafts else ""
+            decide(self.book, "course", [Decision(DRAFTS, says)])
         batch = self._plan(station, collected)
         if batch.left:
             station.prepare()

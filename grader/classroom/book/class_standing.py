@@ -138,7 +138,7 @@ class _Class:
 
     def let_people_decide(self, decided: Iterable[Decision]) -> None:
         """Take in adjustments, excuses and what was released."""
-        released = set()
+        released, drafts = set(), self._course.drafts
         for each in decided:
             standing = self.standings.get(each.student)
             match each.kind:
@@ -151,9 +151,13 @@ class _Class:
                 case decisions.EXCUSE if standing:
                     for name in [each.milestone] if each.milestone else self._milestones:
                         standing.excused[name] = each.reason
+                case decisions.REQUEST if standing and each.value == decisions.CLOSED and each.reason:
+                    standing.answers[each.milestone] = each.reason
+                case decisions.DRAFTS:
+                    drafts = True
                 case decisions.RELEASE:
                     released.add((each.student, each.milestone))
-        if not self._course.drafts:
+        if not drafts:
             return
         for student, standing in self.standings.items():
             standing.drafts = [

@@ -59,6 +59,7 @@ class Standing:
     zeros: list[str] = field(default_factory=list)  # of those the milestones that are 0, since they were due
     pending: list[str] = field(default_factory=list)  # milestones that are not due yet for this student
     drafts: list[str] = field(default_factory=list)  # milestones whose marks are not released yet
+    answers: dict[str, str] = field(default_factory=dict)  # milestone id -> what was answered to a request
     rounding: Rounding = field(default_factory=Rounding)
 
     def raw(self, milestone: str) -> float:

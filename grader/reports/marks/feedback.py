@@ -32,6 +32,8 @@ def changed(standing: Standing, milestone: str) -> list[str]:
             value = words.number(float(each.value))
             what = f"set to {value}" if each.sets else f"changed by {'+' if each.value[0] == '+' else ''}{value}"
             parts.append(f"{each.task or 'The mark'} was {what} by hand. {_why(each.reason)}".strip())
+    if milestone in standing.answers:
+        parts.append(f"Your request was looked at: {one_line(standing.answers[milestone], 1000).rstrip('.')}.")
     if any(not each.task for each in standing.adjustments if each.milestone == milestone):
         parts.append(f"What counts is {words.number(standing.score(milestone))}.")
     return parts

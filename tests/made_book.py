@@ -1,0 +1,54 @@
+"""Gradebooks that were made up: results of the real course's milestones, without a judge."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import support
+
+from grader import record
+from grader.classroom.book.gradebook import Gradebook, Key
+from grader.classroom.book.standing import Student
+
+COURSE = support.COURSE
+PEOPLE = {
+    "anna": Student("anna", "Anna Apt", "anna@x.org"),
+    "ben": Student("ben", "Ben Bit", "ben@x.org"),
+    "cem": Student("cem", "Cem Cue", "cem@x.org"),
+}
+MISTAKE = "the maximum is not subtracted"
+
+
+def graded(name: str, *failed: str) -> dict:
+    """Return a milestone's result as JSON data: all tasks passed, but those named."""
+    milestone = COURSE.milestone(name)
+    tasks = []
+    for task in milestone.tasks:
+        good = task.id not in failed
+        check = record.Check(
+            f"test_{task.id}", "It works.", record.PASSED if good else record.FAILED, ["value"],
+            message="" if good else "Got 0.123, expected 0.456.", mistake=None if good else MISTAKE,
+        )  # fmt: skip
+        tasks.append(record.Task(task.id, task.title, task.points, task.points if good else 0.0, [check]))
+    made = record.Milestone(milestone.id, milestone.title, tasks)
+    return record.to_json(record.Record("g1", "x", "0", "cpu", "bubblewrap", milestones=[made]))["milestones"][0]
+
+
+def hand_in(book: Gradebook, student: str, *results: dict, at: str = "", origin: str = "") -> None:
+    """Enter what somebody handed in, with its results; `at` is when."""
+    run = book.begin_run("g1", "{}", official=False, isolation="bubblewrap")
+    origin = origin or f"subs/{student}"
+    number = book.hand_in(run, PEOPLE[student], origin=origin, handed_in=at, problem="", notes=[])
+    for result in results:
+        book.store(run, number, Key(student, result["id"], f"s{run}", "", "g1", "{}"), result, 0.1)
+    book.end_run(run)
+
+
+def make(path: Path) -> Path:
+    """Make a book of three: Anna has all of m00 and m04, Ben lacks m00.1, Cem has handed in m00 alone."""
+    with Gradebook.open(path, create=True) as book:
+        book.enrol(PEOPLE.values())
+        hand_in(book, "anna", graded("m00"), graded("m04"), at="2026-03-01T10:00:00+00:00")
+        hand_in(book, "ben", graded("m00", "m00.1"), graded("m04"), at="2026-03-04T09:00:00+00:00")
+        hand_in(book, "cem", graded("m00"))
+    return path

@@ -23,6 +23,7 @@ nox.options.default_venv_backend = "virtualenv"
 ROOT = Path(__file__).parent
 shared = {"python": sys.executable}  # replaced by the environment's own, unless --no-venv keeps this one
 UNWANTED = ("PYTHONOPTIMIZE", "PYTHONSAFEPATH")  # checks have docstrings and assertions; commands start in this folder
+READERS = ("xmlschema>=4.0", "junitparser>=4.0")  # in an environment of their own, beside PHP and Ruby
 INSTALLED = (
     "torch",
     "numpy",
@@ -218,3 +219,12 @@ def fuzz(session: nox.Session) -> None:
     needed = nox.project.dependency_groups(nox.project.load_toml(ROOT / "pyproject.toml"), "fuzz")
     run(session, "-m", "pip", "install", "--quiet", "--constraint", str(ROOT / "constraints.txt"), *needed)
     run(session, "-m", "benchmarks.fuzz", *session.posargs)
+
+
+@nox.session(requires=["env"], default=False)
+def readers(session: nox.Session) -> None:
+    """Give what we write for other systems to the programs that read it (wants PHP and Ruby): nox -s readers."""
+    session.install(*READERS)
+    folder = session.create_tmp()
+    run(session, "tests/readers", "--write", folder)
+    session.run("python", "tests/readers", folder)

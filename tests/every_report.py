@@ -13,6 +13,7 @@ from grader.reports.machines import annotations, github_classroom, gradescope, j
 from grader.reports.marks import tasks_csv
 from grader.reports.marks.feedback import feedback
 from grader.reports.pages import class_report
+from grader.reports.pages import feedback as feedback_page
 from grader.reports.pages import record as record_page
 from grader.reports.terminal import report as terminal
 
@@ -29,6 +30,10 @@ def texts(result: Record) -> dict[str, str]:
     shown["feedback"] = "\n".join(feedback(standing, milestone.id) for milestone in result.milestones)
     columns = [Column(milestone.id, milestone.title, milestone.possible) for milestone in result.milestones]
     shown["table"] = tasks_csv.render(ClassResult("course", columns, [standing])).text
+    result_of_all = ClassResult("course", columns, [standing], official=result.official)
+    rows = feedback_page.shown(result_of_all, standing)
+    shown["feedback page"] = feedback_page.render(result_of_all, standing, rows)
+    shown["feedback markdown"] = feedback_page.render_markdown(result_of_all, standing, rows)
     shown["class"] = class_report.render(ClassResult("course", columns, [standing]))
     for width in WIDTHS:
         paper = io.StringIO()

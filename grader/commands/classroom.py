@@ -26,6 +26,7 @@ from grader.classroom.grading.due import several, told
 from grader.classroom.grading.judging import Setup
 from grader.classroom.grading.local import grade_here
 from grader.classroom.intake.collecting import Collected, CollectingError, collect_class
+from grader.classroom.intake.groups import with_groups
 from grader.classroom.intake.roster import Roster, RosterError, load_roster
 from grader.commands import report_paths
 from grader.commands.grade import select
@@ -55,6 +56,7 @@ def arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--roster", metavar="CSV", help="who belongs to the class: columns id, name, email, or as a platform exports it"
     )
+    command.add_argument("--groups", metavar="CSV", help="who is in which group: columns group, student")
     command.add_argument(
         "--gradebook", default="gradebook.sqlite", metavar="FILE", help="where the results are kept (%(default)s)"
     )
@@ -134,6 +136,10 @@ def _run(options: argparse.Namespace, console: Any) -> int:
     if options.scheduler is None:
         check_device(options.device)
     roster = load_roster(Path(options.roster)) if options.roster else None
+    if options.groups:
+        if roster is None:
+            raise UsageProblem("--groups says who is in which group, and --roster who that is: give both.")
+        roster = with_groups(roster, Path(options.groups))
     book = Gradebook.open(options.gradebook, create=not options.held)
     try:
         lock = RunLock(book.path)

@@ -19,7 +19,7 @@ from grader.reports.marks.targets import read_titles
 from grader.reports.text_file import ReportError, write_text_report
 from grader.safe_text import one_line
 
-FORMATS = ("canvas", "moodle", "moodle-worksheet", "nbgrader", "tasks", "html", "json", "record")
+FORMATS = ("canvas", "moodle", "moodle-worksheet", "nbgrader", "tasks", "html", "feedback", "json", "record")
 WITH_TEMPLATE = ("canvas", "moodle-worksheet")
 WITH_COLUMNS = ("canvas", "moodle", "moodle-worksheet")
 _SQLITE = b"SQLite format 3\x00"
@@ -34,8 +34,10 @@ def arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--columns", metavar="FILE", help="a CSV file milestone,column: which of the LMS's is which")
     command.add_argument("--missing", choices=("blank", "zero"), default="blank", help="the mark for nothing handed in")
     command.add_argument("--course", metavar="FILE", help="the course's TOML file: selection, points, due dates")
-    command.add_argument("--student", metavar="ID", help="whose record (default: everybody's, one file each)")
-    command.add_argument("--out", metavar="FILE", help="where it goes (default: the screen); of records the folder")
+    command.add_argument("--student", metavar="ID", help="whose record or feedback (default: everybody's)")
+    command.add_argument(
+        "--out", metavar="FILE", help="where it goes (default: the screen); of records and feedback the folder"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -43,9 +45,12 @@ def run(options: argparse.Namespace) -> int:
     check(options)
     if options.format == "record":
         return export_records.run(options)
-    report_paths.check_writable([options.out])
+    if options.format != "feedback":
+        report_paths.check_writable([options.out])
     try:
         result = chosen(read_class(options), options.milestone)
+        if options.format == "feedback":
+            return _feedback(options, result)
         template = read_sheet(options.template) if options.template else None
         titles = read_titles(options.columns) if options.columns else None
         export = render(result, options.format, template, titles, options.missing)
@@ -61,6 +66,17 @@ def run(options: argparse.Namespace) -> int:
     return PASSED
 
 
+def _feedback(options: argparse.Namespace, result: ClassResult) -> int:
+    from grader.classroom.book.student_records import unknown
+    from grader.commands import export_feedback
+
+    known = [standing.student.id for standing in result.standings]
+    if options.student is not None and options.student not in known:
+        raise UsageProblem(unknown(options.student, known))
+    export_feedback.say(export_feedback.write(result, Path(options.out), options.student))
+    return PASSED
+
+
 def check(options: argparse.Namespace) -> None:
     """Raise UsageProblem for options that do not go together."""
     if options.template and options.format not in WITH_TEMPLATE:
@@ -69,8 +85,10 @@ def check(options: argparse.Namespace) -> None:
         raise UsageProblem(f"--format {options.format} takes no --columns; {', '.join(WITH_COLUMNS)} do.")
     if options.missing != "blank" and options.format not in WITH_COLUMNS:
         raise UsageProblem(f"--format {options.format} takes no --missing; {', '.join(WITH_COLUMNS)} do.")
-    if options.student is not None and options.format != "record":
-        raise UsageProblem(f"--format {options.format} takes no --student; record does.")
+    if options.student is not None and options.format not in ("record", "feedback"):
+        raise UsageProblem(f"--format {options.format} takes no --student; record and feedback do.")
+    if options.format == "feedback" and options.out is None:
+        raise UsageProblem("Everybody's feedback goes into a folder: name it with --out.")
     if options.format == "moodle-worksheet" and not options.template:
         raise UsageProblem("--format moodle-worksheet fills in the worksheet that Moodle gives out: --template FILE.")
     if options.template and options.out and Path(options.template).resolve() == Path(options.out).resolve():

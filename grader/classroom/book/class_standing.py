@@ -37,7 +37,10 @@ STUDENTS = """
     ORDER BY position IS NULL, position, student.id
 """
 LAST_RUN = "SELECT grader, conditions, isolation FROM run ORDER BY id DESC LIMIT 1"
-MODULES = "SELECT DISTINCT student, milestone FROM module"
+MODULES = """
+    SELECT student, milestone, origin FROM module
+    WHERE id IN (SELECT MAX(id) FROM module GROUP BY student, milestone)
+"""
 _NOT_THERE = re.compile(r"\b(m|x)\d\d_\w+\.py is missing\b")
 
 
@@ -121,8 +124,9 @@ class _Class:
 
     def say_what_is_absent(self) -> None:
         """Tell what was never handed in from what was and has no result, and make it 0 where the course says so."""
-        handed = set(self._book.rows(MODULES))
+        handed = {(student, name): origin for student, name, origin in self._book.rows(MODULES)}
         for student, standing in self.standings.items():
+            standing.origins = {name: handed[student, name] for name in self._milestones if (student, name) in handed}
             for name in self._milestones:
                 if name in standing.milestones:
                     continue

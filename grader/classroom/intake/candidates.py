@@ -196,9 +196,9 @@ def _exported(
 
 
 def is_known(roster: Roster, word: str) -> bool:
-    """Tell whether a name is somebody's on the roster, were it two people's."""
+    """Tell whether a name is somebody's on the roster, were it two people's, or a group's."""
     try:
-        return roster.find(Claim(word)) is not None
+        return roster.find(Claim(word)) is not None or bool(roster.members(word))
     except Ambiguous:
         return True
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from grader.classroom.book.standing import Student
 from grader.safe_text import one_line
@@ -34,13 +34,29 @@ def settle(candidates: Iterable[Candidate], roster: Roster, book: Sequence[Stude
     Candidates of one person have the very same `Student`, however each of them spells the id.
     """
     known = Roster(tuple(book))
-    claimed = [_one(each, roster, known) for each in candidates]
+    claimed = [one for each in candidates for one in _each(each, roster, known)]
     groups: dict[str, list[Claimed]] = {}
     for each in claimed:
         if each.student is not None:
             groups.setdefault(folded(each.student.id), []).append(each)
     settled = {id(each): whose for group in groups.values() for each, whose in zip(group, _group(group), strict=True)}
     return [settled.get(id(each), each) for each in claimed]
+
+
+def _each(candidate: Candidate, roster: Roster, known: Roster) -> list[Claimed]:
+    """Return whose a candidate is: of one that bears a group's name and nobody's, everybody's in the group."""
+    claim = candidate.claim
+    one = _one(candidate, roster, known)
+    members = roster.members(claim.word)
+    if candidate.unclear or one.student in roster.students or not members:
+        return [one]
+    group = one_line(claim.word, 60)
+    found = []
+    for student in members:
+        others = ", ".join(other.name or other.id for other in members if other != student) or "nobody else"
+        notes = [*candidate.notes, f"Handed in by the group {group}, with {others}."]
+        found.append(Claimed(replace(candidate, notes=notes), student))
+    return found
 
 
 def _one(candidate: Candidate, roster: Roster, known: Roster) -> Claimed:

@@ -95,6 +95,18 @@ class Roster:
         """Return the student with an id, as it is spelled and then folded. Raises Ambiguous when two have it."""
         return self._one(wanted, "id")
 
+    def members(self, group: str) -> list[Student]:
+        """Return who is in a group, in the roster's order."""
+        return self._groups.get(folded(group), [])
+
+    @functools.cached_property
+    def _groups(self) -> dict[str, list[Student]]:
+        groups: dict[str, list[Student]] = {}
+        for student in self.students:
+            for name in {folded(group) for group in self.known_by(student).groups} - {""}:
+                groups.setdefault(name, []).append(student)
+        return groups
+
     def known_by(self, student: Student) -> Keys:
         """Return what platforms know a student by."""
         return self.keys.get(student.id, Keys())

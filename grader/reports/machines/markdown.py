@@ -29,13 +29,13 @@ def render(record: Record, *, limit: int = LIMIT) -> str:
     first, last = [_head(record), _table(record)], _next(record)
     room = limit - 200 - sum(_size(piece) for piece in [*first, last])
     kept: list[str] = []
-    explanations = _explanations(record)
-    for piece in explanations:
+    pieces = explanations(record)
+    for piece in pieces:
         if _size(piece) <= room:
             room -= _size(piece)
             kept.append(piece)
-    if len(kept) < len(explanations):
-        number = len(explanations) - len(kept)
+    if len(kept) < len(pieces):
+        number = len(pieces) - len(kept)
         kept.append(f"_The report is too long for this page: {number} of its explanations are left out._")
     return "\n\n".join(piece for piece in [*first, *kept, last] if piece) + "\n"
 
@@ -76,7 +76,8 @@ def _table(record: Record) -> str:
     return "\n".join(rows)
 
 
-def _explanations(record: Record) -> list[str]:
+def explanations(record: Record) -> list[str]:
+    """Return a piece of Markdown for each note, and for each task that has something to explain."""
     pieces = []
     for milestone in record.milestones:
         pieces += [f"- {markdown_prose(words.short(milestone.id))}: {markdown_prose(n)}" for n in milestone.notes[:20]]

@@ -39,6 +39,11 @@ def changed(standing: Standing, milestone: str) -> list[str]:
     return parts
 
 
+def excuse(standing: Standing, milestone: str) -> str:
+    """Return the sentence for who is excused."""
+    return f"You are excused from this. {_why(standing.excused[milestone])}".strip()
+
+
 def _why(reason: str) -> str:
     reason = one_line(reason, 1000)
     return f"Reason: {reason}{'' if reason[-1] in '.!?' else '.'}" if reason else ""
@@ -50,7 +55,7 @@ def feedback(standing: Standing, milestone: str) -> str:
     It is the same for practice and official runs: no message, traceback or output, which could hold an input.
     """
     if milestone in standing.excused:
-        return f"You are excused from this. {_why(standing.excused[milestone])}".strip()
+        return excuse(standing, milestone)
     result = standing.milestones.get(milestone)
     if result is None:
         said = standing.absent.get(milestone, "Nothing was graded.")

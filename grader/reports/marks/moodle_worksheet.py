@@ -50,7 +50,7 @@ def render(
     columns = [column for column in result.columns if column.milestone in milestones]
     target = Target(tuple(columns), listed(default_title(column) for column in columns))
     places = _places(template, titles or {})
-    rows, sentences = _match(result, template, places)
+    rows, sentences = _match(result, template, places, milestones)
     warnings = undecided(result, [target], missing) + sentences
     high = []
     for number, standing in rows.items():
@@ -91,12 +91,15 @@ def _places(template: Sheet, titles: dict[str, str]) -> dict[str, int]:
     return places
 
 
-def _match(result: ClassResult, template: Sheet, places: dict[str, int]) -> tuple[dict[int, Standing], list[str]]:
+def _match(
+    result: ClassResult, template: Sheet, places: dict[str, int], milestones: list[str]
+) -> tuple[dict[int, Standing], list[str]]:
     """Match by the participant's number in the name of an exported submission, then by id, e-mail address and name."""
     numbers = {re.sub(r"^\D*", "", row[places["identifier"]]): at for at, row in enumerate(template.rows)}
     exported, others = {}, []
     for standing in result.standings:
-        found = _EXPORTED.search(standing.origin)
+        origins = [standing.origins[name] for name in milestones if name in standing.origins]
+        found = _EXPORTED.search(origins[0] if origins else standing.origin)
         if found and found[1] in numbers:
             exported[numbers[found[1]]] = standing
         else:

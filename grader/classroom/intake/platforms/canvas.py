@@ -87,7 +87,8 @@ def _in_doubt(file: _File, users: Collection[str]) -> bool:
 
 def _handed(tree: Tree, who: tuple[str, str], files: list[_File], modules: Collection[str]) -> Handed:
     name, user = who
-    shown = beneath(tree.shown, f"{name}_{user}" if name else user)
+    number = max(file.attachment for file in files)  # by which Canvas finds the submission that a comment is for
+    shown = beneath(tree.shown, f"{name}_{user}_{number}" if name else f"{user}_{number}")
     part = Part(name or user, shown, Tree(shown))
     handed = Handed(name or user, part, "" if user.startswith("anon_") else user, user.startswith("anon_"))
     if any(file.late for file in files):

@@ -23,6 +23,11 @@ def arguments(command: argparse.ArgumentParser) -> None:
         metavar="m04,m05.2",
         help="leave out the checks of these milestones and tasks: they run on the course's own server only",
     )
+    command.add_argument(
+        "--with-pull-requests",
+        action="store_true",
+        help="put in the command and the workflow that grade pull requests on the handout",
+    )
     command.add_argument("--update", action="store_true", help="bring a handout up to date; changed exercises are kept")
 
 
@@ -42,7 +47,7 @@ def run(options: argparse.Namespace) -> int:
     try:
         if not options.update:
             folder.check_new(place)
-        handout = build(whole, course, _counts(tasks, whole))
+        handout = build(whole, course, _counts(tasks, whole), options.with_pull_requests)
         # Before anything is written: what leaks is not even for a moment in a folder that is shared.
         scan = leaks.scan(handout.files, place, own=chosen.own)
         if scan.found:

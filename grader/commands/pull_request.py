@@ -10,6 +10,7 @@ import argparse
 import contextlib
 import dataclasses
 import os
+import re
 import secrets
 import shlex
 import time
@@ -28,10 +29,13 @@ from grader.practice import PUBLIC_SEED, Practice, check_device
 from grader.progress import Progress
 from grader.pull_request import reading as pull_request
 from grader.sandbox import levels
+from grader.sandbox.errors import SandboxError
 
 # Through these a step speaks to the steps after it, or to GitHub: nothing that is started from here has a use for them.
 SPEAKING = ("GITHUB_ENV", "GITHUB_PATH", "GITHUB_OUTPUT", "GITHUB_STATE", "GITHUB_STEP_SUMMARY", "GITHUB_TOKEN")
-NOTHING = "It changes no module of the course, so nothing was graded."
+NOTHING = "There is nothing to grade: it changes no module of the course."
+_SERVER = re.compile(r"https://[\w.-]+(:\d+)?", re.ASCII)
+_REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
 
 
 class Forgetful(Progress):
@@ -83,13 +87,12 @@ def run(options: argparse.Namespace) -> int:
     course = syllabus_of(options)
     report_paths.check_writable([options.json, options.summary])
     check_device(options.device)
-    level = levels.strongest_for_strangers() if options.isolation == "auto" else options.isolation
     try:
         pull = pull_request.read(Path(options.repo), options.base, options.head, course)
     except GitError as error:
         raise UsageProblem(str(error)) from None
     chosen = pull.affected(course)
-    options = argparse.Namespace(**{**vars(options), "isolation": level})
+    options = argparse.Namespace(**{**vars(options), "isolation": _level(options, bool(chosen))})
     practice = Practice(options, course, chosen, Path(options.repo))
     practice.progress = Forgetful()
     with commands_stopped() if options.annotations else contextlib.nullcontext():
@@ -98,7 +101,7 @@ def run(options: argparse.Namespace) -> int:
         finally:
             practice.close()
         result.seconds = round(time.perf_counter() - started, 2)
-        code = _report(result, passed, options)
+        code = _report(result, passed, options, guides_of(pull.base))
     if options.annotations:
         from grader.reports.machines import annotations, places
         from grader.reports.student_view import student_view
@@ -107,6 +110,26 @@ def run(options: argparse.Namespace) -> int:
         remarks = annotations.render(student_view(result), prefix=f"{pull_request.FOLDER}/", places=lines)
         print(remarks, end="", flush=True)
     return code
+
+
+def _level(options: argparse.Namespace, anything: bool) -> str:
+    """Return the isolation level; where nothing is graded it is no matter that none for strangers works here."""
+    if options.isolation != "auto":
+        return str(options.isolation)
+    try:
+        return levels.strongest_for_strangers()
+    except SandboxError:
+        if anything:
+            raise
+        return "process"
+
+
+def guides_of(base: str) -> str:
+    """Return where the base's guides are read on GitHub, or an empty string outside of a workflow."""
+    server, repository = os.environ.get("GITHUB_SERVER_URL", ""), os.environ.get("GITHUB_REPOSITORY", "")
+    if not (_SERVER.fullmatch(server) and _REPOSITORY.fullmatch(repository)):
+        return ""
+    return f"{server}/{repository}/blob/{base}/{pull_request.FOLDER}/"
 
 
 @contextlib.contextmanager
@@ -136,7 +159,7 @@ def _graded(practice: Practice, pull: pull_request.PullRequest) -> tuple[record.
     return result, pull.judge(result)
 
 
-def _report(result: record.Record, passed: bool, options: argparse.Namespace) -> int:
+def _report(result: record.Record, passed: bool, options: argparse.Namespace, guides: str) -> int:
     from rich.console import Console
 
     from grader.reports.machines import json_report, markdown
@@ -151,7 +174,7 @@ def _report(result: record.Record, passed: bool, options: argparse.Namespace) ->
     )
     try:
         if options.summary:
-            write_text_report(options.summary, markdown.render(shown))
+            write_text_report(options.summary, markdown.render(shown, guides=guides))
         if options.json:
             json_report.write(result, options.json)
     except ReportError as error:

@@ -29,6 +29,7 @@ CAPSTONE = {"capstone", "chat"}  # sessions and commands that a course without i
 SESSIONS = ("env", "grade", "watch", "python", *sorted(CAPSTONE))  # of the noxfile
 # Modules below grader/commands.
 COMMANDS = ("grade", "watch", "listing", "hint", "compare", "shell", "reset", *sorted(CAPSTONE))
+PULL_REQUESTS = ".github/workflows/pull-requests.yml"
 TRIMMED = ("grader.suites", "grader.judge.probes")  # packages of which only what the checks need is handed out
 WHOLE = ("grader.sandbox",)  # a package whose files are read by path, where no import tells that they are needed
 ASSETS = (".toml", ".ini", ".json")  # beside a module that is handed out
@@ -54,14 +55,15 @@ class Handout:
         return sum(map(len, self.files.values()))
 
 
-def build(whole: Syllabus, course: Course | None, withheld: dict[str, int]) -> Handout:
-    """Return the handout of a course. Raises HandoutError and CourseError."""
+def build(whole: Syllabus, course: Course | None, withheld: dict[str, int], pull_requests: bool = False) -> Handout:
+    """Return the handout of a course, and what grades pull requests on it. Raises HandoutError and CourseError."""
     chosen = course.syllabus(whole) if course else whole
     handout = Handout(chosen.name, grader_version(packed(chosen)), chosen, withheld)
     capstone = set(NEEDED) <= {milestone.id for milestone in chosen.milestones}
-    texts = (
-        _exercises(chosen, capstone) | _pages(chosen, course, withheld, capstone) | _grader(chosen, withheld, capstone)
-    )
+    commands = [name for name in COMMANDS if capstone or name not in CAPSTONE]
+    commands += ["pull_request"] if pull_requests else []
+    texts = _exercises(chosen, capstone) | _pages(chosen, course, withheld, capstone, pull_requests)
+    texts |= _grader(chosen, withheld, capstone, commands)
     handout.files = {path: text.encode() for path, text in texts.items()} | _fixtures()
     handout.files[MANIFEST] = manifest(handout).encode()
     handout.files = dict(sorted(handout.files.items()))
@@ -118,7 +120,9 @@ def _exercises(chosen: Syllabus, capstone: bool) -> dict[str, str]:
     return texts
 
 
-def _pages(chosen: Syllabus, course: Course | None, withheld: dict[str, int], capstone: bool) -> dict[str, str]:
+def _pages(
+    chosen: Syllabus, course: Course | None, withheld: dict[str, int], capstone: bool, pull_requests: bool
+) -> dict[str, str]:
     said = ""
     if withheld:
         said = (
@@ -131,6 +135,7 @@ def _pages(chosen: Syllabus, course: Course | None, withheld: dict[str, int], ca
         table=manuscript.table(chosen, course),
         late=manuscript.lateness(chosen, course),
         withheld=said,
+        pulls=(TEMPLATE / "pull-requests.md").read_text(encoding="utf-8") if pull_requests else "",
     )
     readme = _named_for(readme, chosen, capstone)
     texts = {"README.md": readme, "LICENSE": _text("LICENSE"), "constraints.txt": _text("constraints.txt")}
@@ -143,6 +148,10 @@ def _pages(chosen: Syllabus, course: Course | None, withheld: dict[str, int], ca
     ):
         texts[path] = (TEMPLATE / name).read_text(encoding="utf-8")
     texts["AGENTS.md"] = _named_for(texts["AGENTS.md"], chosen, capstone)
+    if pull_requests:
+        page = "docs/pull-requests.md says more; tests/test_workflows.py holds this file to it."
+        workflow = _text(".github/workflows/grade.yml")
+        texts[PULL_REQUESTS] = workflow.replace(page, "If you edit it, keep to that.")
     return texts
 
 
@@ -179,7 +188,7 @@ def _pyproject() -> str:
     return f"{project}\n\n[dependency-groups]\ndev = []  # what the course's authors need is not needed here\n"
 
 
-def _grader(chosen: Syllabus, withheld: dict[str, int], capstone: bool) -> dict[str, str]:
+def _grader(chosen: Syllabus, withheld: dict[str, int], capstone: bool, commands: list[str]) -> dict[str, str]:
     sources = dict(modules(REPOSITORY / "grader", "grader"))
     for milestone in chosen.own:
         sources |= _own_modules(milestone)
@@ -187,7 +196,6 @@ def _grader(chosen: Syllabus, withheld: dict[str, int], capstone: bool) -> dict[
     texts = withholding.suites(trimmed, chosen, set(withheld))
     handed_out = {name: Source(name, text, sources[name].is_package) for name, text in texts.items()}
     others = {name: source for name, source in sources.items() if name not in trimmed} | handed_out
-    commands = [name for name in COMMANDS if capstone or name not in CAPSTONE]
     roots = ["grader.__main__", "grader.judge.standalone", *(f"grader.commands.{name}" for name in commands)]
     roots += [name for name in others if name in handed_out or name.startswith(WHOLE)]
     if capstone:

@@ -60,7 +60,14 @@ class PullRequest:
             names = ", ".join(part.id for part in waiting)
             result.notes.append(f"Built on what changed, not begun yet and not counted: {names}.")
             result.milestones = [part for part in result.milestones if part not in waiting]
-        return all(part.passed if part.id in self.changed else not _broken(part) for part in result.milestones)
+        elsewhere = [part for part in result.milestones if _judged_elsewhere(part)]
+        if elsewhere:
+            names = ", ".join(part.id for part in elsewhere)
+            result.notes.append(f"All checks run on the course's own server, so that nothing is said here of: {names}.")
+        return all(
+            part.passed if part.id in self.changed and part not in elsewhere else not _broken(part)
+            for part in result.milestones
+        )
 
 
 def read(repository: Path, base: str, head: str, course: Syllabus) -> PullRequest:
@@ -195,6 +202,10 @@ def _shallow(repository: Path) -> bool:
 def _begun(part: record.Milestone) -> bool:
     waiting = (record.NOT_STARTED, record.BLOCKED)
     return part.problem is not None or any(check.outcome not in waiting for task in part.tasks for check in task.checks)
+
+
+def _judged_elsewhere(part: record.Milestone) -> bool:
+    return part.problem is None and bool(part.tasks) and all(task.outcome == record.WITHHELD for task in part.tasks)
 
 
 def _broken(part: record.Milestone) -> bool:

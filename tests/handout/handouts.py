@@ -18,7 +18,9 @@ SMALL = '[course]\nname = "A small course"\nmilestones = ["m00", "m04"]\n'
 LARGER = '[course]\nname = "A small course"\nmilestones = ["m00", "m03", "m04"]\n'
 
 
-def built(text: str = "", withheld: list[str] | None = None, where: Path | None = None) -> contents.Handout:
+def built(
+    text: str = "", withheld: list[str] | None = None, where: Path | None = None, **more: bool
+) -> contents.Handout:
     """Return a handout of the course that a text describes, of the whole syllabus for no text."""
     own = None
     if text:
@@ -30,7 +32,7 @@ def built(text: str = "", withheld: list[str] | None = None, where: Path | None 
         tasks = withholding.tasks_named(withheld, support.COURSE)
         known = count_checks(support.COURSE, sorted({support.COURSE.task(task)[0].id for task in tasks}))
         counts = {task: known[task] for task in tasks}
-    return contents.build(support.COURSE, own, counts)
+    return contents.build(support.COURSE, own, counts, **more)
 
 
 def command(place, *arguments, sandbox=None, **environment):

@@ -6,6 +6,8 @@ mention.
 
 from __future__ import annotations
 
+import re
+
 from grader.record import FAILED, GRADER_ERROR, NOT_STARTED, PASSED, WITHHELD, Check, Milestone, Record, Task
 from grader.reports import words
 from grader.reports.findings import (
@@ -24,12 +26,15 @@ LIMIT = 1_048_576  # bytes; a longer step summary is not shown at all. A comment
 _SYMBOL = {PASSED: "✅", NOT_STARTED: "⬜", "blocked": "⬜", WITHHELD: "⬜", GRADER_ERROR: "⚠️"}
 
 
-def render(record: Record, *, limit: int = LIMIT) -> str:
-    """Return the record as Markdown of at most `limit` bytes; what doesn't fit is left out, with a notice."""
+def render(record: Record, *, limit: int = LIMIT, guides: str = "") -> str:
+    """Return the record as Markdown of at most `limit` bytes; what doesn't fit is left out, with a notice.
+
+    `guides` is the address below which the guides are read, to be linked; a summary's relative links lead nowhere.
+    """
     first, last = [_head(record), _table(record)], _next(record)
     room = limit - 200 - sum(_size(piece) for piece in [*first, last])
     kept: list[str] = []
-    pieces = explanations(record)
+    pieces = explanations(record, guides)
     for piece in pieces:
         if _size(piece) <= room:
             room -= _size(piece)
@@ -76,7 +81,7 @@ def _table(record: Record) -> str:
     return "\n".join(rows)
 
 
-def explanations(record: Record) -> list[str]:
+def explanations(record: Record, guides: str = "") -> list[str]:
     """Return a piece of Markdown for each note, and for each task that has something to explain."""
     pieces = []
     for milestone in record.milestones:
@@ -88,11 +93,11 @@ def explanations(record: Record) -> list[str]:
         for task in milestone.tasks:
             check = telling_check(task)
             if check is not None and worth_explaining(task):
-                pieces.append(_failure(record, milestone, task, check))
+                pieces.append(_failure(record, milestone, task, check, guides))
     return pieces
 
 
-def _failure(record: Record, milestone: Milestone, task: Task, check: Check) -> str:
+def _failure(record: Record, milestone: Milestone, task: Task, check: Check, guides: str) -> str:
     parts = [f"Checked: {markdown_prose(check.title)}"]
     if check.outcome == GRADER_ERROR:
         parts.append("**The grader made a mistake, not the student.** Please report it with the text below.")
@@ -109,7 +114,10 @@ def _failure(record: Record, milestone: Milestone, task: Task, check: Check) -> 
         parts.append(markdown_fence("\n".join(frames)))
     if check.output.strip():
         parts += ["It printed:", markdown_fence(excerpt(check.output))]
-    parts.append(f"Read: {markdown_code(f'{milestone.id}.md')}, section {markdown_prose(task.id)}.")
+    guide = markdown_code(f"{milestone.id}.md")
+    if guides and re.fullmatch(r"\w+", milestone.id, re.ASCII):
+        guide = f"[{guide}]({guides}{milestone.id}.md)"
+    parts.append(f"Read: {guide}, section {markdown_prose(task.id)}.")
     passed = f", {passed_checks(task)} of {len(task.checks)} checks pass" if len(task.checks) > 1 else ""
     return _details(f"{task.id} {task.title}: {words.finding(task, check)}{passed}", parts)
 

@@ -35,6 +35,7 @@ CHEATS = {
     "m07_generation": ("generate_cached = lambda model, ids, new, **_: torch.cat([ids, ids[:, :new]], 1)", "logit"),
     "m08_training": ("train = lambda *_, **__: [0.0]\n\nrecipe = lambda: {'peak': -1.0}", "recipe()"),
     "m10_finetuning": ("last_token = lambda hidden, mask: hidden[:, -1]", "last token"),
+    "m12_preference": ("clipped_loss = lambda logp, old, gains, mask, eps=0.2: -(logp * gains).mean()", "clipped"),
     "m13_quantization": ("quantize_model = lambda model, skip=(): []", "float model"),
     "m17_retriever": ("BM25.search = lambda self, query, k: [(0, 1.0)] * k", "document"),
 }  # fmt: skip

@@ -1,0 +1,196 @@
+"""m12_preference: losses over pairs, with a reward model and without one, and what a policy learns from them."""
+
+import math
+
+import pytest
+import torch
+
+from grader.judge import FLOAT32_LAYER, FLOAT32_OP, FLOAT64, achieve, expect, expect_bound, expect_close, expect_tensor
+
+from . import oracle, probes
+from .oracle_learning import Taste
+from .steps import own_gpt
+
+CUT = "the graph is cut: detach(), .item() or no_grad stands on the way"
+TRAINED = "the reference is trained too: detach its log-probabilities"
+LN2, LN4 = -math.log(2), -math.log(4)
+PRECISIONS = ((torch.float32, FLOAT32_LAYER), (torch.float64, FLOAT64))
+
+
+@pytest.mark.task("m12.2")
+@pytest.mark.holds("Example: rewards of 2 and 1 cost ln(1 + 1/e) = 0.3133, with a margin of 1 ln 2.")
+def test_the_rewards_of_the_docstring(student):
+    """The docstring's pair costs 0.3133 nats, and ln 2 with a margin of 1."""
+    chosen, rejected, margin = torch.tensor([2.0]), torch.tensor([1.0]), torch.tensor([1.0])
+    for given, expected in (((), math.log(1 + math.exp(-1))), ((margin,), math.log(2))):
+        misses = oracle.reward_misses(chosen, rejected, *given)
+        found = student.reward_loss(chosen, rejected, *given)
+        expect_close(found, torch.tensor(expected), atol=FLOAT32_OP, misses=misses, what="the loss")
+
+
+@pytest.mark.task("m12.2")
+@pytest.mark.holds(
+    "Average -ln sigmoid(chosen - rejected - margin) over all pairs, exactly however far apart they are.",
+    "Without a margin it is 0.",
+)
+def test_the_chosen_must_lead_by_its_margin(student, draw):
+    """The loss is an average over pairs; a margin is taken from the lead of the chosen one."""
+    for dtype, atol in PRECISIONS:
+        chosen, rejected = draw.normal(5, scale=2.0, dtype=dtype) + 1, draw.normal(5, scale=2.0, dtype=dtype)
+        margin = draw.normal(5, dtype=dtype).abs() + 0.5
+        for given in ((), (None,), (margin,)):
+            expected = oracle.reward_loss(chosen, rejected, *given).to(dtype)
+            misses = oracle.reward_misses(chosen, rejected, *given)
+            found = student.reward_loss(chosen, rejected, *given)
+            expect_close(found, expected, atol=atol, misses=misses, what="the loss")
+
+
+@pytest.mark.task("m12.2")
+@pytest.mark.holds(
+    "Average -ln sigmoid(chosen - rejected - margin) over all pairs, exactly however far apart they are.",
+)
+def test_pairs_far_apart_cost_what_they_must(student, draw):
+    """A pair that lies 200 the wrong way costs 200, one that lies 200 the right way nothing, with their gradients."""
+    chosen = draw.integers(-9, 9, 4).float() + torch.tensor([-200.0, 200.0, -150.0, 1.0])
+    rejected = draw.integers(-9, 9, 4).float()
+    expected, misses = oracle.reward_loss(chosen, rejected).float(), oracle.reward_misses(chosen, rejected)
+    found = student.reward_loss(chosen, rejected)
+    expect_close(found, expected, atol=FLOAT32_LAYER, rtol=FLOAT32_OP, misses=misses, what="the loss")
+    wanted = oracle.slopes(oracle.reward_loss, chosen, rejected)
+    given = student.plant(probes).slopes(student.reward_loss, [chosen, rejected], 1.0)["args"]
+    for name, actual, right in zip(("chosen", "rejected"), given, wanted, strict=True):
+        misses = {CUT: torch.zeros_like(right)}
+        expect_close(actual, right, atol=FLOAT32_OP, misses=misses, what=f"the gradient by {name}")
+
+
+def likelihoods(draw, pairs, dtype=torch.float32):
+    """Draw log-probabilities of pairs of completions: chosen and rejected, by a policy and by a reference."""
+    reference = [-20 + draw.normal(pairs, scale=4.0, dtype=dtype) for _ in range(2)]
+    policy = [values + draw.normal(pairs, scale=3.0, dtype=dtype) for values in reference]
+    return [*policy, *reference]
+
+
+@pytest.mark.task("m12.3")
+@pytest.mark.holds(
+    "Return the rewards that a policy acts by: beta times its log-probabilities less the reference's.",
+    "Both are sums over whole completions.",
+    "Example: ln(1/2) and ln(1/4) with beta 0.5 give ln(2) / 2 = 0.3466.",
+)
+def test_a_policy_has_rewards_of_its_own(student, draw):
+    """What a policy likes is what it has made likelier than the reference, in units of beta."""
+    cases = [(torch.tensor([LN2]), torch.tensor([LN4]), 0.5, torch.float32, FLOAT32_OP)]
+    for dtype, atol in PRECISIONS:
+        policy, _, reference, _ = likelihoods(draw, 6, dtype)
+        cases.append((policy, reference, 0.3, dtype, atol))
+    for policy, reference, beta, dtype, atol in cases:
+        expected = (beta * (policy.double() - reference.double())).to(dtype)
+        misses = oracle.implicit_misses(policy, reference, beta)
+        found = student.implicit_rewards(policy, reference, beta)
+        expect_close(found, expected, atol=atol, misses=misses, what="the rewards")
+
+
+def expect_dpo(student, four, beta, dtype, atol, rtol=0.0):
+    """Compare DPO's loss of four log-probabilities of each pair."""
+    expected, misses = oracle.dpo_loss(*four, beta).to(dtype), oracle.dpo_misses(*four, beta)
+    expect_close(student.dpo_loss(*four, beta), expected, atol=atol, rtol=rtol, misses=misses, what="the loss")
+
+
+@pytest.mark.task("m12.3")
+@pytest.mark.holds(
+    "Example: a policy's ln(1/2) and ln(1/4), twice the reference's ln(1/4), and beta 1 cost ln(3/2) = 0.4055.",
+)
+def test_the_pair_of_the_docstring(student):
+    """The docstring's pair costs ln(3/2)."""
+    four = [torch.tensor([value]) for value in (LN2, LN4, LN4, LN4)]
+    expect_dpo(student, four, 1.0, torch.float32, FLOAT32_OP)
+
+
+@pytest.mark.task("m12.3")
+@pytest.mark.holds(
+    "Average -ln sigmoid(implicit reward of the chosen less that of the rejected) over all pairs, exactly as above.",
+)
+def test_the_chosen_must_have_moved_further(student, draw):
+    """What counts is how much further than the rejected the chosen has moved from the reference, in units of beta."""
+    for dtype, atol in PRECISIONS:
+        for beta in (0.5, 0.1):
+            expect_dpo(student, likelihoods(draw, 5, dtype), beta, dtype, atol)
+    far = [values + shift for values, shift in zip(likelihoods(draw, 3), (-900.0, 0.0, 0.0, 0.0), strict=True)]
+    expect_dpo(student, far, 0.5, torch.float32, FLOAT32_LAYER, FLOAT32_OP)
+
+
+def expect_slopes(student, function, loss, four, further):
+    """Compare the gradients by a policy's log-probabilities; none arrives at the reference's."""
+    right = oracle.slopes(lambda *some: loss(*some, four[2].double(), four[3].double()), *four[:2])
+    found = student.plant(probes).slopes(function, [*four, *further], 1.0)["args"]
+    for name, actual, wanted in zip(("policy_chosen", "policy_rejected"), found, right, strict=False):
+        misses = {CUT: torch.zeros_like(wanted)}
+        expect_close(actual, wanted, atol=FLOAT32_OP, misses=misses, what=f"the gradient by {name}")
+    for name, actual in zip(("reference_chosen", "reference_rejected"), found[2:], strict=True):
+        still = torch.equal(actual, torch.zeros_like(four[2]))
+        expect(still, f"A gradient arrives at {name}.", mistake=TRAINED, evidence="value")
+
+
+@pytest.mark.task("m12.3")
+@pytest.mark.holds("The reference is not trained: no gradient arrives at its log-probabilities.")
+def test_dpo_trains_the_policy_alone(student, draw):
+    """The gradient raises the chosen and lowers the rejected, most where they are the wrong way round."""
+    four, beta = likelihoods(draw, 5), 0.3
+    expect_slopes(student, student.dpo_loss, lambda *some: oracle.dpo_loss(*some, beta), four, [beta])
+
+
+def lengths(draw, pairs):
+    """Draw the lengths of chosen and rejected completions."""
+    return [draw.integers(2, 9, pairs), draw.integers(9, 17, pairs)]
+
+
+@pytest.mark.task("m12.3")
+@pytest.mark.holds(
+    "Average (chosen - rejected - 1 / (2 beta))² over all pairs: a distance to reach, not to grow for ever.",
+    "Each of the two is the policy's log-probability less the reference's, divided by how many tokens it sums.",
+    "Example: the numbers above with lengths 2 and 1 and beta 1 cost (ln(2) / 2 - 1/2)² = 0.0235.",
+)
+def test_ipo_asks_for_a_distance(student, draw):
+    """IPO's loss is 0 where the chosen has moved by 1 / (2 beta) a token more than the rejected, and else a square."""
+    four = [torch.tensor([value]) for value in (LN2, LN4, LN4, LN4)]
+    cases = [(four, [torch.tensor([2]), torch.tensor([1])], 1.0, torch.float32, FLOAT32_OP)]
+    for dtype, atol in PRECISIONS:
+        cases += [(likelihoods(draw, 5, dtype), lengths(draw, 5), beta, dtype, atol) for beta in (0.3, 0.9)]
+    for four, both, beta, dtype, atol in cases:
+        expected, misses = oracle.ipo_loss(four, both, beta).to(dtype), oracle.ipo_misses(four, both, beta)
+        expect_close(student.ipo_loss(*four, *both, beta), expected, atol=atol, misses=misses, what="the loss")
+
+
+@pytest.mark.task("m12.3")
+@pytest.mark.holds("No gradient arrives at the reference here either.")
+def test_ipo_trains_the_policy_alone(student, draw):
+    """The gradient pulls both completions towards the distance, and the reference stays."""
+    four, both, beta = likelihoods(draw, 5), lengths(draw, 5), 0.3
+    expect_slopes(student, student.ipo_loss, lambda *some: oracle.ipo_loss(list(some), both, beta), four, [*both, beta])
+
+
+@pytest.mark.task("m12.3")
+@pytest.mark.limits(seconds=60)
+def test_a_taste_is_learned_from_pairs(student, draw, data):
+    """DPO teaches gpt2-nano a drawn reader's taste at a small distance; from random choices it learns none."""
+    taste, planted = Taste(draw, data), student.plant(probes)
+    parts = {name: getattr(student, name) for name in ("sequence_logprobs", "dpo_loss")}
+    found = {}
+    for told in (False, True):
+        gpt, reference = (own_gpt(student, draw, taste.gpt) for _ in range(2))
+        pairs = taste.pairs(draw, told)
+        state = planted.prefer(parts, gpt, reference, taste.TRAINED, *pairs, taste.BETA, taste.RATE)
+        for name, value in taste.gpt.start.items():
+            expect_tensor(state.get(name), shape=tuple(value.shape), dtype=torch.float32, what=name)
+        found[told] = taste.measure(state)
+    said = (
+        f"After pairs that were chosen by a coin, held-out pairs cost {found[False].loss:.2f}; knowing nothing, 0.69."
+    )
+    expect_bound(found[False].loss, said, above=taste.LEARNED)
+    said = f"A held-out pair costs {found[True].loss:.2f}; expected less than {taste.LEARNED}."
+    expect_bound(found[True].loss, said, below=taste.LEARNED)
+    said = f"The policy's KL to the reference is {found[True].kl:.2f} nats a token; expected less than {taste.NEAR}."
+    expect_bound(found[True].kl, said, below=taste.NEAR)
+    achieve(
+        f"Your policy likes the better of two held-out sentences in {found[True].share:.0%} of pairs, "
+        f"{found[True].kl:.2f} nats a token from the reference."
+    )

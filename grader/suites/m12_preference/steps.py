@@ -1,5 +1,7 @@
 """What several checks of m12_preference do."""
 
+import torch
+
 from grader.judge.probes import model
 from grader.suites.shared import own_gpt as shared
 
@@ -9,3 +11,9 @@ def own_gpt(student, draw, cut):
     trusted = student.plant(model).build(cut.sizes, cut.start)
     ids = draw.integers(0, cut.sizes["vocab_size"], 2, 12)
     return student.plant(shared).own_gpt(trusted, cut.sizes, cut.start, ids)
+
+
+def stretches(rows, seq):
+    """Return a mask of which in each row a stretch counts: its start and its length."""
+    places = torch.arange(seq)
+    return torch.stack([(places >= start) & (places < start + length) for start, length in rows])

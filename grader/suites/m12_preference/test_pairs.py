@@ -1,20 +1,120 @@
-"""m12_preference: losses over pairs, with a reward model and without one, and what a policy learns from them."""
+"""m12_preference: a number for a text, losses over pairs with it and without, and what a policy learns from pairs."""
 
 import math
 
 import pytest
 import torch
 
-from grader.judge import FLOAT32_LAYER, FLOAT32_OP, FLOAT64, achieve, expect, expect_bound, expect_close, expect_tensor
+from grader.judge import (
+    FLOAT32_LAYER,
+    FLOAT32_OP,
+    FLOAT64,
+    achieve,
+    expect,
+    expect_bound,
+    expect_close,
+    expect_equal,
+    expect_one_device,
+    expect_raises,
+    expect_tensor,
+)
 
 from . import oracle, probes
 from .oracle_learning import Taste
-from .steps import own_gpt
+from .steps import own_gpt, stretches
 
 CUT = "the graph is cut: detach(), .item() or no_grad stands on the way"
+DEVICE = "something is made on the default device instead of where the arguments are"
+BIAS = "the layer has a bias, which the differences of rewards do not see"
 TRAINED = "the reference is trained too: detach its log-probabilities"
 LN2, LN4 = -math.log(2), -math.log(4)
 PRECISIONS = ((torch.float32, FLOAT32_LAYER), (torch.float64, FLOAT64))
+
+
+@pytest.mark.task("m12.2")
+@pytest.mark.holds(
+    "Example: with a weight of [[2]] rows [[1], [2], [3]], [[4], [5], [6]] and masks [True, True, False], [False, "
+    "True, True] give [4, 12].",
+)
+def test_the_texts_of_the_docstring(student):
+    """The docstring's two rows, padded on the right and on the left, have rewards of 4 and 12."""
+    hidden = torch.tensor([[[1.0], [2.0], [3.0]], [[4.0], [5.0], [6.0]]])
+    mask, weight = torch.tensor([[True, True, False], [False, True, True]]), torch.tensor([[2.0]])
+    misses = oracle.head_misses(hidden, mask, weight)
+    found = head(student, weight)(hidden, mask)
+    expect_close(found, torch.tensor([4.0, 12.0]), atol=FLOAT32_OP, misses=misses, what="the rewards")
+
+
+def head(student, weight):
+    """Return a reward head with this weight."""
+    made = student.RewardHead(weight.shape[1])
+    made.load_state_dict({"score.weight": weight})
+    return made
+
+
+@pytest.mark.task("m12.2")
+@pytest.mark.holds("Score each row where mask is True for the last time: padding may be on any side.")
+@pytest.mark.parametrize("side", ["right", "left", "both"])
+def test_a_text_is_scored_at_its_last_token(student, draw, side):
+    """Whatever stands to the right or left of it, each row's last real token gives the reward."""
+    rows = {
+        "right": ((0, 3), (0, 1), (0, 7), (0, 5)),
+        "left": ((4, 3), (6, 1), (0, 7), (2, 5)),
+        "both": ((1, 3), (3, 1), (1, 5), (2, 4)),
+    }[side]
+    mask, weight = stretches(rows, 7), draw.normal(1, 5)
+    if side == "both":
+        mask[2, 3] = False  # a hole in the middle
+    hidden = draw.normal(4, 7, 5)
+    expected, misses = oracle.text_rewards(hidden, mask, weight), oracle.head_misses(hidden, mask, weight)
+    expect_close(head(student, weight)(hidden, mask), expected, atol=FLOAT32_LAYER, misses=misses, what="the rewards")
+
+
+@pytest.mark.task("m12.2")
+@pytest.mark.holds("Raises ValueError, naming the row, when all of it is padding.")
+def test_a_row_of_padding_is_refused(student, draw):
+    """A row without any real token raises ValueError, which names the row."""
+    made, hidden = head(student, draw.normal(1, 2)), draw.normal(3, 5, 2)
+    for row in (0, 2):
+        mask = stretches(((0, 4), (0, 3), (0, 1)), 5)
+        mask[row] = False
+        what = f"the head with nothing but padding in row {row}"
+        expect_raises("ValueError", made, hidden, mask, mentions=(str(row),), what=what)
+
+
+@pytest.mark.task("m12.2")
+@pytest.mark.holds(
+    "The last layer of a reward model.",
+    "`score`, an nn.Linear from d_model to 1 without bias, is its only state.",
+)
+def test_score_is_all_its_state(student, draw):
+    """The head's state is score.weight, of one row; a gradient reaches it and the vectors that were read."""
+    hidden, mask, weight = draw.normal(3, 5, 4), stretches(((0, 4), (1, 4), (0, 2)), 5), draw.normal(1, 4)
+    shapes = {name: list(value.shape) for name, value in student.plant(probes).state(student.RewardHead(4)).items()}
+    biased = {BIAS: {"score.weight": [1, 4], "score.bias": [1]}}
+    expect_equal(shapes, {"score.weight": [1, 4]}, misses=biased, what="the state of a new head")
+    made, weights = head(student, weight), draw.normal(3)
+    found = student.plant(probes).slopes(made, [hidden, mask], weights, made)
+    rows = torch.arange(3)
+    read = hidden[rows, oracle.last_places(mask)]
+    wanted = torch.zeros_like(hidden)
+    wanted[rows, oracle.last_places(mask)] = weights[:, None] * weight
+    cut = {CUT: torch.zeros_like(wanted)}
+    expect_close(found["args"][0], wanted, atol=FLOAT32_LAYER, misses=cut, what="the gradient by the vectors")
+    by_weight = (weights[:, None] * read).sum(dim=0, keepdim=True)
+    given = found["parameters"].get("score.weight")
+    expect_close(given, by_weight, atol=FLOAT32_LAYER, what="the gradient by score.weight")
+
+
+@pytest.mark.task("m12.2")
+@pytest.mark.warm("torch._dynamo")
+def test_places_are_counted_where_the_mask_is(student, draw):
+    """On another device than the default one, places are counted on the mask's device."""
+    hidden, mask, weight = draw.normal(3, 5, 2), stretches(((0, 5), (0, 2), (0, 3)), 5), draw.normal(1, 2)
+    made = head(student, weight)
+    expected, misses = oracle.text_rewards(hidden, mask, weight), oracle.head_misses(hidden, mask, weight)
+    expect_close(made(hidden, mask), expected, atol=FLOAT32_LAYER, misses=misses, what="the rewards")
+    expect_one_device(student, made, [hidden, mask], mistake=DEVICE)
 
 
 @pytest.mark.task("m12.2")

@@ -21,6 +21,7 @@ from grader.judge.probes import model
 
 from . import oracle, oracle_rewards, probes
 from .oracle_learning import Rounds
+from .steps import stretches
 
 CUT = "the graph is cut: detach(), .item() or no_grad stands on the way"
 DEVICE = "something is made on the default device instead of where the arguments are"
@@ -105,12 +106,6 @@ def test_the_ratio_of_the_docstring(student):
 
 
 ROWS = ((1, 5), (0, 7), (2, 1), (3, 4))  # where in each row of 7 the tokens begin that count, and how many they are
-
-
-def stretches(rows, seq):
-    """Return a mask of which in each row a stretch counts: its start and its length."""
-    places = torch.arange(seq)
-    return torch.stack([(places >= start) & (places < start + length) for start, length in rows])
 
 
 def tokens(draw, dtype=torch.float32):

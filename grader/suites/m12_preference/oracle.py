@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-Misses = dict[str, Callable[[], Any]]
+Misses = dict[str, Any]  # a value, or what computes it
 
 MASK_LATE = "the mask is not shifted: it stands under the ids, whose first column has no log-probability"
 UNDERFLOW = "exp overflows, or a sigmoid has become 0 before its logarithm is taken: logsigmoid does both in one step"
@@ -229,20 +229,15 @@ def implicit_misses(policy: Tensor, reference: Tensor, beta: float) -> Misses:
     )
 
 
-def dpo_loss(chosen: Tensor, rejected: Tensor, ref_chosen: Tensor, ref_rejected: Tensor, beta: float) -> Tensor:
-    """Return DPO's loss, in float64."""
-    return reward_loss(*_moved(chosen, rejected, ref_chosen, ref_rejected, beta))
+def dpo_loss(four: list[Tensor], beta: float) -> Tensor:
+    """Return DPO's loss in float64: of the policy's chosen and rejected, then of the reference's."""
+    chosen, rejected, ref_chosen, ref_rejected = (value.double() for value in four)
+    return reward_loss(beta * (chosen - ref_chosen), beta * (rejected - ref_rejected))
 
 
-def _moved(
-    chosen: Tensor, rejected: Tensor, ref_chosen: Tensor, ref_rejected: Tensor, beta: float
-) -> tuple[Tensor, Tensor]:
-    return beta * (chosen.double() - ref_chosen.double()), beta * (rejected.double() - ref_rejected.double())
-
-
-def dpo_misses(chosen: Tensor, rejected: Tensor, ref_chosen: Tensor, ref_rejected: Tensor, beta: float) -> Misses:
+def dpo_misses(given: list[Tensor], beta: float) -> Misses:
     """Compute what the classic mistakes make of four log-probabilities of each pair."""
-    four = [value.double() for value in (chosen, rejected, ref_chosen, ref_rejected)]
+    four = [value.double() for value in given]
     policy, reference = four[0] - four[1], four[2] - four[3]
     away = beta * (policy - reference)
 
@@ -264,7 +259,7 @@ def dpo_misses(chosen: Tensor, rejected: Tensor, ref_chosen: Tensor, ref_rejecte
             beta * (four[0].exp() - four[2].exp() - four[1].exp() + four[3].exp())
         ),
     }
-    return rounded(misses | loss_misses(away, chosen.dtype), chosen.dtype)
+    return rounded(misses | loss_misses(away, given[0].dtype), given[0].dtype)
 
 
 def ipo_loss(four: list[Tensor], lengths: list[Tensor], beta: float) -> Tensor:

@@ -68,16 +68,16 @@ def test_half_precision_is_scored_in_float32(student, draw):
         logits = spread(draw, 2, 7, 9, dtype=dtype)
         expected = oracle.token_logprobs(logits, ids).to(oracle.kept(dtype))
         found = student.token_logprobs(logits, ids)
-        wrong = type(found) is torch.Tensor and found.dtype != expected.dtype
-        mistake = (COARSE if dtype == torch.float64 else HALF) if wrong else None
+        wrong, mistake = type(found) is torch.Tensor and found.dtype != expected.dtype, None
+        if wrong:
+            mistake = COARSE if dtype == torch.float64 else HALF
         said = (
             f"For {str(dtype).removeprefix('torch.')} logits the log-probabilities have another dtype than they must."
         )
         expect(not wrong, said, mistake=mistake)
-        misses = oracle.token_misses(logits, ids)
-        rough = logits.log_softmax(dim=-1) if dtype != torch.float64 else logits.float().log_softmax(dim=-1)
+        rough = (logits.float() if dtype == torch.float64 else logits).log_softmax(dim=-1)
         late = rough[:, :-1].gather(-1, ids[:, 1:, None])[..., 0].to(expected.dtype)
-        misses[HALF if dtype != torch.float64 else COARSE] = lambda late=late: late
+        misses = oracle.token_misses(logits, ids) | {COARSE if dtype == torch.float64 else HALF: late}
         expect_close(found, expected, atol=atol, misses=misses)
 
 
@@ -92,7 +92,7 @@ def test_unlikely_tokens_keep_their_digits(student, draw):
     ids[:, 1] = 1
     expected, misses = oracle.token_logprobs(logits, ids).float(), oracle.token_misses(logits, ids)
     sunk = logits[:, :-1].softmax(dim=-1).gather(-1, ids[:, 1:, None])[..., 0].log()
-    misses[SUNK] = lambda: sunk
+    misses |= {SUNK: sunk}
     found = student.token_logprobs(logits, ids)
     expect_close(found, expected, atol=FLOAT32_LAYER, rtol=FLOAT32_OP, misses=misses)
 

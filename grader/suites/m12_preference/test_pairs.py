@@ -159,8 +159,8 @@ def test_pairs_far_apart_cost_what_they_must(student, draw):
     wanted = oracle.slopes(oracle.reward_loss, chosen, rejected)
     given = student.plant(probes).slopes(student.reward_loss, [chosen, rejected], 1.0)["args"]
     for name, actual, right in zip(("chosen", "rejected"), given, wanted, strict=True):
-        misses = {CUT: torch.zeros_like(right)}
-        expect_close(actual, right, atol=FLOAT32_OP, misses=misses, what=f"the gradient by {name}")
+        cut = {CUT: torch.zeros_like(right)}
+        expect_close(actual, right, atol=FLOAT32_OP, misses=cut, what=f"the gradient by {name}")
 
 
 def likelihoods(draw, pairs, dtype=torch.float32):
@@ -191,7 +191,7 @@ def test_a_policy_has_rewards_of_its_own(student, draw):
 
 def expect_dpo(student, four, beta, dtype, atol, rtol=0.0):
     """Compare DPO's loss of four log-probabilities of each pair."""
-    expected, misses = oracle.dpo_loss(*four, beta).to(dtype), oracle.dpo_misses(*four, beta)
+    expected, misses = oracle.dpo_loss(four, beta).to(dtype), oracle.dpo_misses(four, beta)
     expect_close(student.dpo_loss(*four, beta), expected, atol=atol, rtol=rtol, misses=misses, what="the loss")
 
 
@@ -235,7 +235,7 @@ def expect_slopes(student, function, loss, four, further):
 def test_dpo_trains_the_policy_alone(student, draw):
     """The gradient raises the chosen and lowers the rejected, most where they are the wrong way round."""
     four, beta = likelihoods(draw, 5), 0.3
-    expect_slopes(student, student.dpo_loss, lambda *some: oracle.dpo_loss(*some, beta), four, [beta])
+    expect_slopes(student, student.dpo_loss, lambda *some: oracle.dpo_loss(list(some), beta), four, [beta])
 
 
 def lengths(draw, pairs):

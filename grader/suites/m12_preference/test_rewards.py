@@ -167,8 +167,8 @@ def test_tokens_that_do_not_count_do_no_harm(student, draw):
     expect_close(found, expected, atol=FLOAT32_LAYER, misses=misses, what="the loss")
     (wanted,) = oracle.slopes(lambda leaf: oracle_rewards.clipped_loss(leaf, old, gains, mask), logp)
     actual = student.plant(probes).slopes(student.clipped_loss, [*weird, mask], 1.0)["args"][0]
-    misses = {CUT: torch.zeros_like(wanted), HIDDEN_LATE: wanted.where(ratio.isfinite(), math.nan)}
-    expect_close(actual, wanted, atol=FLOAT32_OP, misses=misses, what="the gradient by logp")
+    slopes = {CUT: torch.zeros_like(wanted), HIDDEN_LATE: wanted.where(ratio.isfinite(), math.nan)}
+    expect_close(actual, wanted, atol=FLOAT32_OP, misses=slopes, what="the gradient by logp")
 
 
 @pytest.mark.task("m12.4")

@@ -55,7 +55,7 @@ def test_losses_over_pairs_are_trls(kept):
     lengths = list(ipo["mask"].sum(dim=1).chunk(2))
     pairs = reward["chosen"], reward["rejected"]
 
-    assert dpo["loss"] == pytest.approx(float(oracle.dpo_loss(*likelihoods(dpo), kept["beta"])), abs=CLOSE)
+    assert dpo["loss"] == pytest.approx(float(oracle.dpo_loss(likelihoods(dpo), kept["beta"])), abs=CLOSE)
     assert ipo["loss"] == pytest.approx(float(oracle.ipo_loss(likelihoods(ipo), lengths, kept["beta"])), abs=1e-5)
     assert reward["loss"] == pytest.approx(float(oracle.reward_loss(*pairs, reward["margin"])), abs=CLOSE)
     found = oracle.text_rewards(reward["hidden"], reward["mask"], reward["weight"])
@@ -83,7 +83,7 @@ def test_the_kept_batches_tell_right_from_wrong(kept):
     given = grpo["logp"], grpo["old_logp"], grpo["advantages"].reshape(-1, 1), grpo["mask"]
     lengths = list(ipo["mask"].sum(dim=1).chunk(2))
     tried = [
-        (dpo["loss"], oracle.dpo_misses(*likelihoods(dpo), kept["beta"])),
+        (dpo["loss"], oracle.dpo_misses(likelihoods(dpo), kept["beta"])),
         (ipo["loss"], oracle.ipo_misses(likelihoods(ipo), lengths, kept["beta"])),
         (reward["loss"], oracle.reward_misses(reward["chosen"], reward["rejected"], reward["margin"])),
         (grpo["losses"]["dapo"], oracle_rewards.clip_misses(*given, kept["clip"])),

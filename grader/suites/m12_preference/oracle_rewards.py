@@ -206,7 +206,9 @@ def credit_misses(rewards: Tensor, values: Tensor, mask: Tensor, gamma: float, l
         "the value is added, not subtracted": wrong(minus=-1.0),
         "the sign is turned": lambda: -right,
         "the values are added back: these are returns": lambda: right + values.double().where(mask, 0.0),
-        "the walk goes from the first token to the last": lambda: credit(turned[0], turned[1], turned[2], gamma, lam).flip(1),
+        "the walk goes from the first token to the last": lambda: credit(
+            turned[0], turned[1], turned[2], gamma, lam
+        ).flip(1),
         "the values are ignored: these are discounted sums of rewards": lambda: credit(
             rewards, torch.zeros_like(values), mask, gamma, lam, decay=gamma
         ),

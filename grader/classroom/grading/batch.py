@@ -234,7 +234,7 @@ class Batch:
         seconds = sum(check["seconds"] for task in plain["tasks"] for check in task["checks"])
         if due.borrowed:
             modules = ", ".join(f"{name}.py" for name in due.borrowed)
-            note = f"Graded on the latest {modules} that was handed in before: this time there was none beside it."
+            note = f"It stands on the latest {modules} that was handed in, at another time than this module."
             plain = plain | {"notes": [*plain["notes"], note]}
         self.book.store(self.run, due.handin, due.key, plain, seconds, due.handed_in)
         self.tally.graded += 1

@@ -77,7 +77,7 @@ def state(path):
         decided = book.rows("SELECT kind, student, milestone, value, reason, author FROM decision ORDER BY id")
         plain = to_json(class_result(book, COURSE))
     for standing in plain["standings"]:  # when it was decided, and what a module stood on that was graded meanwhile
-        for adjustment in standing["adjustments"] if "adjustments" in standing else ():
+        for adjustment in standing.get("adjustments", ()):
             adjustment["made"] = ""
         for milestone in standing["milestones"]:
             milestone["notes"] = []

@@ -1,6 +1,7 @@
 """`nox -s bench [-- PART…]`: run the measurements and print one table each.
 
-Parts: sandbox, start, tokenizer, watch, classroom, others (otter-grader and nbgrader, where they are installed).
+Parts: sandbox, start, tokenizer, pruning, watch, classroom, others (otter-grader and nbgrader, where they are
+installed).
 
 `nox -s bench -- against COMMIT [PART…] [--rounds N]` compares this tree with an earlier commit instead, by turns in one
 run (parts: see `benchmarks.against.parts`, whose names it prints when it does not know one). It gives for each figure
@@ -26,9 +27,9 @@ def main(names: list[str]) -> int:
         from benchmarks.against.command import main as compare
 
         return compare(names[1:])
-    from benchmarks import classroom, other_graders, sandbox, start, tokenizer, watch
+    from benchmarks import classroom, other_graders, pruning, sandbox, start, tokenizer, watch
 
-    modules = {"sandbox": sandbox, "start": start, "tokenizer": tokenizer, "watch": watch}
+    modules = {"sandbox": sandbox, "start": start, "tokenizer": tokenizer, "pruning": pruning, "watch": watch}
     modules |= {"classroom": classroom, "others": other_graders}
     parts = {name: module.run for name, module in modules.items()}
     if unknown := [name for name in names if name not in parts]:

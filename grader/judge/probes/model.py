@@ -18,11 +18,11 @@ class Attention(nn.Module):
 
     def forward(self, x):
         """(batch, seq, d_model) in and out."""
-        batch, seq, d_model = x.shape
+        batch, seq, _ = x.shape
         query, key, value = self.c_attn(x).view(batch, seq, 3, self.n_heads, -1).permute(2, 0, 3, 1, 4)
         dropout = self.dropout if self.training else 0.0
         mixed = F.scaled_dot_product_attention(query, key, value, dropout_p=dropout, is_causal=True)
-        return F.dropout(self.c_proj(mixed.transpose(1, 2).reshape(batch, seq, d_model)), self.dropout, self.training)
+        return F.dropout(self.c_proj(mixed.transpose(1, 2).flatten(2)), self.dropout, self.training)
 
 
 class FeedForward(nn.Module):

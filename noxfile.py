@@ -24,6 +24,10 @@ ROOT = Path(__file__).parent
 shared = {"python": sys.executable}  # replaced by the environment's own, unless --no-venv keeps this one
 UNWANTED = ("PYTHONOPTIMIZE", "PYTHONSAFEPATH")  # checks have docstrings and assertions; commands start in this folder
 READERS = ("xmlschema>=4.0", "junitparser>=4.0")  # in an environment of their own, beside PHP and Ruby
+# Modules are compiled when they are first imported, where that is kept: most of what lies in these packages never is.
+QUICKLY = ("--disable-pip-version-check", *(() if os.environ.get("PYTHONDONTWRITEBYTECODE") else ("--no-compile",)))
+CPU_BUILDS = os.environ.get("SCRATCHWORK_TORCH_INDEX", "https://download.pytorch.org/whl/cpu")
+GPUS = ("/dev/nvidiactl", "/proc/driver/nvidia/version", "/dev/dxg")  # the last one under WSL
 INSTALLED = (
     "torch",
     "numpy",
@@ -52,14 +56,48 @@ def env(session: nox.Session) -> None:
     folder = Path(session.virtualenv.location)
     shared["python"] = str(folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python"))
     let_find_grader(folder)
-    stamp = folder / "installed-from"
-    wanted = digest()
-    if stamp.is_file() and stamp.read_text() == wanted:
+    if is_there("the course"):
+        return
+    session.log("Torch and what else the course needs is installed now, once; this takes some minutes.")
+    if wants_cpu_build():
+        torch = next(line for line in (ROOT / "constraints.txt").read_text().split() if line.startswith("torch=="))
+        small = ("--no-deps", "--retries", "1", "--index-url", CPU_BUILDS, torch)
+        session.install(*QUICKLY, *small, silent=False, success_codes=[0, 1])  # without it, PyPI's own is taken
+    install(session, "the course", nox.project.load_toml(ROOT / "pyproject.toml")["project"]["dependencies"])
+
+
+def install(session: nox.Session, what: str, needed: list[str]) -> None:
+    """Install packages into the shared environment, if it hasn't got them in just these versions."""
+    if is_there(what):
+        return
+    run(session, "-m", "pip", "install", *QUICKLY, "--constraint", str(ROOT / "constraints.txt"), *needed)
+    run(session, "-m", "grader.sandbox.compiled")
+    stamp(what).write_text(digest())
+
+
+def add(session: nox.Session, group: str) -> None:
+    """Install what only a few sessions need, with the first of them: a group of pyproject.toml, or an extra."""
+    if shared["python"] == sys.executable:  # --no-venv: this Python is used as it is
         return
     project = nox.project.load_toml(ROOT / "pyproject.toml")
-    needed = [*project["project"]["dependencies"], *nox.project.dependency_groups(project, "dev")]
-    session.install("--constraint", str(ROOT / "constraints.txt"), *needed)
-    stamp.write_text(wanted)
+    extras = project["project"].get("optional-dependencies", {})
+    install(session, group, extras.get(group) or list(nox.project.dependency_groups(project, group)))
+
+
+def stamp(what: str) -> Path:
+    """Return the file that says with which versions something was installed."""
+    return Path(shared["python"]).parents[1] / f"installed-for-{what.replace(' ', '-')}"
+
+
+def is_there(what: str) -> bool:
+    """Whether something was installed, and in the versions that are wanted now."""
+    return stamp(what).is_file() and stamp(what).read_text() == digest()
+
+
+def wants_cpu_build() -> bool:
+    """Whether PyPI's torch would bring gigabytes of CUDA for nothing, and nobody chose where packages come from."""
+    chosen = any(name in os.environ for name in ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_NO_INDEX"))
+    return sys.platform == "linux" and not chosen and not any(map(os.path.exists, GPUS))
 
 
 def let_find_grader(folder: Path) -> None:
@@ -123,6 +161,8 @@ def chat(session: nox.Session) -> None:
 @nox.session(venv_backend="none", requires=["env"], default=False)
 def classroom(session: nox.Session) -> None:
     """Grade a whole class into a gradebook: nox -s classroom -- submissions --roster roster.csv."""
+    if any(word.startswith(("--workers", "--scheduler")) for word in session.posargs):
+        add(session, "cluster")
     run(session, "-m", "grader", "classroom", *session.posargs)
 
 
@@ -162,6 +202,7 @@ def tests(session: nox.Session) -> None:
 
     Anything else goes to pytest: nox -s tests -- tests/test_judge.py -k deadline.
     """
+    add(session, "tests")
     rooms = [room for name in session.posargs if (room := milestone_id(name))]
     if len(rooms) < len(session.posargs):
         run(session, "-m", "pytest", *session.posargs)
@@ -181,6 +222,7 @@ def milestone_id(name: str) -> str | None:
 @nox.session(venv_backend="none", requires=["env"], default=False)
 def attacks(session: nox.Session) -> None:
     """Run every attack at every isolation level that works here, and try whatever is handed out as an answer."""
+    add(session, "tests")
     os.environ["SCRATCHWORK_EVERY_ATTACK"] = "1"
     tried = "tests/handout/test_no_answers.py::test_nothing_handed_out_is_an_answer"
     files = [f"tests/test_{name}.py" for name in ("attacks", "attacks_on_disk", "sandbox", "limits", "levels")]
@@ -190,6 +232,7 @@ def attacks(session: nox.Session) -> None:
 @nox.session(venv_backend="none", requires=["env"], default=False)
 def lint(session: nox.Session) -> None:
     """Check style, format and types (ruff, mypy)."""
+    add(session, "lint")
     run(session, "-m", "ruff", "check")
     run(session, "-m", "ruff", "format", "--check")
     run(session, "-m", "mypy")
@@ -204,6 +247,7 @@ def fixtures(session: nox.Session) -> None:
 @nox.session(venv_backend="none", requires=["env"], default=False)
 def bench(session: nox.Session) -> None:
     """Measure speed and size, side by side with what a user would pick instead."""
+    add(session, "tests")
     run(session, "-m", "benchmarks", *session.posargs)
 
 
@@ -216,8 +260,8 @@ def strength(session: nox.Session) -> None:
 @nox.session(venv_backend="none", requires=["env"], default=False)
 def fuzz(session: nox.Session) -> None:
     """Send random bytes, guided by coverage, to all that reads what others wrote: nox -s fuzz -- --minutes 5."""
-    needed = nox.project.dependency_groups(nox.project.load_toml(ROOT / "pyproject.toml"), "fuzz")
-    run(session, "-m", "pip", "install", "--quiet", "--constraint", str(ROOT / "constraints.txt"), *needed)
+    add(session, "tests")
+    add(session, "fuzz")
     run(session, "-m", "benchmarks.fuzz", *session.posargs)
 
 

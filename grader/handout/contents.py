@@ -185,7 +185,7 @@ def _pyproject() -> str:
     start = text.index("[project]")
     end = text.find("\n[", start)
     project = text[start : end if end >= 0 else None].rstrip("\n")
-    return f"{project}\n\n[dependency-groups]\ndev = []  # what the course's authors need is not needed here\n"
+    return f"{project}\n"
 
 
 def _grader(chosen: Syllabus, withheld: dict[str, int], capstone: bool, commands: list[str]) -> dict[str, str]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ast
 import functools
+import importlib.util
 import re
 import sys
 import tomllib
+import types
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +80,16 @@ def lend_where_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
         return Borrowed(warm) if lent else own(level, device, capture_inline)
 
     monkeypatch.setattr(levels, "workers", workers)
+
+
+@functools.cache
+def noxfile() -> types.ModuleType:
+    """Return the file of the sessions, read once: nox wants each to be registered only once."""
+    spec = importlib.util.spec_from_file_location("noxfile_under_test", REPOSITORY / "noxfile.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def close_all() -> None:

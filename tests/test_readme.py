@@ -113,7 +113,6 @@ def test_another_python_gets_one_sentence(monkeypatch, capsys):
 
 def test_an_interrupt_lets_a_command_end_in_good_order():
     """Ctrl-C reaches nox and its command alike; nox waits until the command has ended, and ends with its code."""
-    noxfile = runpy.run_path(str(support.REPOSITORY / "noxfile.py"), run_name="noxfile")
     slow = "import os, signal, sys, time; os.kill(os.getppid(), signal.SIGINT); time.sleep(0.7); sys.exit(7)"
 
     class Session:
@@ -121,7 +120,7 @@ def test_an_interrupt_lets_a_command_end_in_good_order():
             """Nobody reads it."""
 
     with pytest.raises(SystemExit) as end:
-        noxfile["run"](Session(), "-c", slow)
+        support.noxfile().run(Session(), "-c", slow)
     assert end.value.code == 7
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import types
 
 import attacks_support as arena
@@ -16,19 +15,10 @@ from grader import record
 from grader.submission import Submission
 
 
-@pytest.fixture(scope="module")
-def noxfile():
-    """The file of the sessions."""
-    spec = importlib.util.spec_from_file_location("noxfile_under_test", support.REPOSITORY / "noxfile.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.fixture
-def session(noxfile, monkeypatch):
+def session(monkeypatch):
     """Start the session `tests` with arguments, and return what it would have run."""
-    ran = []
+    noxfile, ran = support.noxfile(), []
     monkeypatch.setattr(noxfile, "run", lambda _session, *arguments: ran.append(arguments))
 
     def start(*arguments):

@@ -1,0 +1,115 @@
+"""What the sessions install: for students what they need, the rest with the first session that needs it."""
+
+from __future__ import annotations
+
+import sys
+import tomllib
+import types
+
+import pytest
+import support
+from packaging.requirements import Requirement
+
+FOR_INSTRUCTORS = {"mypy", "ruff", "hypothesis", "distributed", "cryptography", "jsonschema", "nox", "pytest-xdist"}
+
+
+@pytest.fixture
+def noxfile(monkeypatch, tmp_path):
+    """The file of the sessions, with an environment in a temporary folder into which nothing is really installed."""
+    module = support.noxfile()
+    monkeypatch.setattr(module, "ran", [], raising=False)
+    monkeypatch.setattr(module, "run", lambda _session, *arguments: module.ran.append(arguments))
+    monkeypatch.setitem(module.shared, "python", str(tmp_path / "env" / "bin" / "python"))
+    (tmp_path / "env").mkdir()
+    for name in ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_NO_INDEX", "PYTHONDONTWRITEBYTECODE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(module, "GPUS", ())
+    return module
+
+
+def names(arguments):
+    """Return the packages that a command line of pip installs."""
+    wanted = arguments[arguments.index("--constraint") + 2 :]
+    return {Requirement(word).name for word in wanted}
+
+
+def installed(noxfile):
+    """Return the packages that were installed so far, by command."""
+    return [names(arguments) for arguments in noxfile.ran if arguments[:3] == ("-m", "pip", "install")]
+
+
+def test_students_get_what_students_need():
+    """What every command needs is in the course's own dependencies, and what only authors need is not."""
+    project = tomllib.loads((support.REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))
+    course = {Requirement(word).name for word in project["project"]["dependencies"]}
+
+    assert {"torch", "pytest", "transformers", "rich"} <= course
+    assert not FOR_INSTRUCTORS & course
+    groups = {Requirement(word).name for group in project["dependency-groups"].values() for word in group}
+    assert groups >= FOR_INSTRUCTORS
+
+
+@pytest.mark.parametrize(
+    ("session", "words", "package"),
+    [
+        ("tests", [], "hypothesis"),
+        ("lint", [], "mypy"),
+        ("bench", [], "distributed"),
+        ("classroom", ["class", "--workers", "2"], "distributed"),
+        ("classroom", ["class", "--scheduler=tls://host"], "cryptography"),
+        ("fuzz", [], "atheris"),
+    ],
+)
+def test_the_first_session_that_needs_more_installs_it(noxfile, session, words, package):
+    """A session installs its group before it begins, and the next time it finds it there."""
+    for count in (1, 2):
+        getattr(noxfile, session)(types.SimpleNamespace(posargs=words))
+        assert any(package in some for some in installed(noxfile)), noxfile.ran
+        found = [some for some in installed(noxfile) if package in some]
+        assert len(found) == 1, f"after {count}"
+
+
+def test_what_needs_no_more_installs_nothing(noxfile):
+    """Grading, watching and a class on this machine alone need nothing beyond the course."""
+    for session in ("grade", "watch", "verify", "classroom", "handout", "strength"):
+        getattr(noxfile, session)(types.SimpleNamespace(posargs=["class"]))
+
+    assert installed(noxfile) == []
+
+
+def test_with_its_own_python_nothing_is_installed(noxfile, monkeypatch):
+    """Under --no-venv the Python at hand is used as it is."""
+    monkeypatch.setitem(noxfile.shared, "python", sys.executable)
+    noxfile.tests(types.SimpleNamespace(posargs=[]))
+
+    assert installed(noxfile) == []
+
+
+@pytest.mark.parametrize("change", ["pyproject.toml", "constraints.txt"])
+def test_another_version_is_installed_anew(noxfile, monkeypatch, tmp_path, change):
+    """When a pin or a range changes, the next session installs again."""
+    for name in ("pyproject.toml", "constraints.txt"):
+        (tmp_path / name).write_bytes((support.REPOSITORY / name).read_bytes())
+    monkeypatch.setattr(noxfile, "ROOT", tmp_path)
+    session = types.SimpleNamespace(posargs=[])
+    noxfile.lint(session)
+    with (tmp_path / change).open("a", encoding="utf-8") as file:
+        file.write("# changed\n")
+    noxfile.lint(session)
+
+    assert len(installed(noxfile)) == 2
+
+
+@pytest.mark.parametrize(
+    ("there", "wanted"),
+    [("nothing", True), ("a GPU", False), ("PIP_INDEX_URL", False), ("PIP_NO_INDEX", False), ("macOS", False)],
+)
+def test_linux_without_a_gpu_takes_the_small_torch(noxfile, monkeypatch, tmp_path, there, wanted):
+    """PyTorch's build without CUDA is taken on Linux alone, without a GPU, and unless somebody chose an index."""
+    monkeypatch.setattr(noxfile.sys, "platform", "darwin" if there == "macOS" else "linux")
+    if there == "a GPU":
+        monkeypatch.setattr(noxfile, "GPUS", (str(tmp_path),))
+    elif there.startswith("PIP_"):
+        monkeypatch.setenv(there, "1")
+
+    assert noxfile.wants_cpu_build() is wanted

@@ -24,7 +24,7 @@ def submission(command: argparse.ArgumentParser) -> None:
 
 def course(command: argparse.ArgumentParser) -> None:
     """Add the file that says which milestones a course has."""
-    command.add_argument("--course", metavar="FILE", help="the milestones and points of a course: docs/handout.md")
+    command.add_argument("--course", metavar="FILE", help="the milestones, points and due dates of a course, as TOML")
 
 
 def prerequisites(command: argparse.ArgumentParser) -> None:

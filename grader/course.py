@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 from . import files, own_rooms
 from . import syllabus as syllabuses
-from .lateness import Extension, Late, Lateness, charge, of_student
+from .lateness import Extension, Late, Lateness, charge, due_text, of_student
 from .lateness import HandedIn as Counted
 from .rounding import WAYS, Rounding
 from .schema import shown
@@ -185,7 +185,7 @@ def _with_points(milestone: Milestone, part: Part, path: str) -> Milestone:
         total = sum(points)
         points = [own * part.points / total for own in points]
     tasks = [replace(task, points=own) for task, own in zip(milestone.tasks, points, strict=True)]
-    return replace(milestone, tasks=tuple(tasks))
+    return replace(milestone, tasks=tuple(tasks), due=due_text(part.due) if part.due is not None else "")
 
 
 class _Reader:

@@ -25,7 +25,7 @@ def elsewhere(arguments: list[str]) -> Callable[[], int] | None:
         return None
     python = os.path.join(ROOT, ".nox", "env", *(("Scripts", "python.exe") if os.name == "nt" else ("bin", "python")))
     if not os.path.isfile(python) or os.path.samefile(os.path.dirname(python), os.path.dirname(sys.executable)):
-        return lambda: refuse(f"this Python lacks {missing}; run nox once, which installs what is needed")
+        return lambda: refuse(f"this Python lacks {missing}; run nox -s env, which installs what is needed")
     return lambda: instead(python, arguments)
 
 

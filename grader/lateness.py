@@ -10,6 +10,13 @@ from datetime import UTC, datetime, timedelta
 DAY = timedelta(days=1)
 
 
+def due_text(due: datetime) -> str:
+    """Return a due date as a person reads it: "2026-10-12 23:59 UTC+02:00"."""
+    minutes = int((due.utcoffset() or timedelta(0)).total_seconds() // 60)
+    sign = "-" if minutes < 0 else "+"
+    return f"{due:%Y-%m-%d %H:%M} UTC{sign}{abs(minutes) // 60:02}:{abs(minutes) % 60:02}"
+
+
 @dataclass(frozen=True)
 class Late:
     """What lateness costs, as shares of the points that were earned."""

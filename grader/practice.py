@@ -149,9 +149,17 @@ class Practice(Station):
             self._look_beneath(submission, result.milestones)
         fresh = {milestone.id: milestone for milestone in result.milestones}
         result.milestones = [fresh.get(milestone.id) or reused[milestone.id] for milestone in self.chosen]
+        self._say_when_due(result.milestones)
         result.notes = [*self.notes, *levels.gap_notes(self.workers.level)]
         result.notes += [self.progress.trouble] if self.progress.trouble else []
         return result
+
+    def _say_when_due(self, results: list[record.Milestone]) -> None:
+        """Note of what has not passed when the course wants it."""
+        for result in results:
+            due = self.course.milestone(result.id).due
+            if due and not result.passed:
+                result.notes.append(f"Due {due}.")
 
     def on_its_ground(self, submission: Submission) -> Submission:
         """Return the submission on top of what its milestones are made of: its own modules, or the solutions."""

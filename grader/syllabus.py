@@ -68,6 +68,7 @@ class Milestone:
     limits: Limits = field(default_factory=Limits)
     own: bool = False  # brought by a course, in a room outside of this repository
     stretch: Stretch | None = None
+    due: str = ""  # as a course has it, for people to read; nothing is decided by it here
 
     @property
     def number(self) -> str:
@@ -224,6 +225,7 @@ def read_room(room: Path, limits: Limits, own: bool = False) -> Milestone:
         limits=limits.changed(**plain.get("limits", {})),
         own=own,
         stretch=_stretch(plain["stretch"], room) if "stretch" in plain else None,
+        due=plain.get("due", ""),
     )
 
 

@@ -35,6 +35,20 @@ def test_modules_are_read_byte_for_byte(tmp_path):
     assert not {"m00_warmup", "m04_attention"} & set(problems)
 
 
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root gives files away")
+def test_a_repository_of_another_users_is_told_with_its_remedy(tmp_path):
+    """Where git will not read what another user owns, the sentence has the command that lets it, folder and all."""
+    repository(tmp_path / "r", {ATTENTION: "x = 1\n"})
+    for path in [tmp_path / "r", *(tmp_path / "r").rglob("*")]:
+        os.chown(path, 65534, 65534)
+
+    with pytest.raises(GitError) as refused:
+        git_process.run_git(tmp_path / "r", "rev-parse", "HEAD")
+
+    assert "since another user owns" in str(refused.value)
+    assert str(refused.value).endswith(f"git config --global --add safe.directory {tmp_path / 'r'}")
+
+
 def test_what_is_no_regular_file_is_refused(tmp_path):
     """A link, a submodule and a folder in a module's place are each refused in one sentence, and the rest is read."""
     made = repository(

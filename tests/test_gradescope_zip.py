@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 import support
 import systems
+from handing_in import zipped
 
 from grader import cli
 from grader.gradescope import package as gradescope_zip
@@ -363,6 +364,20 @@ def test_the_one_folder_with_modules_is_found(tmp_path):
     (tmp_path / "other" / "exercises" / "m00_warmup.py").write_text(module)
     with pytest.raises(SubmissionError, match="more than one folder"):
         gradescope_run.found(tmp_path, COURSE)
+
+
+def test_an_archive_in_an_upload_is_opened(tmp_path):
+    """A zip in which the modules lie is taken, whatever folders are in it; of two the sentence names both."""
+    module = support.source("exercises", "m00_warmup")
+    (tmp_path / "hw.zip").write_bytes(zipped({"hw-main/exercises/m00_warmup.py": module, "hw-main/README.md": "mine"}))
+
+    taken = gradescope_run.found(tmp_path, COURSE)
+    assert taken.sources["m00_warmup"].decode() == module and taken.folder == "your upload"
+    (tmp_path / "again.zip").write_bytes(zipped({"m00_warmup.py": module}))
+    with pytest.raises(SubmissionError, match="your upload has 2 archives, and nothing says which counts"):
+        gradescope_run.found(tmp_path, COURSE)
+    (tmp_path / "m00_warmup.py").write_text("mine")
+    assert gradescope_run.found(tmp_path, COURSE).sources["m00_warmup"] == b"mine"
 
 
 @pytest.mark.parametrize("script", ["setup.sh", "run_autograder"])

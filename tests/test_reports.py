@@ -278,3 +278,16 @@ def test_the_syllabus_is_listed_with_progress(width):
     for part in ("✓ m01", "passed", "25 / 25", "3.5 / 16", "next: m04.2", "not started", "28.5 of 53 points"):
         assert part in shown
     assert max(len(line) for line in shown.splitlines()) <= width
+
+
+@pytest.mark.parametrize("width", [60, 80])
+def test_a_long_result_keeps_its_indent(width):
+    """What is too long for the screen even without an indent is wrapped under its label, and so is what goes on."""
+    record = near_miss()
+    check = record.milestones[1].tasks[1].checks[1]
+    check.message = "The result differs.\n" + "wrapped " * 40 + "\n  " + "deeper " * 40
+
+    lines = [line for line in screen(record, width).splitlines() if "wrapped" in line or "deeper" in line]
+
+    assert len(lines) > 6 and all(len(line) <= width for line in lines)
+    assert min(len(line) - len(line.lstrip()) for line in lines) >= 13

@@ -208,6 +208,42 @@ def test_marked_passages_are_the_shared_tokens():
         ][:10]
 
 
+def test_what_does_not_count_is_not_marked():
+    """Comments and docstrings within a shared passage are shown, and set apart from what two modules share."""
+    source = independent(ATTENTION)["fused"].replace("    return ", "    # a word of mine\n    return ")
+    theirs = module(ATTENTION, disguised(ATTENTION, source))
+    ours = module(ATTENTION, source)
+
+    shown = similarity_page.sides(likeness.compare(ours, theirs), ours, theirs)
+    counting = [text for one, other in shown for side in (one, other) for text, counts in side.pieces if counts]
+    aside = [text for one, _ in shown for text, counts in one.pieces if not counts]
+
+    assert any("# a word of mine" in text for text in aside)
+    assert not any("# a word of mine" in text or '"""' in text for text in counting)
+    for one, _ in shown:
+        assert one.before + one.marked + one.after in source
+
+
+def test_an_earlier_years_class_is_compared_with_this_one_alone(tmp_path, capsys):
+    """A copy of last year's work is named with the archive it is from; two of last year's are no pair."""
+    fused, einsum = independent(ATTENTION)["fused"], independent(ATTENTION)["einsum"]
+    folder = tmp_path / "class" / "eve"
+    folder.mkdir(parents=True)
+    (folder / f"{ATTENTION}.py").write_text(disguised(ATTENTION, fused), encoding="utf-8")
+    with zipfile.ZipFile(tmp_path / "2025.zip", "w") as archive:
+        for name, text in (("ada", fused), ("adas-friend", fused), ("bob", einsum)):
+            archive.writestr(f"{name}/{ATTENTION}.py", text)
+    out = tmp_path / "report.html"
+
+    earlier = ["--earlier", str(tmp_path / "2025.zip"), "--out", str(out), "--milestone", "m04"]
+    code = cli.main(["similarity", str(tmp_path / "class"), *earlier])
+
+    assert code == 0
+    assert "1 submissions compared with each other and 3 earlier ones: 2 pairs are alike" in capsys.readouterr().out
+    page_text = out.read_text(encoding="utf-8")
+    assert "ada (2025.zip)" in page_text and "bob (2025.zip)" not in page_text
+
+
 def test_the_command_takes_a_class_in_and_writes_the_report(tmp_path):
     """The command takes folders and archives, names people by the roster, writes the page and counts the pairs."""
     fused = independent(ATTENTION)["fused"]

@@ -39,13 +39,20 @@ def run(options: argparse.Namespace) -> int:
                 milestone.points,
                 last.earned if last is not None else None,
                 state(last, unchanged),
-                advice(milestone, last) if last is not None or not any(row.hint for row in rows) else "",
+                hint(milestone, last, first=last is None and any(row.hint for row in rows)),
             )
         )
     render_syllabus(rows, Console())
     if progress.trouble:
         print(f"scratchwork: {progress.trouble}", file=sys.stderr)
     return PASSED
+
+
+def hint(milestone: syllabus.Milestone, last: record.Milestone | None, first: bool) -> str:
+    """Return what comes next in a milestone, and when it is due; of those not graded only the first says the former."""
+    says = "" if first else advice(milestone, last)
+    due = f"due {milestone.due}" if milestone.due and not (last is not None and last.passed) else ""
+    return "; ".join(part for part in (says, due) if part)
 
 
 def state(last: record.Milestone | None, unchanged: bool) -> str:

@@ -26,7 +26,11 @@ def arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--allow-local", action="store_true", help="lists may name paths on this machine and ssh addresses"
     )
-    command.add_argument("--roster", metavar="CSV", help="id,name,email of the class")
+    command.add_argument("--roster", metavar="CSV", help="who belongs to the class")
+    command.add_argument(
+        "--earlier", action="append", default=[], metavar="PATH",
+        help="an earlier year's class, compared with this one and not with itself (can be given several times)",
+    )  # fmt: skip
     command.add_argument("--milestone", action="append", metavar="M", help="only this one (can be given several times)")
     course_file(command)
     command.add_argument("--threshold", type=_share, default=None, metavar="SHARE", help="from which likeness on")
@@ -58,23 +62,26 @@ def run(options: argparse.Namespace) -> int:
     whole, course = course_of(options)
     chosen = select(course.syllabus(whole) if course else whole, options.milestone or [])
     handed_in, notes = take_in(options, whole)
-    if len(handed_in) < 2:
+    if len(handed_in) < (1 if options.earlier else 2):
         raise UsageProblem("There are fewer than two submissions, so there is nothing to compare.")
     threshold = options.threshold or similarity.THRESHOLD
     reference = Path(options.reference)
     if not reference.is_dir():
         notes.append(f"There is no folder {reference}, so nothing was compared with the reference solutions.")
+    earlier = take_in_earlier(options.earlier, whole, notes)
     findings = similarity.find(
-        handed_in, chosen, REPOSITORY / "exercises", reference if reference.is_dir() else None, threshold
+        handed_in, chosen, REPOSITORY / "exercises", reference if reference.is_dir() else None, threshold, earlier
     )
     try:
         write_text_report(options.out, similarity_page.render(findings, threshold, notes))
     except ReportError as error:
         raise UsageProblem(str(error)) from error
+    before = f" with each other and {len(earlier)} earlier ones" if earlier else ""
     pairs = sum(len(each.pairs) for each in findings)
     like = sum(len(each.references) for each in findings)
     Console(highlight=False, markup=False, soft_wrap=True).print(
-        f"{len(handed_in)} submissions compared: {pairs} pairs are alike, {like} modules are like the solution. "
+        f"{len(handed_in)} submissions compared{before}: {pairs} pairs are alike, "
+        f"{like} modules are like the solution. "
         f"Likeness is no proof; the passages are in {options.out}."
     )
     return PASSED
@@ -97,3 +104,21 @@ def take_in(
     notes = [*collected.notes, *collected.unclear]
     notes += [f"{each.origin}: {each.problem}" for each in collected.handed_in if each.problem]
     return [(each.student, each.submission) for each in collected.handed_in if not each.problem], notes
+
+
+def take_in_earlier(paths: list[str], course: syllabus.Syllabus, notes: list[str]) -> list[tuple[Student, Submission]]:
+    """Return earlier years' submissions; whose each is, is named with the archive that it is from."""
+    from grader.classroom.intake.collecting import CollectingError, collect_class
+
+    found = []
+    for path in paths:
+        try:
+            collected = collect_class([], course, exports=[path])
+        except CollectingError as error:
+            raise UsageProblem(str(error)) from error
+        year = Path(path).name
+        notes += [f"{year}: {note}" for note in (*collected.notes, *collected.unclear)]
+        for each in collected.handed_in:
+            if not each.problem:
+                found.append((Student(f"{each.student.id} ({year})", each.student.name), each.submission))
+    return found

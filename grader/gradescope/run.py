@@ -7,11 +7,15 @@ import json
 import os
 import sys
 import traceback
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from grader import course as courses
 from grader import syllabus
+from grader.classroom.intake.archives import stem
+from grader.classroom.intake.layout import take_tree
+from grader.classroom.intake.trees import TreeError, folder_tree
 from grader.practice import SECRET_SEED_FILE, Practice
 from grader.sandbox import levels
 from grader.submission import Submission, SubmissionError, collect
@@ -91,6 +95,8 @@ def found(folder: Path, course: Syllabus) -> Submission:
         folders[:] = sorted(name for name in folders if depth < DEEPEST and not name.startswith((".", "__")))
         if names & {*files, *folders}:
             holding.append(Path(place))
+    if not holding and (inside := _archived(folder, course)):
+        return inside
     called = [place for place in holding if place.name == "exercises"] if len(holding) > 1 else holding
     if len(called) != 1:
         what = "more than one folder with" if holding else "none of"
@@ -100,6 +106,20 @@ def found(folder: Path, course: Syllabus) -> Submission:
         )
     submission = collect(called[0], course)
     submission.folder = "your upload"
+    return submission
+
+
+def _archived(folder: Path, course: Syllabus) -> Submission | None:
+    """Take the modules out of the one archive of an upload; None where there is none. Raises SubmissionError."""
+    tree = folder_tree(folder, "your upload")
+    if not any(stem(entry.name) and not entry.folder for entry in tree.entries):
+        return None
+    try:
+        submission, _, notes = take_tree(tree, course, 0)
+    except TreeError as error:
+        raise SubmissionError(str(error)) from error
+    submission.folder = "your upload"
+    submission.notes = notes
     return submission
 
 
@@ -116,7 +136,9 @@ def _read(root: Path) -> tuple[Syllabus, dict[str, Any]]:
     whole = syllabus.load()
     name = assignment["course"]
     rooms = source / "rooms"  # where package.py puts what the course brings
-    return (courses.load(source / name, whole, rooms).syllabus(whole) if name else whole), assignment
+    course = courses.load(source / name, whole, rooms).syllabus(whole) if name else whole
+    undated = tuple(replace(milestone, due="") for milestone in course.milestones)  # due dates are Gradescope's own
+    return replace(course, milestones=undated), assignment
 
 
 def _chosen(course: Syllabus, assignment: dict[str, Any]) -> list[syllabus.Milestone]:

@@ -6,6 +6,7 @@ import re
 from datetime import timedelta
 
 from grader.course import Course
+from grader.lateness import due_text
 from grader.syllabus import Milestone, Syllabus
 
 TASK = re.compile(r"(?m)^(?=\[\[task\]\])")
@@ -25,8 +26,10 @@ def syllabus_text(text: str, chosen: Syllabus) -> str:
 
 
 def room_text(text: str, milestone: Milestone, withheld: dict[str, int]) -> str:
-    """Return a milestone's entry with its points in this course, and how many checks each task withholds."""
+    """Return a milestone's entry with its points and due date in this course, and how many checks are withheld."""
     head, *tasks = TASK.split(text)
+    if milestone.due:
+        head = f"due = {_toml(milestone.due)}\n{head}"
     points = {task.id: task.points for task in milestone.tasks}
     written = [head]
     for task in tasks:
@@ -60,7 +63,7 @@ def table(chosen: Syllabus, course: Course | None) -> str:
         row = f"| {link} | **{milestone.title}.** {milestone.summary} | {round(milestone.points, 2):g} |"
         if dated:
             when = due[milestone.id]
-            row += f" {when:%Y-%m-%d %H:%M} {_offset(when.utcoffset())} |" if when else " – |"
+            row += f" {due_text(when)} |" if when else " – |"
         rows.append(row)
     return "\n".join(rows) + "\n"
 
@@ -76,18 +79,16 @@ def lateness(chosen: Syllabus, course: Course | None) -> str:
             minutes = part.late.grace / timedelta(minutes=1)
             grace = f"; up to {minutes:g} minutes cost nothing" if minutes else ""
             price = (
-                f"late work loses {part.late.per_day:.4g} of the points it earned for each day that has begun, "
-                f"{part.late.cap:.4g} of them at most{grace}."
+                f"late work loses {_percent(part.late.per_day)} of the points it earned for each day that has begun, "
+                f"{_percent(part.late.cap)} of them at most{grace}."
             )
             prices.setdefault(price, []).append(milestone.number)
     sentences = [f"{', '.join(names)}: {price}" for price, names in prices.items()]
     return "\n" + "\n".join(sentences) + "\n" if sentences else ""
 
 
-def _offset(offset: timedelta | None) -> str:
-    minutes = int((offset or timedelta(0)).total_seconds() // 60)
-    sign = "-" if minutes < 0 else "+"
-    return f"UTC{sign}{abs(minutes) // 60:02}:{abs(minutes) % 60:02}"
+def _percent(share: float) -> str:
+    return f"{100 * share:.4g} %"
 
 
 def only_chosen_rows(page: str, chosen: Syllabus) -> str:

@@ -20,6 +20,7 @@ from .likeness import Likeness, Module
 # Measured on this course (tests/test_similarity.py): 91 pairs of right modules that were written independently reach
 # 0.20 at most, 52 copies in disguise 0.84 at least; of 52 with every second function replaced, 41 reach this threshold.
 THRESHOLD = 0.4
+Modules = list[tuple[Student, bytes, Module]]
 
 
 @dataclass(frozen=True)
@@ -68,13 +69,14 @@ def find(
     stubs: Path,
     reference: Path | None,
     threshold: float = THRESHOLD,
+    earlier: Sequence[tuple[Student, Submission]] = (),
 ) -> list[Findings]:
-    """Compare everybody with everybody else, and with the reference where there is one.
+    """Compare everybody with everybody else, with earlier years, and with the reference where there is one.
 
     `stubs` is the folder with the stubs and guides as they were handed out: what stands there is nobody's own.
     What a course brings has its own in its room.
     """
-    return [_find(handed_in, milestone, stubs, reference, threshold) for milestone in milestones]
+    return [_find(handed_in, milestone, stubs, reference, threshold, earlier) for milestone in milestones]
 
 
 def _find(
@@ -83,22 +85,28 @@ def _find(
     stubs: Path,
     reference: Path | None,
     threshold: float,
+    earlier: Sequence[tuple[Student, Submission]],
 ) -> Findings:
     stub = _bytes(milestone.stub if milestone.own else stubs / f"{milestone.id}.py")
     guide = _bytes(milestone.guide if milestone.own else stubs / f"{milestone.id}.md").decode("utf-8", errors="replace")
     contract = likeness.names(stub)
     known = likeness.boilerplate(stub, guide, contract)
     findings = Findings(milestone)
-    modules: list[tuple[Student, bytes, Module]] = []
-    for student, submission in handed_in:
-        source = submission.sources.get(milestone.id)
-        if source is None or source == stub:
-            continue
-        module = likeness.prepare(source, known, contract)
-        if module.long_enough:
-            modules.append((student, source, module))
-        else:
-            findings.short.append(student)
+
+    def prepared(submissions: Sequence[tuple[Student, Submission]], short: list[Student]) -> Modules:
+        modules: Modules = []
+        for student, submission in submissions:
+            source = submission.sources.get(milestone.id)
+            if source is None or source == stub:
+                continue
+            module = likeness.prepare(source, known, contract)
+            if module.long_enough:
+                modules.append((student, source, module))
+            else:
+                short.append(student)
+        return modules
+
+    modules, before = prepared(handed_in, findings.short), prepared(earlier, [])
     findings.compared = len(modules)
     solution = _bytes(reference / f"{milestone.id}.py") if reference is not None else b""
     if milestone.own and reference is not None:
@@ -106,13 +114,11 @@ def _find(
     if solution:
         findings.reference_module = likeness.prepare(solution, known, contract)
         findings.references = _like_reference(modules, findings.reference_module, threshold)
-    _compare_all(findings, modules, threshold)
+    _compare_all(findings, modules, before, threshold)
     return findings
 
 
-def _like_reference(
-    modules: list[tuple[Student, bytes, Module]], solution: Module, threshold: float
-) -> list[LikeReference]:
+def _like_reference(modules: Modules, solution: Module, threshold: float) -> list[LikeReference]:
     found = [
         LikeReference(student, likeness.compare(module, solution), module)
         for student, _, module in modules
@@ -121,10 +127,11 @@ def _like_reference(
     return sorted(found, key=lambda each: (-each.likeness.score, each.student.id))
 
 
-def _compare_all(findings: Findings, modules: list[tuple[Student, bytes, Module]], threshold: float) -> None:
+def _compare_all(findings: Findings, modules: Modules, earlier: Modules, threshold: float) -> None:
     scores = []
     suspects = {each.student.id for each in findings.references}
-    for (left, left_source, left_module), (right, right_source, right_module) in itertools.combinations(modules, 2):
+    pairs = itertools.chain(itertools.combinations(modules, 2), itertools.product(modules, earlier))
+    for (left, left_source, left_module), (right, right_source, right_module) in pairs:
         if left.id == right.id:
             continue
         score = likeness.score(left_module, right_module)

@@ -37,6 +37,21 @@ def test_the_list_follows_the_students_progress(run, gradings, submission):
     assert "changed since" in changed
 
 
+def test_due_dates_of_a_course_are_shown(run, submission, tmp_path):
+    """With a course's file the list says when each milestone is due, and a report does so of what has not passed."""
+    (tmp_path / "course.toml").write_text(
+        '[course]\nname = "A course"\nmilestones = ["m00", "m04"]\ntime_zone = "Europe/Berlin"\n'
+        '[[milestone]]\nid = "m04"\ndue = 2026-10-12T23:59:00\n'
+    )
+    course = ("--course", tmp_path / "course.toml", "--submission", submission)
+
+    _, listed, _ = run("list", *course)
+    _, graded, _ = run("grade", "m04", *course)
+
+    assert flat(listed).count("due 2026-10-12 23:59 UTC+02:00") == 1
+    assert "Due 2026-10-12 23:59 UTC+02:00." in flat(graded)
+
+
 @pytest.mark.parametrize(
     ("outcome", "unchanged", "said"),
     [

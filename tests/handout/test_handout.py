@@ -110,6 +110,23 @@ def test_only_what_the_course_chose_is_inside(small, whole):
         assert [path for path in files if path.startswith(strange)] == []
 
 
+def test_no_help_names_a_page_that_is_not_there(whole):
+    """What a command's help or sentence says to read is in the handout, or is not named by a file."""
+    pages = set()
+    for path, data in whole.files.items():
+        if path.startswith(("grader/commands/", "grader/arguments", "grader/cli")):
+            pages |= set(re.findall(r"\b[\w/]+\.md\b", data.decode()))
+
+    assert not {page for page in pages if page.startswith("docs/")}
+
+
+def test_its_workflow_installs_torch_for_processors(whole):
+    """A practice run on GitHub has no graphics card, and takes the build without what one needs."""
+    workflow = whole.files[".github/workflows/grade.yml"].decode()
+
+    assert "PIP_EXTRA_INDEX_URL: https://download.pytorch.org/whl/cpu" in workflow
+
+
 def test_its_syllabus_is_the_courses(tmp_path):
     """The manifest that is handed out holds the milestones, points and name of the course, and what is withheld."""
     text = (support.REPOSITORY / "docs" / "course.toml").read_text(encoding="utf-8")
@@ -121,15 +138,17 @@ def test_its_syllabus_is_the_courses(tmp_path):
     assert read.name == handout.syllabus.name
     for mine, own in zip(read.milestones, handout.syllabus.milestones, strict=True):
         assert (mine.id, mine.points, mine.needs, mine.limits) == (own.id, own.points, own.needs, own.limits)
+        assert mine.due == own.due
         for task, of_course in zip(mine.tasks, own.tasks, strict=True):
             assert (task.points, task.hints) == (of_course.points, of_course.hints)
             assert task.withheld == handout.withheld.get(task.id, 0)
+    assert any(milestone.due.startswith("20") for milestone in read.milestones)
     page = handout.files["exercises/README.md"].decode()
     assert "planned" not in page and len(re.findall(r"(?m)^\| \[?[mx]\d\d", page)) == len(read.milestones)
     for own in read.milestones:
         assert re.search(rf"(?m)^\| \[{own.number}\].* \| {own.points:g} \|$", page)
     readme = handout.files["README.md"].decode()
-    assert "2026-10-12 23:59 UTC+02:00" in readme and "loses 0.1 of the points" in readme
+    assert "2026-10-12 23:59 UTC+02:00" in readme and "loses 10 % of the points" in readme
 
 
 @pytest.mark.parametrize("handout", ["whole", "small"])

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -28,6 +29,7 @@ ON_DISK = 1024 * 1024  # bytes of a file that git may write: its complaints, sin
 _KEPT = re.compile(
     r"GIT_(SSH|SSH_COMMAND|SSH_VARIANT|EXEC_PATH|SSL_\w+|HTTP_\w+|PROXY_\w+|CONFIG_(GLOBAL|SYSTEM|NOSYSTEM))"
 )
+_NOT_YOURS = re.compile(r"detected dubious ownership in repository at '([^'\n]+)'")
 _SET = {
     "core.hooksPath": os.devnull,
     "core.fsmonitor": "false",
@@ -99,9 +101,20 @@ def run_git(
     if why:
         raise GitError(f"Reading {about} was stopped: {why}.")
     if process.returncode:
+        if found := _NOT_YOURS.search(said):
+            raise GitError(_not_yours(found[1], about))
         why = _last_line(said) or f"it ended with {process.returncode}"
         raise GitError(f"Git cannot read {about}: {why}.", process.returncode)
     return answer
+
+
+def _not_yours(folder: str, about: str) -> str:
+    """Return the sentence for a folder that belongs to another user, which git reads only when it is told to."""
+    told = shlex.quote(one_line(folder, 300))
+    return (
+        f"Git cannot read {about}, since another user owns {told}; if you trust what lies there, say so: "
+        f"git config --global --add safe.directory {told}"
+    )
 
 
 def _read(process: subprocess.Popen[bytes], limit: int, seconds: float) -> tuple[bytes, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from grader.similarity.likeness import Likeness, Module, Passage
+from grader.similarity.likeness import Likeness, Module, Passage, Token
 from grader.similarity.pairs import Findings
 
 from . import page
@@ -21,8 +21,13 @@ class Snippet:
     first: int
     last: int
     before: str
-    marked: str
+    pieces: tuple[tuple[str, bool], ...]  # of what is marked: a text, and whether it counts; comments and texts do not
     after: str
+
+    @property
+    def marked(self) -> str:
+        """All that lies within the passage."""
+        return "".join(text for text, _ in self.pieces)
 
 
 def render(findings: list[Findings], threshold: float, notes: list[str]) -> str:
@@ -60,4 +65,28 @@ def _snippet(module: Module, at: int, length: int) -> Snippet:
     if len(lines) > MOST_LINES:
         tail, lines = f"\n[{len(lines) - MOST_LINES} more lines]", lines[:MOST_LINES]
     head, lines[0] = lines[0][: first.column], lines[0][first.column :]
-    return Snippet(first.line, end, head, "\n".join(lines), tail)
+    return Snippet(first.line, end, head, tuple(_pieces(module.tokens[at : at + length], lines)), tail)
+
+
+def _pieces(tokens: list[Token], lines: list[str]) -> list[tuple[str, bool]]:
+    """Return the lines of a passage in pieces: its tokens with the spaces between them, and what stands between."""
+    text, starts = "\n".join(lines), [0]
+    for line in lines:
+        starts.append(starts[-1] + len(line) + 1)
+    top, left = tokens[0].line, tokens[0].column  # the first line begins at its first token
+
+    def place(line: int, column: int) -> int:
+        row = line - top
+        return min(len(text), starts[row] + column - (0 if row else left)) if row < len(lines) else len(text)
+
+    pieces: list[tuple[str, bool]] = []
+    end = 0
+    for token in tokens:
+        start = max(end, place(token.line, token.column))
+        between, end = text[end:start], max(start, place(token.end_line, token.end_column))
+        if pieces and not between.strip():
+            pieces[-1] = (pieces[-1][0] + between + text[start:end], True)
+        else:
+            pieces += [(between, False)] if between else []
+            pieces.append((text[start:end], True))
+    return [*pieces, (text[end:], False)] if text[end:] else pieces

@@ -120,11 +120,11 @@ def _print_result(paper: Paper, check: Check) -> None:
     first, *details = excerpt(message, _MESSAGE, _MESSAGE_LINES).split("\n")
     paper.row("Result", paper.theirs(first, "" if check.outcome == NOT_STARTED else STYLE[check.outcome]))
     text = paper.theirs("\n".join(f"  {line}" for line in details))
-    # Details are numbers in columns: where they don't fit beside the label they get the whole width.
+    # Details are numbers in columns: where they don't fit beside the label they get the whole width, if that is enough.
     beside = 2 + LABEL if paper.width >= STACKED else 4
-    fits = all(beside + cell_len(line) + 2 <= paper.width for line in text.plain.split("\n"))
+    longest = max((cell_len(line) for line in text.plain.split("\n")), default=0)
     if details:
-        paper.block(text, indent=beside if fits else 2)
+        paper.block(text, indent=2 if beside + longest + 2 > paper.width >= longest + 2 else beside)
 
 
 def _frames(paper: Paper, frames: list[Frame], place: Place) -> Text:

@@ -224,6 +224,7 @@ def implicit_misses(policy: Tensor, reference: Tensor, beta: float) -> Misses:
                 beta * (policy - reference).exp()
             ),
             "beta is taken of the policy's alone": lambda: beta * policy - reference,
+            "log-probabilities are divided, not subtracted": lambda: beta * policy / reference,
         },
         dtype,
     )
@@ -253,6 +254,7 @@ def dpo_misses(given: list[Tensor], beta: float) -> Misses:
         "beta is multiplied outside of the sigmoid, not inside": lambda: beta * lost(policy - reference)(),
         "it is divided by beta, not multiplied": lost((policy - reference) / beta),
         "beta is taken of the policy's alone": lost(beta * policy - reference),
+        "log-probabilities are divided, not subtracted": lost(beta * (four[0] / four[2] - four[1] / four[3])),
         "the rejected completion is missing": lost(beta * (four[0] - four[2])),
         "the chosen completion is missing": lost(-beta * (four[1] - four[3])),
         "probabilities stand in the place of log-probabilities": lost(

@@ -71,6 +71,10 @@ def _costs(logp: Tensor, old: Tensor, gains: Tensor, mask: Tensor, eps: float, l
     return -torch.minimum(ratio * gains, ratio.clamp(low, 1 + eps) * gains)
 
 
+def _clipped(ratio: Tensor, gains: Tensor, eps: float) -> Tensor:
+    return -torch.minimum(ratio * gains, ratio.clamp(1 - eps, 1 + eps) * gains)
+
+
 def clip_misses(logp: Tensor, old: Tensor, gains: Tensor, mask: Tensor, eps: float) -> Misses:
     """Compute what the classic mistakes lose."""
     apart = (logp.double() - old.double()).where(mask, 0.0)
@@ -91,9 +95,10 @@ def clip_misses(logp: Tensor, old: Tensor, gains: Tensor, mask: Tensor, eps: flo
             "the smaller ratio is taken, and then multiplied": lost(lambda: -torch.minimum(ratio, clip) * wide),
             "the sign is missing: a loss falls when the good becomes likelier": lost(lambda: -costs),
             "the ratio is upside down: now to then": lost(lambda: _costs(-logp, -old, wide, mask, eps)),
-            "the exponential is missing: the ratio is of probabilities": lost(
-                lambda: -torch.minimum(apart * wide, apart.clamp(1 - eps, 1 + eps) * wide)
+            "log-probabilities are divided: the ratio is exp of their difference": lost(
+                lambda: _clipped((logp.double() / old.double()).where(mask, 1.0), wide, eps)
             ),
+            "the exponential is missing: the ratio is of probabilities": lost(lambda: _clipped(apart, wide, eps)),
             "the differences of log-probabilities are clipped, not the ratio": lost(
                 lambda: -torch.minimum(ratio * wide, apart.clamp(-eps, eps).exp() * wide)
             ),
@@ -130,6 +135,7 @@ def kl_misses(logp: Tensor, reference: Tensor) -> list[Misses]:
     each: list[Misses] = [
         {
             turned: lambda: back[0],
+            "the sign of k1 is turned": lambda: -k1,
             "k1 has no sign: it may be below 0": lambda: k1.abs(),
             "k1 is weighed by the policy's probability: whoever draws has done that": lambda: logp.double().exp() * k1,
             "k1 is not a ratio, but its logarithm": lambda: (-k1).exp(),

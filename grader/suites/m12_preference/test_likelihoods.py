@@ -36,16 +36,6 @@ STRETCHES = ((3, 4), (5, 2), (1, 7), (2, 1))  # of rows of 8 tokens: a prompt, a
 
 
 @pytest.mark.task("m12.1")
-@pytest.mark.holds("Example: logits [[[0, 0], [0, ln 3], [9, 9]]] with ids [[1, 0, 1]] give [[ln(1/2), ln(3/4)]].")
-def test_the_tokens_of_the_docstring(student):
-    """The docstring's tokens have probabilities of 1/2 and 3/4."""
-    logits, ids = torch.tensor([[[0.0, 0.0], [0.0, math.log(3)], [9.0, 9.0]]]), torch.tensor([[1, 0, 1]])
-    expected = torch.tensor([[math.log(1 / 2), math.log(3 / 4)]])
-    misses = oracle.token_misses(logits, ids)
-    expect_close(student.token_logprobs(logits, ids), expected, atol=FLOAT32_OP, misses=misses)
-
-
-@pytest.mark.task("m12.1")
 @pytest.mark.holds(
     "Return the log-probability (in nats) of each token but the first, given all that stand before it.",
     "Logits at a position are for the next one's token: here the shift happens, so that column 0 is the second "
@@ -57,6 +47,16 @@ def test_logits_speak_about_the_next_token(student, draw):
         logits, ids = spread(draw, *shape), draw.integers(0, shape[2], *shape[:2])
         expected, misses = oracle.token_logprobs(logits, ids).float(), oracle.token_misses(logits, ids)
         expect_close(student.token_logprobs(logits, ids), expected, atol=FLOAT32_LAYER, misses=misses)
+
+
+@pytest.mark.task("m12.1")
+@pytest.mark.holds("Example: logits [[[0, 0], [0, ln 3], [9, 9]]] with ids [[1, 0, 1]] give [[ln(1/2), ln(3/4)]].")
+def test_the_tokens_of_the_docstring(student):
+    """The docstring's tokens have probabilities of 1/2 and 3/4."""
+    logits, ids = torch.tensor([[[0.0, 0.0], [0.0, math.log(3)], [9.0, 9.0]]]), torch.tensor([[1, 0, 1]])
+    expected = torch.tensor([[math.log(1 / 2), math.log(3 / 4)]])
+    misses = oracle.token_misses(logits, ids)
+    expect_close(student.token_logprobs(logits, ids), expected, atol=FLOAT32_OP, misses=misses)
 
 
 @pytest.mark.task("m12.1")
@@ -110,17 +110,6 @@ def test_logits_and_ids_stay_as_they_were(student, draw):
 
 
 @pytest.mark.task("m12.1")
-@pytest.mark.holds("Example: the logits and ids above with a mask of [[True, False, True]] give [ln(3/4)].")
-def test_the_completion_of_the_docstring(student):
-    """Of the docstring's tokens the last alone counts."""
-    logits, ids = torch.tensor([[[0.0, 0.0], [0.0, math.log(3)], [9.0, 9.0]]]), torch.tensor([[1, 0, 1]])
-    mask = torch.tensor([[True, False, True]])
-    misses = oracle.sequence_misses(logits, ids, mask)
-    expected = torch.tensor([math.log(3 / 4)])
-    expect_close(student.sequence_logprobs(logits, ids, mask), expected, atol=FLOAT32_OP, misses=misses)
-
-
-@pytest.mark.task("m12.1")
 @pytest.mark.holds(
     "Add up the log-probabilities of each row's tokens where mask is True: those of its completion.",
     "`mask` stands under the ids; its first column counts for nothing, since no logits come before it.",
@@ -135,6 +124,17 @@ def test_completions_are_added_up(student, draw):
             misses = oracle.sequence_misses(logits, ids, mask)
             found = student.sequence_logprobs(logits, ids, mask)
             expect_close(found, expected, atol=atol, misses=misses, what="the sum of each row")
+
+
+@pytest.mark.task("m12.1")
+@pytest.mark.holds("Example: the logits and ids above with a mask of [[True, False, True]] give [ln(3/4)].")
+def test_the_completion_of_the_docstring(student):
+    """Of the docstring's tokens the last alone counts."""
+    logits, ids = torch.tensor([[[0.0, 0.0], [0.0, math.log(3)], [9.0, 9.0]]]), torch.tensor([[1, 0, 1]])
+    mask = torch.tensor([[True, False, True]])
+    misses = oracle.sequence_misses(logits, ids, mask)
+    expected = torch.tensor([math.log(3 / 4)])
+    expect_close(student.sequence_logprobs(logits, ids, mask), expected, atol=FLOAT32_OP, misses=misses)
 
 
 @pytest.mark.task("m12.1")

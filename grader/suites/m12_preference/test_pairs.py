@@ -31,20 +31,6 @@ LN2, LN4 = -math.log(2), -math.log(4)
 PRECISIONS = ((torch.float32, FLOAT32_LAYER), (torch.float64, FLOAT64))
 
 
-@pytest.mark.task("m12.2")
-@pytest.mark.holds(
-    "Example: with a weight of [[2]] rows [[1], [2], [3]], [[4], [5], [6]] and masks [True, True, False], [False, "
-    "True, True] give [4, 12].",
-)
-def test_the_texts_of_the_docstring(student):
-    """The docstring's two rows, padded on the right and on the left, have rewards of 4 and 12."""
-    hidden = torch.tensor([[[1.0], [2.0], [3.0]], [[4.0], [5.0], [6.0]]])
-    mask, weight = torch.tensor([[True, True, False], [False, True, True]]), torch.tensor([[2.0]])
-    misses = oracle.head_misses(hidden, mask, weight)
-    found = head(student, weight)(hidden, mask)
-    expect_close(found, torch.tensor([4.0, 12.0]), atol=FLOAT32_OP, misses=misses, what="the rewards")
-
-
 def head(student, weight):
     """Return a reward head with this weight."""
     made = student.RewardHead(weight.shape[1])
@@ -68,6 +54,20 @@ def test_a_text_is_scored_at_its_last_token(student, draw, side):
     hidden = draw.normal(4, 7, 5)
     expected, misses = oracle.text_rewards(hidden, mask, weight), oracle.head_misses(hidden, mask, weight)
     expect_close(head(student, weight)(hidden, mask), expected, atol=FLOAT32_LAYER, misses=misses, what="the rewards")
+
+
+@pytest.mark.task("m12.2")
+@pytest.mark.holds(
+    "Example: with a weight of [[2]] rows [[1], [2], [3]], [[4], [5], [6]] and masks [True, True, False], [False, "
+    "True, True] give [4, 12].",
+)
+def test_the_texts_of_the_docstring(student):
+    """The docstring's two rows, padded on the right and on the left, have rewards of 4 and 12."""
+    hidden = torch.tensor([[[1.0], [2.0], [3.0]], [[4.0], [5.0], [6.0]]])
+    mask, weight = torch.tensor([[True, True, False], [False, True, True]]), torch.tensor([[2.0]])
+    misses = oracle.head_misses(hidden, mask, weight)
+    found = head(student, weight)(hidden, mask)
+    expect_close(found, torch.tensor([4.0, 12.0]), atol=FLOAT32_OP, misses=misses, what="the rewards")
 
 
 @pytest.mark.task("m12.2")
@@ -118,17 +118,6 @@ def test_places_are_counted_where_the_mask_is(student, draw):
 
 
 @pytest.mark.task("m12.2")
-@pytest.mark.holds("Example: rewards of 2 and 1 cost ln(1 + 1/e) = 0.3133, with a margin of 1 ln 2.")
-def test_the_rewards_of_the_docstring(student):
-    """The docstring's pair costs 0.3133 nats, and ln 2 with a margin of 1."""
-    chosen, rejected, margin = torch.tensor([2.0]), torch.tensor([1.0]), torch.tensor([1.0])
-    for given, expected in (((), math.log(1 + math.exp(-1))), ((margin,), math.log(2))):
-        misses = oracle.reward_misses(chosen, rejected, *given)
-        found = student.reward_loss(chosen, rejected, *given)
-        expect_close(found, torch.tensor(expected), atol=FLOAT32_OP, misses=misses, what="the loss")
-
-
-@pytest.mark.task("m12.2")
 @pytest.mark.holds(
     "Average -ln sigmoid(chosen - rejected - margin) over all pairs, exactly however far apart they are.",
     "Without a margin it is 0.",
@@ -143,6 +132,17 @@ def test_the_chosen_must_lead_by_its_margin(student, draw):
             misses = oracle.reward_misses(chosen, rejected, *given)
             found = student.reward_loss(chosen, rejected, *given)
             expect_close(found, expected, atol=atol, misses=misses, what="the loss")
+
+
+@pytest.mark.task("m12.2")
+@pytest.mark.holds("Example: rewards of 2 and 1 cost ln(1 + 1/e) = 0.3133, with a margin of 1 ln 2.")
+def test_the_rewards_of_the_docstring(student):
+    """The docstring's pair costs 0.3133 nats, and ln 2 with a margin of 1."""
+    chosen, rejected, margin = torch.tensor([2.0]), torch.tensor([1.0]), torch.tensor([1.0])
+    for given, expected in (((), math.log(1 + math.exp(-1))), ((margin,), math.log(2))):
+        misses = oracle.reward_misses(chosen, rejected, *given)
+        found = student.reward_loss(chosen, rejected, *given)
+        expect_close(found, torch.tensor(expected), atol=FLOAT32_OP, misses=misses, what="the loss")
 
 
 @pytest.mark.task("m12.2")
@@ -178,10 +178,11 @@ def likelihoods(draw, pairs, dtype=torch.float32):
 )
 def test_a_policy_has_rewards_of_its_own(student, draw):
     """What a policy likes is what it has made likelier than the reference, in units of beta."""
-    cases = [(torch.tensor([LN2]), torch.tensor([LN4]), 0.5, torch.float32, FLOAT32_OP)]
+    cases = []
     for dtype, atol in PRECISIONS:
         policy, _, reference, _ = likelihoods(draw, 6, dtype)
         cases.append((policy, reference, 0.3, dtype, atol))
+    cases.append((torch.tensor([LN2]), torch.tensor([LN4]), 0.5, torch.float32, FLOAT32_OP))
     for policy, reference, beta, dtype, atol in cases:
         expected = (beta * (policy.double() - reference.double())).to(dtype)
         misses = oracle.implicit_misses(policy, reference, beta)
@@ -197,16 +198,6 @@ def expect_dpo(student, four, beta, dtype, atol, rtol=0.0):
 
 @pytest.mark.task("m12.3")
 @pytest.mark.holds(
-    "Example: a policy's ln(1/2) and ln(1/4), twice the reference's ln(1/4), and beta 1 cost ln(3/2) = 0.4055.",
-)
-def test_the_pair_of_the_docstring(student):
-    """The docstring's pair costs ln(3/2)."""
-    four = [torch.tensor([value]) for value in (LN2, LN4, LN4, LN4)]
-    expect_dpo(student, four, 1.0, torch.float32, FLOAT32_OP)
-
-
-@pytest.mark.task("m12.3")
-@pytest.mark.holds(
     "Average -ln sigmoid(implicit reward of the chosen less that of the rejected) over all pairs, exactly as above.",
 )
 def test_the_chosen_must_have_moved_further(student, draw):
@@ -216,6 +207,16 @@ def test_the_chosen_must_have_moved_further(student, draw):
             expect_dpo(student, likelihoods(draw, 5, dtype), beta, dtype, atol)
     far = [values + shift for values, shift in zip(likelihoods(draw, 3), (-900.0, 0.0, 0.0, 0.0), strict=True)]
     expect_dpo(student, far, 0.5, torch.float32, FLOAT32_LAYER, FLOAT32_OP)
+
+
+@pytest.mark.task("m12.3")
+@pytest.mark.holds(
+    "Example: a policy's ln(1/2) and ln(1/4), twice the reference's ln(1/4), and beta 1 cost ln(3/2) = 0.4055.",
+)
+def test_the_pair_of_the_docstring(student):
+    """The docstring's pair costs ln(3/2)."""
+    four = [torch.tensor([value]) for value in (LN2, LN4, LN4, LN4)]
+    expect_dpo(student, four, 1.0, torch.float32, FLOAT32_OP)
 
 
 def expect_slopes(student, function, loss, four, further):
@@ -251,10 +252,11 @@ def lengths(draw, pairs):
 )
 def test_ipo_asks_for_a_distance(student, draw):
     """IPO's loss is 0 where the chosen has moved by 1 / (2 beta) a token more than the rejected, and else a square."""
-    four = [torch.tensor([value]) for value in (LN2, LN4, LN4, LN4)]
-    cases = [(four, [torch.tensor([2]), torch.tensor([1])], 1.0, torch.float32, FLOAT32_OP)]
+    cases = []
     for dtype, atol in PRECISIONS:
         cases += [(likelihoods(draw, 5, dtype), lengths(draw, 5), beta, dtype, atol) for beta in (0.3, 0.9)]
+    four = [torch.tensor([value]) for value in (LN2, LN4, LN4, LN4)]
+    cases.append((four, [torch.tensor([2]), torch.tensor([1])], 1.0, torch.float32, FLOAT32_OP))
     for four, both, beta, dtype, atol in cases:
         expected, misses = oracle.ipo_loss(four, both, beta).to(dtype), oracle.ipo_misses(four, both, beta)
         expect_close(student.ipo_loss(*four, *both, beta), expected, atol=atol, misses=misses, what="the loss")

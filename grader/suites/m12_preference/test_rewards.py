@@ -47,6 +47,10 @@ def test_a_reward_is_compared_with_its_group(student, draw):
             misses = oracle_rewards.advantage_misses(rewards, eps)
             given = (rewards,) if eps == DEFAULT else (rewards, eps)
             expect_close(student.group_advantages(*given), expected, atol=atol, misses=misses, what="the advantages")
+    pairs = draw.normal(3, 2)
+    expected, misses = oracle_rewards.advantages(pairs).float(), oracle_rewards.advantage_misses(pairs, DEFAULT)
+    what = "the advantages in groups of two"
+    expect_close(student.group_advantages(pairs), expected, atol=FLOAT32_LAYER, misses=misses, what=what)
 
 
 @pytest.mark.task("m12.4")
@@ -308,6 +312,7 @@ def test_a_completion_ends_with_its_last_token(student, draw):
         expect_credit(student, rewards, values, mask, 0.9, 0.7)
     mask[1] = False
     expect_credit(student, rewards, values, mask, 0.9, 0.7)
+    expect_credit(student, rewards[:, 2:3], values[:, 2:3], mask[:, 2:3], 0.9, 0.7)  # of one token each
 
 
 @pytest.mark.task("m12.5")

@@ -10,30 +10,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from fixtures import END_OF_TEXT
-from grader.judge.oracles import Weights
 from grader.judge.probes import model
+from grader.suites.shared.nano import Cut
 
 from . import oracle, probes
 
 State = dict[str, Tensor]
-
-
-class Cut:
-    """gpt2-nano with its vocabulary cut to some tokens, whose ids are drawn.
-
-    It is always the nano: what can be learned in a few seconds was measured there.
-    """
-
-    def __init__(self, draw: Any, tokens: Tensor) -> None:
-        weights, order = Weights("gpt2-nano"), draw.permutation(len(tokens))
-        self._ids = torch.empty(int(tokens[-1]) + 1, dtype=torch.int64)
-        self._ids[tokens[order]] = torch.arange(len(tokens))
-        self.sizes = weights.sizes | {"vocab_size": len(tokens)}
-        self.start: State = weights.linear_state(tokens[order])
-
-    def ids(self, tokens: Tensor) -> Tensor:
-        """Return tokens of GPT-2's by their new ids."""
-        return self._ids[tokens]
 
 
 @dataclass(frozen=True)
@@ -77,7 +59,7 @@ class Taste:
         self.mask = torch.zeros_like(self.ids, dtype=torch.bool)
         for row, (prompt, rest) in enumerate(rows):
             tokens = [*prompt, *rest][: self.LONGEST]
-            self.ids[row, : len(tokens)] = self.gpt.ids(torch.tensor(tokens))
+            self.ids[row, : len(tokens)] = torch.tensor(self.gpt.ids(tokens))
             self.mask[row, len(prompt) : len(tokens)] = True
         self._count = 2 * len(pairs)
         self._before: Tensor | None = None

@@ -21,7 +21,7 @@ from grader.judge import (
 
 from . import oracle, probes
 from .oracle_learning import Taste
-from .steps import own_gpt, stretches
+from .steps import stretches
 
 CUT = "the graph is cut: detach(), .item() or no_grad stands on the way"
 DEVICE = "something is made on the default device instead of where the arguments are"
@@ -278,7 +278,7 @@ def test_a_taste_is_learned_from_pairs(student, draw, data):
     parts = {name: getattr(student, name) for name in ("sequence_logprobs", "dpo_loss")}
     found = {}
     for told in (False, True):
-        gpt, reference = (own_gpt(student, draw, taste.gpt) for _ in range(2))
+        gpt, reference = (taste.gpt.inside(student, draw) for _ in range(2))
         pairs = taste.pairs(draw, told)
         state = planted.prefer(parts, gpt, reference, taste.TRAINED, *pairs, taste.BETA, taste.RATE)
         for name, value in taste.gpt.start.items():

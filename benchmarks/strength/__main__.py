@@ -62,6 +62,7 @@ def main(arguments: list[str]) -> int:
     finally:
         processes.close()
         table.PAGE.write_text(table.render(), encoding="utf-8")
+        table.count_on_the_security_page()
     for line in table.render().splitlines():
         if line.startswith("|"):
             print(line)

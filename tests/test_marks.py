@@ -230,6 +230,7 @@ def test_what_is_missing_when_it_was_due_is_0_where_the_course_says_so(book, tmp
         "extend", book, "--student", CEM, "--milestone", "m04", "--until", "2999-01-01T00:00:00+00:00", "--course", zero
     )
     assert canvas(book, tmp_path, "--course", zero)[0][CEM] == ["10", ""]
+    assert canvas(book, tmp_path, "--course", zero, "--missing", "zero")[0][CEM] == ["10", ""]
     zero = course(tmp_path, more='missing = "zero"', m04=soon)
     code, page, _ = run("export", book, "--format", "html", "--course", zero)
     assert code == 0 and "Totals are out of what is due by 20" in page and "m04 count once they are." in page

@@ -89,8 +89,11 @@ def test_two_assignments_in_one_command_are_merged(course):
 
 
 def test_a_newer_module_grades_what_is_made_of_it_again(course):
-    """Mending m00 alone grades m01 again, which stands on it; m01 alone waits for an m00 if there was none."""
+    """Mending m00 alone grades m01 again, which stands on it; m01 alone waits for an m00, or takes ours."""
     alone = grade(course, week(course, "week2", anna=only(M01)))
+    assert "m01: It is made of m00, which was never handed in. (anna)" in " ".join(alone.stdout.split())
+    other = grade(course, course.folder / "week2", "--prerequisites", "solutions")
+    assert other.returncode == 0, other.stdout
     broken = {M00: SOLUTIONS[M00].replace("x + x", "x * x")}
     late = [grade(course, week(course, name, anna=modules)) for name, modules in [("a", broken), ("b", only(M00))]]
 
@@ -100,7 +103,7 @@ def test_a_newer_module_grades_what_is_made_of_it_again(course):
     assert [each.returncode for each in late] == [0, 0]
     assert "m01 was graded again, since what it is made of is newer, of anna." in late[1].stdout
     graded = rows(course, "SELECT milestone, earned FROM result ORDER BY id")
-    assert graded == [(M00, 4.0), (M01, 0.0), (M00, 6.0), (M01, 4.0)]
+    assert graded == [(M01, 4.0), (M00, 4.0), (M01, 0.0), (M00, 6.0), (M01, 4.0)]
     assert exported(course) == {"anna": ["6", "4"]}
 
 

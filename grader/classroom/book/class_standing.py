@@ -50,7 +50,7 @@ def class_result(book: Rows, whole: Syllabus, course: Course | None = None, now:
     decided = decisions.holding(book)
     course = decisions.applied(course or courses.plain(whole), decided)
     chosen = course.syllabus(whole)
-    made = _Class(book, course, {milestone.id: milestone for milestone in chosen.milestones}, now)
+    made = _Class(book, course, chosen, now)
     made.read_results()
     made.read_faults()
     made.take_off_lateness()
@@ -76,8 +76,9 @@ class _Counts:
 class _Class:
     """A class while it is put together."""
 
-    def __init__(self, book: Rows, course: Course, milestones: dict[str, Any], now: datetime) -> None:
-        self._book, self._course, self._milestones, self._now = book, course, milestones, now
+    def __init__(self, book: Rows, course: Course, whole: Syllabus, now: datetime) -> None:
+        self._book, self._course, self._whole, self._now = book, course, whole, now
+        self._milestones = {milestone.id: milestone for milestone in whole.milestones}
         run = book.rows(LAST_RUN)
         self.grader, self._conditions, self.isolation = run[0] if run else ("", "", "")
         self.standings = {row[0]: _standing(row, course) for row in book.rows(STUDENTS)}
@@ -133,12 +134,21 @@ class _Class:
                 due = self._course.due_for(name, student)
                 if due is not None and due > self._now:
                     standing.pending.append(name)
+                if (student, name) in handed and (student, name) not in self._faults:
+                    standing.waiting[name] = self._why_ungraded(student, name, handed)
                 if (student, name) in handed or (student, name) in self._faults or standing.problem:
                     continue
                 standing.absent[name] = "Nothing was handed in."
                 if self._course.zero and due is not None and due <= self._now:
                     standing.zeros.append(name)
                     standing.absent[name] = "Nothing was handed in when it was due."
+
+    def _why_ungraded(self, student: str, name: str, handed: dict[tuple[str, str], str]) -> str:
+        """Return why a module that was handed in has no result, in a sentence."""
+        needs = [need for need in self._whole.with_needs(self._whole.milestone(name)) if (student, need) not in handed]
+        if needs:
+            return f"It is made of {', '.join(need[:3] for need in needs)}, which was never handed in."
+        return "It is not graded yet; the next run that names it does so."
 
     def let_people_decide(self, decided: Iterable[Decision]) -> None:
         """Take in adjustments, excuses and what was released."""

@@ -56,6 +56,7 @@ class Standing:
     adjustments: list[Adjustment] = field(default_factory=list)
     excused: dict[str, str] = field(default_factory=dict)  # milestone id -> why it does not count
     absent: dict[str, str] = field(default_factory=dict)  # milestone never handed in -> what is said of it
+    waiting: dict[str, str] = field(default_factory=dict)  # milestone handed in and not graded -> why not
     zeros: list[str] = field(default_factory=list)  # of those the milestones that are 0, since they were due
     pending: list[str] = field(default_factory=list)  # milestones that are not due yet for this student
     drafts: list[str] = field(default_factory=list)  # milestones whose marks are not released yet

@@ -6,6 +6,18 @@ from grader.classroom.book.standing import ClassResult, Standing
 from grader.reports import words
 
 from .feedback import changed, lateness
+from .sheets import listed
+
+
+def without_mark(result: ClassResult) -> list[str]:
+    """Return why there is no mark, a sentence for each milestone and reason; of milestones that somebody has begun."""
+    begun = {name for one in result.standings for name in (*one.milestones, *one.waiting)}
+    reasons: dict[tuple[str, str], list[str]] = {}
+    for one in result.standings:
+        for name, reason in {**one.absent, **one.waiting}.items():
+            if name in begun and name not in one.pending and one.mark(name) is None:
+                reasons.setdefault((name, reason), []).append(one.student.name or one.student.id)
+    return [f"{words.short(name)}: {reason} ({listed(who, 6)})" for (name, reason), who in sorted(reasons.items())]
 
 
 def counting(result: ClassResult) -> dict[str, list[str]]:
@@ -23,7 +35,7 @@ def counting(result: ClassResult) -> dict[str, list[str]]:
             drafts += one.drafts
     held = [words.short(column.milestone) for column in result.columns if column.milestone in drafts]
     released = [f"{', '.join(held)}: students see nothing of it before `marks release`."] if held else []
-    return {"Late": late, "Decided by hand": changed, "Drafts": released}
+    return {"No mark": without_mark(result), "Late": late, "Decided by hand": changed, "Drafts": released}
 
 
 def _changes(one: Standing, name: str) -> list[str]:

@@ -58,7 +58,7 @@ def feedback(standing: Standing, milestone: str) -> str:
         return excuse(standing, milestone)
     result = standing.milestones.get(milestone)
     if result is None:
-        said = standing.absent.get(milestone, "Nothing was graded.")
+        said = standing.absent.get(milestone) or standing.waiting.get(milestone) or "Nothing was graded."
         return one_line(" ".join([said, *changed(standing, milestone)]), 4000)
     parts = [f"{words.number(standing.raw(milestone))} of {words.in_points(result.possible)}."]
     parts += [*lateness(standing, milestone), *changed(standing, milestone)]

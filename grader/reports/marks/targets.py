@@ -71,7 +71,7 @@ def mark(standing: Standing, target: Target, missing: str = "blank") -> float | 
         if decided(standing, column):
             scale = column.worth / column.possible if target.total and column.weight else 1
             points.append(standing.score(column.milestone) * scale)
-        elif not absent(standing, column):
+        elif not absent(standing, column) or column.milestone in standing.pending:
             return None
         elif missing == "zero":
             points.append(0.0)

@@ -93,7 +93,10 @@ def _sentences(standing: Standing, name: str) -> list[str]:
     if name in standing.excused:
         return [excuse(standing, name)]
     if name not in standing.milestones:
-        return [standing.absent.get(name, "It has no result yet."), *changed(standing, name)]
+        return [
+            standing.absent.get(name) or standing.waiting.get(name) or "It has no result yet.",
+            *changed(standing, name),
+        ]
     return [*lateness(standing, name), *changed(standing, name)]
 
 

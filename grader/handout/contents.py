@@ -28,10 +28,14 @@ SCHEMA = "scratchwork-handout/1"
 CAPSTONE = {"capstone", "chat"}  # sessions and commands that a course without its milestones has no use for
 SESSIONS = ("env", "grade", "watch", "python", *sorted(CAPSTONE))  # of the noxfile
 # Modules below grader/commands.
-COMMANDS = ("grade", "watch", "listing", "hint", "compare", "shell", "reset", *sorted(CAPSTONE))
+COMMANDS = ("grade", "watch", "listing", "hint", "compare", "shell", "reset", "convert", *sorted(CAPSTONE))
 PULL_REQUESTS = ".github/workflows/pull-requests.yml"
 TRIMMED = ("grader.suites", "grader.judge.probes")  # packages of which only what the checks need is handed out
 WHOLE = ("grader.sandbox",)  # a package whose files are read by path, where no import tells that they are needed
+# What `convert` makes a page of a student's own record from; the instructors' pages stay here.
+TEMPLATES = [
+    f"grader/reports/pages/templates/{name}" for name in ("base.html", "milestone.html", "record.html", "style.css")
+]
 ASSETS = (".toml", ".ini", ".json")  # beside a module that is handed out
 
 
@@ -210,6 +214,7 @@ def _grader(chosen: Syllabus, withheld: dict[str, int], capstone: bool, commands
             spare = place != REPOSITORY / folder and asset.suffix == ".toml"  # in a course's own room: mutants, notes
             if asset.suffix in ASSETS and asset.is_file() and not spare:
                 files[f"{folder}/{asset.name}"] = _text(asset)
+    files |= {path: _text(path) for path in TEMPLATES}
     files["grader/syllabus.toml"] = manuscript.syllabus_text(files["grader/syllabus.toml"], chosen)
     for milestone in chosen.milestones:
         path = f"grader/suites/{milestone.id}/{ROOM_FILE}"

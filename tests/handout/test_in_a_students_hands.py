@@ -33,6 +33,10 @@ def test_a_clone_grades_and_an_update_merges(small, tmp_path):
         fresh.stdout + fresh.stderr
     )
 
+    page = tmp_path / "fresh.html"
+    converted = command(student, "convert", str(tmp_path / "fresh.json"), str(page), "--to", "html")
+    assert converted.returncode == exits.PASSED and "m04.1" in page.read_text(encoding="utf-8"), converted.stderr
+
     shutil.copy(support.REPOSITORY / "solutions" / "m04_attention.py", student / "exercises" / "m04_attention.py")
     (student / "exercises" / "notes.txt").write_text("mine")
     git(student, "add", "--all")
@@ -106,7 +110,7 @@ def test_instructors_commands_are_not_there(small, tmp_path):
     told = command(tmp_path / "copy", "compare", "m04", "--give-up")
 
     assert refused.returncode == exits.USAGE and "verify is for instructors" in refused.stderr
-    names = ["grade", "watch", "list", "hint", "shell", "reset", "compare"]
+    names = ["grade", "watch", "list", "hint", "shell", "reset", "compare", "convert"]
     assert re.findall(r"^    (\w+) ", listed, flags=re.M) == names
     assert (told.returncode, told.stdout) == (exits.USAGE, "")
     assert "this copy of the course has no solutions" in told.stderr

@@ -61,6 +61,8 @@ def token_misses(logits: Tensor, ids: Tensor) -> Misses:
             ],
             "nothing is shifted, and the last token is left out": lambda: _picked(scores, ids)[:, :-1],
             "nothing is shifted, and the first token is scored too": lambda: _picked(scores, ids),
+            "the first token keeps a column of its own: nobody has guessed it": lambda: F.pad(right, (1, 0)),
+            "what comes after the last token keeps a column: there is no token": lambda: F.pad(right, (0, 1)),
             "it is shifted the wrong way: logits at a position are for the next one's token": lambda: _picked(
                 scores[:, 1:], ids[:, :-1]
             ),
@@ -153,6 +155,7 @@ def head_misses(hidden: Tensor, mask: Tensor, weight: Tensor) -> Misses:
             ],
             "the first position is read, which has seen nothing but itself": lambda: scores[:, 0],
             "the first real token is read, which has seen nothing but itself": lambda: scores[rows, first],
+            "the first padding is read": lambda: scores[rows, mask.int().argmin(dim=1)],
             "the token before the last real one is read": lambda: scores[rows, (last_places(mask) - 1).clamp(min=0)],
             "the real tokens' scores are averaged": lambda: scores.where(mask, 0.0).sum(dim=1) / counts,
             "the real tokens' scores are added up": lambda: scores.where(mask, 0.0).sum(dim=1),

@@ -102,6 +102,9 @@ def clip_misses(logp: Tensor, old: Tensor, gains: Tensor, mask: Tensor, eps: flo
             "the differences of log-probabilities are clipped, not the ratio": lost(
                 lambda: -torch.minimum(ratio * wide, apart.clamp(-eps, eps).exp() * wide)
             ),
+            "the gain is clipped, not the ratio": lost(
+                lambda: -torch.minimum(ratio * wide, (ratio * wide).clamp(1 - eps, 1 + eps))
+            ),
             "the clip begins at eps, not at 1 - eps": lost(lambda: _costs(logp, old, wide, mask, eps, low=eps)),
             "it is clipped above alone": lost(lambda: _costs(logp, old, wide, mask, eps, low=0.0)),
             "there is no ratio: this is the log-probability's own loss": lost(lambda: -logp.double() * wide),
@@ -195,12 +198,22 @@ def credit_misses(rewards: Tensor, values: Tensor, mask: Tensor, gamma: float, l
 
     both, right = gamma * lam, credit(rewards, values, mask, gamma, lam)
     turned = [part.flip(1) for part in (rewards, values, mask)]
+    late = torch.cat([rewards[:, 1:], torch.zeros_like(rewards[:, :1])], dim=1)
+
+    def spilled() -> Tensor:
+        found = right.clone()
+        for place in reversed(range(found.shape[1] - 1)):
+            found[:, place] = found[:, place].where(mask[:, place], both * found[:, place + 1])
+        return found
+
     own: Misses = {
         "behind a row's end stands the value of padding, not 0": wrong(values_end=False),
         "padding has an advantage, and hands it on to the last token": wrong(advantages_end=False),
         "value and advantage of padding are handed on to the last token": wrong(values_end=False, advantages_end=False),
         "the mask is ignored": wrong(values_end=False, advantages_end=False, hidden=False),
         "where the mask is False there are numbers, not 0": wrong(hidden=False),
+        "the prompt gets some of the completion's advantages: it has 0": spilled,
+        "the reward of the next token is taken for a token's own": lambda: credit(late, values, mask, gamma, lam),
         "these are the surprises alone: the next token's advantage is missing": wrong(decay=0.0),
         "the next advantage is discounted by gamma alone": wrong(decay=gamma),
         "the next advantage is discounted by lam alone": wrong(decay=lam),

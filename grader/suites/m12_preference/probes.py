@@ -66,11 +66,14 @@ def prefer(student, gpt, reference, names, ids, mask, picks, beta, rate):
 
 
 def sampled(gpt, prompts, count, end_id, generator):
-    """Let a model write `count` tokens after each prompt; return ids and which of them count: up to an end token."""
-    ids, going = prompts, torch.ones(len(prompts), dtype=torch.bool)
+    """Let a model write `count` tokens after each prompt; return ids and which of them count: up to an end token.
+
+    The dice are the CPU's, wherever the model is.
+    """
+    ids, going = prompts, torch.ones_like(prompts[:, 0], dtype=torch.bool)
     mask = torch.zeros_like(prompts, dtype=torch.bool)
     for _ in range(count):
-        drawn = torch.multinomial(gpt(ids)[:, -1].softmax(dim=-1), 1, generator=generator)
+        drawn = torch.multinomial(gpt(ids)[:, -1].softmax(dim=-1).cpu(), 1, generator=generator).to(ids.device)
         ids, mask = torch.cat([ids, drawn], dim=1), torch.cat([mask, going[:, None]], dim=1)
         going = going & (drawn[:, 0] != end_id)
     return ids, mask
@@ -86,12 +89,12 @@ def follow(student, gpt, reference, worth, recipe, seed, lot):
     for number in range(recipe["rounds"]):
         prompts = torch.randint(1, len(worth), (recipe["groups"], 1), generator=generator)
         with torch.no_grad():
-            prompts = prompts.repeat_interleave(recipe["size"], dim=0)
+            prompts = prompts.repeat_interleave(recipe["size"], dim=0).to(worth.device)
             ids, mask = sampled(gpt, prompts, recipe["count"], 0, generator)
             old, fixed = (student["token_logprobs"](model(ids), ids) for model in (gpt, reference))
             earned = (worth[ids] * mask).sum(dim=1) / recipe["count"]
             if lot:
-                earned = torch.rand(len(earned), generator=generator)
+                earned = torch.rand(len(earned), generator=generator).to(worth.device)
             gains = student["group_advantages"](earned.view(recipe["groups"], recipe["size"])).reshape(-1, 1)
         mask = mask[:, 1:]
         for turn in range(recipe["passes"]):

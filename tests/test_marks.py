@@ -11,6 +11,9 @@ import made_book
 import pytest
 
 from grader import cli
+from grader import course as courses
+from grader.classroom.book import standing_json
+from grader.classroom.book.class_standing import class_result
 from grader.classroom.book.gradebook import Gradebook
 
 ANNA, BEN, CEM = "anna", "ben", "cem"
@@ -348,3 +351,39 @@ def test_what_cannot_be_decided_is_one_sentence_and_changes_nothing(book, tmp_pa
 
     assert code == 2 and sentence in complained and complained.count("\n") == 1, complained
     assert marks("history", book) == "Nothing was decided.\n"
+
+
+def test_a_class_with_decisions_comes_back_from_json_as_it_was(book, tmp_path):
+    """Extensions, adjustments, excuses, drafts, weights and rounding are in a class's JSON, and count there too."""
+    for arguments in (
+        ["adjust", "--student", ANNA, "--task", "m04.1", "--points", "+0.5", "--reason", "r"],
+        ["excuse", "--student", BEN, "--milestone", "m04"],
+        ["extend", "--student", BEN, "--milestone", "m00", "--days", "1"],
+        ["release", "--milestone", "m00"],
+        ["request", "--student", CEM, "--milestone", "m00", "--close", "--reason", "as it was"],
+    ):
+        marks(arguments[0], book, *arguments[1:])
+    keys = 'missing = "zero"\ndrafts = true\nround_to = 0.25\nrounding = "down"'
+    file = course(tmp_path, more=keys, m00="weight = 30", m04="due = 2999-01-01T00:00:00Z")
+    with Gradebook.open(book) as opened:
+        result = class_result(opened, made_book.COURSE, courses.load(file))
+
+    again = standing_json.from_json(json.loads(standing_json.render(result)))
+
+    assert again == result
+    assert [again.total(one) for one in again.standings] == [result.total(one) for one in result.standings]
+    assert again.standings[0].mark("m04_attention") == 15.5 and again.possible == 30
+
+
+def test_each_assignment_has_its_own_time(book):
+    """The table for nbgrader says when each milestone was handed in, and not when anything was handed in last."""
+    with Gradebook.open(book) as opened:
+        made_book.hand_in(opened, ANNA, made_book.graded("m03"), at="2026-03-20T10:00:00+00:00", origin="week3/anna")
+
+    _, text, _ = run("export", book, "--format", "nbgrader")
+
+    rows = {row["assignment"]: row for row in csv.DictReader(io.StringIO(text)) if row["student_id"] == ANNA}
+    assert [rows[name]["timestamp"] for name in ("m00_warmup", "m03_embedding")] == [
+        "2026-03-01 10:00:00",
+        "2026-03-20 10:00:00",
+    ]

@@ -316,9 +316,7 @@ class _Run:
 
     def _missing(self, collected: Collected) -> tuple[list[str], list[str]]:
         """Return who has never handed in anything, and in one sentence who is only not in this collection."""
-        known = {
-            student for (student,) in self.book.rows("SELECT student FROM result UNION SELECT student FROM module")
-        }
+        known = {student for (student,) in self.book.rows("SELECT DISTINCT student FROM handin")}
         nothing = [_named(one) for one in collected.missing if one.id not in known]
         others = [one.name or one.id for one in collected.missing if one.id in known]
         if not others:

@@ -119,6 +119,7 @@ class _Class:
                 for name in standing.milestones
                 if self._counts[student, name].handed_in
             }
+            standing.times = {name: self._counts[student, name].handed_in for name in times}
             earned = {name: standing.raw(name) for name in times}
             standing.lateness = self._course.lateness(student, earned, times)
             standing.penalties = {name: late.lost for name, late in standing.lateness.items() if late.lost}

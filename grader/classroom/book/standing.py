@@ -61,6 +61,7 @@ class Standing:
     pending: list[str] = field(default_factory=list)  # milestones that are not due yet for this student
     drafts: list[str] = field(default_factory=list)  # milestones whose marks are not released yet
     answers: dict[str, str] = field(default_factory=dict)  # milestone id -> what was answered to a request
+    times: dict[str, str] = field(default_factory=dict)  # milestone id -> when its module was first handed in, if known
     origins: dict[str, str] = field(default_factory=dict)  # milestone id -> where its module came from
     rounding: Rounding = field(default_factory=Rounding)
 

@@ -108,7 +108,7 @@ class Batch:
         standing = {name: under for name, *under in self.book.rows(STANDING, (student.id,))}
         due = []
         for milestone in self.chosen:
-            if milestone.id not in modules.latest or self._lacks(student, milestone, modules, taken):
+            if milestone.id not in modules.latest or self._lacks(student, milestone, modules, taken, standing):
                 continue
             one = self._due(student, handin, milestone, submission, modules, taken)
             if milestone.id not in taken and self._stands(milestone, one.key, standing.get(milestone.id), taken):
@@ -149,17 +149,19 @@ class Batch:
                 whole.problems[name] = module.problem if module else f"{name}.py was not handed in."
         return whole
 
-    def _lacks(self, student: Student, milestone: Milestone, modules: Modules, taken: set[str]) -> bool:
+    def _lacks(
+        self, student: Student, milestone: Milestone, modules: Modules, taken: set[str], standing: dict[str, list[str]]
+    ) -> bool:
         """Tell whether something was never handed in that a milestone is made of, and say so of what is new."""
         if self._solutions is not None:
             return False
         lacking = [name for name in self.course.with_needs(milestone) if name not in modules.latest]
         if lacking and milestone.id in taken and not self._is_stub(milestone.id, modules.latest[milestone.id].source):
             needs = ", ".join(name[:3] for name in lacking)
-            self.tally.problems.append(
-                f"{student.id}: {milestone.number} is made of {needs}, which was never handed in; it is graded as soon "
-                "as it is, or with --prerequisites solutions."
-            )
+            why = "which was never handed in; it is graded as soon as it is, or with --prerequisites solutions."
+            if all(name in standing for name in lacking):  # by an earlier version, which kept marks and no sources
+                why = "whose source the gradebook does not have yet; name that hand-in once more."
+            self.tally.problems.append(f"{student.id}: {milestone.number} is made of {needs}, {why}")
         return bool(lacking)
 
     def _due(

@@ -15,7 +15,8 @@ def without_mark(result: ClassResult) -> list[str]:
     reasons: dict[tuple[str, str], list[str]] = {}
     for one in result.standings:
         for name, reason in {**one.absent, **one.waiting}.items():
-            if name in begun and name not in one.pending and one.mark(name) is None:
+            left_out = name in one.pending or name in one.excused
+            if name in begun and not left_out and one.mark(name) is None:
                 reasons.setdefault((name, reason), []).append(one.student.name or one.student.id)
     return [f"{words.short(name)}: {reason} ({listed(who, 6)})" for (name, reason), who in sorted(reasons.items())]
 
@@ -30,12 +31,26 @@ def counting(result: ClassResult) -> dict[str, list[str]]:
             short = words.short(name)
             if name in one.lateness or name in one.penalties:
                 late.append(f"{who}  {short}  {words.number(one.raw(name))} earned: {' '.join(lateness(one, name))}")
-            changed += [f"{who}  {short}  {each}" for each in _changes(one, name)]
+            if said := _changes(one, name):
+                changed.append(f"{who}  {short}  {' '.join(said)}")
         if one.drafts:
             drafts += one.drafts
     held = [words.short(column.milestone) for column in result.columns if column.milestone in drafts]
     released = [f"{', '.join(held)}: students see nothing of it before `marks release`."] if held else []
-    return {"No mark": without_mark(result), "Late": late, "Decided by hand": changed, "Drafts": released}
+    zeros = {
+        words.short(column.milestone): [
+            one.student.name or one.student.id for one in result.standings if column.milestone in one.zeros
+        ]
+        for column in result.columns
+    }
+    nothing = [f"{short}: {listed(who, 6)}" for short, who in zeros.items() if who]
+    return {
+        "No mark": without_mark(result),
+        "0, since nothing was handed in when it was due": nothing,
+        "Late": late,
+        "Decided by hand": changed,
+        "Drafts": released,
+    }
 
 
 def _changes(one: Standing, name: str) -> list[str]:

@@ -46,7 +46,7 @@ def _row(column: Column, standing: Standing) -> list[str]:
     return [
         words_cell(column.milestone),
         _utc(column.due),
-        _utc(standing.handed_in) if handed_in else "",
+        _utc(standing.times.get(column.milestone, standing.handed_in)) if handed_in else "",
         words_cell(student.id),
         words_cell(last),
         words_cell(first),

@@ -103,4 +103,5 @@ def _sentences(standing: Standing, name: str) -> list[str]:
 def _total(result: ClassResult, standing: Standing, rows: list[Row]) -> str:
     columns = [row.column for row in rows]
     total, possible = result.total(standing, columns), result.possible_for(standing, columns)
-    return f"{words.number(total)} of {words.in_points(possible)} in what is due and released."
+    released = " and released" if standing.drafts else ""
+    return f"{words.number(total)} of {words.in_points(possible)} in what is due{released}."

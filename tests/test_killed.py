@@ -7,7 +7,6 @@ import signal
 
 import made_book
 import pytest
-import support
 import systems
 
 from grader.classroom.book.class_standing import class_result
@@ -15,17 +14,10 @@ from grader.classroom.book.decisions import ADJUST, EXCUSE, Decision, decide
 from grader.classroom.book.erasing import erase
 from grader.classroom.book.gradebook import Gradebook
 from grader.classroom.book.standing_json import to_json
-from grader.classroom.grading.batch import Batch
-from grader.classroom.grading.judging import Graded, Setup
-from grader.classroom.intake.merging import HandedIn
-from grader.judge.fingerprint import judging_version
-from grader.submission import Submission
 
 MOMENTS = 20
-COURSE = support.COURSE
-CHOSEN = [COURSE.milestone(name) for name in ("m00", "m03", "m04", "m05")]
-SETUP = Setup("g1", "bubblewrap", "cpu", "gpt2-nano", "submission", False, "0", False)
-M00, M03, M04, M05 = (milestone.id for milestone in CHOSEN)
+COURSE = made_book.COURSE
+M00, M03, M04, M05 = (milestone.id for milestone in made_book.CHOSEN)
 WEEKS = [  # who hands in what, one assignment at a time, some of it twice
     {"anna": {M00: b"a0"}, "ben": {M00: b"b0"}, "cem": {M00: b"c0", M04: b"c4"}},
     {"anna": {M04: b"a4"}, "ben": {M04: b"b4", M05: b"b5"}},
@@ -42,30 +34,12 @@ def play(path, tell):
     with Gradebook.open(path, create=True) as book:
         known = {student.id for student in book.students()}
         erased = book.rows("SELECT 1 FROM decision WHERE kind = 'erase'")
-        for number, week in enumerate(WEEKS):
-            run = book.begin_run(judging_version(()), SETUP.conditions(), official=False, isolation="bubblewrap")
-            batch = Batch(book, run, SETUP, COURSE, CHOSEN)
-            with book.transaction():
-                for who, modules in week.items():
-                    if who == "cem" and erased:
-                        continue
-                    at = f"2026-03-{number + 1:02}T10:00:00+00:00"
-                    batch.add(
-                        HandedIn(made_book.PEOPLE[who], Submission(who, dict(modules)), f"week{number}/{who}", at)
-                    )
-            for job in batch.jobs():
-                whose = batch.names(job)
-                batch.take(Graded(job.number, SETUP.grader, [graded(job, name) for name in job.milestones]))
-                tell(f"{whose} {job.milestones[0]} {job.submission.digest([job.milestones[0]])}")
-            book.end_run(run)
+        for number, handed in enumerate(WEEKS):
+            present = {who: modules for who, modules in handed.items() if who != "cem" or not erased}
+            made_book.week(book, present, f"week{number}", f"2026-03-{number + 1:02}T10:00:00+00:00", tell=tell)
         decide(book, "Kim", DECISIONS)
         if not erased and "cem" in known | set(WEEKS[0]):
             erase(book, [made_book.PEOPLE["cem"]], "Kim")
-
-
-def graded(job, name):
-    """Return a result of a job's milestone: full marks."""
-    return made_book.graded(name) | {"sources": job.submission.digest(COURSE.with_uses(COURSE.milestone(name)))}
 
 
 def state(path):

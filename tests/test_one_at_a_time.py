@@ -7,10 +7,12 @@ import io
 import json
 import shutil
 
+import made_book
 import pytest
-from handing_in import zipped
-from small_course import HALF_DONE, SOLUTIONS, STUBS, WHOLE_HALF, SmallCourse
+import support
+from small_course import SOLUTIONS, STUBS, WHOLE_HALF, SmallCourse
 
+from grader.classroom.book.class_standing import class_result
 from grader.classroom.book.gradebook import Gradebook
 
 M00, M01 = "m00_warmup", "m01_tokenizer"
@@ -77,15 +79,30 @@ def records(course, milestone):
 
 
 def test_two_assignments_in_one_command_are_merged(course):
-    """Named together they give what they give one after the other, and the run says what it took from where."""
+    """Named together they give what they give in turn; the run says what it took from where, and what it ignored."""
     first = week(course, "week1", anna={**SOLUTIONS, M01: STUBS[M01]}, ben=only(M00))
+    (first / "anna" / "m01_tokenizer (1).py").write_text("x")
     second = week(course, "week2", anna={**STUBS, M01: SOLUTIONS[M01]}, ben=only(M01))
 
     done = grade(course, first, second)
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert exported(course) == {"anna": ["6", "4"], "ben": ["6", "4"]}
-    assert "anna has handed in 2 times: m00 from week1/anna; m01 from week2/anna." in " ".join(done.stdout.split())
+    said = " ".join(done.stdout.split())
+    assert "anna has handed in 2 times: m00 from week1/anna; m01 from week2/anna." in said
+    assert "anna: week1/anna/m01_tokenizer (1).py was ignored: the module is called" in said
+
+
+def test_drafts_are_remembered_by_the_gradebook(course):
+    """A run with a course whose marks are drafts keeps exports without the course's file from giving any away."""
+    file = course.folder / "course.toml"
+    file.write_text('[course]\nname = "S"\nmilestones = ["m00", "m01"]\ndrafts = true\n')
+    done = grade(course, week(course, "week1", anna=only(M00)), "--course", file)
+    assert "Drafts\n  m00, m01: students see nothing of it before `marks release`.\n" in done.stdout
+    assert exported(course) == {}
+
+    course.run("grader", "marks", "release", course.book, "--milestone", "all", "--author", "Kim")
+    assert exported(course) == {"anna": ["6", ""]}
 
 
 def test_a_newer_module_grades_what_is_made_of_it_again(course):
@@ -107,42 +124,74 @@ def test_a_newer_module_grades_what_is_made_of_it_again(course):
     assert exported(course) == {"anna": ["6", "4"]}
 
 
-def test_no_stub_takes_the_place_of_work(course):
+# ── which of two versions is the later one; no code runs here ─────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def book(tmp_path):
+    """An empty gradebook."""
+    with Gradebook.open(tmp_path / "book.sqlite", create=True) as book:
+        yield book
+
+
+def test_no_stub_takes_the_place_of_work(book):
     """A hand-in whose other modules are untouched leaves what was written earlier, and says so."""
-    grade(course, week(course, "week1", anna=SOLUTIONS))
-    done = grade(course, week(course, "week2", anna={**STUBS, M00: WHOLE_HALF[M00]}))
+    stub = support.source("exercises", "m04_attention").replace("\n", "\r\n").encode()
+    made_book.week(book, {"anna": {"m00_warmup": b"1", "m04_attention": b"1"}}, "week1")
 
-    assert exported(course) == {"anna": ["2", "4"]}
-    assert "anna: what the gradebook has goes on counting: an untouched m01 takes" in " ".join(done.stdout.split())
+    tally = made_book.week(book, {"anna": {"m00_warmup": b"2", "m04_attention": stub}}, "week2")
 
-
-def test_what_was_taken_before_does_not_come_back_by_itself(course):
-    """Reading an old place again replaces nothing that came from elsewhere since, unless it is told to."""
-    first = week(course, "week1", anna=only(M00, HALF_DONE))
-    grade(course, first)
-    grade(course, week(course, "resubmitted", anna=only(M00)))
-    again, forced = grade(course, first), grade(course, first, "--take-earlier")
-
-    assert "m00 was taken from resubmitted/anna since" in " ".join(again.stdout.split())
-    assert "1 milestone graded" not in again.stdout
-    assert forced.returncode == 0 and exported(course) == {"anna": ["2", ""]}
+    assert made_book.sources(book, "anna") == {"m00": b"2", "m04": b"1"}
+    assert tally.notes == [
+        "anna: what the gradebook has goes on counting: an untouched m04 takes the place of no work."
+    ]
 
 
-def test_times_of_receipt_say_which_is_later(course):
-    """An older export that is graded after a newer one does not take its place."""
+def test_what_was_taken_before_does_not_come_back_by_itself(book):
+    """Reading an old place again replaces nothing that came from elsewhere since, unless it changed or is told to."""
+    first = {"anna": {"m00_warmup": b"1"}}
+    made_book.week(book, first, "week1")
+    made_book.week(book, {"anna": {"m00_warmup": b"2"}}, "resubmitted")
 
-    def export(name, time, module):
-        metadata = f"submission_1:\n  :submitters:\n  - :name: Anna\n    :sid: anna\n  :created_at: {time}\n"
-        path = course.folder / f"{name}.zip"
-        path.write_bytes(zipped({"submission_metadata.yml": metadata, f"submission_1/{M00}.py": module}))
-        return path
+    again = made_book.week(book, first, "week1")
+    assert made_book.sources(book, "anna") == {"m00": b"2"}
+    assert again.notes[0].endswith("m00 was taken from resubmitted/anna since.") and again.graded + again.kept == 0
 
-    newer = export("newer", "2026-03-02 09:30:00 Z", SOLUTIONS[M00])
-    older = export("older", "2026-03-01 09:30:00 Z", HALF_DONE[M00])
-    done = [grade(course, "--export", newer), grade(course, "--export", older)]
+    made_book.week(book, {"anna": {"m00_warmup": b"3"}}, "week1")
+    assert made_book.sources(book, "anna") == {"m00": b"3"}
+    made_book.week(book, {"anna": {"m00_warmup": b"2"}}, "resubmitted", take_earlier=True)
+    assert made_book.sources(book, "anna") == {"m00": b"2"}
 
-    assert "m00 came in later, 2026-03-02T09:30:00+00:00" in " ".join(done[1].stdout.split())
-    assert exported(course) == {"anna": ["6", ""]}
+
+def test_an_earlier_version_in_the_same_place_brings_its_result_back(book):
+    """A folder in which somebody puts an older version again holds what they want to count."""
+    for text in (b"1", b"2", b"1"):
+        tally = made_book.week(book, {"anna": {"m00_warmup": text}}, "submissions")
+
+    assert made_book.sources(book, "anna") == {"m00": b"1"} and (tally.graded, tally.kept) == (0, 1)
+
+
+def test_times_of_receipt_say_which_is_later(book):
+    """An older export that is graded after a newer one does not take its place, whatever else it brings."""
+    made_book.week(book, {"anna": {"m00_warmup": b"2"}}, "newer", "2026-03-02T09:30:00+00:00")
+
+    older = {"anna": {"m00_warmup": b"1", "m04_attention": b"1"}}
+    tally = made_book.week(book, older, "older", "2026-03-01T09:30:00+00:00")
+
+    assert made_book.sources(book, "anna") == {"m00": b"2", "m04": b"1"}
+    assert tally.notes[0].endswith("m00 came in later, 2026-03-02T09:30:00+00:00.")
+
+
+def test_a_milestone_is_as_late_as_its_own_module(book):
+    """A later m04 grades m05 again and does not make it late; the same module again keeps its first time."""
+    days = [f"2026-03-{day:02}T10:00:00+00:00" for day in range(1, 5)]
+    made_book.week(book, {"anna": {"m04_attention": b"1", "m05_block": b"1"}}, "a", days[0])
+    tally = made_book.week(book, {"anna": {"m04_attention": b"2"}}, "b", days[1])
+    made_book.week(book, {"anna": {"m04_attention": b"2", "m05_block": b"1"}}, "c", days[2])
+
+    (standing,) = class_result(book, made_book.COURSE).standings
+    assert tally.again == {"m05_block": ["Anna Apt"]} and tally.graded == 2
+    assert standing.times == {"m04_attention": days[1], "m05_block": days[0]}
 
 
 def test_everything_that_is_held_is_graded_again_for_a_mended_suite(course):
@@ -174,13 +223,3 @@ def test_who_is_only_not_in_this_collection_is_one_line(course):
     assert "1 student is not in this collection, and what the gradebook has stays: Anna A." in " ".join(
         done.stdout.split()
     )
-
-
-def test_each_students_notes_stand_on_the_terminal(course):
-    """What was named and ignored is said with whose it was."""
-    folder = week(course, "week1", anna=SOLUTIONS)
-    (folder / "anna" / "m01_tokenizer (1).py").write_text("x")
-
-    done = grade(course, folder)
-
-    assert "anna: week1/anna/m01_tokenizer (1).py was ignored: the module is called" in " ".join(done.stdout.split())

@@ -234,8 +234,8 @@ class _Reader:
             self._wrong("course.missing", f'is "none" or "zero", and {shown(missing)} is neither')
         if not isinstance(drafts, bool):
             self._wrong("course.drafts", f"is true or false, and {shown(drafts)} is neither")
-        if not _is_number(step) or not 0.0001 <= step <= 1000:
-            self._wrong("course.round_to", f"is a number of points from 0.0001 to 1,000, and {shown(step)} is not")
+        if not _is_number(step) or not 0.01 <= step <= 1000:
+            self._wrong("course.round_to", f"is a number of points from 0.01 to 1,000, and {shown(step)} is not")
         if way not in WAYS:
             self._wrong("course.rounding", f"is one of {', '.join(WAYS)}, and {shown(way)} is not")
         return {"zero": missing == "zero", "drafts": drafts, "rounding": Rounding(float(step), way)}

@@ -51,7 +51,10 @@ class Extension:
     def due(self, due: datetime) -> datetime:
         """Return when something is due that everybody else has to hand in at `due`."""
         # In UTC, since a day is 24 hours, also when the clocks change.
-        later = due if not self.days else (due.astimezone(UTC) + self.days * DAY).astimezone(due.tzinfo)
+        try:
+            later = due if not self.days else (due.astimezone(UTC) + self.days * DAY).astimezone(due.tzinfo)
+        except OverflowError:  # at the end of the calendar there is no later
+            later = due
         return later if self.until is None else max(later, self.until)
 
 

@@ -225,3 +225,27 @@ def spreadsheet_formulas(text: str) -> list[str]:
             if bare[:1] in tuple("=+-@") and bare != "-" and not re.fullmatch(r"[-+]?[\d.]+", bare):
                 found.append(cell)
     return found
+
+
+def moodle_feedback(path: str) -> tuple[int, str, str] | None:
+    """Return whose a file of an archive of feedback is, by which plugin, and what it is called: Moodle's own steps.
+
+    Source: moodle, mod/assign/feedback/file/importziplib.php, is_valid_filename_for_import.
+    """
+    parts = path.split("/")
+    while parts:
+        info = parts.pop(0).split("_", 4)
+        if len(info) < 4 or not info[1].isdigit():
+            continue
+        return int(info[1]), f"{info[2]}_{info[3]}", "/".join([*info[4:], *parts])
+    return None
+
+
+def canvas_comment(path: str) -> list[int]:
+    """Return the numbers by which Canvas finds the submission that a file is a comment on: the user's, an attachment's.
+
+    Source: canvas-lms, app/models/abstract_assignment.rb, infer_comment_context_from_filename.
+    """
+    name = path.rpartition("/")[2]
+    numbers = [int(part) for part in name.split("_") if part.isdigit()][:2]
+    return [] if name.startswith("._") or name.split("_")[-1].startswith("link") else numbers

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zipfile
 
+import lms_readers
 import made_book
 import pytest
 from test_marks import ANNA, BEN, CEM, course, marks, run
@@ -73,7 +74,7 @@ def test_moodle_and_canvas_get_archives_in_their_own_names(book, tmp_path):
             BEN: "week0.zip!Ben Bit_78_assignsubmission_file_/exercises",
         }.items():
             made_book.hand_in(opened, who, made_book.graded("m00"), origin=origin)
-        for who, name in {ANNA: "aptanna_12_345", BEN: "team_9_99", CEM: "team_9_99"}.items():
+        for who, name in {ANNA: "apt_anna2_12_345", BEN: "team_9_99", CEM: "team_9_99"}.items():
             made_book.hand_in(opened, who, made_book.graded("m04", "m04.1"), origin=f"canvas/{name}")
 
     files, said = feedback(book, tmp_path / "out", "--milestone", "m00", "--milestone", "m04")
@@ -82,10 +83,12 @@ def test_moodle_and_canvas_get_archives_in_their_own_names(book, tmp_path):
         assert archive.namelist() == [
             f"{name}_assignsubmission_file_/feedback.html" for name in ("Anna Apt_77", "Ben Bit_78")
         ]
+        assert lms_readers.moodle_feedback(archive.namelist()[0]) == (77, "assignsubmission_file", "/feedback.html")
         assert "m04" not in archive.read(archive.namelist()[0]).decode()
     with zipfile.ZipFile(tmp_path / "out" / "canvas-m04.zip") as archive:
-        assert archive.namelist() == ["aptanna_12_345_feedback.html"]
-    assert "m04 of ben, cem is teams' work" in said
+        assert archive.namelist() == ["apt_anna2_12_345_feedback.html"]
+        assert lms_readers.canvas_comment(archive.namelist()[0]) == [12, 345]
+    assert "m04 of ben, cem is teams' work" in said and "moodle-m00.zip lacks cem, whose m00" in said
     assert len(files) == 8
 
 

@@ -14,7 +14,9 @@ from grader import cli
 from grader import course as courses
 from grader.classroom.book import standing_json
 from grader.classroom.book.class_standing import class_result
+from grader.classroom.book.decisions import Decision, decide
 from grader.classroom.book.gradebook import Gradebook
+from grader.reports.marks.feedback import feedback
 
 ANNA, BEN, CEM = "anna", "ben", "cem"
 DUE = """
@@ -154,12 +156,15 @@ def test_a_task_is_excluded_for_everybody_and_milestones_are_weighed(book, tmp_p
     found = standings(book, "--milestone", "m00", "--milestone", "m04")
     assert found["possible"] == 10 - points + 60
     assert [found[who]["total"] for who in (ANNA, BEN, CEM)] == [70 - points, 70 - points, 10 - points]
+    with Gradebook.open(book) as opened:  # as if a later syllabus had another m04
+        decide(opened, "Kim", [Decision("exclude", "yes", "", "m04_attention", "m04.9")])
+    assert standings(book, "--milestone", "m00", "--milestone", "m04") == found
     tasks = [each.id for each in made_book.COURSE.milestone("m00").tasks[1:]]
     table = tmp_path / "exclude.csv"
     table.write_text("task,reason\n" + "".join(f"{task},\n" for task in tasks))
     said = marks("exclude", book, "--from", table, code=2)
     assert "every task of m00_warmup is excluded" in said
-    assert marks("history", book).count("exclude") == 1
+    assert marks("history", book).count("exclude") == 2
 
 
 def test_lateness_extensions_and_late_days(book, tmp_path):
@@ -256,6 +261,18 @@ def test_marks_are_rounded_as_the_course_says(book, tmp_path, keys, mark):
 
     assert canvas(book, tmp_path, "--course", file)[0][ANNA][0] == f"{mark:g}"
     assert standings(book, "--course", file, "--milestone", "m00")[ANNA]["total"] == mark
+
+
+def test_feedback_says_what_a_mark_is_rounded_to(book, tmp_path):
+    """What was earned and what counts are both there, so that nobody wonders about half a point."""
+    file = course(tmp_path, more="round_to = 0.5")
+    with Gradebook.open(book) as opened:
+        result = class_result(opened, made_book.COURSE, courses.load(file))
+    ben = next(one for one in result.standings if one.student.id == BEN)
+
+    said = feedback(ben, "m00_warmup")
+    assert said.startswith("8 of 10 points. 2.4 taken off for lateness, which leaves 5.6. It came 3 days late.")
+    assert "Rounded, that is 5.5." in said and ben.mark("m00_warmup") == 5.5
 
 
 def test_marks_are_drafts_until_they_are_released(book, tmp_path):
@@ -387,3 +404,24 @@ def test_each_assignment_has_its_own_time(book):
         "2026-03-01 10:00:00",
         "2026-03-20 10:00:00",
     ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "sentence"),
+    [
+        ("adjust", "a lot", "has a value that is no number"),
+        ("extend", "+9999999", "has a value that no course has"),
+        ("extend", "soon", "no time"),
+        ("extend", "2026-03-01T10:00:00", "a time without a time zone"),
+        ("late_days", "-4", "has a value that no course has"),
+        ("weight", "0", "has a value that no course has"),
+    ],
+)
+def test_a_gradebook_with_a_decision_that_is_none_is_named(book, kind, value, sentence):
+    """Whatever another program has written into the table is one sentence, and not a mark or a traceback."""
+    with Gradebook.open(book) as opened:
+        decide(opened, "Mallory", [Decision(kind, value, ANNA, "m00_warmup")])
+
+    code, _, said = run("export", book, "--format", "canvas")
+
+    assert code == 2 and sentence in said and said.count("\n") == 1

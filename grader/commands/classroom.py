@@ -223,6 +223,8 @@ class _Run:
 
     def _held(self) -> list[Student]:
         """Return whose modules the gradebook holds, or those of them that --student names. Raises UsageProblem."""
+        if not self.book.rows("SELECT 1 FROM module LIMIT 1"):
+            raise UsageProblem("The gradebook holds no sources yet; name the submissions once, which keeps them.")
         everybody = self.book.students()
         if unknown := set(self.options.student) - {student.id for student in everybody}:
             raise UsageProblem(student_records.unknown(min(unknown), [student.id for student in everybody]))

@@ -22,7 +22,7 @@ from grader.safe_text import one_line
 _MOODLE = re.compile(r"([^_/!]*_\d+)_assignsubmission_file")
 # Canvas: app/models/abstract_assignment.rb, infer_comment_context_from_filename: of a file's name, parted at its
 # underscores, the first two parts that are numbers are a user's and that of a file which this user has handed in.
-_CANVAS = re.compile(r"([^/!\d]+_\d+_\d+)(?=$|/)")
+_CANVAS = re.compile(r"((?:[^/!_]*[^/!_\d][^/!_]*_)+\d+_\d+)(?=$|/)")
 PLATFORMS = {"moodle": (_MOODLE, "{}_assignsubmission_file_/feedback.html"), "canvas": (_CANVAS, "{}_feedback.html")}
 
 
@@ -59,24 +59,32 @@ def _archive(result: ClassResult, standings: list[Standing], milestone: str, pla
     # What is attached to a team's submission is read by all of it, and each member's page is that member's alone.
     shared = {name for name, count in Counter(names.values()).items() if count > 1}
     teams = [student for student, name in names.items() if name in shared]
-    pages = {}
+    pages, elsewhere = {}, []
     for one in standings:
         rows = feedback.shown(result, one, [milestone])
         name = names.get(one.student.id)
         if rows and name and name not in shared:
             pages[name] = feedback.render(result, one, rows)
+        elif rows and not name and milestone in one.milestones:
+            elsewhere.append(one.student.id)
     if pages:
         with io.BytesIO() as data:
             with zipfile.ZipFile(data, "w", zipfile.ZIP_DEFLATED) as archive:
                 for name, text in sorted(pages.items()):
                     archive.writestr(zipfile.ZipInfo(name), text.encode("utf-8"), zipfile.ZIP_DEFLATED)
             write_report(folder / f"{platform}-{words.short(milestone)}.zip", data.getvalue())
+    short, sentences = words.short(milestone), []
     if teams:
-        return [
-            f"{words.short(milestone)} of {listed(teams)} is teams' work, to which {platform.capitalize()} would show "
-            "each member's page: they are not in its archive."
-        ]
-    return []
+        sentences.append(
+            f"{short} of {listed(teams)} is teams' work, to which {platform.capitalize()} would show each member's "
+            "page: they are not in its archive."
+        )
+    if pages and elsewhere:
+        sentences.append(
+            f"{platform}-{short}.zip lacks {listed(elsewhere)}, whose {short} did not come from a download of "
+            f"{platform.capitalize()}'s."
+        )
+    return sentences
 
 
 def say(sentences: list[str]) -> None:

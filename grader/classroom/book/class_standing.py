@@ -48,7 +48,7 @@ def class_result(book: Rows, whole: Syllabus, course: Course | None = None, now:
     """Return where the class stands; `now` decides what is due. Raises GradebookError, and CourseError."""
     now = now or datetime.now(UTC)
     decided = decisions.holding(book)
-    course = decisions.applied(course or courses.plain(whole), decided)
+    course = decisions.applied(course or courses.plain(whole), decided, whole)
     chosen = course.syllabus(whole)
     made = _Class(book, course, chosen, now)
     made.read_results()

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from grader.course import Course, Extension, Part
+from grader.syllabus import Syllabus
 
 from .gradebook import Gradebook, now
 from .results import GradebookError, Rows, moment
@@ -26,6 +27,7 @@ RELEASE = "release"  # "yes": no draft any more
 REQUEST = "request"  # OPEN: somebody asks for another look; CLOSED: it was had, and the reason is the answer
 DRAFTS = "drafts"  # "yes": the course's file says that marks are drafts first; a run notes it for later exports
 ERASE = "erase"  # how many students were erased
+MOST_DAYS = 1000
 OPEN, CLOSED = "open", "closed"
 POINTS = re.compile(r"[+-]?\d{1,7}(\.\d{1,6})?", re.ASCII)
 ALL = "SELECT id, made, author, kind, student, milestone, task, value, reason, result FROM decision ORDER BY id"
@@ -92,21 +94,25 @@ def holding(book: Rows) -> list[Decision]:
     return sorted((each for each in latest.values() if each.value), key=lambda each: each.id)
 
 
-def applied(course: Course, decisions: Iterable[Decision]) -> Course:
-    """Return a course with what was decided for everybody and about time. Raises GradebookError for a wrong value."""
+def applied(course: Course, decisions: Iterable[Decision], whole: Syllabus) -> Course:
+    """Return a course with what was decided for everybody and about time. Raises GradebookError for a wrong value.
+
+    What is about a task that the syllabus no longer has is about nothing.
+    """
+    tasks = {task.id for milestone in course.whole(whole).milestones for task in milestone.tasks}
     parts = {part.id: part for part in course.parts}
     extensions, late_days = list(course.extensions), dict(course.late_days)
     for each in decisions:
         match each.kind:
-            case "exclude" if each.milestone in parts:
+            case "exclude" if each.milestone in parts and each.task in tasks:
                 part = parts[each.milestone]
                 parts[part.id] = replace(part, exclude=part.exclude | {each.task})
             case "weight" if each.milestone in parts:
-                parts[each.milestone] = replace(parts[each.milestone], weight=number(each))
+                parts[each.milestone] = replace(parts[each.milestone], weight=_within(each, 0.000001, 10**7))
             case "extend":
                 extensions.append(_extension(each))
             case "late_days":
-                late_days[each.student] = int(number(each))
+                late_days[each.student] = int(_within(each, 0, MOST_DAYS))
     made: tuple[Part, ...] = tuple(parts.values())
     return replace(course, parts=made, extensions=tuple(extensions), late_days=late_days)
 
@@ -118,11 +124,19 @@ def number(decision: Decision) -> float:
     return float(decision.value)
 
 
+def _within(decision: Decision, least: float, most: float) -> float:
+    found = number(decision)
+    if not least <= found <= most:
+        said = f"The gradebook's decision {decision.id} ({decision.kind})"
+        raise GradebookError(f"{said} has a value that no course has.")
+    return found
+
+
 def _extension(each: Decision) -> Extension:
     until: datetime | None = None
     days = 0
     if each.value.startswith("+"):
-        days = int(number(each))
+        days = int(_within(each, 0, MOST_DAYS))
     else:
         until = moment(each.value)
         if until.utcoffset() is None:

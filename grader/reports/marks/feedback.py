@@ -10,6 +10,20 @@ from grader.reports.findings import likely, mend_first, passed_checks, telling_c
 from grader.safe_text import one_line
 
 
+def told(standing: Standing, milestone: str) -> list[str]:
+    """Return how a mark came from what was earned: lateness, rounding, and what a person made of it, as sentences."""
+    return [*lateness(standing, milestone), *rounded(standing, milestone), *changed(standing, milestone)]
+
+
+def rounded(standing: Standing, milestone: str) -> list[str]:
+    """Return what a mark is rounded to, where that shows."""
+    exact = max(0.0, standing.raw(milestone) - standing.penalties.get(milestone, 0.0))
+    shown = words.number(standing.rounding(exact))
+    return (
+        [] if shown == words.number(exact) or milestone not in standing.milestones else [f"Rounded, that is {shown}."]
+    )
+
+
 def lateness(standing: Standing, milestone: str) -> list[str]:
     """Return what was taken off for lateness and what that leaves, as sentences; none where nothing was late."""
     late, penalty = standing.lateness.get(milestone), standing.penalties.get(milestone, 0.0)
@@ -59,9 +73,9 @@ def feedback(standing: Standing, milestone: str) -> str:
     result = standing.milestones.get(milestone)
     if result is None:
         said = standing.absent.get(milestone) or standing.waiting.get(milestone) or "Nothing was graded."
-        return one_line(" ".join([said, *changed(standing, milestone)]), 4000)
+        return one_line(" ".join([said, *told(standing, milestone)]), 4000)
     parts = [f"{words.number(standing.raw(milestone))} of {words.in_points(result.possible)}."]
-    parts += [*lateness(standing, milestone), *changed(standing, milestone)]
+    parts += told(standing, milestone)
     if result.problem is not None:
         return " ".join([*parts, "The file could not be graded; run the grader yourself to see why."])
     for task in result.tasks:

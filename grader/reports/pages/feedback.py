@@ -11,7 +11,7 @@ from grader.classroom.book.standing import ClassResult, Column, Standing
 from grader.record import Milestone, Record
 from grader.reports import words
 from grader.reports.machines import markdown
-from grader.reports.marks.feedback import changed, excuse, lateness
+from grader.reports.marks.feedback import excuse, told
 from grader.reports.student_view import student_view
 from grader.safe_text import markdown_prose
 
@@ -95,9 +95,9 @@ def _sentences(standing: Standing, name: str) -> list[str]:
     if name not in standing.milestones:
         return [
             standing.absent.get(name) or standing.waiting.get(name) or "It has no result yet.",
-            *changed(standing, name),
+            *told(standing, name),
         ]
-    return [*lateness(standing, name), *changed(standing, name)]
+    return told(standing, name)
 
 
 def _total(result: ClassResult, standing: Standing, rows: list[Row]) -> str:

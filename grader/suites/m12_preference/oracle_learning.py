@@ -118,8 +118,8 @@ class Rounds:
     CONTROL = 10  # rounds with rewards by lot
     SAMPLES = 600
     # Of what can be earned, and nats of KL a token. The solution came to 0.95 to 0.97, at 1.0 to 1.6 nats; a fresh
-    # policy earns 0.2 to 0.34, and one that is paid by lot no more.
-    LEARNED, NEAR = 0.7, 3.0
+    # policy earns 0.2 to 0.34, and one that is paid by lot 0.16 to 0.4.
+    LEARNED, NEAR = 0.85, 3.0
 
     def __init__(self, draw: Any) -> None:
         shapes = {name: value.shape for name, value in model.LanguageModel(**self.SIZES).state_dict().items()}

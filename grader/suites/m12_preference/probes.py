@@ -68,12 +68,14 @@ def prefer(student, gpt, reference, names, ids, mask, picks, beta, rate):
 def sampled(gpt, prompts, count, end_id, generator):
     """Let a model write `count` tokens after each prompt; return ids and which of them count: up to an end token.
 
-    The dice are the CPU's, wherever the model is.
+    The dice are the CPU's, wherever the model is; where it gives no numbers any more, every token is as likely.
     """
     ids, going = prompts, torch.ones_like(prompts[:, 0], dtype=torch.bool)
     mask = torch.zeros_like(prompts, dtype=torch.bool)
     for _ in range(count):
-        drawn = torch.multinomial(gpt(ids)[:, -1].softmax(dim=-1).cpu(), 1, generator=generator).to(ids.device)
+        chances = gpt(ids)[:, -1].softmax(dim=-1).cpu()
+        chances = chances.where(chances.isfinite(), 1.0)
+        drawn = torch.multinomial(chances, 1, generator=generator).to(ids.device)
         ids, mask = torch.cat([ids, drawn], dim=1), torch.cat([mask, going[:, None]], dim=1)
         going = going & (drawn[:, 0] != end_id)
     return ids, mask

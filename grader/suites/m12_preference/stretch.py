@@ -32,7 +32,10 @@ def measure(student, draw, data, weights):
     for name, value in rounds.start.items():
         expect_tensor(found.get(name), shape=tuple(value.shape), dtype=torch.float32, what=name)
     reached = rounds.measure(draw, found)
-    return reached.earned - PRICE * reached.kl * rounds.RECIPE["count"]
+    figure = reached.earned - PRICE * reached.kl * rounds.RECIPE["count"]
+    if not math.isfinite(figure):
+        raise CheckFailed("By this recipe the policy's weights become so large that it gives no numbers any more.")
+    return figure
 
 
 def own_recipe(student):

@@ -293,6 +293,6 @@ def test_a_taste_is_learned_from_pairs(student, draw, data):
     )
     expect_bound(found[False].loss, said, above=taste.LEARNED)
     achieve(
-        f"Your policy likes the better of two held-out sentences in {found[True].share:.0%} of pairs, "
+        f"Your policy likes the better of two held-out openings in {found[True].share:.0%} of pairs, "
         f"{found[True].kl:.2f} nats a token from the reference."
     )

@@ -253,6 +253,17 @@ def test_several_hand_ins_are_merged_by_module(tmp_path):
     assert problems(collected) == {}
 
 
+def test_one_that_cannot_be_read_leaves_the_other(tmp_path):
+    """Of a broken archive and a folder of one student the folder is taken, and the archive is named all the same."""
+    folder(tmp_path / "s", {f"a1/{WARMUP}": "anna", "Anna Müller.zip": b"PK\3\4 and no more", f"b2/{WARMUP}": "bob"})
+
+    collected = collect(tmp_path / "s")
+
+    assert modules(collected) == {"a1": {"m00": "anna"}, "b2": {"m00": "bob"}} and problems(collected) == {}
+    (trouble,) = collected.handed_in[0].troubles
+    assert "Anna Müller.zip" in trouble
+
+
 def test_the_latest_of_two_is_taken_where_both_have_times(tmp_path):
     """Two weeks' exports of one class: the platform's times decide, and the note says so."""
     early = folder(tmp_path / "early", {"submission_metadata.yml": GRADESCOPE, f"submission_101/{WARMUP}": "early"})

@@ -128,7 +128,7 @@ class Term:
         """Return an export's text."""
         out = self.folder / f"{form}.csv"
         columns = ("--columns", self.folder / "columns.csv")
-        self.run("export", self.course.book, "--format", form, "--out", out, *columns, *arguments)
+        self.warned = self.run("export", self.course.book, "--format", form, "--out", out, *columns, *arguments)
         return out.read_text(encoding="utf-8")
 
 
@@ -191,6 +191,8 @@ def test_a_term_on_canvas_ends_in_the_marks_computed_by_hand(canvas):
     canvas.download("week0", first)
 
     after = canvas.export("canvas", "--template", canvas.folder / "roster.csv")
+    assert "Everything (5) is out of 21, and for whom it is out of less" in canvas.warned
+    assert "an LMS does not know: s4 of 16." in canvas.warned
     assert [row[5:] for row in csv.reader(io.StringIO(after))] == [
         ["m00 (1)", "m01 (2)", "m02 (3)", "m03 (4)", "Everything (5)"],
         ["6", "4", "5", "3", "21"],

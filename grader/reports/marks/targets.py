@@ -61,9 +61,7 @@ def mark(standing: Standing, target: Target, missing: str = "blank") -> float | 
     draft, when not all of it has been graded, and when the grader itself failed: whatever stands in the LMS must not be
     overwritten by a guess. A total is that of what is due; what was not handed in adds nothing to it.
     """
-    columns = [column for column in target.columns if column.milestone not in standing.excused]
-    if target.total:
-        columns = [column for column in columns if column.counts and column.milestone not in standing.pending]
+    columns = _counted(standing, target)
     if not columns or any(column.milestone in standing.drafts for column in columns):
         return None
     points = []
@@ -76,6 +74,14 @@ def mark(standing: Standing, target: Target, missing: str = "blank") -> float | 
         elif missing == "zero":
             points.append(0.0)
     return standing.rounding(sum(points)) if points and (target.total or len(points) == len(columns)) else None
+
+
+def _counted(standing: Standing, target: Target) -> list[Column]:
+    """Return the columns that a mark is made of: none excused, and of a total those that are due for this student."""
+    columns = [column for column in target.columns if column.milestone not in standing.excused]
+    if target.total:
+        columns = [column for column in columns if column.counts and column.milestone not in standing.pending]
+    return columns
 
 
 def decided(standing: Standing, column: Column) -> bool:
@@ -123,6 +129,18 @@ def undecided(result: ClassResult, targets: list[Target], missing: str) -> list[
             sentences.append(f"{words.short(name)} is a draft for {whose}, so that no mark is written (marks release).")
     if excused := [s for s in result.standings if any(name in s.excused for t in targets for name in _ids(t))]:
         sentences.append(f"Excused from some of it: {names(excused)}.")
+    for target in (target for target in targets if target.total):
+        less = {
+            s.student.id: possible
+            for s in result.standings
+            if (possible := sum(column.worth for column in _counted(s, target))) < target.possible
+        }
+        if less:
+            each = listed(f"{who} of {words.number(possible)}" for who, possible in less.items())
+            sentences.append(
+                f"{target.title} is out of {words.number(target.possible)}, and for whom it is out of less, since they "
+                f"are excused or have more time, an LMS does not know: {each}."
+            )
     if any(target.total and not all(column.counts for column in target.columns) for target in targets):
         due = [words.short(column.milestone) for target in targets for column in target.columns if column.counts]
         sentences.append(f"The total is out of what is due by now: {listed(dict.fromkeys(due), 40) or 'nothing'}.")

@@ -205,3 +205,14 @@ def test_a_browser_shows_it_light_dark_and_on_a_phone(tmp_path):
         assert sum(count for count, each in shown.getcolors(2**24) if each == colour) > 2_000
     edge = narrow.crop((narrow.width - 8, 0, narrow.width, 250))
     assert edge.getcolors() == [(8 * 250, (255, 255, 255))], "the page's head runs over the edge of a phone"
+
+
+def test_who_is_excused_from_some_of_it_is_compared_by_the_rest():
+    """Half of the course with full marks is no half of the points, in the distribution and among who needs help."""
+    result = made_class.hostile_class()
+    result.standings = [result.standings[6], result.standings[0]]  # all of both, and of the first one
+    result.standings[1].excused = {"m04_attention": "ill"}
+    found = figures(result)
+
+    assert [bin.count for bin in found.bins][-1] == 2 and found.full == 2
+    assert found.median == result.possible and found.help == []

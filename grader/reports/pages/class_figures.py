@@ -102,7 +102,7 @@ class Figures:
 def figures(result: ClassResult, now: datetime | None = None) -> Figures:
     """Return the numbers of a class; `now` decides which due dates have passed, and without it none has."""
     handed_in = [standing for standing in result.standings if standing.origin or standing.milestones]
-    totals = [result.total(standing) for standing in handed_in]
+    totals = [scaled(result, standing) for standing in handed_in]
     median = statistics.median(totals) if totals else 0.0
     task_figures = [
         _task(task, handed_in) for column in result.columns for task in tasks(result).get(column.milestone, [])
@@ -120,6 +120,12 @@ def figures(result: ClassResult, now: datetime | None = None) -> Figures:
         mistakes=_mistakes(handed_in),
         help=_help(result, handed_in, task_figures, milestones, median, now),
     )
+
+
+def scaled(result: ClassResult, standing: Standing) -> float:
+    """Return a student's total as it would be out of everybody's points: who is excused from some has lost nothing."""
+    possible = result.possible_for(standing)
+    return result.total(standing) * (result.possible / possible if possible else 1.0)
 
 
 def begun(milestone: Milestone | None) -> bool:
@@ -207,7 +213,7 @@ def _help(
         _look_at_files(person)
         _look_at_begun(person, milestones, len(handed_in), now)
         _look_at_tasks(person, tasks)
-        if result.total(standing) < median / 2:
+        if scaled(result, standing) < median / 2:
             person.reasons.append(f"Has less than half of the median score, which is {words.number(median)}.")
             person.urgent = True
         if person.urgent or len(person.reasons) > 1:

@@ -31,9 +31,9 @@ def last_token(hidden: Float[Tensor, "batch seq d_model"], mask: Mask) -> Float[
 class GPTClassifier(nn.Module):
     """A GPT that gives scores to classes in place of tokens.
 
-    `body` is the very model handed in. In the place of the nn.Linear `lm_head` at its end stands nn.Identity from now
-    on, so that body(ids) is what lm_head was given. `score`, a new nn.Linear without bias, makes n_classes of that, in
-    lm_head's dtype and on its device; body and score are the only state. A new classifier is in the model's own mode.
+    `body` is the very model handed in. In the place of the nn.Linear `lm_head` at its end stands nn.Identity, so that
+    body(ids) is what lm_head was given. `score`, a new nn.Linear without bias, makes n_classes of that, in lm_head's
+    dtype and on its device; body and score are the only state. What is new is in the model's mode, its parts in theirs.
     """
 
     def __init__(self, gpt: nn.Module, n_classes: int) -> None:
@@ -41,7 +41,7 @@ class GPTClassifier(nn.Module):
         raise NotImplementedError("m10.1")
 
     def forward(self, ids: Ids, mask: Mask) -> Float[Tensor, "batch n_classes"]:
-        """Score each row at its last real token: only there has a GPT read all of it."""
+        """Score each row at its last real token: only there has a GPT read all of it, padding on the left included."""
         raise NotImplementedError("m10.1")
 
 
@@ -68,8 +68,8 @@ def format_example(example: dict[str, str]) -> tuple[str, str]:
 def encode_example(encode: Callable[[str], list[int]], prompt: str, completion: str, end_id: int) -> Example:
     """Return the ids of a prompt and its completion, each encoded by itself, and a label for each id.
 
-    Exactly one end_id ends the ids: it is added unless the completion's end with it. Labels are -100 (don't count) for
-    the prompt's ids, else the ids themselves, end_id too; they are not shifted yet. What encode returns stays as it is.
+    An end_id ends the ids: it is added unless the completion's ids end with it. Labels are -100 (don't count) for the
+    prompt's ids, else the ids themselves, end_id too; they are not shifted yet. What encode returns stays as it is.
     Example: a prompt [5, 6] and a completion [7] with end_id 0 give [5, 6, 7, 0] and [-100, -100, 7, 0].
     """
     raise NotImplementedError("m10.2")
@@ -106,10 +106,10 @@ def accuracy(model: nn.Module, batches: Iterable[tuple[Ids, Mask, Int64[Tensor, 
 
 
 def enough(losses: Sequence[float], patience: int, min_delta: float = 0.0) -> bool:
-    """Say whether to stop: after `patience` validation losses in a row that were no improvement.
+    """Say whether to stop now: when the last `patience` validation losses, or more, were all no improvement.
 
-    The first loss is an improvement, unless it is NaN; a later one must be lower than the last improvement by more than
-    min_delta. An equal loss is none, and NaN is none. Raises ValueError, naming the number, when patience is below 1.
+    The first finite loss is an improvement; a later one must be lower than the last improvement by more than min_delta.
+    An equal loss is none; NaN and infinity never are. Raises ValueError, naming the number, when patience is below 1.
     Example: 1, 0.8, 0.81, 0.79, 0.85, 0.84, 0.83: patience 1 is over at 0.81, patience 2 at 0.84, patience 3 at 0.83.
     """
     # TODO(m10.4): an improvement, or one more in vain?
@@ -122,8 +122,8 @@ def fit(
     """Train for `epochs`, or until it is enough; return each epoch's losses: (train_epoch(), validate()).
 
     train_epoch is called in training mode, validate after it in eval mode and without a graph. In the end the model is
-    in eval mode, and its parameters and buffers, the same as ever, hold what the epoch of the lowest validation loss
-    left in them (the first of equals; NaN is none), or without any such epoch what they began with.
+    in eval mode, and the tensors of its state_dict(), the same as ever, hold what the epoch of the lowest validation
+    loss left in them (the first of equals; NaN and infinity are none), or without such an epoch what they began with.
     """
     raise NotImplementedError("m10.4")
 
@@ -132,9 +132,9 @@ def sweep(grid: dict[str, Sequence[Any]], run: Measure, test: Measure, seeds: Se
     """Try all combinations of a grid's values; return a table of (settings, mean validation loss), and the test's row.
 
     run(**settings) trains anew and returns a validation loss. It is called once for each combination and seed, torch
-    seeded by that just before; the last name's values change fastest, seeds faster still. Then test(**settings) is
-    called, once, with the settings of the lowest mean (the first of equals; NaN is none): they and its loss are the
-    row. torch's random numbers then go on as if nothing had been. Raises ValueError when no mean is a number.
+    seeded by that just before; the last name's values change fastest, seeds faster still. Then, with the first seed,
+    test(**settings) is called once, with those of the lowest mean (the first of equals; NaN and infinity are none):
+    they and its loss are the row. torch then draws as if nothing had been. Raises ValueError without seed or such mean.
     """
     # TODO(m10.5): every combination, every seed; then choose; then test.
     raise NotImplementedError("m10.5")

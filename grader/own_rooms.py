@@ -23,7 +23,8 @@ ENTRY = {
     "title": str, "summary": str, "task": list, "needs": list, "uses": list, "shortcuts": list, "imports": list,
     "limits": dict, "watched": list, "explains": list, "stretch": dict,
 }  # fmt: skip
-GOAL = {"title": str, "figure": str, "unit": str, "better": str}
+GOAL = {"title": str, "figure": str, "unit": str, "better": str, "rounds": str}
+CHOICES = {"better": ("more", "less"), "rounds": ("repeats", "seeds")}  # of a goal; the first where it says nothing
 TASK = {
     "id": str, "title": str, "points": (int, float), "implements": list, "hints": list, "rests_on": list,
 }  # fmt: skip
@@ -80,10 +81,11 @@ def _check(table: Any, known: dict[str, Any], where: str) -> None:
 
 def _check_goal(goal: Any, measured: bool) -> None:
     _check(goal, GOAL, "stretch.")
-    if lacking := [name for name in GOAL if name != "better" and name not in goal]:
+    if lacking := [name for name in GOAL if name not in CHOICES and name not in goal]:
         raise ValueError(f"stretch.{lacking[0]} is missing")
-    if goal.get("better", "more") not in ("more", "less"):
-        raise ValueError(f"stretch.better is {shown(goal['better'])}, and neither 'more' nor 'less'")
+    for name, (first, second) in CHOICES.items():
+        if goal.get(name, first) not in (first, second):
+            raise ValueError(f"stretch.{name} is {shown(goal[name])}, and neither {first!r} nor {second!r}")
     if not measured:
         raise ValueError(f"it states a stretch goal, and its folder has no {STRETCH}")
 

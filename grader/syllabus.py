@@ -6,7 +6,7 @@ import difflib
 import functools
 import re
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -50,6 +50,13 @@ class Stretch:
     figure: str  # what is measured: "kilobytes of stories encoded in a second of processor time"
     unit: str  # "kB/s"
     less: bool = False  # whether less of it is better
+    seeds: bool = False  # whether rounds differ by chance, as what was learned does; else by what disturbs a machine
+
+    def counting(self, rounds: Sequence[float]) -> float:
+        """Return what of some rounds counts: the mean of seeds, or the best round, which was disturbed least."""
+        if self.seeds:
+            return sum(rounds) / len(rounds)
+        return min(rounds) if self.less else max(rounds)
 
 
 @dataclass(frozen=True)
@@ -233,7 +240,8 @@ def _stretch(plain: dict[str, Any], room: Path) -> Stretch | None:
     """Return a room's stretch goal; None where its measure is not here, as in a copy without the suite."""
     if not (room / STRETCH).is_file():
         return None
-    return Stretch(plain["title"], plain["figure"], plain["unit"], plain.get("better", "more") == "less")
+    less, seeds = plain.get("better", "more") == "less", plain.get("rounds", "repeats") == "seeds"
+    return Stretch(plain["title"], plain["figure"], plain["unit"], less, seeds)
 
 
 def _task(plain: dict[str, Any]) -> Task:

@@ -62,6 +62,14 @@ def test_the_milestone_table_is_the_syllabus():
         )
 
 
+def test_the_stretch_goals_of_the_commands_are_those_of_the_rooms():
+    """The line about --stretch names every milestone that has a goal, and no other."""
+    named = re.search(r"--stretch  .*\((m\d\d(?:, m\d\d)*)\)", README)
+    goals = [milestone.number for milestone in support.COURSE.milestones if milestone.stretch is not None]
+
+    assert named is not None and named[1].split(", ") == goals
+
+
 def test_the_students_table_is_the_syllabus():
     """exercises/README.md says of every milestone what it is made of, how many hours to plan, and its points."""
     page = (support.REPOSITORY / "exercises" / "README.md").read_text(encoding="utf-8")

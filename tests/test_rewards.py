@@ -143,15 +143,31 @@ def test_the_next_milestone_is_named(state):
 
 
 def test_some_tasks_are_no_whole_milestone(state):
-    """Where only some tasks were graded, the milestone itself comes next, until it is known to have passed."""
+    """Where only some tasks were graded, the milestone goes on with the next one, until it is known to have passed."""
     part = passed("m04")
     part.tasks = part.tasks[:2]
 
     found = further(result_of(part))
+    text = shown(result_of(part), found)
 
-    assert found.name.startswith("m04") and found.more == () and found.capstone == ""
+    assert "Next       m04.3 Splitting and merging heads: read exercises/m04_attention.md" in text
+    assert "Then run nox -s grade -- m04.3" in text
+    assert found.more == () and found.capstone == ""
     Progress().remember(state / "exercises", [passed("m04")], {"m04_attention": "k"})
     assert further(result_of(part)).name.startswith("m05")
+
+
+def test_behind_the_last_task_comes_the_whole_milestone(state):
+    """Tasks that are known to have passed are not named again; behind the last one the milestone is graded whole."""
+    last, known = passed("m08"), passed("m08")
+    last.tasks = last.tasks[-1:]
+    assert further(result_of(last)).command == "nox -s grade -- m08"
+    first = passed("m08")
+    first.tasks = first.tasks[:1]
+    assert further(result_of(first)).name.startswith("m08.2 ")
+    known.tasks[-1].checks[0].outcome, known.tasks[-1].earned = record.FAILED, 0.0
+    Progress().remember(state / "exercises", [known], {"m08_training": "k"})
+    assert further(result_of(first)).name == f"{known.tasks[-1].id} {known.tasks[-1].title}"
 
 
 def test_the_capstone_comes_after_all_that_it_is_made_of(state):

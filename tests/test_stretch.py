@@ -21,6 +21,7 @@ from grader.reports.terminal.stretch import Measured, amount, render_measured, v
 from grader.stretches import Stretches, goal_of
 from grader.submission import Submission, collect
 from grader.suites.shared import stretching as shared
+from grader.syllabus import Stretch
 
 COURSE = support.COURSE
 GOALS = [milestone for milestone in COURSE.milestones if milestone.stretch is not None]
@@ -89,6 +90,17 @@ def test_a_recipe_is_followed(quick):
     (still,) = measure(milestone, source + "\n\ndef recipe():\n    return {'peak': 0.0, 'floor': 0.0}\n")
 
     assert usual < still
+
+
+def test_the_guides_say_what_a_recipe_is_made_of_by_default():
+    """The numbers in the guide of m08 are those that the measure takes where a recipe says nothing."""
+    recipe = importlib.import_module("grader.suites.m08_training.stretch").RECIPE
+    guide = " ".join(COURSE.milestone("m08").guide.read_text(encoding="utf-8").split())
+    names = [f"`{name}`" for name in recipe]
+    values = [f"{value:,}" if isinstance(value, int) else str(value) for value in recipe.values()]
+
+    assert f"any of {', '.join(names[:-1])} and {names[-1]}. Otherwise they are" in guide
+    assert f"Otherwise they are {', '.join(values[:-1])} and {values[-1]}." in guide
 
 
 def test_the_same_code_learns_as_much_again(quick):
@@ -178,10 +190,10 @@ def test_a_run_that_is_none_is_lost_alone(tmp_path, figures):
 # ── what is said ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def measured(rounds, before=None, *, less=False):
+def measured(rounds, before=None, *, less=False, seeds=False):
     """Return figures to be shown."""
-    earlier = (before, "2026-11-28") if before else None
-    return Measured("m07", "Write faster", "new tokens", "tokens a second", less, rounds, earlier, 3 if before else 0)
+    goal = Stretch("Write faster", "new tokens", "tokens a second", less, seeds)
+    return Measured("m07", goal, rounds, (before, "2026-11-28") if before else None, 3 if before else 0)
 
 
 @pytest.mark.parametrize(
@@ -190,15 +202,15 @@ def measured(rounds, before=None, *, less=False):
         ([700.0, 710.0], None, False, "This is your first run: the next ones are compared with it."),
         (
             [700.0, 710.0],
-            400.0,
+            [400.0, 390.0],
             False,
             "Your best before, of 3 runs, was 400 on 2026-11-28: this is 1.77 times better.",
         ),
-        ([700.0, 710.0], 1420.0, False, "was 1,420 on 2026-11-28: this is 2.00 times worse."),
-        ([700.0, 710.0], 680.0, False, "this is 4.4% better."),
-        ([600.0, 710.0], 680.0, False, "the same, as far as rounds that lie 15% apart can tell."),
-        ([1.05, 1.06], 1.20, True, "was 1.200 on 2026-11-28: this is 1.14 times better."),
-        ([1.05, 1.06], 1.00, True, "this is 5.0% worse."),
+        ([700.0, 710.0], [1420.0], False, "was 1,420 on 2026-11-28: this is 2.00 times worse."),
+        ([700.0, 710.0], [680.0], False, "this is 4.4% better."),
+        ([600.0, 710.0], [680.0], False, "the same, as far as rounds that lie 15% apart can tell."),
+        ([1.05, 1.06], [1.20, 1.30], True, "was 1.200 on 2026-11-28: this is 1.14 times better."),
+        ([1.05, 1.06], [1.00, 1.04], True, "this is 5.0% worse."),
     ],
 )
 def test_a_figure_stands_beside_ones_own_best(rounds, before, less, said):
@@ -208,8 +220,39 @@ def test_a_figure_stands_beside_ones_own_best(rounds, before, less, said):
     render_measured(found, Console(file=out, width=60))
 
     assert said in verdict(found)
-    assert amount(found.best) in out.getvalue() and "rounds" in out.getvalue()
+    assert amount(found.value) in out.getvalue() and "rounds" in out.getvalue()
     assert all(len(line) <= 60 for line in out.getvalue().splitlines())
+
+
+@pytest.mark.parametrize(
+    ("rounds", "before", "less", "said"),
+    [
+        ([0.2, 0.3, 0.1], None, True, "This is your first run"),
+        ([0.2, 0.3, 0.1], [0.3, 0.4, 0.2], True, "was 0.300 on 2026-11-28: this is 1.50 times better, with each of"),
+        ([0.3, 0.4, 0.2], [0.2, 0.3, 0.1], True, "was 0.200 on 2026-11-28: this is 1.50 times worse, with each of"),
+        ([0.2, 0.3, 0.1], [0.3, 0.4, 0.05], True, "1.25 times better on average, but with 2 of 3 seeds: that may"),
+        ([0.2, 0.3, 0.1], [0.1, 0.2, 0.3], True, "this is the same."),
+        ([2.0, 4.0], [1.0, 2.0], False, "2.00 times better, with each of 2 seeds."),
+        ([2.0, 1.0], [1.5, 3.0], False, "1.50 times worse on average, but with 1 of 2 seeds: that may be luck."),
+        ([2.0, 4.0], [1.5], False, "2.00 times better."),
+    ],
+)
+def test_what_is_learned_counts_by_the_mean_of_its_seeds(rounds, before, less, said):
+    """Where rounds differ by the seed, their mean counts and not the luckiest, and seeds are compared one by one."""
+    found = measured(rounds, before, less=less, seeds=True)
+    out = io.StringIO()
+    render_measured(found, Console(file=out, width=200))
+
+    assert said in verdict(found)
+    assert f"{amount(sum(rounds) / len(rounds))} tokens a second (the mean of {len(rounds)} seeds: " in out.getvalue()
+    assert "best of" not in out.getvalue() and "round" not in out.getvalue()
+
+
+def test_goals_of_what_is_learned_are_measured_by_seeds():
+    """Every goal whose figure is a quality counts by the mean of its seeds, and every speed by its best round."""
+    qualities = {milestone.number for milestone in GOALS if "second" not in milestone.stretch.unit}
+
+    assert {milestone.number for milestone in GOALS if milestone.stretch.seeds} == qualities == {"m08", "m10"}
 
 
 class Bench:
@@ -258,6 +301,20 @@ def test_what_has_passed_is_measured_and_remembered(tmp_path, monkeypatch):
         tmp_path, monkeypatch, bench, result
     )
     assert "was 700 on" in shown(tmp_path, monkeypatch, bench, result)
+
+
+def test_the_best_of_earlier_runs_is_the_one_of_the_best_mean(tmp_path, monkeypatch):
+    """A run with one lucky seed is not one's own best where the mean counts."""
+    rounds = iter([[1.0, 9.0, 9.0], [5.0, 5.0, 5.0], [4.0, 4.0, 4.0]])
+    monkeypatch.setattr(stretching, "figures", lambda *_: next(rounds))
+    bench, result = Bench("m08", folder=tmp_path), result_of("m08")
+
+    shown(tmp_path, monkeypatch, bench, result)
+    shown(tmp_path, monkeypatch, bench, result)
+    text = " ".join(shown(tmp_path, monkeypatch, bench, result).split())
+
+    assert "4.000 nats a word (the mean of 3 seeds: 4.000, 4.000, 4.000)" in text
+    assert "Your best before, of 2 runs, was 5.000 on" in text and "1.25 times better, with each of 3 seeds." in text
 
 
 def test_what_has_not_passed_or_has_no_goal_is_said(tmp_path, monkeypatch):

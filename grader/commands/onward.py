@@ -13,7 +13,7 @@ from grader.capstone import kept
 from grader.capstone.parts import NEEDED
 from grader.progress import Progress
 from grader.reports.onward import FEW, Onward
-from grader.syllabus import Milestone, Syllabus
+from grader.syllabus import Milestone, Syllabus, Task
 
 from .compare import reference
 
@@ -30,6 +30,8 @@ def onward(result: Any, course: Syllabus, options: argparse.Namespace, rerun: An
     done = {m.id for m in result.milestones if whole(m, course)}
     done |= {m.id for m in course.milestones if _passed(progress, folder, m)}
     following = _following(course, here, done)
+    step = _task(following, result, progress, folder) if following else None
+    number, title = (step.id, step.title) if step else (following.number, following.title) if following else ("", "")
     where = ["--submission", str(folder)] if str(folder) != "exercises" else []
     ready = set(NEEDED) <= done and not (Path(kept.FOLDER) / kept.FACTS).exists()
     more = []
@@ -41,10 +43,10 @@ def onward(result: Any, course: Syllabus, options: argparse.Namespace, rerun: An
         if last.stretch is not None:
             more.append((f"{last.stretch.title}, measured against your own best", f"{rerun(last.number)} --stretch"))
     return Onward(
-        name=f"{following.number} {following.title}" if following else "",
+        name=f"{number} {title}".strip(),
         module=f"{folder}/{following.id}.py" if following else "",
         guide=following.page if following else "",
-        command=rerun(following.number) if following else "",
+        command=rerun(number) if following else "",
         capstone=shlex.join(["nox", "-s", "capstone", *(["--", *where] if where else [])]) if ready else "",
         more=tuple(more),
     )
@@ -65,3 +67,14 @@ def _following(course: Syllabus, here: list[str], done: set[str]) -> Milestone |
     places = [place for place, milestone in enumerate(course.milestones) if milestone.id in here]
     after = course.milestones[min(places, default=0) :]
     return next((milestone for milestone in (*after, *course.milestones) if milestone.id not in done), None)
+
+
+def _task(milestone: Milestone, result: Any, progress: Progress, folder: Path) -> Task | None:
+    """Return the next task where only some of a milestone were graded: the first open one behind them, or none."""
+    graded = {task.id for one in result.milestones if one.id == milestone.id for task in one.tasks}
+    if not graded:
+        return None
+    last = progress.last(folder, milestone.id)
+    done = graded | {task.id for task in (last.tasks if last else ()) if task.outcome == record.PASSED}
+    place = max(place for place, task in enumerate(milestone.tasks) if task.id in graded)
+    return next((task for task in milestone.tasks[place + 1 :] if task.id not in done), None)

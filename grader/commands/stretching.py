@@ -64,7 +64,7 @@ def _measure(
     practice.start()
 
     def tell(number: int) -> None:
-        status.update(f"{milestone.number} {goal.title}: round {number + 1} of {ROUNDS}")
+        status.update(f"{milestone.number} {goal.title}: {'seed' if goal.seeds else 'round'} {number + 1} of {ROUNDS}")
 
     with console.status("", spinner="line") as status:
         try:
@@ -76,7 +76,7 @@ def _measure(
     name = goal_of(milestone, practice.options.device, practice.workers.level, result.environment)
     earlier = kept.earlier(practice.folder, milestone.id, name)
     best = min if goal.less else max
-    before = best(((best(run.figures), run.day) for run in earlier), default=None)
+    before = best(earlier, key=lambda run: goal.counting(run.figures), default=None)
     kept.remember(practice.folder, milestone.id, name, date.today().isoformat(), rounds)
-    found = Measured(milestone.number, goal.title, goal.figure, goal.unit, goal.less, rounds, before, len(earlier))
-    render_measured(found, console)
+    own_best = (before.figures, before.day) if before else None
+    render_measured(Measured(milestone.number, goal, rounds, own_best, len(earlier)), console)

@@ -11,9 +11,9 @@ FEW = 3  # milestones of which a report says everything, as its table does
 
 @dataclass(frozen=True)
 class Onward:
-    """The next milestone, the capstone once there is enough for it, and what else can be done with what passed."""
+    """The next task or milestone, the capstone once there is enough for it, and what else what passed is good for."""
 
-    name: str = ""  # "m05 A transformer block"; empty: there is no other
+    name: str = ""  # "m05 A transformer block", "m04.2 Scaled dot-product attention"; empty: there is no other
     module: str = ""
     guide: str = ""
     command: str = ""

@@ -83,6 +83,7 @@ GOAL = "[stretch]\ntitle = 'a'\nfigure = 'b'\nunit = 'c'\n"
         (lambda room: edit(room, "[[task]]", f"{GOAL}\n[[task]]"), "and its folder has no stretch.py"),
         (lambda room: edit(room, "[[task]]", "[stretch]\ntitle = 'a'\n[[task]]"), "stretch.figure is missing"),
         (lambda room: edit(room, "[[task]]", f"{GOAL}better = 'big'\n[[task]]"), "neither 'more' nor 'less'"),
+        (lambda room: edit(room, "[[task]]", f"{GOAL}rounds = 'ten'\n[[task]]"), "neither 'repeats' nor 'seeds'"),
         (lambda room: (room / "oracle.py").write_bytes(b"#" * (own_rooms.LARGEST + 1)), "it is larger than 16 MB"),
     ],
 )  # fmt: skip

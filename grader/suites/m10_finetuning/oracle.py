@@ -17,7 +17,6 @@ SIZES = {"vocab_size": 29, "context_length": 11, "d_model": 15, "n_layers": 2, "
 COUNTED = "the number of real tokens is taken for the last one's place, which holds only for padding on the right"
 COLUMN = "the last column is read, padding or not"
 BY_VALUE = "padding is told by its value: the end token is lost where it is the padding too"
-LIVE = "the best weights are kept without a copy: state_dict() holds the model's own tensors"
 
 
 # ── m10.1 ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -158,6 +157,10 @@ def example_misses(before: list[int], after: list[int], end_id: int) -> Misses:
             [*plain, end_id],
             [-100] * count + [*after, end_id],
         ),
+        "of several end tokens at a completion's end one is kept: its ids stay as they are": lambda: (
+            [*before, *_stripped(after, end_id), end_id],
+            [-100] * count + [*_stripped(after, end_id), end_id],
+        ),
         "there is no end token: the model never learns to stop": lambda: (plain, [-100] * count + after),
         "the prompt is scored too: its labels must be -100": lambda: (ids, list(ids)),
         "the end token does not count: its label must be itself": lambda: (ids, [*labels[:-1], -100]),
@@ -171,6 +174,12 @@ def example_misses(before: list[int], after: list[int], end_id: int) -> Misses:
             [-100] * (count + 1) + labels[count:],
         ),
     }
+
+
+def _stripped(ids: list[int], end_id: int) -> list[int]:
+    while ids and ids[-1] == end_id:
+        ids = ids[:-1]
+    return ids
 
 
 def collated(examples: Sequence[Example], pad_id: int, *, left: bool = False) -> list[Tensor]:
@@ -275,19 +284,34 @@ def stops(
     in_row: bool = True,
     equal: bool = False,
     nan: bool = False,
+    infinity: bool = False,
+    first: bool = False,
     late: int = 0,
 ) -> list[bool]:
     """Say after each number of losses, from none to all, whether it is enough; the switches make the mistakes."""
     best, in_vain, found, last = math.inf, 0, [patience <= late < 0], math.inf
-    for value in losses:
+    for place, value in enumerate(losses):
         bar = (last if against == "before" else best) - min_delta
         better = (not value >= bar if nan else value < bar) or (equal and value == bar)
+        better = better or (infinity and value == best == math.inf) or (first and place == 0)
         if better or (against == "lowest" and value < best):
             best = value
         last = value
         in_vain = (0 if in_row else in_vain) if better else in_vain + 1
         found.append(in_vain >= patience + late)
     return found
+
+
+def kept_stops(losses: Sequence[float], patience: int, min_delta: float) -> list[bool]:
+    """Say by mistake that it is enough as soon as it once was."""
+    return list(itertools.accumulate(stops(losses, patience, min_delta), lambda before, now: before or now))
+
+
+def stops_by_min(losses: Sequence[float], patience: int, min_delta: float) -> list[bool]:
+    """Compare by mistake the lowest of the last losses with the lowest of those before."""
+    ends = range(1, len(losses) - patience + 1)
+    found = [min(losses[end : end + patience]) >= min(losses[:end]) - min_delta for end in ends]
+    return [False] * (len(losses) + 1 - len(found)) + found
 
 
 def stop_misses(losses: Sequence[float], patience: int, min_delta: float) -> Misses:
@@ -301,6 +325,13 @@ def stop_misses(losses: Sequence[float], patience: int, min_delta: float) -> Mis
         "it is one loss too late: patience of them in vain are enough": wrong(late=1),
         "it is one loss too early": wrong(late=-1),
         "what came in vain is counted in all, not in a row": wrong(in_row=False),
+        "a stop is kept that an improvement came after: what counts are the last losses": lambda: kept_stops(
+            losses, patience, min_delta
+        ),
+        "the lowest of the last losses is compared with the lowest before them: min() with NaN depends on the order, "
+        "and small gains lower the bar": lambda: stops_by_min(losses, patience, min_delta),
+        "infinity passes for an improvement": wrong(infinity=True),
+        "the first loss passes for an improvement whatever it is, NaN too": wrong(first=True),
         "an equal loss passes for an improvement": wrong(equal=True),
         "NaN passes for an improvement": wrong(nan=True),
         "min_delta is ignored": wrong(0.0),
@@ -310,8 +341,8 @@ def stop_misses(losses: Sequence[float], patience: int, min_delta: float) -> Mis
 
 
 def first_lowest(losses: Sequence[float]) -> int:
-    """Return where the lowest loss stands, the first of equals; -1 when there is none but NaN."""
-    numbers = [index for index, value in enumerate(losses) if not math.isnan(value)]
+    """Return where the lowest loss stands, the first of equals; -1 when none is finite."""
+    numbers = [index for index, value in enumerate(losses) if math.isfinite(value)]
     return min(numbers, key=lambda index: losses[index], default=-1)
 
 

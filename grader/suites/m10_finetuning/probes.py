@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+OWN_SEED = 1234  # of torch before a sweep
+
 
 class Ladder(nn.Module):
     """Modules whose names begin alike, some of their parameters frozen."""
@@ -29,7 +31,7 @@ class Scores(nn.Module):
     def __init__(self, table):
         super().__init__()
         self.table, self.dropout = nn.Parameter(table), nn.Dropout(0.5)
-        self.frozen = nn.Sequential(nn.Dropout(0.5)).eval()  # a part that sleeps while the rest is trained
+        self.frozen = nn.Sequential(nn.Dropout(0.5)).eval()  # a part in eval mode while the rest is trained
         self.calls = []  # is any module in training mode, is there a graph
 
     def forward(self, ids, mask):
@@ -40,7 +42,7 @@ class Scores(nn.Module):
 
 
 class Counted(nn.Module):
-    """A parameter and a buffer that say how many epochs they have seen, and a part that is mostly asleep."""
+    """A parameter and a buffer that say how many epochs they have seen, and a part that is mostly in eval mode."""
 
     epochs: torch.Tensor
 
@@ -99,10 +101,14 @@ def descend(model, x, rate=0.1):
 
 
 def anatomy(make, gpt, n_classes, training):
-    """Make a classifier of a model in this mode; say whether it holds the very model, and where its head lies."""
+    """Make a classifier of a model in this mode, its last norm in the other one.
+
+    Say whether it holds the very model, and which modules are in training mode; what stands for lm_head is as it may.
+    """
     gpt.train(training)
+    gpt.ln_f.train(not training)
     made = make(gpt, n_classes)
-    return {"same": made.body is gpt, "training": [module.training for module in made.modules()]}
+    return {"same": made.body is gpt, "training": [name for name in modes(made) if name != "body.lm_head"]}
 
 
 def head_of(make, gpt, device):
@@ -152,7 +158,7 @@ def fitting(fit, start, losses, epochs, patience, min_delta):
 
 def sweeping(sweep, grid, losses, seeds):
     """Sweep over a grid with these losses, in the order of the calls; return what was called, drawn and left behind."""
-    calls, draws, left = [], [], list(losses)
+    calls, draws, left, tested = [], [], list(losses), []
 
     def run(**settings):
         calls.append(["run", settings])
@@ -161,12 +167,14 @@ def sweeping(sweep, grid, losses, seeds):
 
     def test(**settings):
         calls.append(["test", settings])
+        tested.append(torch.rand(3))
         return 0.5
 
-    torch.manual_seed(1234)
+    torch.manual_seed(OWN_SEED)
     before = torch.get_rng_state()
     result = sweep(grid, run, test, seeds)
-    return {"result": result, "calls": calls, "draws": draws, "before": before, "after": torch.get_rng_state()}
+    drawn = {"draws": draws, "tested": tested, "before": before, "after": torch.get_rng_state()}
+    return {"result": result, "calls": calls, **drawn}
 
 
 def own_gpt(trusted, sizes, start, ids):

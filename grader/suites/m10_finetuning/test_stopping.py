@@ -17,7 +17,7 @@ from grader.judge import (
 
 from . import oracle, probes
 
-NAN = float("nan")
+NAN, INF = float("nan"), float("inf")
 PEEKING = "every setting is tested: what chose by the test has nothing left to measure with"
 FALLS = [1.0, 0.8, 0.81, 0.79, 0.85, 0.84, 0.83]
 
@@ -47,18 +47,23 @@ def test_the_losses_of_the_docstring(student):
 
 @pytest.mark.task("m10.4")
 @pytest.mark.holds(
-    "Say whether to stop: after `patience` validation losses in a row that were no improvement.",
-    "The first loss is an improvement, unless it is NaN; a later one must be lower than the last improvement by more "
-    "than min_delta.",
-    "An equal loss is none, and NaN is none.",
+    "Say whether to stop now: when the last `patience` validation losses, or more, were all no improvement.",
+    "The first finite loss is an improvement; a later one must be lower than the last improvement by more than "
+    "min_delta.",
+    "An equal loss is none; NaN and infinity never are.",
 )
 def test_patience_is_for_losses_in_a_row(student, draw):
     """What is no improvement counts in a row, measured against the last improvement, and by more than min_delta."""
     drawn = [round(float(value), 1) for value in draw.normal(12, scale=0.5) + 3]
+    # Each of these three sets apart what the longer ones below would call by two names.
+    expect_stops(student, [3.0, 3.5, 2.5, 3.0, 2.75, 2.875, 2.0, 2.25], 2)  # enough, and then an improvement after all
+    expect_stops(student, [3.0, 3.0, NAN, NAN], 2)
+    expect_stops(student, [NAN, NAN, NAN, 3.0, 3.0, 3.0], 2)
     for patience in (1, 2, 3):
         expect_stops(student, drawn, patience)
         expect_stops(student, [4.0, 3.0, 3.0, 2.0, 2.0, 2.0, 2.5, 2.0], patience)  # equal ones
         expect_stops(student, [NAN, NAN, 3.0, NAN, 2.0, NAN, NAN, NAN, 1.0], patience)
+        expect_stops(student, [INF, INF, 3.0, INF, 2.0, INF, NAN, INF, 1.0], patience)
         expect_stops(student, [4.0, 4.25, 3.5, 3.75, 4.0, 3.25, 3.125, 2.0, 2.5], patience, 0.5)
         expect_stops(student, [4.0, 3.75, 3.5, 3.25, 3.0, 2.75, 2.5, 2.5], patience, 0.5)  # small steps that add up
         expect_stops(student, [3.0, 3.5, 3.25, 3.0, 2.75, 3.5, 3.25, 3.0], patience)
@@ -111,6 +116,8 @@ def expect_fitted(student, draw, losses, patience, epochs, min_delta=0.0):
         "the weights from before the best epoch are kept": weights[max(kept - 1, 0)],
         "the first epoch's weights are kept": weights[min(1, epochs)],
     }
+    if INF in losses[:ran]:
+        misses["infinity passes for the lowest loss"] = weights[losses.index(INF) + 1]
     expect_close(found["state"]["weight"], weights[kept], atol=FLOAT32_OP, misses=misses, what="the weights")
     buffers = {"buffers are not brought back with the parameters: state_dict() has both": torch.tensor(ran)}
     expect_equal(found["state"]["epochs"], torch.tensor(kept), misses=buffers, what="the buffer, which counts epochs,")
@@ -154,9 +161,9 @@ def test_training_ends_in_time(student, draw):
 
 @pytest.mark.task("m10.4")
 @pytest.mark.holds(
-    "In the end the model is in eval mode, and its parameters and buffers, the same as ever, hold what the epoch of "
-    "the lowest validation loss left in them (the first of equals; NaN is none), or without any such epoch what they "
-    "began with.",
+    "In the end the model is in eval mode, and the tensors of its state_dict(), the same as ever, hold what the epoch "
+    "of the lowest validation loss left in them (the first of equals; NaN and infinity are none), or without such an "
+    "epoch what they began with.",
 )
 def test_the_best_epochs_weights_are_left(student, draw):
     """The model ends with the weights and buffers of its best epoch, not with the last ones, and in eval mode."""
@@ -165,6 +172,7 @@ def test_the_best_epochs_weights_are_left(student, draw):
         ([3.0, 2.0, 2.5, 2.0, 2.25], 5),
         ([NAN, 2.0, NAN, 3.0], 5),
         ([NAN, NAN, NAN], 5),
+        ([NAN, INF, INF, INF], 5),
         ([], 1),
     ):
         expect_fitted(student, draw, losses, patience, len(losses))
@@ -205,6 +213,7 @@ def test_every_combination_is_tried_with_every_seed(student):
     draws = torch.stack(found["draws"])
     misses = {
         "torch is seeded once, and not before every run": once(wanted[:1], 8),
+        "torch is seeded once for each combination, and not before every run": torch.cat([once(wanted[:1], 2)] * 4),
         "all runs have the first seed": torch.stack([oracle.drawn(3)] * 8),
     }
     expected = torch.stack([oracle.drawn(seed) for seed in wanted])
@@ -236,16 +245,16 @@ def expect_table(found, rows, losses):
 @pytest.mark.task("m10.5")
 @pytest.mark.holds(
     "run(**settings) trains anew and returns a validation loss.",
-    "Then test(**settings) is called, once, with the settings of the lowest mean (the first of equals; NaN is none): "
-    "they and its loss are the row.",
+    "Then, with the first seed, test(**settings) is called once, with those of the lowest mean (the first of equals; "
+    "NaN and infinity are none): they and its loss are the row.",
 )
 def test_the_test_is_asked_once_at_the_end(student):
     """The test is asked once, after all runs, for the settings with the lowest mean, and decides nothing."""
     rows = oracle.combinations(GRID)
-    for means in ([4.0, 2.0, 3.0, 5.0], [4.0, 3.0, 3.0, 3.5], [NAN, 3.0, NAN, 2.0], [1.0, NAN, 2.0, 3.0]):
+    for means in ([4.0, 2.0, 3.0, 5.0], [4.0, 3.0, 3.0, 3.5], [NAN, 3.0, INF, 2.0], [1.0, NAN, 2.0, 3.0]):
         found = swept(student, means, [5])
         best = oracle.first_lowest(means)
-        worst = max((n for n, mean in enumerate(means) if not math.isnan(mean)), key=lambda n: means[n])
+        worst = max((n for n, mean in enumerate(means) if math.isfinite(mean)), key=lambda n: means[n])
         calls = found["calls"]
         tested = [number for number, (name, _) in enumerate(calls) if name == "test"]
         mistake = PEEKING if len(tested) > 1 else None if tested else "nothing is tested"
@@ -266,7 +275,25 @@ def test_the_test_is_asked_once_at_the_end(student):
 
 
 @pytest.mark.task("m10.5")
-@pytest.mark.holds("torch's random numbers then go on as if nothing had been.")
+@pytest.mark.holds(
+    "Then, with the first seed, test(**settings) is called once, with those of the lowest mean (the first of equals; "
+    "NaN and infinity are none): they and its loss are the row.",
+)
+def test_the_test_is_seeded_too(student):
+    """What the test draws is drawn from the first seed, whatever ran last."""
+    found = swept(student, [4.0, 5.0, 3.0, 1.0, 2.0, 3.0, 8.0, 7.0], [3, 11])
+    misses = {
+        "torch is not seeded for the test, which goes on where the last run stopped": once([11], 2)[1:],
+        "the test has the last seed, not the first": oracle.drawn(11)[None],
+        "torch's random numbers are put back before the test, not after it": oracle.drawn(probes.OWN_SEED)[None],
+    }
+    drawn = torch.stack([oracle.drawn(3)])
+    tested = torch.stack(found["tested"]) if found["tested"] else None
+    expect_close(tested, drawn, atol=FLOAT32_OP, misses=misses, what="what the test drew from torch")
+
+
+@pytest.mark.task("m10.5")
+@pytest.mark.holds("torch then draws as if nothing had been.")
 def test_random_numbers_go_on_after_a_sweep(student):
     """Whatever the runs draw and seed, torch's random numbers are afterwards where they were."""
     found = swept(student, [4.0, 2.0, 3.0, 5.0], [5])
@@ -276,8 +303,10 @@ def test_random_numbers_go_on_after_a_sweep(student):
 
 
 @pytest.mark.task("m10.5")
-@pytest.mark.holds("Raises ValueError when no mean is a number.")
+@pytest.mark.holds("Raises ValueError without seed or such mean.")
 def test_a_sweep_needs_a_number(student):
-    """When every mean is NaN, or a name has no values, there is nothing to choose, and ValueError is raised."""
+    """When no mean is finite, a name has no values, or there is no seed, ValueError is raised."""
     expect_raises("ValueError", swept, student, [NAN] * 4, [5], what="sweep with NaN for every loss")
+    expect_raises("ValueError", swept, student, [INF] * 4, [5], what="sweep with infinity for every loss")
+    expect_raises("ValueError", swept, student, [], [], fine=(student, [4.0] * 4, [5]), what="sweep without seeds")
     expect_raises("ValueError", swept, student, [], [5], {"rate": []}, what="sweep over no combinations")

@@ -81,7 +81,13 @@ def test_the_numbers_of_the_guide_about_stories_are_right(questions):
     """The bound of an answer's loss, what it would cost by commonness alone, and a question that is really asked."""
     asked = {prompt for prompt, _ in questions.pairs}
 
-    assert f"bring a held-out answer below {Questions.LEARNED} nats" in WORDS
+    before, _ = questions.losses(questions.gpt.start)
+    tokens = questions.gpt.sizes["vocab_size"]
+
+    assert f"A held-out answer costs about {before:.0f} nats a token before." in WORDS
+    assert f"blind guessing among the {tokens} tokens of these texts" in WORDS
+    assert f"ln {tokens} = {math.log(tokens):.1f} nats" in WORDS
+    assert f"labels under the answers must bring it below {Questions.LEARNED};" in WORDS
     assert f"would bring {questions.commonness():.1f}" in WORDS
     assert "Forty steps with labels under the answers must bring" in WORDS and Questions.STEPS == 40
     assert any("What colour was the boat?" in prompt for prompt in asked)
@@ -112,11 +118,19 @@ def entropy(labels):
 
 
 def test_the_guide_says_how_much_is_trained(letters):
-    """Of 1,200 messages 800 are for training, for eighty steps."""
+    """Of 1,200 messages 800 are for training, for eighty steps, and the others held out."""
     spam, _ = letters
 
+    assert f"all {len(spam):,} messages anew" in WORDS and f"One of the other {Messages.HELDOUT} must" in WORDS
     assert f"eighty steps on {len(spam) - Messages.HELDOUT} messages" in WORDS and Messages.STEPS == 80
     assert "after eighty steps" in WORDS
+
+
+def test_the_guide_says_what_the_stretch_takes_by_default():
+    """Without a recipe() these parts are trained, at this rate."""
+    trained = ", ".join(f'"{name}"' for name in Messages.TRAINED)
+
+    assert f"`[{trained}]` and {Messages.RATE}." in WORDS
 
 
 def test_the_examples_of_the_docstrings_are_right():

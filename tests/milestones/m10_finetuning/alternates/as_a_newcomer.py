@@ -27,7 +27,6 @@ class GPTClassifier(nn.Module):
         self.score = self.score.to(head.weight.device).to(head.weight.dtype)
         self.training = gpt.training
         self.score.train(gpt.training)
-        self.body.lm_head.train(gpt.training)
 
     def forward(self, ids, mask):
         return self.score(last_token(self.body(ids), mask))
@@ -144,6 +143,8 @@ def fit(model, train_epoch, validate, *, epochs, patience, min_delta=0.0):
 def sweep(grid, run, test, seeds):
     before = torch.get_rng_state()
     table = []
+    if len(seeds) == 0:
+        raise ValueError("sweep without seeds")
     for values in itertools.product(*grid.values()):
         settings = dict(zip(grid, values, strict=True))
         losses = []
@@ -151,10 +152,11 @@ def sweep(grid, run, test, seeds):
             torch.manual_seed(seed)
             losses.append(run(**settings))
         table.append((settings, sum(losses) / len(losses)))
-    means = np.array([mean for _, mean in table])
-    if not (means == means).any():
+    means = np.nan_to_num(np.array([mean for _, mean in table]), nan=np.inf, posinf=np.inf)
+    if not (means < np.inf).any():
         raise ValueError("there is no number among the losses")
-    settings = table[int(np.nanargmin(means))][0]
+    settings = table[int(np.argmin(means))][0]
+    torch.manual_seed(next(iter(seeds)))
     answer = test(**settings)
     torch.set_rng_state(before)
     return table, (settings, answer)

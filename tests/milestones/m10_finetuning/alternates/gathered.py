@@ -27,14 +27,17 @@ class Nothing(nn.Module):
 class GPTClassifier(nn.Module):
     def __init__(self, gpt, n_classes):
         super().__init__()
-        head, training = gpt.lm_head, gpt.training
+        head = gpt.lm_head
         gpt.lm_head = Nothing()
         self.add_module("score", nn.Linear(head.weight.size(1), n_classes, bias=False))
         self.score.to(dtype=head.weight.dtype, device=head.weight.device)
         with torch.no_grad():
             self.score.weight.normal_(0, 0.02)
+        modes = [part.training for part in gpt.modules()]
         self.add_module("body", gpt)
-        self.train(training)
+        self.train(gpt.training)
+        for part, mode in zip(gpt.modules(), modes, strict=True):
+            part.training = mode
 
     def forward(self, ids, mask):
         every = self.score(self.body(ids))  # scores of all positions, of which one is kept
@@ -154,10 +157,11 @@ def sweep(grid, run, test, seeds):
                 return float(run(**settings))
 
             table.append((settings, statistics.fmean([once(seed) for seed in seeds])))
-        ranked = sorted((row for row in table if not math.isnan(row[1])), key=lambda row: row[1])
+        ranked = sorted((row for row in table if -math.inf < row[1] < math.inf), key=lambda row: row[1])
         if not ranked:
             raise ValueError("all runs have diverged")
         winner = ranked[0][0]
+        torch.random.manual_seed(seeds[0])
         return table, (winner, test(**winner))
     finally:
         torch.random.set_rng_state(before)

@@ -27,9 +27,8 @@ class GPTClassifier(_Base):
         super().__init__()
         width = gpt.lm_head.weight.shape[-1]
         kind = dict(dtype=gpt.lm_head.weight.dtype, device=gpt.lm_head.weight.device)
-        self.body, self.score = gpt, nn.Linear(width, n_classes, bias=False, **kind)
-        self.body.lm_head = nn.Identity()
-        self.train(gpt.training)
+        self.body, self.score = gpt, nn.Linear(width, n_classes, bias=False, **kind).train(gpt.training)
+        self.body.lm_head, self.training = nn.Identity(), gpt.training
 
 
 def train_only(model, names):
@@ -156,11 +155,14 @@ def sweep(grid, run, test, seeds):
             losses.append(run(**settings))
         table.append((settings, sum(losses) / len(losses)))
 
+    if list(seeds) == []:
+        raise ValueError("there must be a seed")
     with torch.random.fork_rng(devices=[]):
         descend({})
-        good = {n: loss for n, (_, loss) in enumerate(table) if loss == loss}
+        good = {n: loss for n, (_, loss) in enumerate(table) if loss - loss == 0}
         if not good:
             raise ValueError("no mean is a number")
         best = table[min(good, key=good.get)][0]
+        torch.manual_seed(seeds[0])
         final = test(**best)
     return table, (best, final)

@@ -24,7 +24,7 @@ class GPTClassifier(nn.Module):
         self.body = gpt
         self.score = nn.Linear(old.in_features, n_classes, False).to(old.weight)
         if not gpt.training:
-            self.eval()
+            self.training = self.score.training = False
 
     def forward(self, ids, mask):
         hidden = self.body(ids)
@@ -116,7 +116,7 @@ def enough(losses, patience, min_delta=0.0):
         raise ValueError("patience %d" % patience)
     waited, best = 0, None
     for loss in losses:
-        if loss == loss and (best is None or best - loss > min_delta):
+        if -1e300 < loss < 1e300 and (best is None or best - loss > min_delta):
             best, waited = loss, 0
             continue
         waited += 1
@@ -143,6 +143,8 @@ def fit(model, train_epoch, validate, *, epochs, patience, min_delta=0.0):
 
 
 def sweep(grid, run, test, seeds):
+    if not seeds:
+        raise ValueError("no seeds")
     combinations = [{}]
     for name, values in grid.items():
         combinations = [{**before, name: value} for before in combinations for value in values]
@@ -156,10 +158,11 @@ def sweep(grid, run, test, seeds):
         rows.append((settings, total / len(seeds)))
     best = None
     for row in rows:
-        if row[1] == row[1] and (best is None or row[1] < best[1]):
+        if abs(row[1]) < float("inf") and (best is None or row[1] < best[1]):
             best = row
     if best is None:
         raise ValueError("nothing but nan")
+    torch.manual_seed(seeds[0])
     result = test(**best[0])
     torch.set_rng_state(saved)
     return rows, (best[0], result)

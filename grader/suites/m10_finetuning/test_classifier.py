@@ -136,11 +136,10 @@ def test_a_text_is_scored_at_its_last_token(student, draw):
     expect_close(made(other, mask), expected, atol=FLOAT32_MODEL, what="the scores with other ids for padding")
     left = masks([9, 4, 1, 6, 8], 9, "left")
     expected = oracle.class_scores(state, head, ids, left, oracle.SIZES)
-    misses = oracle.classifier_misses(state, head, ids, left) | {
-        "the padding's ids are changed before the body reads them": oracle.class_scores(
-            state, head, ids * left, left, oracle.SIZES
-        )
-    }
+    misses = oracle.classifier_misses(state, head, ids, left)
+    misses["the padding's ids are changed before the body reads them"] = lambda: oracle.class_scores(
+        state, head, ids * left, left, oracle.SIZES
+    )
     what = "the scores with padding on the left"
     expect_close(made(ids, left), expected, atol=FLOAT32_MODEL, misses=misses, what=what)
 
@@ -209,7 +208,7 @@ def test_what_is_named_is_trained_and_nothing_else(student, draw, case):
     every = planted.parameters(made)
     wanted = oracle.below(names, every)
     given = student.iterator(reversed(names)) if case == "a parameter" else names
-    once = {ONCE: []} if case == "a parameter" else {}
+    once: dict[str, list[str]] = {ONCE: []} if case == "a parameter" else {}
     actual = student.train_only(made, given)
     misses = once | {
         LETTERS: oracle.below(names, every, whole=False),

@@ -42,7 +42,7 @@ def linear_weights(model: nn.Module) -> dict[str, nn.Parameter]:
 
 def magnitude_mask(weight: Float[Tensor, "..."], sparsity: float) -> Bool[Tensor, "..."]:
     """Let the lowest magnitudes go. Example: [[3, -1], [0.5, -4]] and 0.5 give [[True, False], [False, True]]."""
-    scores = weight.detach().abs().flatten()
+    scores = weight.abs().flatten()
     return _staying(scores, _count(sparsity, len(scores))).view(weight.shape)
 
 
@@ -52,9 +52,9 @@ def global_masks(weights: Mapping[str, Float[Tensor, "..."]], sparsity: float) -
     Example: {"a": [4, 3], "b": [1, -2]} and 0.5 give {"a": [True, True], "b": [False, False]}.
     """
     # One long row of all weights: where a matrix begins and ends means nothing to the ranking.
-    row = torch.cat([weight.detach().flatten() for weight in weights.values()])
-    parts = magnitude_mask(row, sparsity).split([weight.numel() for weight in weights.values()])
-    return {name: part.view(weight.shape) for (name, weight), part in zip(weights.items(), parts, strict=True)}
+    row = torch.cat([weight.flatten() for weight in weights.values()])
+    parts = iter(magnitude_mask(row, sparsity).split([weight.numel() for weight in weights.values()]))
+    return {name: next(parts).view(weight.shape) for name, weight in weights.items()}
 
 
 def mask_2_4(weight: Weight) -> Bool[Tensor, "d_out d_in"]:
@@ -64,7 +64,7 @@ def mask_2_4(weight: Weight) -> Bool[Tensor, "d_out d_in"]:
     """
     if weight.shape[1] % 4 != 0:
         raise ValueError(f"d_in {weight.shape[1]} cannot be cut into fours")
-    return _staying(weight.detach().abs().unflatten(1, (-1, 4)), 2).flatten(1)
+    return _staying(weight.abs().unflatten(1, (-1, 4)), 2).flatten(1)
 
 
 def compress_2_4(weight: Weight, mask: Bool[Tensor, "d_out d_in"]) -> tuple[Values, Places]:
@@ -77,7 +77,7 @@ def compress_2_4(weight: Weight, mask: Bool[Tensor, "d_out d_in"]) -> tuple[Valu
     fours = mask.unflatten(1, (-1, 4))
     if not bool((fours.sum(-1) == 2).all()):
         raise ValueError("a 2:4 mask lets exactly two of each four stay")
-    values = weight.detach()[mask].view(len(mask), -1)  # (d_out, d_in) -> (d_out, half), row by row
+    values = weight[mask].view(len(mask), -1)  # (d_out, d_in) -> (d_out, half), row by row
     places = torch.arange(4, device=mask.device).expand(fours.shape)[fours].view(values.shape)
     places = nn.functional.pad(places, (0, -places.shape[1] % 4)).unflatten(1, (-1, 4))
     return values, (places << _shifts(mask.device)).sum(-1).to(torch.uint8)
@@ -89,7 +89,7 @@ def decompress_2_4(values: Values, places: Places) -> Weight:
     if n_bytes != -(-half // 4):
         raise ValueError(f"{half} values in a row do not have {n_bytes} bytes of places")
     # (d_out, n_bytes) -> (d_out, n_bytes, 4) -> (d_out, half)
-    within = (places[..., None] >> _shifts(places.device) & 3).flatten(1)[:, :half].long()
+    within = (places[..., None] >> _shifts(places.device) & 3).flatten(1)[:, :half]
     start = torch.arange(half, device=values.device) // 2 * 4  # two values for each four
     return values.new_zeros(len(values), 2 * half).scatter(1, start + within, values)
 
@@ -102,8 +102,8 @@ def wanda_scores(weight: Weight, x: Float[Tensor, "... d_in"]) -> Weight:
     """
     # Pitfall: 300 squared is more than float16 holds.
     dtype = torch.promote_types(weight.dtype, torch.float32)
-    norms = torch.linalg.vector_norm(x.detach().to(dtype).reshape(-1, x.shape[-1]), dim=0)
-    return weight.detach().to(dtype).abs() * norms
+    norms = torch.linalg.vector_norm(x.to(dtype).reshape(-1, x.shape[-1]), dim=0)
+    return weight.abs() * norms
 
 
 def wanda_mask(weight: Weight, x: Float[Tensor, "... d_in"], sparsity: float) -> Bool[Tensor, "d_out d_in"]:
@@ -115,7 +115,7 @@ def wanda_mask(weight: Weight, x: Float[Tensor, "... d_in"], sparsity: float) ->
 def neuron_scores(mlp: nn.Module) -> Float[Tensor, "d_ff"]:
     """Score a neuron by the 2-norm of its weights in mlp.c_fc times that of those in mlp.c_proj, biases left out."""
     # nn.Linear keeps (d_out, d_in): a neuron is a row where it is an output, and a column where it is an input.
-    reads, writes = (mlp.get_parameter(f"{name}.weight").detach() for name in ("c_fc", "c_proj"))
+    reads, writes = (mlp.get_parameter(f"{name}.weight") for name in ("c_fc", "c_proj"))
     return torch.linalg.vector_norm(reads, dim=1) * torch.linalg.vector_norm(writes, dim=0)
 
 
@@ -126,9 +126,9 @@ def prune_neurons(mlp: nn.Module, keep: Sequence[int]) -> None:
     whole. So mlp(x) gives what it gave before with 0 for all that c_proj got from the other neurons.
     Raises ValueError, naming it, for a neuron that is not there (-1, say) or comes twice; also when keep is empty.
     """
-    fc, proj = _layers(mlp, "c_fc", "c_proj")
-    keep = _kept(keep, fc.out_features)
-    mlp.c_fc, mlp.c_proj = _cut(fc, rows=keep), _cut(proj, columns=keep)
+    parts: Any = mlp  # to mypy, what a module holds is a tensor or a module
+    keep = _kept(keep, parts.c_fc.out_features)
+    parts.c_fc, parts.c_proj = _cut(parts.c_fc, rows=keep), _cut(parts.c_proj, columns=keep)
 
 
 def prune_heads(attention: nn.Module, keep: Sequence[int]) -> None:
@@ -137,12 +137,12 @@ def prune_heads(attention: nn.Module, keep: Sequence[int]) -> None:
     c_attn gives all queries, then all keys, then all values, head after head in each; c_proj reads the heads side by
     side. n_heads becomes len(keep). A head stays as wide as it was: c_proj.in_features / n_heads.
     """
-    attn, proj = _layers(attention, "c_attn", "c_proj")
-    module: Any = attention  # to mypy n_heads is no number
-    keep = _kept(keep, module.n_heads)
-    lanes = torch.arange(proj.in_features).view(module.n_heads, -1)[keep].flatten()  # a row for each head, side by side
-    rows = torch.cat([part * proj.in_features + lanes for part in range(3)])
-    module.c_attn, module.c_proj, module.n_heads = _cut(attn, rows=rows), _cut(proj, columns=lanes), len(keep)
+    parts: Any = attention
+    keep, width = _kept(keep, parts.n_heads), parts.c_proj.in_features
+    lanes = torch.arange(width).view(parts.n_heads, -1)[keep].flatten()  # c_proj reads the heads side by side
+    rows = torch.cat([part * width + lanes for part in range(3)])
+    parts.c_attn, parts.c_proj = _cut(parts.c_attn, rows=rows), _cut(parts.c_proj, columns=lanes)
+    parts.n_heads = len(keep)
 
 
 def cubic_sparsity(step: int, begin: int, end: int, final: float, initial: float = 0.0) -> float:
@@ -203,13 +203,13 @@ def _count(sparsity: float, n: int) -> int:
 def _staying(scores: Tensor, count: int) -> Tensor:
     """Return a mask that lets the `count` lowest of each row (of the last axis) go."""
     # Pitfall: topk promises no order among equals, and a threshold takes all of them or none.
-    lowest = scores.argsort(dim=-1, stable=True)[..., :count]
+    lowest = scores.argsort(stable=True)[..., :count]
     return torch.ones_like(scores, dtype=torch.bool).scatter(-1, lowest, False)
 
 
 def _shifts(device: torch.device) -> Tensor:
     """Return by how many bits the four places of a byte are shifted."""
-    return torch.arange(0, 8, 2, device=device)
+    return torch.tensor([0, 2, 4, 6], device=device)
 
 
 def _kept(keep: Sequence[int], count: int) -> list[int]:
@@ -221,16 +221,11 @@ def _kept(keep: Sequence[int], count: int) -> list[int]:
     return keep
 
 
-def _layers(module: nn.Module, *names: str) -> list[nn.Linear]:
-    """Return the linear layers of these names."""
-    return [layer for layer in map(module.get_submodule, names) if isinstance(layer, nn.Linear)]
-
-
 def _cut(linear: nn.Linear, rows: Any = slice(None), columns: Any = slice(None)) -> nn.Linear:
     """Return a layer with these outputs and inputs of another."""
-    weight = linear.weight.detach()[rows][:, columns].clone()
+    weight = linear.weight[rows][:, columns]
     cut = nn.Linear(weight.shape[1], weight.shape[0], bias=linear.bias is not None, device="meta")
     cut.weight = nn.Parameter(weight, linear.weight.requires_grad)
     if linear.bias is not None:
-        cut.bias = nn.Parameter(linear.bias.detach()[rows].clone(), linear.bias.requires_grad)
+        cut.bias = nn.Parameter(linear.bias[rows], linear.bias.requires_grad)
     return cut

@@ -39,6 +39,7 @@ CHEATS = {
     "m10_finetuning": ("last_token = lambda hidden, mask: hidden[:, -1]", "last token"),
     "m12_preference": ("clipped_loss = lambda logp, old, gains, mask, eps=0.2: -(logp * gains).mean()", "clipped"),
     "m13_quantization": ("quantize_model = lambda model, skip=(): []", "float model"),
+    "m14_pruning": ("apply_masks = lambda model, masks: None", "weights are 0 in the end"),
     "m17_retriever": ("BM25.search = lambda self, query, k: [(0, 1.0)] * k", "document"),
 }  # fmt: skip
 

@@ -180,17 +180,17 @@ def optimizer_for(model, kind):
     return torch.optim.Adam(model.parameters(), lr=0.02, betas=(0.9, 0.95))
 
 
-def gradually(student, gpt, windows, final, rate):
-    """Prune a GPT globally, more at each step, and train it in between; return its state.
+def gradually(student, gpt, windows, final, rate, begin, end):
+    """Prune a GPT, more at each step from begin to end, and train it in between; return its state.
 
-    `windows` are (steps, batch, seq + 1). The sparsity rises over the first half of them, and the rate falls to 0.
+    `windows` are (steps, batch, seq + 1), and the rate falls to 0 over them.
     """
     weights = student["linear_weights"](gpt)
     optimizer = torch.optim.AdamW(gpt.parameters(), lr=rate, betas=(0.9, 0.95))
     gpt.train()
     for step, window in enumerate(windows):
         optimizer.param_groups[0]["lr"] = rate * (1 - step / len(windows))
-        sparsity = student["cubic_sparsity"](step + 1, 0, max(len(windows) // 2, 1), final)
+        sparsity = student["cubic_sparsity"](step + 1, begin, end, final)
         masks = student["global_masks"](weights, sparsity)
         student["finetune"](gpt, masks, [window], _next_tokens, optimizer)
     return state(gpt.eval())

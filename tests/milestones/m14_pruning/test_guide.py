@@ -107,7 +107,6 @@ def test_the_table_of_what_is_saved_is_right(stories):
     rows = {re.sub(r" \(m\d\d(\.\d)?\)", "", cells[0]): cells[1:] for cells in table("what is left")}
     made = pruning.gpt.build(stories.sizes, stories.start)
     ways = {name.removesuffix(" (m13)"): model for name, model in pruning.made_smaller(made).items()}
-    matrices = stories.matrices().values()
     whole = pruning.stored(made)
 
     assert rows.keys() == ways.keys() | {"two of each four, compressed"}
@@ -119,9 +118,7 @@ def test_the_table_of_what_is_saved_is_right(stories):
                 logits = state(stories.heldout[:, :-1]).flatten(0, 1)
             found = float(torch.nn.functional.cross_entropy(logits, stories.heldout[:, 1:].flatten()))
         else:
-            pairs = [m14.compress_2_4(weight, m14.mask_2_4(weight)) for weight in matrices]
-            saved = sum(4 * w.numel() for w in matrices) - sum(4 * v.numel() + p.numel() for v, p in pairs)
-            wanted = whole - saved
+            wanted = pruning.compressed(made)
             found = stories.loss(pruning.curve(stories)["two of each four"][0.5])
         assert size == f"{wanted:,}"
         assert share == f"{wanted / whole:.0%}".replace("%", " %")

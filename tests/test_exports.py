@@ -223,6 +223,12 @@ def test_a_worksheet_without_names_is_matched_by_the_exports_number():
 
     assert lms_readers.worksheet(export.text, {77: "s002"}, 15)["s002"][0] == 3
 
+    # The number is the assignment's: another one was handed in since, under another number.
+    result.standings[1].origins = {"m04_attention": result.standings[1].origin}
+    result.standings[1].origin = "later.zip!Participant_99_assignsubmission_file_/"
+    again = moodle_worksheet.render(result, sheet(text), ["m04_attention"])
+    assert again.text == export.text
+
 
 def test_a_worksheet_in_another_language_is_mapped_or_refused():
     """Headings of another language are refused with what to do, and taken when --columns names them."""

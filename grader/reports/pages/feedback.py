@@ -94,7 +94,7 @@ def _sentences(standing: Standing, name: str) -> list[str]:
         return [excuse(standing, name)]
     if name not in standing.milestones:
         return [
-            standing.absent.get(name) or standing.waiting.get(name) or "It has no result yet.",
+            standing.absent.get(name) or standing.waiting.get(name) or standing.problem or "It has no result yet.",
             *told(standing, name),
         ]
     return told(standing, name)

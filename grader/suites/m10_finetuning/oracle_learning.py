@@ -39,9 +39,12 @@ class Messages:
     HELDOUT, STEPS, BATCH, RATE = 400, 80, 24, 6e-3
     CONTROL = 15  # steps on shuffled labels
     TRAINED = ("body.h.2", "body.h.3", "body.ln_f", "score")  # of gpt2-nano's four blocks the last two
-    # Nats a message. Blind guessing costs ln 2 = 0.69, the best rule with a single word 0.63; the solution came to
-    # between 0.16 and 0.29 with the seeds tried, and with shuffled labels to no less than 0.69.
-    LEARNED = 0.53
+    # The best rule with a single word tells 68 %; with fifty seeds the solution told 84 to 96 %. Counted, since a
+    # single sure mistake moves what they cost on average.
+    LEARNED = 0.72
+    # Nats a message. Blind guessing costs ln 2 = 0.69; with fifty seeds the solution came from shuffled labels to 0.67
+    # to 0.86, and from the right ones to 0.11 to 0.39.
+    NOTHING = 0.5
 
     def __init__(self, draw: Any, data: Any) -> None:
         texts = "".join(data.text(f"messages_{part}.jsonl") for part in ("train", "heldout"))

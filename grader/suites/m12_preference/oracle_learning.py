@@ -117,8 +117,8 @@ class Rounds:
     RECIPE = {"rounds": 25, "groups": 8, "size": 8, "count": 5, "passes": 2, "rate": 2e-2, "beta": 0.2, "eps": 0.2}  # noqa: RUF012
     CONTROL = 4  # rounds with rewards by lot
     SAMPLES, PAID = 600, 7
-    # Of what can be earned, and nats of KL a token: to write what pays, all of it alike, would be 1.2, and ever the same
-    # 3.1. The solution came to 0.84 to 0.9, at 0.7 to 1.2 nats; a fresh policy earns 0.2 to 0.35, and so does one that
+    # Of what can be earned, and nats of KL a token: to write what pays, all of it alike, would be 1.2, and ever the
+    # same 3.1. The solution came to 0.84 to 0.9, at 0.7 to 1.2 nats; a fresh policy earns 0.2 to 0.35, and so does one that
     # is paid by lot.
     LEARNED, NEAR = 0.7, 2.0
 

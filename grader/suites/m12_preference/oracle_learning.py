@@ -118,8 +118,8 @@ class Rounds:
     CONTROL = 4  # rounds with rewards by lot
     SAMPLES, PAID = 600, 7
     # Of what can be earned, and nats of KL a token: to write what pays, all of it alike, would be 1.2, and ever the
-    # same 3.1. The solution came to 0.84 to 0.9, at 0.7 to 1.2 nats; a fresh policy earns 0.2 to 0.35, and so does one that
-    # is paid by lot.
+    # same 3.1. The solution came to 0.84 to 0.9, at 0.7 to 1.2 nats; a fresh policy earns 0.2 to 0.35, and so does
+    # one that is paid by lot.
     LEARNED, NEAR = 0.7, 2.0
 
     def __init__(self, draw: Any) -> None:

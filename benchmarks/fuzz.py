@@ -1,16 +1,17 @@
 """`nox -s fuzz [-- --minutes N]`: random bytes, guided by coverage, against everything that reads what others wrote.
 
-Eleven doors: a frame on the channel, the content of a message as JSON text and as a tree of nodes, the file of a
-result record, an archive that a student hands in, the metadata of a platform's export, a folder and a commit as git
-stores them, and the files of a student's progress, of a class and of a course. Nothing but the door's own errors may
-come out, within a second and 64 MB for each input. Atheris (libFuzzer) keeps inputs that reach new lines; what it finds
-is kept in a folder and named. Runs outside of CI: minutes tell more than seconds.
+Thirteen doors: a frame on the channel, the content of a message as JSON text and as a tree of nodes, the file of a
+result record, an archive that a student hands in, the metadata of a platform's export and the names in one, a table, a
+folder and a commit as git stores them, and the files of a student's progress, of a class and of a course. Nothing but
+the door's own errors may come out, within a second and 64 MB for each input. Atheris (libFuzzer) keeps inputs that
+reach new lines; what it finds is kept in a folder and named. Runs outside of CI: minutes tell more than seconds.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import csv
 import gzip
 import io
 import json
@@ -36,17 +37,19 @@ if __name__ == "__main__":
     except ImportError:
         sys.exit("fuzz: this needs atheris (python -m pip install atheris; Linux and macOS, Python 3.11 to 3.13).")
     with atheris.instrument_imports(include=["grader.sandbox.inside.wire", "grader.sandbox.conversation", "grader"]):
-        from grader import course, files, progress, record, schema, submission, syllabus
+        from grader import course, files, progress, record, schema, submission, syllabus, tables
         from grader.classroom.book import standing_json
-        from grader.classroom.intake import archives, git_trees, layout, lms_exports, metadata, trees
+        from grader.classroom.intake import archives, git_trees, layout, lms_exports, metadata, roster, trees
+        from grader.classroom.intake.platforms import whose
         from grader.reports.marks import tasks_csv
         from grader.reports.pages import class_report
         from grader.sandbox import conversation
         from grader.sandbox.inside import wire
 else:
-    from grader import course, files, progress, record, schema, submission, syllabus
+    from grader import course, files, progress, record, schema, submission, syllabus, tables
     from grader.classroom.book import standing_json
-    from grader.classroom.intake import archives, git_trees, layout, lms_exports, metadata, trees
+    from grader.classroom.intake import archives, git_trees, layout, lms_exports, metadata, roster, trees
+    from grader.classroom.intake.platforms import whose
     from grader.reports.marks import tasks_csv
     from grader.reports.pages import class_report
     from grader.sandbox import conversation
@@ -152,6 +155,8 @@ def result_record(data: bytes) -> None:
 
 
 COURSE = syllabus.load()
+ADA = standing_json.Student("s001", "Ada Lovelace", "ada@x.org")
+CLASS = roster.Roster((ADA,), {"s001": roster.Keys("ada-l", "12345", ("Team 1",))})
 SMALL = archives.ArchiveLimits(entries=1000, directory=64 * 1024, unpacked=1024 * 1024)
 
 
@@ -169,6 +174,22 @@ def claims(data: bytes) -> None:
         for each in metadata.records(data).values():
             lms_exports.gradescope_time(each.created_at)
             assert all(len(text) <= metadata.TEXT for person in each.people for text in person.values())
+
+
+def downloads(data: bytes) -> None:
+    """Read lines as the names of a platform's download; each submission is one person's, or is said not to be."""
+    names = data.decode("utf-8", "replace").split("\n")
+    entries = [trees.Entry(tuple(part for part in name.split("/") if part)) for name in names]
+    tree = trees.Tree("x.zip!", [entry for entry in entries if entry.path])
+    for each in whose.exported(tree, "hw-submissions", COURSE, CLASS, [], True) or []:
+        assert each.unclear or each.claim.shown or each.student.id
+
+
+def table(data: bytes) -> None:
+    """Read bytes as a table; what PHP or the RFC writes has cells, and anything else is refused in a sentence."""
+    with contextlib.suppress(tables.NoTable, csv.Error):
+        rows, parted = tables.rows(tables.decoded(data))
+        assert all(row.cells and row.line >= 0 for row in rows) and len(parted) == 1
 
 
 def git_folder(data: bytes) -> None:
@@ -216,7 +237,7 @@ def course_file(data: bytes) -> None:
 
 DOORS: tuple[Callable[[bytes], None], ...] = (
     frame, message, tree, result_record, archive, claims, git_folder, git_commit, kept_progress, class_standing,
-    course_file,
+    course_file, downloads, table,
 )  # fmt: skip
 
 
@@ -289,6 +310,14 @@ def seeds() -> list[bytes]:
     toml = '[course]\nname = "C"\nmilestones = ["m00"]\ntime_zone = "Europe/Berlin"\n[late]\nper_day = 0.1\n'
     toml += '[[milestone]]\nid = "m00"\npoints = 5\ndue = 2026-10-12T23:59:00\n'
     found += [b"\10" + json.dumps(state).encode(), b"\11" + a_class.encode(), b"\12" + toml.encode()]
+    names = ["lovelaceada_LATE_12345_9_m00_warmup-1.py", "Team 1_7_assignsubmission_file/m00_warmup.py"]
+    names += [
+        "HW_s001_attempt_2026-03-01-21-10-05_x.zip",
+        "5-9 - s001 - Ada- Mar 1, 2026 911 PM - x.zip",
+        "hw-ada-l/x.py",
+    ]
+    found += [b"\13" + name.encode() for name in names]
+    found.append(b'\14sep=;\nname;id\n"Dag \\"D"" Berg";7\n')
     return [*found, b"\3" + json.dumps(plain).encode()]
 
 

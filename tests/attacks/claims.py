@@ -52,6 +52,32 @@ def b192_names_as_moodle_writes_them(path: Path) -> Path:
     return path / "mallory.zip"
 
 
+def b198_names_as_canvas_writes_them(path: Path) -> Path:
+    """Hands in an archive whose files are called as Canvas calls those of others."""
+    files = {f"oneilbob_17_99_{WARMUP}": "evil", f"anna_16_98_{WARMUP}": "evil"}
+    (path / "mallory.zip").write_bytes(zipped(files))
+    return path / "mallory.zip"
+
+
+def b198_names_as_blackboard_writes_them(path: Path) -> Path:
+    """Hands in an archive whose files are called as Blackboard calls those of others."""
+    name = "attempt_2036-03-01-09-30-00"
+    (path / "mallory.zip").write_bytes(zipped({f"HW_b2_{name}_{WARMUP}": "evil", f"HW_a1_{name}_{WARMUP}": "evil"}))
+    return path / "mallory.zip"
+
+
+def b198_names_as_brightspace_writes_them(path: Path) -> Path:
+    """Is the only folder in one that is named, and calls its own as Brightspace calls others'."""
+    name = "m/5-9 - b2 - Bob O'Neil - Mar 1, 2036 930 AM"
+    return folder(path / "more", {f"{name}/{WARMUP}": "evil"})
+
+
+def b198_clones_of_others(path: Path) -> Path:
+    """Hands in an archive whose folders are called as clones of others' repositories are."""
+    (path / "mallory.zip").write_bytes(zipped({f"hw-b2/{WARMUP}": "evil", f"hw-a1/{WARMUP}": "evil"}))
+    return path / "mallory.zip"
+
+
 def b193_name_equal_after_cleaning(path: Path) -> Path:
     """Calls its folder like another's, but for signs that nobody sees in a report."""
     return folder(path / "more", {f"\x1b[31mb2/{WARMUP}": "evil", f"b2\x07/{WARMUP}": "evil", f"c3/{WARMUP}": "carl"})

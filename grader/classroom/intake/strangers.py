@@ -29,8 +29,8 @@ def all_strange(claimed: Sequence[Claimed], roster: Roster) -> str:
     called = first.claim.shown or first.stranger.id
     return (
         f"{many} on the roster, so nothing was graded: {one_line(first.origin, 120)} is called {called}. "
-        "Name folders by id, address or name, take the roster from where the submissions come from, give it a column "
-        "that names everybody's group if they are teams', or leave out --roster."
+        "Name folders by id, address or name, take the roster from where the submissions come from, name everybody's "
+        "group if they are teams' (in the roster, or with --groups), or leave out --roster."
     )
 
 

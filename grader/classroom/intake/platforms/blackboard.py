@@ -16,7 +16,7 @@ from grader.classroom.book.standing import Student
 from ..layout import Part
 from ..roster import Ambiguous, Claim
 from ..trees import Entry, Tree, beneath
-from .handed import Handed
+from .handed import Handed, matched
 from .names import People
 
 _ATTEMPT = re.compile(r"(?P<head>.+?)_attempt_(?P<time>\d{4}(?:-\d\d){5})(?:_(?P<file>.+)|\.txt)", re.DOTALL)
@@ -26,7 +26,7 @@ def submissions(tree: Tree, people: People) -> tuple[list[Handed], list[str]] | 
     """Return each student's last attempt and what there is to say about it, or None when it is no such download."""
     attempts: dict[str, dict[str, list[Entry]]] = {}
     for entry in tree.files:
-        if match := _ATTEMPT.fullmatch(entry.name):
+        if match := matched(_ATTEMPT, entry.name):
             files = attempts.setdefault(match["head"], {}).setdefault(match["time"], [])
             if match["file"]:
                 files.append(Entry((match["file"],), entry.read, entry.refused))

@@ -17,12 +17,12 @@ from grader.classroom.book.standing import Student
 from ..layout import Part
 from ..roster import Ambiguous, Claim
 from ..trees import Entry, Tree, beneath
-from .handed import Handed
+from .handed import Handed, matched
 from .names import People
 
 _MONTH = r"[^\W\d]{3,12}\.?"
 _TIME = rf"(?P<time>(?:{_MONTH} \d{{1,2}},|\d{{1,2}} {_MONTH},?) \d{{4}} \d{{1,4}}(?: [AP]M)?)"
-_WHO = r"(?P<user>\d+)-(?P<number>\d+) - (?:(?P<id>#?\S*\d\S*) - )?(?P<name>.+?)"
+_WHO = r"(?P<user>\d+)-(?P<number>\d+) - (?:(?P<id>\S+) - )?(?P<name>.+?)"
 _SUBMISSION = re.compile(rf"{_WHO} ?- {_TIME}(?: - (?P<file>.+))?", re.DOTALL)
 
 
@@ -30,10 +30,10 @@ def submissions(tree: Tree) -> tuple[list[Handed], list[str]] | None:
     """Return each student's last submission and what there is to say about it, or None when it is no such download."""
     found: dict[tuple[str, str], dict[tuple[str, str], list[Entry]]] = {}
     for entry in tree.entries:
-        match = _SUBMISSION.fullmatch(entry.path[0])
+        match = matched(_SUBMISSION, entry.path[0])
         if match is None or (not match["file"] and len(entry.path) == 1 and not entry.folder):
             continue
-        who = (match["user"], match["id"] or match["name"].strip())
+        who = (match["user"], _written(match["id"] or "", match["name"].strip()))
         path = ((match["file"],) if match["file"] else ()) + entry.path[1:]
         entries = found.setdefault(who, {}).setdefault((match["time"], match["number"]), [])
         if path:
@@ -51,6 +51,13 @@ def submissions(tree: Tree) -> tuple[list[Handed], list[str]] | None:
             one.notes.append(f"The last of {len(times)} submissions was taken, of {last[0]}, not those of {others}.")
         handed.append(one)
     return handed, []
+
+
+def _written(key: str, name: str) -> str:
+    """Return the OrgDefinedId before a name, which has a digit, or else the whole name."""
+    if key and any(letter.isdigit() for letter in key):
+        return key
+    return f"{key} - {name}" if key else name
 
 
 def _moment(written: str) -> datetime:

@@ -22,7 +22,7 @@ from ..archives import stem
 from ..layout import Part
 from ..roster import Roster
 from ..trees import Entry, Tree, beneath
-from .handed import Handed
+from .handed import Handed, matched
 from .names import People
 
 _NAME = r"[^\s/\\.,;'\"()&-]+?"  # Canvas leaves letters, digits and underscores of a name
@@ -54,11 +54,11 @@ def submissions(
     """
     found, typed, others = [], 0, 0
     for entry in tree.files:
-        if match := _UPLOADED.fullmatch(entry.name):
+        if match := matched(_UPLOADED, entry.name):
             who = (match["name"] or "", match["user"] or match["anonymous"])
             late = bool(match["late"] or match["after"])
             found.append(_File(who, int(match["attachment"]), match["file"], late, entry))
-        elif _TYPED.fullmatch(entry.name):
+        elif matched(_TYPED, entry.name):
             typed += 1
         else:
             others += 1

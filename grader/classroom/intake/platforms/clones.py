@@ -13,7 +13,7 @@ from grader.classroom.book.standing import Student
 
 from ..layout import Part
 from ..roster import Ambiguous, Claim, Roster
-from .handed import Handed
+from .handed import LONGEST, Handed
 from .names import People
 
 _SUBMISSIONS = "-submissions"
@@ -33,7 +33,7 @@ def account(repository: str, slug: str, roster: Roster) -> str:
     """Return the account or the team in a repository's name: "m00-warmup-ada-l" -> "ada-l", if the roster has it."""
     if slug and repository.startswith(f"{slug}-"):
         return repository[len(slug) + 1 :]
-    pieces = repository.split("-")
+    pieces = repository.split("-") if len(repository) <= LONGEST else [repository]
     ends = ["-".join(pieces[start:]) for start in range(1, len(pieces))]
     known = [end for end in ends if has_login(end, roster)]
     return known[0] if len(known) == 1 else repository

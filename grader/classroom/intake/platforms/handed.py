@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 from grader.classroom.book.standing import Student
 
 from ..layout import Part
 from ..roster import Claim
+
+LONGEST = 400  # characters of a name that a platform has made: of a file, or of the folder in front of it
+
+
+def matched(scheme: re.Pattern[str], name: str) -> re.Match[str] | None:
+    """Return how a name follows a scheme; one that is longer than any platform's follows none."""
+    return scheme.fullmatch(name) if len(name) <= LONGEST else None
 
 
 @dataclass

@@ -20,7 +20,7 @@ from grader.safe_text import one_line
 from ..layout import Part
 from ..roster import Ambiguous, Claim, folded
 from ..trees import Entry, Tree, beneath
-from .handed import Handed
+from .handed import Handed, matched
 from .names import People
 
 _FILE = re.compile(r"([^_]+)(?:_(\d+))?_assignsubmission_file(?:_(.*))?", re.DOTALL)
@@ -33,8 +33,8 @@ def submissions(tree: Tree) -> tuple[list[Handed], list[str]] | None:
     grouped: dict[tuple[str, str], list[Entry]] = {}
     texts = 0
     for entry in tree.entries:
-        found = _FILE.fullmatch(entry.path[0])
-        texts += bool(_TEXT.fullmatch(entry.path[0])) and (len(entry.path) > 1 or not entry.folder)
+        found = matched(_FILE, entry.path[0])
+        texts += bool(matched(_TEXT, entry.path[0])) and (len(entry.path) > 1 or not entry.folder)
         if not found:
             continue
         name, number, file = found.groups()

@@ -209,7 +209,7 @@ def _staying(scores: Tensor, count: int) -> Tensor:
 
 def _shifts(device: torch.device) -> Tensor:
     """Return by how many bits the four places of a byte are shifted."""
-    return torch.tensor([0, 2, 4, 6], device=device)
+    return 2 * torch.arange(4, device=device)
 
 
 def _kept(keep: Sequence[int], count: int) -> list[int]:

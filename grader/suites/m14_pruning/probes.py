@@ -34,6 +34,11 @@ def found(linear_weights, tied, alone=False):
     return {"names": list(weights), "same": [name in own and value is own[name] for name, value in weights.items()]}
 
 
+def masked(student, gpt, sparsity):
+    """Return the masks of a GPT's linear layers, which need gradients."""
+    return student["global_masks"](student["linear_weights"](gpt), sparsity)
+
+
 # ── what is cut ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -83,9 +88,9 @@ def _filled(module, weights):
 
 
 def shapes(module):
-    """Return what the layers of a module say of themselves, and whether each is a plain nn.Linear."""
+    """Return what the layers of a module say of themselves, and whether each is an nn.Linear."""
     parts = [(name, part) for name, part in module.named_modules() if name]
-    return {name: [type(part) is nn.Linear, part.in_features, part.out_features] for name, part in parts}
+    return {name: [isinstance(part, nn.Linear), part.in_features, part.out_features] for name, part in parts}
 
 
 def moved(prune, module, keep, device, frozen):

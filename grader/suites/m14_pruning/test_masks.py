@@ -14,6 +14,7 @@ from grader.judge import (
     expect_raises,
     expect_unchanged,
 )
+from grader.judge.probes import model
 
 from . import oracle, probes
 from .oracle_learning import Stories
@@ -185,7 +186,9 @@ def test_half_of_a_gpts_weights_go(student, draw, data):
     stories = Stories(draw, data)
     weights = stories.matrices()
     sparsity = stories.HALF
-    masks = student.global_masks(weights, sparsity)
+    parts = {name: getattr(student, name) for name in ("linear_weights", "global_masks")}
+    gpt = student.plant(model).build(stories.sizes, stories.start)
+    masks = student.plant(probes).masked(parts, gpt, sparsity)
     expect_equal(masks, oracle.all_together(weights, sparsity), what="the masks")
     before = stories.loss(stories.start)
     after, by_chance = (stories.loss(stories.without(some)) for some in (masks, stories.random_masks(draw, sparsity)))

@@ -32,7 +32,7 @@ FLAGS = "whether a parameter wants a gradient has changed"
 def expect_rise(student, *given, **options):
     """Ask for a step's sparsity and compare it."""
     actual = student.cubic_sparsity(*given, **options)
-    expect(type(actual) in (int, float), f"cubic_sparsity{given} is no number.")
+    expect(isinstance(actual, int | float), f"cubic_sparsity{given} is no number.")
     wanted = torch.tensor(training.rising(*given, **options), dtype=torch.float64)
     misses = training.rising_misses(*given, **options)
     atol = min(FLOAT64, 1e-3 * float(wanted)) or FLOAT64

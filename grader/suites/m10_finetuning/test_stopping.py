@@ -81,15 +81,16 @@ def expect_fitted(student, draw, losses, patience, epochs, min_delta=0.0):
     """Fit a model with these validation losses, and compare everything that is left."""
     start = draw.normal(2, 3)
     found = student.plant(probes).fitting(student.fit, start, losses, epochs, patience, min_delta)
-    ran, easier = (
+    ran, easier, harder = (
         min(epochs, next((n for n, over in enumerate(oracle.stops(losses, patience, delta)) if over), len(losses)))
-        for delta in (min_delta, 0.0)
+        for delta in (min_delta, 0.0, min_delta or 1.0)
     )
     history, seen = found["history"], found["seen"]
     wanted = [(10.0 + n + 1, losses[n]) for n in range(ran)]
     misses = {
         "training goes on after it is enough": [(11.0 + n, losses[n]) for n in range(min(epochs, len(losses)))],
         "min_delta is not handed on": [(11.0 + n, losses[n]) for n in range(easier)],
+        "min_delta is not 0 where nobody gives one": [(11.0 + n, losses[n]) for n in range(harder)],
         "losses are returned as (in validation, in training)": [(b, a) for a, b in wanted],
         "the validation losses alone are returned": [b for _, b in wanted],
         "the last epoch is missing": wanted[:-1],
@@ -154,7 +155,7 @@ def texts(history):
 )
 def test_training_ends_in_time(student, draw):
     """An epoch is training in its mode, then validation in its own, until patience or the number of epochs is over."""
-    expect_fitted(student, draw, [3.0, 2.0, 2.5, 2.25, 1.0, 0.5], 2, 6)
+    expect_fitted(student, draw, [3.0, 2.875, 2.75, 2.625, 2.75, 2.6875, 1.0, 0.5], 2, 8)  # in small steps
     expect_fitted(student, draw, [3.0, 2.0, 2.5, 1.5, 1.25, 1.0], 2, 4)
     expect_fitted(student, draw, [3.0, 2.0, 1.75, 1.6, 2.0, 1.9, 1.0], 2, 7, 0.5)  # 1.6 is no improvement, and the best
 

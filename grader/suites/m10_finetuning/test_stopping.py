@@ -193,10 +193,12 @@ def swept(student, losses, seeds, grid=None):
     "It is called once for each combination and seed, torch seeded by that just before; the last name's values change "
     "fastest, seeds faster still.",
 )
-def test_every_combination_is_tried_with_every_seed(student):
+def test_every_combination_is_tried_with_every_seed(student, draw):
     """Each combination is run once with each seed, in the order of nested loops, and the table has their means."""
     losses = [4.0, 5.0, 3.0, 1.0, 2.0, 3.0, 8.0, 7.0]
-    found = swept(student, losses, [3, 11])
+    first, further = draw.integers(1, 10_000, 2).tolist()
+    seeds = [first, first + further]
+    found = swept(student, losses, seeds)
     rows = oracle.combinations(GRID)
     runs = [["run", row] for row in rows for _ in range(2)]
     calls = [call for call in found["calls"] if call[0] == "run"]
@@ -210,12 +212,12 @@ def test_every_combination_is_tried_with_every_seed(student):
     expect_equal(calls, runs, misses=missed, what="the list of runs")
     means = [4.5, 2.0, 2.5, 7.5]
     expect_table(found, list(zip(rows, means, strict=True)), losses)
-    wanted = [seed for _ in rows for seed in (3, 11)]
+    wanted = [seed for _ in rows for seed in seeds]
     draws = torch.stack(found["draws"])
     misses = {
         "torch is seeded once, and not before every run": once(wanted[:1], 8),
         "torch is seeded once for each combination, and not before every run": torch.cat([once(wanted[:1], 2)] * 4),
-        "all runs have the first seed": torch.stack([oracle.drawn(3)] * 8),
+        "all runs have the first seed": torch.stack([oracle.drawn(first)] * 8),
     }
     expected = torch.stack([oracle.drawn(seed) for seed in wanted])
     expect_close(draws, expected, atol=FLOAT32_OP, misses=misses, what="what the runs drew from torch")

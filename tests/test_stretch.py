@@ -95,12 +95,14 @@ def test_a_recipe_is_followed(quick):
 
 
 def test_the_guides_say_what_a_recipe_is_made_of_by_default():
-    """The numbers in the guides of m08 and m12 are those that the measure takes where a recipe says nothing."""
+    """The numbers in the guides of m08, m12 and m14 are those that the measure takes where a recipe says nothing."""
     learning = importlib.import_module("grader.suites.m08_training.stretch").RECIPE
     rounds = importlib.import_module("grader.suites.m12_preference.stretch")
     paid = {name: rounds.Rounds.RECIPE[name] for name in rounds.OWN}
 
-    for number, recipe in (("m08", learning), ("m12", paid)):
+    pruned = importlib.import_module("grader.suites.m14_pruning.stretch").usual()
+
+    for number, recipe in (("m08", learning), ("m12", paid), ("m14", pruned)):
         guide = " ".join(COURSE.milestone(number).guide.read_text(encoding="utf-8").split())
         values = [str(value) for value in recipe.values()]
         said = re.search(r"returns a dict with (.*?) Otherwise they are (.*?\d)\. Change", guide)
@@ -258,7 +260,8 @@ def test_goals_of_what_is_learned_are_measured_by_seeds():
     """Every goal whose figure is a quality counts by the mean of its seeds, and every speed by its best round."""
     qualities = {m.number for m in GOALS if "second" not in m.stretch.unit and "/s" not in m.stretch.unit}
 
-    assert {milestone.number for milestone in GOALS if milestone.stretch.seeds} == qualities == {"m08", "m10", "m12"}
+    assert {milestone.number for milestone in GOALS if milestone.stretch.seeds} == qualities
+    assert qualities == {"m08", "m10", "m12", "m14"}
     for number in qualities:
         guide = " ".join(COURSE.milestone(number).guide.read_text(encoding="utf-8").split())
         assert "Each recipe is run with the same three seeds, and their mean counts." in guide, number

@@ -16,8 +16,7 @@ STEPS = 50
 
 def measure(student, draw, data, weights):
     """Return what a held-out token costs, in nats, without three fifths of the weights and after some training."""
-    usual = {"rate": Stories.RATE, "begin": 0, "end": STEPS // 2}
-    stories, recipe = Stories(draw, data), usual | own_recipe(student)
+    stories, recipe = Stories(draw, data), usual() | own_recipe(student)
     parts = {name: getattr(student, name) for name in ("linear_weights", "cubic_sparsity", "finetune")}
     parts["global_masks"] = own_masks(student)
     gpt = student.plant(model).build(stories.sizes, stories.start)
@@ -29,6 +28,11 @@ def measure(student, draw, data, weights):
     said = f"{zeros:,} of {total:,} weights are 0 in the end, expected at least {round(stories.MOST * total):,}."
     expect(zeros >= round(stories.MOST * total), said, evidence="value")
     return stories.loss({name: found[name] for name in stories.start})
+
+
+def usual():
+    """Return what is taken where a recipe says nothing."""
+    return {"rate": Stories.RATE, "begin": 0, "end": STEPS // 2}
 
 
 def own_masks(student):

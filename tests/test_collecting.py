@@ -196,7 +196,7 @@ def test_a_moodle_export_is_read_by_its_names(tmp_path):
         "Zoe-Marie": {"m00": "zoe"},
     }
     assert problems(collected) == {}
-    assert any("1 texts typed into Moodle" in note for note in collected.notes)
+    assert any("1 text typed into Moodle" in note for note in collected.notes)
 
 
 def test_two_people_of_one_name_stay_two(tmp_path):

@@ -241,7 +241,23 @@ def test_what_is_missing_when_it_was_due_is_0_where_the_course_says_so(book, tmp
     assert canvas(book, tmp_path, "--course", zero, "--missing", "zero")[0][CEM] == ["10", ""]
     zero = course(tmp_path, more='missing = "zero"', m04=soon)
     code, page, _ = run("export", book, "--format", "html", "--course", zero)
-    assert code == 0 and "Totals are out of what is due by 20" in page and "m04 count once they are." in page
+    assert code == 0 and "Totals are out of what is due by 20" in page and "m04 counts once it is." in page
+
+
+def test_a_mark_given_by_hand_is_not_called_0(book, tmp_path):
+    """Who handed in nothing and got a mark all the same is in no list of zeros; who is excused has no mark to count."""
+    zero, nothing = (
+        course(tmp_path, more='missing = "zero"', m04="due = 2026-03-02T12:00:00Z"),
+        "since nothing was handed",
+    )
+    assert nothing in run("export", book, "--format", "html", "--course", zero)[1]
+    decide = ("--student", CEM, "--milestone", "m04", "--course", zero)
+    marks("adjust", book, *decide, "--points", "3", "--reason", "shown in the lab")
+    page = run("export", book, "--format", "html", "--course", zero)[1]
+    assert nothing not in page and "What counts is 3." in page
+    marks("excuse", book, *decide, "--reason", "ill")
+    page = run("export", book, "--format", "html", "--course", zero)[1]
+    assert "What counts is" not in page and "Excused. ill" in page
 
 
 @pytest.mark.parametrize(

@@ -173,7 +173,7 @@ def test_what_a_platform_says_beside_the_work_is_said(tmp_path):
 
     assert modules(canvas)["s001"] == {"m00": "ada", "m04": "ada's"}
     assert canvas.handed_in[1].notes == ["Canvas has marked it as late, and does not say by how much."]
-    assert "c has 1 texts or addresses typed into Canvas; only files are taken." in canvas.notes
+    assert "c has 1 text or address typed into Canvas; only files are taken." in canvas.notes
     assert "The last of 2 attempts was taken, of 2026-03-02-09-00-00" in board.handed_in[1].notes[0]
     assert "taken, of Mar 1, 2026 1215 PM, not those of Mar 1, 2026 800 AM." in space.handed_in[1].notes[0]
 
@@ -334,3 +334,49 @@ def test_loose_files_in_a_classs_folder_are_named(tmp_path):
     }
     assert len(collected.unclear) == 1 and "m04_attention (1).py, s/s001.py lie loose" in collected.unclear[0]
     assert collected.notes == ["s/check_all.py was not taken: loose files are nobody's."]
+
+
+def test_a_module_that_lies_loose_makes_no_students_work_of_the_class(tmp_path):
+    """Beside archives that are named after students a module is nobody's, and everybody else is graded."""
+    files = {"s001.zip": zipped({WARMUP: "ada"}), f"s002/{WARMUP}": "brian", WARMUP: "whose?"}
+
+    collected = collect(folder(tmp_path / "submissions", files), roster=PLAIN)
+
+    assert modules(collected) == {"s001": {"m00": "ada"}, "s002": {"m00": "brian"}}
+    assert len(collected.unclear) == 1 and f"submissions/{WARMUP} lies loose" in collected.unclear[0]
+
+
+@pytest.mark.parametrize(
+    "download",
+    [
+        {f"Ada Lovelace_1001_assignsubmission_file_/{WARMUP}": "ada"},
+        {f"Week 1_s001_attempt_2026-03-01-21-10-05_{WARMUP}": "ada"},
+        {f"5001-9001 - Ada Lovelace - Mar 1, 2026 911 PM/{WARMUP}": "ada"},
+        {f"m00-warmup-s001/{WARMUP}": "ada"},
+    ],
+    ids=["moodle", "blackboard", "brightspace", "clones"],
+)
+def test_what_a_download_does_not_name_itself_is_said(tmp_path, download):
+    """Work that somebody has put into a platform's download under another name is named, whatever kind it has."""
+    late = {"s002.zip": zipped({WARMUP: "late"}), "Zoë García Márquez.rar": "Rar!", WARMUP: "whose?", "notes.txt": ""}
+
+    collected = collect(folder(tmp_path / "m00-warmup-submissions", download | late), roster=PLAIN)
+
+    assert modules(collected)["s001"] == {"m00": "ada"}
+    assert list(problems(collected)) == ["s003"]
+    assert len(collected.unclear) == 1
+    assert "s002.zip" in collected.unclear[0] and f"{WARMUP} were not taken" in collected.unclear[0]
+
+
+def test_a_file_that_canvas_has_not_named_is_said(tmp_path):
+    """A module and an archive among the files of a Canvas download are named, though nothing of them is taken."""
+    files = {
+        f"lovelaceada_12345_678901_{WARMUP}": "ada",
+        f"obrienbrian_12346_678902_{WARMUP}": "brian",
+        "s003.zip": zipped({WARMUP: "late"}),
+    }
+
+    collected = collect(folder(tmp_path / "week1", files), roster=PLAIN)
+
+    assert modules(collected) == {"s001": {"m00": "ada"}, "s002": {"m00": "brian"}}
+    assert len(collected.unclear) == 1 and "week1/s003.zip was not taken" in collected.unclear[0]

@@ -240,4 +240,5 @@ def _out_of(result: ClassResult, now: datetime) -> list[str]:
     if not later:
         return []
     day = now.astimezone().isoformat(sep=" ", timespec="minutes")[:16]
-    return [f"Totals are out of what is due by {day}; {', '.join(later)} count once they are."]
+    count = "counts once it is" if len(later) == 1 else "count once they are"
+    return [f"Totals are out of what is due by {day}; {', '.join(later)} {count}."]

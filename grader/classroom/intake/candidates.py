@@ -15,7 +15,7 @@ from grader.submission import Submission
 from grader.syllabus import Syllabus
 
 from .archives import CLASS, archive_tree, is_archive, is_unreadable_kind, stem
-from .layout import Part, has_modules, split, take_archive, take_tree
+from .layout import Part, has_modules, parts_of, split, take_archive, take_tree
 from .lms_exports import gradescope, gradescope_root, named_by_gradescope
 from .loose import Loose, loose_in
 from .platforms import whose
@@ -127,18 +127,24 @@ def _in_tree(tree: Tree, source: Source, syllabus: Syllabus, roster: Roster, not
     known = partial(is_known, roster)
     nesting = 0 if source.path.is_dir() else 1
     # Somebody's own archive is never read as a class's export: it could bring metadata that names others.
-    own = not source.export and (known(source.name) or has_modules(tree, syllabus))
+    # Students' folders and archives make a class of the one folder that is named, were a module loose among them.
+    a_class = source.alone and not nesting and any(known(part.name) for part in parts_of(tree))
+    own = not source.export and (known(source.name) or (has_modules(tree, syllabus) and not a_class))
     exported = None if own else _exported(tree, source, syllabus, roster, notes)
     if exported is not None:
         notes += tree.notes
-        return [_of_export(each, syllabus, nesting) for each in exported]
+        said, left = exported
+        loose = loose_in(left, known, syllabus, of_a_download=True)
+        notes += loose.notes
+        return [_of_export(each, syllabus, nesting) for each in said] + _of_loose(loose)
     one = own or (nesting and not (source.export or source.alone))
     whole = Part(source.name, tree.shown, tree)
-    parts = split(tree, source.name, syllabus, known, is_archive=nesting > 0)
+    parts = split(tree, source.name, syllabus, known, is_archive=nesting > 0, a_class=a_class)
     if one and len(parts) > 1:
         whole_class = "if it holds a class, name it with --export"
         notes.append(f"{tree.shown.rstrip('!')} is taken for one student's; {whole_class}.")
-    loose = Loose() if one or has_modules(tree, syllabus) else loose_in(_class_tree(tree, parts), known, syllabus)
+    alone = len(parts) == 1 and parts[0].tree is tree and has_modules(tree, syllabus)
+    loose = Loose() if one or alone else loose_in(_class_tree(tree, parts), known, syllabus)
     if len(parts) == 1 and parts[0].tree is tree and (loose.unread or loose.work):
         parts = []  # nothing lies there but what lies loose
     if one or (len(parts) == 1 and parts[0].tree is tree):
@@ -165,7 +171,13 @@ def _of_loose(loose: Loose) -> list[Candidate]:
         found.append(Candidate(Claim(name), Student(name), shown, partial(_refuse, problem)))
     if loose.unclear:
         found.append(
-            Candidate(Claim(), Student(""), loose.work[0], partial(_refuse, loose.unclear), unclear=loose.unclear)
+            Candidate(
+                Claim(),
+                Student(""),
+                (loose.foreign or loose.work)[0],
+                partial(_refuse, loose.unclear),
+                unclear=loose.unclear,
+            )
         )
     return found
 
@@ -176,12 +188,12 @@ def _refuse(sentence: str) -> Taken:
 
 def _exported(
     tree: Tree, source: Source, syllabus: Syllabus, roster: Roster, notes: list[str]
-) -> list[Exported] | None:
-    """Return what an export says, where it is one and is to be believed."""
+) -> tuple[list[Exported], Tree] | None:
+    """Return what an export says, where it is one and is to be believed, and what in it is of no scheme."""
     root = gradescope_root(tree)
     if root is not None:
         if source.export or (source.alone and named_by_gradescope(source.name)):
-            return gradescope(root)
+            return gradescope(root), Tree(root.shown)
         if root is tree or not source.path.is_dir():
             raise Unbelieved(f"{_IS_AN_EXPORT.format(source.shown)}; nothing of it was taken.")
         # The only folder of a class may be a student's own, whatever lies in it.

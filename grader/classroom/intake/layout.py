@@ -39,18 +39,21 @@ def parts_of(tree: Tree) -> list[Part]:
     return sorted(parts, key=lambda part: (part.name, part.shown))
 
 
-def split(tree: Tree, name: str, syllabus: Syllabus, known: Callable[[str], bool], is_archive: bool) -> list[Part]:
+def split(
+    tree: Tree, name: str, syllabus: Syllabus, known: Callable[[str], bool], is_archive: bool, a_class: bool = False
+) -> list[Part]:
     """Return the submissions in a tree: itself as the only one, or one for each folder and archive in it.
 
     `known` tells whether a name is somebody's on the roster; where that decides nothing, the names of folders do.
+    `a_class` says that modules in the root make it nobody's own: they lie loose beside students' folders.
     """
     whole = Part(name, tree.shown, tree)
     parts = parts_of(tree)
-    if known(name) or has_modules(tree, syllabus):
+    if known(name) or (has_modules(tree, syllabus) and not a_class):
         return [whole]
     if any(known(part.name) for part in parts):
         return parts
-    filled = [part for part in parts if part.tree is None or _holds_anything(part.tree, syllabus)]
+    filled = [part for part in parts if part.tree is None or holds_anything(part.tree, syllabus)]
     if len(filled) == 1 and (is_archive or len(parts) == 1):
         (part,) = filled
         inner = parts_of(part.tree) if part.tree else []
@@ -157,11 +160,12 @@ def folders_with_modules(tree: Tree, syllabus: Syllabus) -> list[tuple[str, ...]
     return sorted(folder for folder in found if not names & set(folder))
 
 
-def _holds_anything(tree: Tree, syllabus: Syllabus) -> bool:
+def holds_anything(tree: Tree, syllabus: Syllabus) -> bool:
+    """Tell whether a tree has modules, what resembles one, or an archive that may have some."""
     return bool(folders_with_modules(tree, syllabus)) or any(
         stem(entry.name) or resembles(entry.name, syllabus) for entry in tree.entries if not entry.folder
     )
 
 
 def _with_modules(parts: list[Part], syllabus: Syllabus) -> list[Part]:
-    return [part for part in parts if part.tree is None or _holds_anything(part.tree, syllabus)]
+    return [part for part in parts if part.tree is None or holds_anything(part.tree, syllabus)]

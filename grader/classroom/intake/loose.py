@@ -11,6 +11,7 @@ from grader.submission import resembles
 from grader.syllabus import Syllabus
 
 from .archives import is_unreadable_kind, stem, unreadable_stem
+from .layout import holds_anything, parts_of
 from .trees import Tree, beneath
 
 _CODE = (".py", ".ipynb")
@@ -23,10 +24,17 @@ class Loose:
     unread: list[tuple[str, str]] = field(default_factory=list)  # archives of other kinds: whose, and as it is shown
     work: list[str] = field(default_factory=list)  # somebody's modules, and nothing says whose
     code: list[str] = field(default_factory=list)  # and other code
+    foreign: list[str] = field(default_factory=list)  # what in a platform's download has a name of another kind
 
     @property
     def unclear(self) -> str:
         """The sentence for work that is nobody's, or an empty string."""
+        if self.foreign:
+            was, it = ("were", "them") if len(self.foreign) > 1 else ("was", "it")
+            return (
+                f"{_first(self.foreign)} {was} not taken, since the rest of the download is named in another way: hand "
+                f"{it} over beside the download, in a class's folder."
+            )
         if not self.work:
             return ""
         lie = "lie" if len(self.work) > 1 else "lies"
@@ -41,9 +49,17 @@ class Loose:
         return [f"{_first(self.code)} was not taken: loose files are nobody's."] if self.code else []
 
 
-def loose_in(tree: Tree, known: Callable[[str], bool], syllabus: Syllabus) -> Loose:
-    """Return what lies loose in a class's folder; `known` tells whether a name is somebody's on the roster."""
+def loose_in(tree: Tree, known: Callable[[str], bool], syllabus: Syllabus, of_a_download: bool = False) -> Loose:
+    """Return what lies loose in a class's folder; `known` tells whether a name is somebody's on the roster.
+
+    In what is left of a platform's download folders and archives are loose as well: no scheme says whose they are.
+    """
     found = Loose()
+    if of_a_download:
+        found.foreign = [
+            part.shown for part in parts_of(tree) if part.tree is None or holds_anything(part.tree, syllabus)
+        ]
+    modules = {f"{milestone.id}.py" for milestone in syllabus.milestones}
     for entry in tree.files:
         name, shown = PurePosixPath(entry.name), beneath(tree.shown, entry.name)
         if stem(entry.name):
@@ -51,8 +67,10 @@ def loose_in(tree: Tree, known: Callable[[str], bool], syllabus: Syllabus) -> Lo
         if is_unreadable_kind(entry.name):
             found.unread.append((unreadable_stem(entry.name), shown))
         elif name.suffix.lower() in _CODE:
-            work = known(name.stem) or resembles(entry.name, syllabus)
+            work = entry.name in modules or known(name.stem) or resembles(entry.name, syllabus)
             (found.work if work else found.code).append(shown)
+    if of_a_download:
+        found.foreign, found.work = found.foreign + found.work, []
     return found
 
 

@@ -39,7 +39,9 @@ def counting(result: ClassResult) -> dict[str, list[str]]:
     released = [f"{', '.join(held)}: students see nothing of it before `marks release`."] if held else []
     zeros = {
         words.short(column.milestone): [
-            one.student.name or one.student.id for one in result.standings if column.milestone in one.zeros
+            one.student.name or one.student.id
+            for one in result.standings
+            if column.milestone in one.zeros and not one.score(column.milestone)  # else a person has given a mark
         ]
         for column in result.columns
     }

@@ -48,7 +48,8 @@ def changed(standing: Standing, milestone: str) -> list[str]:
             parts.append(f"{each.task or 'The mark'} was {what} by hand. {_why(each.reason)}".strip())
     if milestone in standing.answers:
         parts.append(f"Your request was looked at: {one_line(standing.answers[milestone], 1000).rstrip('.')}.")
-    if any(not each.task for each in standing.adjustments if each.milestone == milestone):
+    by_mark = any(not each.task for each in standing.adjustments if each.milestone == milestone)
+    if by_mark and milestone not in standing.excused:
         parts.append(f"What counts is {words.number(standing.score(milestone))}.")
     return parts
 

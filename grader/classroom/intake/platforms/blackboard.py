@@ -46,6 +46,11 @@ def submissions(tree: Tree, people: People) -> tuple[list[Handed], list[str]] | 
     return handed, []
 
 
+def named(name: str) -> bool:
+    """Tell whether a name is one that Blackboard gives."""
+    return bool(_ATTEMPT.fullmatch(name))
+
+
 def _assignment(heads: list[str]) -> str:
     """Return what all heads begin with, up to an underscore: the assignment's name. Nothing for a single one."""
     if len(heads) < 2:

@@ -60,6 +60,11 @@ def _written(key: str, name: str) -> str:
     return f"{key} - {name}" if key else name
 
 
+def named(name: str) -> bool:
+    """Tell whether a name is one that Brightspace gives."""
+    return bool(_SUBMISSION.fullmatch(name))
+
+
 def _moment(written: str) -> datetime:
     """Return a time as far as it can be read, the beginning of all times for a month in another language."""
     for form in ("%b %d, %Y", "%B %d, %Y", "%d %b, %Y", "%d %B, %Y", "%d %b %Y", "%d %B %Y"):

@@ -64,7 +64,8 @@ def submissions(
             others += 1
     if not found or others > len(found) + typed or tree.folders():
         return None
-    notes = [f"{tree.shown} has {typed} texts or addresses typed into Canvas; only files are taken."] if typed else []
+    texts = "1 text or address" if typed == 1 else f"{typed} texts or addresses"
+    notes = [f"{tree.shown} has {texts} typed into Canvas; only files are taken."] if typed else []
     grouped: dict[tuple[str, str], list[_File]] = {}
     handed = []
     for file in found:
@@ -76,6 +77,11 @@ def submissions(
         else:
             grouped.setdefault(file.who, []).append(file)
     return handed + [_handed(tree, who, files, modules) for who, files in grouped.items()], notes
+
+
+def named(name: str) -> bool:
+    """Tell whether a name is one that Canvas gives."""
+    return bool(_UPLOADED.fullmatch(name) or _TYPED.fullmatch(name))
 
 
 def _in_doubt(file: _File, users: Collection[str]) -> bool:

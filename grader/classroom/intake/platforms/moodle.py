@@ -44,7 +44,8 @@ def submissions(tree: Tree) -> tuple[list[Handed], list[str]] | None:
             entries.append(Entry(path, entry.read, entry.refused, entry.folder))
     if not grouped:
         return None
-    notes = [f"{tree.shown} has {texts} texts typed into Moodle; only files are taken."] if texts else []
+    typed = "1 text" if texts == 1 else f"{texts} texts"
+    notes = [f"{tree.shown} has {typed} typed into Moodle; only files are taken."] if texts else []
     handed = []
     for (name, number), entries in grouped.items():
         top = f"{name}_{number}" if number else name
@@ -59,6 +60,11 @@ def submissions(tree: Tree) -> tuple[list[Handed], list[str]] | None:
             )
         handed.append(one)
     return handed, notes
+
+
+def named(name: str) -> bool:
+    """Tell whether a name is one that Moodle gives."""
+    return bool(_FILE.fullmatch(name) or _TEXT.fullmatch(name))
 
 
 def hide_the_hidden(handed: list[Handed], people: People) -> None:

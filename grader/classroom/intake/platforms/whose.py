@@ -26,8 +26,10 @@ Owners = Callable[[Handed], list[Student]]
 
 def exported(
     tree: Tree, folder: str, syllabus: Syllabus, roster: Roster, notes: list[str], inside: bool
-) -> list[Exported] | None:
-    """Return the submissions of a download, one for each student, or None when it is named by no platform's scheme.
+) -> tuple[list[Exported], Tree] | None:
+    """Return the submissions of a download, one for each student, and what lies beside them under other names.
+
+    None when it is named by no platform's scheme.
 
     `folder` is what the tree's own folder is called. `inside` says that the only folder in it may be the download, and
     not a student's own, whatever lies in that.
@@ -40,27 +42,39 @@ def exported(
     return found
 
 
-def _in(tree: Tree, folder: str, syllabus: Syllabus, roster: Roster, notes: list[str]) -> list[Exported] | None:
+def _in(
+    tree: Tree, folder: str, syllabus: Syllabus, roster: Roster, notes: list[str]
+) -> tuple[list[Exported], Tree] | None:
     words = People(roster, as_moodle_writes)
     if read := moodle.submissions(tree):
         handed, said = read
         notes += said
         moodle.hide_the_hidden(handed, words)
         teams = moodle.are_teams(handed, words, notes.append)
-        return _each(handed, words, lambda each: moodle.owners(each, words, teams), _by_name)
+        found = _each(handed, words, lambda each: moodle.owners(each, words, teams), _by_name)
+        return found, _left(tree, moodle.named)
     if read := blackboard.submissions(tree, words):
-        return _each(read[0], words, lambda each: blackboard.owners(each.written, words), _by_word)
+        found = _each(read[0], words, lambda each: blackboard.owners(each.written, words), _by_word)
+        return found, _left(tree, blackboard.named)
     if read := brightspace.submissions(tree):
-        return _each(read[0], words, lambda each: brightspace.owners(each, words), _by_word)
+        found = _each(read[0], words, lambda each: brightspace.owners(each, words), _by_word)
+        return found, _left(tree, brightspace.named)
     modules = {f"{milestone.id}.py" for milestone in syllabus.milestones}
     if read := canvas.submissions(tree, modules, canvas.users(roster)):
         handed, said = read
         notes += said
         letters = People(roster, as_canvas_writes)
-        return _each(handed, letters, lambda each: canvas.owners(each, letters), _by_number)
+        found = _each(handed, letters, lambda each: canvas.owners(each, letters), _by_number)
+        return found, _left(tree, canvas.named)
     if cloned := clones.submissions(parts_of(tree), folder, words):
-        return _each(cloned, words, lambda each: clones.owners(each, words), _by_word)
+        found = _each(cloned, words, lambda each: clones.owners(each, words), _by_word)
+        return found, _left(tree, {each.part.name for each in cloned}.__contains__)
     return None
+
+
+def _left(tree: Tree, named: Callable[[str], bool]) -> Tree:
+    """Return what of a download has no name that its platform gives: somebody has put it there."""
+    return Tree(tree.shown, [entry for entry in tree.entries if not named(entry.path[0])])
 
 
 def _each(

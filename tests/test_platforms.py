@@ -11,6 +11,8 @@ from handing_in import ATTENTION, WARMUP, collect, folder, modules, problems, zi
 
 from grader.classroom.book.standing import Student
 from grader.classroom.intake import collecting
+from grader.classroom.intake.platforms import blackboard, brightspace, canvas, moodle
+from grader.classroom.intake.platforms.handed import LONGEST
 from grader.classroom.intake.reader import Reader
 from grader.classroom.intake.reading import Reading
 from grader.classroom.intake.roster import Keys, Roster, RosterError, load_roster
@@ -366,6 +368,20 @@ def test_what_a_download_does_not_name_itself_is_said(tmp_path, download):
     assert list(problems(collected)) == ["s003"]
     assert len(collected.unclear) == 1
     assert "s002.zip" in collected.unclear[0] and f"{WARMUP} were not taken" in collected.unclear[0]
+
+
+@pytest.mark.parametrize("scheme", [moodle, blackboard, brightspace, canvas])
+def test_a_name_longer_than_any_platforms_follows_no_scheme(scheme):
+    """What is too long to be looked at is not passed over as the platform's own, nor searched for a scheme in it."""
+    names = {
+        moodle: f"Ada Lovelace_1001_assignsubmission_file_{WARMUP}",
+        blackboard: f"Week 1_s001_attempt_2026-03-01-21-10-05_{WARMUP}",
+        brightspace: f"5001-9001 - Ada Lovelace - Mar 1, 2026 911 PM - {WARMUP}",
+        canvas: f"lovelaceada_12345_678901_{WARMUP}",
+    }
+    name = names[scheme]
+
+    assert scheme.named(name) and not scheme.named(name + "x" * LONGEST)
 
 
 def test_a_file_that_canvas_has_not_named_is_said(tmp_path):

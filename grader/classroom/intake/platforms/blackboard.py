@@ -48,7 +48,7 @@ def submissions(tree: Tree, people: People) -> tuple[list[Handed], list[str]] | 
 
 def named(name: str) -> bool:
     """Tell whether a name is one that Blackboard gives."""
-    return bool(_ATTEMPT.fullmatch(name))
+    return bool(matched(_ATTEMPT, name))
 
 
 def _assignment(heads: list[str]) -> str:

@@ -62,7 +62,7 @@ def _written(key: str, name: str) -> str:
 
 def named(name: str) -> bool:
     """Tell whether a name is one that Brightspace gives."""
-    return bool(_SUBMISSION.fullmatch(name))
+    return bool(matched(_SUBMISSION, name))
 
 
 def _moment(written: str) -> datetime:

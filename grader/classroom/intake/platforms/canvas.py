@@ -81,7 +81,7 @@ def submissions(
 
 def named(name: str) -> bool:
     """Tell whether a name is one that Canvas gives."""
-    return bool(_UPLOADED.fullmatch(name) or _TYPED.fullmatch(name))
+    return bool(matched(_UPLOADED, name) or matched(_TYPED, name))
 
 
 def _in_doubt(file: _File, users: Collection[str]) -> bool:

@@ -64,7 +64,7 @@ def submissions(tree: Tree) -> tuple[list[Handed], list[str]] | None:
 
 def named(name: str) -> bool:
     """Tell whether a name is one that Moodle gives."""
-    return bool(_FILE.fullmatch(name) or _TEXT.fullmatch(name))
+    return bool(matched(_FILE, name) or matched(_TEXT, name))
 
 
 def hide_the_hidden(handed: list[Handed], people: People) -> None:

@@ -7,30 +7,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from grader.judge.oracles import Weights
 from grader.judge.probes import model
+from grader.suites.shared.nano import Cut
 
 from . import oracle
 
 END = 50256  # GPT-2's <|endoftext|>
-
-
-class Cut:
-    """gpt2-nano with its vocabulary cut to some tokens, whose ids are drawn.
-
-    It is always the nano: what can be learned in a few seconds was measured there.
-    """
-
-    def __init__(self, draw: Any, tokens: Tensor) -> None:
-        weights, order = Weights("gpt2-nano"), draw.permutation(len(tokens))
-        self._ids = torch.empty(int(tokens[-1]) + 1, dtype=torch.int64)
-        self._ids[tokens[order]] = torch.arange(len(tokens))
-        self.sizes = weights.sizes | {"vocab_size": len(tokens)}
-        self.start = weights.linear_state(tokens[order])
-
-    def ids(self, tokens: list[int]) -> list[int]:
-        """Return tokens of GPT-2's by their new ids."""
-        return list(self._ids[torch.tensor(tokens)].tolist())
 
 
 class Messages:

@@ -9,7 +9,6 @@ from grader.judge.outcomes import CheckFailed
 
 from . import oracle, probes
 from .oracle_learning import Messages
-from .steps import own_gpt
 
 STEPS = Messages.STEPS
 LONGEST = 100  # names
@@ -22,7 +21,7 @@ def measure(student, draw, data, weights):
     expected = oracle.picked(some[:, : mask.shape[1]], oracle.last_places(mask))
     expect_close(student.last_token(some[:, : mask.shape[1]], mask), expected, atol=FLOAT32_OP, what="the last token")
     parts = {name: getattr(student, name) for name in ("GPTClassifier", "train_only")}
-    gpt, head = own_gpt(student, draw, messages.gpt), draw.normal(2, messages.gpt.sizes["d_model"], scale=0.02)
+    gpt, head = messages.gpt.inside(student, draw), draw.normal(2, messages.gpt.sizes["d_model"], scale=0.02)
     given = messages.ids, messages.mask, messages.classes, messages.picks(draw, STEPS), recipe["rate"]
     found = student.plant(probes).classify(parts, gpt, head, recipe["train"], *given)
     for name, value in messages.gpt.start.items():

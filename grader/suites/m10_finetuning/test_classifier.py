@@ -18,7 +18,6 @@ from grader.judge import (
 
 from . import oracle, probes
 from .oracle_learning import Messages
-from .steps import own_gpt
 
 TRAINING = "a new module is in training mode: a classifier of a model in eval mode must be in eval mode too"
 PARTS = "train() or eval() of the whole classifier takes the model's parts along: each keeps its own mode"
@@ -262,7 +261,7 @@ def test_messages_are_told_apart(student, draw, data):
     shuffled = messages.classes[draw.permutation(len(messages.classes))]
     costs = {}
     for classes, steps in ((shuffled, messages.CONTROL), (messages.classes, messages.STEPS)):
-        gpt = own_gpt(student, draw, messages.gpt)
+        gpt = messages.gpt.inside(student, draw)
         given = messages.ids, messages.mask, classes, messages.picks(draw, steps), messages.RATE
         found = planted.classify(parts, gpt, head, messages.TRAINED, *given)
         for name, value in messages.gpt.start.items():

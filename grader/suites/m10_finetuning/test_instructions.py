@@ -21,7 +21,6 @@ from grader.judge import (
 
 from . import oracle, probes
 from .oracle_learning import Questions
-from .steps import own_gpt
 
 KEPT = "the end token is added to the very list that encode returned"
 HALF = "half-precision logits are scored in half precision: a sum of many losses loses its digits"
@@ -355,7 +354,7 @@ def test_answers_are_learned_and_prompts_are_not(student, draw, data):
     parts = {name: getattr(student, name) for name in ("encode_example", "collate", "masked_loss")}
     costs = {}
     for shuffled, steps in ((int(draw.integers(0, 2**31, 1)), questions.CONTROL), (None, questions.STEPS)):
-        gpt = own_gpt(student, draw, questions.gpt)
+        gpt = questions.gpt.inside(student, draw)
         given = questions.texts, questions.end_id, questions.picks(draw, steps), questions.RATE, shuffled
         found = planted.instruct(parts, gpt, questions.TRAINED, questions.pairs, *given)
         costs[steps] = questions.losses(found)

@@ -142,7 +142,7 @@ def clipped_loss(
 def kl_estimates(logp: PerToken, reference_logp: PerToken) -> tuple[PerToken, PerToken, PerToken]:
     """Return k1, k2 and k3 of each token: what it, drawn from a policy, says of KL(policy, reference).
 
-    With r = reference_logp - logp these are -r, r² / 2 and exp(r) - 1 - r.
+    With r = reference_logp - logp these are -r, r² / 2 and exp(r) - 1 - r. Their gradients by logp pull a policy back.
     Example: ln(1/2) and ln(1/4) give ln 2 = 0.6931, 0.2402 and ln(2) - 1/2 = 0.1931.
     """
     r = reference_logp - logp
@@ -153,9 +153,9 @@ def gae(rewards: PerToken, values: PerToken, mask: Mask, gamma: float = 1.0, lam
     """Return advantages: each token's surprise, and gamma * lam times the advantage of the next token.
 
     A surprise is reward + gamma * next value - value. The tokens of a row that count (mask) stand side by side; after
-    the last of them value and advantage are 0. Elsewhere the result is 0, whatever numbers stand there. The result is a
-    constant: no gradient goes back from it. Example: rewards [[0, 0, 1, -0.5]], values [[0.2, 0.4, 0.1, 0.3]], all of
-    which count, gamma 0.9 and lam 0.8 give [[0.2447, 0.1177, 0.594, -0.8]].
+    the last of them value and advantage are 0. Elsewhere the result is 0, whatever finite numbers stand there. The
+    result is a constant: no gradient goes back from it. Example: rewards [[0, 0, 1, -0.5]], values [[0.2, 0.4, 0.1,
+    0.3]], all of which count, gamma 0.9 and lam 0.8 give [[0.2447, 0.1177, 0.594, -0.8]].
     """
     advantages = torch.zeros_like(values)
     with torch.no_grad():

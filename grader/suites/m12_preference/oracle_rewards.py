@@ -8,6 +8,9 @@ from torch import Tensor
 
 from .oracle import Misses, rounded
 
+OWN_EPS = "eps is not used: 0.2 stands in its place"
+ONE_A_ROW = "one advantage is used for a whole row, although each token has its own"
+
 # ── m12.4 ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -31,6 +34,7 @@ def advantage_misses(rewards: Tensor, eps: float) -> Misses:
         {
             "the deviation's divisor is size, not size - 1": lambda: away / (wide + eps),
             "the deviation is that of all rewards, not of the group": lambda: away / (given.std() + eps),
+            "the mean is that of all rewards, not of the group": lambda: (given - given.mean()) / (spread + eps),
             "mean and deviation are those of all rewards, not of the group": lambda: (
                 (given - given.mean()) / (given.std() + eps)
             ),
@@ -83,6 +87,8 @@ def clip_misses(logp: Tensor, old: Tensor, gains: Tensor, mask: Tensor, eps: flo
     costs = _costs(logp, old, wide, mask, eps)
     rows = mask.sum(dim=1)
     means = costs.where(mask, 0.0).sum(dim=1) / rows.clamp(min=1)
+    columns = mask.sum(dim=0)
+    places = costs.where(mask, 0.0).sum(dim=0) / columns.clamp(min=1)
 
     def lost(each: Callable[[], Tensor]) -> Callable[[], Tensor]:
         return lambda: _average(each(), mask)
@@ -106,6 +112,8 @@ def clip_misses(logp: Tensor, old: Tensor, gains: Tensor, mask: Tensor, eps: flo
                 lambda: -torch.minimum(ratio * wide, (ratio * wide).clamp(1 - eps, 1 + eps))
             ),
             "the clip begins at eps, not at 1 - eps": lost(lambda: _costs(logp, old, wide, mask, eps, low=eps)),
+            OWN_EPS: lost(lambda: _costs(logp, old, wide, mask, 0.2)),
+            ONE_A_ROW: lost(lambda: _costs(logp, old, wide[:, :1], mask, eps)),
             "it is clipped above alone": lost(lambda: _costs(logp, old, wide, mask, eps, low=0.0)),
             "there is no ratio: this is the log-probability's own loss": lost(lambda: -logp.double() * wide),
             "the mask is ignored": lambda: costs.mean(),
@@ -116,6 +124,10 @@ def clip_misses(logp: Tensor, old: Tensor, gains: Tensor, mask: Tensor, eps: flo
                 means.sum() / (rows > 0).sum()
             ),
             "rows are averaged first, those too of which nothing counts": lambda: means.mean(),
+            "columns are averaged first: a place with few tokens then weighs more": lambda: (
+                places.sum() / (columns > 0).sum()
+            ),
+            "columns are averaged first, those too of which nothing counts": lambda: places.mean(),
             "the losses are added up, not averaged": lambda: costs.where(mask, 0.0).sum(),
             "the sum is divided by the number of rows": lambda: costs.where(mask, 0.0).sum() / len(mask),
             "the mask is read the wrong way round": lambda: _average(_costs(logp, old, wide, ~mask, eps), ~mask),
@@ -128,6 +140,12 @@ def kl_estimates(logp: Tensor, reference: Tensor) -> list[Tensor]:
     """Return k1, k2 and k3, in float64."""
     r = reference.double() - logp.double()
     return [-r, r.square() / 2, r.exp() - 1 - r]
+
+
+def kl_slopes(logp: Tensor, reference: Tensor) -> list[Tensor]:
+    """Return the derivatives of k1, k2 and k3 by logp, in float64."""
+    r = reference.double() - logp.double()
+    return [torch.ones_like(r), -r, 1 - r.exp()]
 
 
 def kl_misses(logp: Tensor, reference: Tensor) -> list[Misses]:
@@ -172,6 +190,7 @@ def credit(
     *,
     decay: float | None = None,
     minus: float = 1.0,
+    swapped: bool = False,
     hidden: bool = True,
     values_end: bool = True,
     advantages_end: bool = True,
@@ -183,7 +202,8 @@ def credit(
     next_value = next_advantage = torch.zeros(len(values), dtype=torch.float64)
     for place in reversed(range(values.shape[1])):
         here, value = mask[:, place], values[:, place]
-        advantage = rewards[:, place] + gamma * next_value - minus * value + decay * next_advantage
+        before, after = (next_value, value) if swapped else (value, next_value)
+        advantage = rewards[:, place] + gamma * after - minus * before + decay * next_advantage
         found[:, place] = advantage.where(here, 0.0) if hidden else advantage
         next_value = value.where(here, 0.0) if values_end else value
         next_advantage = advantage.where(here, 0.0) if advantages_end else advantage
@@ -221,6 +241,7 @@ def credit_misses(rewards: Tensor, values: Tensor, mask: Tensor, gamma: float, l
         "the next value is not discounted": wrong(gamma=1.0, decay=both),
         "the next value is missing": wrong(gamma=0.0, decay=both),
         "gamma and lam are swapped": wrong(gamma=lam, lam=gamma),
+        "a token's own value and the next one's are swapped": wrong(swapped=True),
         "the value is not subtracted: these are no advantages": wrong(minus=0.0),
         "the value is added, not subtracted": wrong(minus=-1.0),
         "the sign is turned": lambda: -right,

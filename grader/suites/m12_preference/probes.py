@@ -24,6 +24,17 @@ def slopes(function, args, weights, module=None):
     return {"args": filled[:count], "parameters": dict(zip(by_name, filled[count:], strict=True))}
 
 
+def pulls(estimates, logp, reference, weights):
+    """Differentiate the weighted sum of each estimate by logp; zeros where nothing arrives, or there is no graph."""
+    found = []
+    for number in range(3):
+        leaf = logp.clone().requires_grad_(True)
+        total = (estimates(leaf, reference)[number] * weights).sum()
+        (slope,) = torch.autograd.grad(total, [leaf], allow_unused=True) if total.requires_grad else (None,)
+        found.append(torch.zeros_like(leaf) if slope is None else slope)
+    return found
+
+
 def traced(gae, rewards, values, mask, gamma, lam):
     """Call gae with rewards and values that need a gradient; return the result, and whether it has a graph."""
     given = [part.clone().requires_grad_(True) for part in (rewards, values)]

@@ -25,6 +25,7 @@ from .steps import stretches
 
 CUT = "the graph is cut: detach(), .item() or no_grad stands on the way"
 DEVICE = "something is made on the default device instead of where the arguments are"
+SQUEEZED = "squeeze() without an axis also drops the batch of one: name the axis"
 BIAS = "the layer has a bias, which the differences of rewards do not see"
 TRAINED = "the reference is trained too: detach its log-probabilities"
 LN2, LN4 = -math.log(2), -math.log(4)
@@ -68,6 +69,16 @@ def test_the_texts_of_the_docstring(student):
     misses = oracle.head_misses(hidden, mask, weight)
     found = head(student, weight)(hidden, mask)
     expect_close(found, torch.tensor([4.0, 12.0]), atol=FLOAT32_OP, misses=misses, what="the rewards")
+
+
+@pytest.mark.task("m12.2")
+def test_one_text_has_one_reward(student, draw):
+    """A batch of one text gives a batch of one reward."""
+    hidden, mask, weight = draw.normal(1, 5, 3), stretches(((1, 3),), 5), draw.normal(1, 3)
+    expected = oracle.text_rewards(hidden, mask, weight)
+    expect_equal(list(head(student, weight)(hidden, mask).shape), [1], misses={SQUEEZED: []}, what="the shape")
+    misses = oracle.head_misses(hidden, mask, weight)
+    expect_close(head(student, weight)(hidden, mask), expected, atol=FLOAT32_LAYER, misses=misses, what="the reward")
 
 
 @pytest.mark.task("m12.2")

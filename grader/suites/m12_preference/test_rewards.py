@@ -29,6 +29,7 @@ DIVIDED = "0 is divided by 0: the mean of no numbers is not a number"
 HIDDEN_LATE = (
     "the mask comes after exp: a gradient through what is not a number is none either; mask the difference first"
 )
+LOOSE = "the graph is cut: nothing then pulls the policy back to its reference"
 CONSTANTS = "a gradient arrives at what was fixed when the tokens were drawn: detach it"
 GRAPH = "advantages are still tied to the values' graph: a policy's loss would then train the values"
 PRECISIONS = ((torch.float32, FLOAT32_LAYER), (torch.float64, FLOAT64))
@@ -233,6 +234,19 @@ def test_three_estimates_of_one_distance(student, draw):
 
 
 @pytest.mark.task("m12.4")
+@pytest.mark.holds("Their gradients by logp pull a policy back.")
+def test_the_distance_pulls_the_policy_back(student, draw):
+    """Each estimate has a gradient by the policy's log-probabilities: a loss that holds it small can be trained."""
+    logp = -1 - draw.normal(3, 5).abs()
+    reference, weights = logp + draw.normal(3, 5) + 0.4, draw.normal(3, 5)
+    found = student.plant(probes).pulls(student.kl_estimates, logp, reference, weights)
+    wanted = oracle_rewards.kl_slopes(logp, reference)
+    for number, (actual, slope) in enumerate(zip(found, wanted, strict=True)):
+        right, misses = (weights * slope).float(), {LOOSE: torch.zeros_like(logp)}
+        expect_close(actual, right, atol=FLOAT32_LAYER, misses=misses, what=f"the gradient of k{number + 1} by logp")
+
+
+@pytest.mark.task("m12.4")
 @pytest.mark.warm("torch._dynamo")
 def test_losses_stay_on_their_device(student, draw):
     """On another device than the default one, everything is made where the arguments are."""
@@ -308,7 +322,7 @@ def test_the_credit_of_the_docstring(student):
 @pytest.mark.task("m12.5")
 @pytest.mark.holds(
     "The tokens of a row that count (mask) stand side by side; after the last of them value and advantage are 0.",
-    "Elsewhere the result is 0, whatever numbers stand there.",
+    "Elsewhere the result is 0, whatever finite numbers stand there.",
 )
 def test_a_completion_ends_with_its_last_token(student, draw):
     """Prompts and padding have advantages of 0, and nothing of their rewards and values reaches the completion."""

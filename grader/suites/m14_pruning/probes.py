@@ -171,7 +171,9 @@ def tuned(finetune, weights, masks, before, batches, kind):
 
     def loss(model, batch):
         own = dict(model.named_parameters())
-        seen.append(["loss", max((float(own[name][~mask].abs().max()) for name, mask in masks.items()), default=0.0)])
+        seen.append(
+            ["loss", max((float(own[name].detach()[~mask].abs().max()) for name, mask in masks.items()), default=0.0)]
+        )
         return squares(model, batch)
 
     losses = finetune(model, masks, each(), loss, optimizer)

@@ -43,12 +43,12 @@ def test_what_cannot_be_compared_is_one_sentence(words, said, capsys):
     assert said in told.err and told.err.count("\n") == 1
 
 
-def test_without_a_part_all_are_measured_but_the_tests():
+def test_without_a_part_all_are_measured_but_what_is_dear():
     """A bare commit means five rounds of everything that is not only on request; `-m04` means that milestone."""
     commit, asked, rounds = command.read(["05086ce"])
 
     assert (commit, rounds) == ("05086ce", 5)
-    assert [one.name for one in asked] == [part.name for part in PARTS if part.name != "tests"]
+    assert [one.name for one in asked] == [part.name for part in PARTS if part.name not in ("whole-class", "tests")]
     (one,) = command.read(["--rounds", "7", "HEAD", "first-result-m13"])[1]
     assert (one.part.name, one.milestone) == ("first-result", "m13")
 

@@ -19,6 +19,7 @@ from .build import BenchmarkError, Build
 
 LOOK_EVERY = 0.2  # seconds between two looks at the memory
 CLASS = {"solution": 1, "half": 1, "stub": 2}  # how many of each kind are in the small class
+WHOLE_CLASS = {"solution": 6, "half": 6, "stub": 12}
 TESTS = ("-m", "pytest", "-q", "-n", "logical", "--dist", "loadfile", "--no-loadscope-reorder")  # as `nox -s tests`
 
 
@@ -93,17 +94,22 @@ def memory(build: Build, milestones: list[str]) -> Turn:
     return Turn({"one judge with its sandbox, peak (PSS), MB": highest / 2**20})
 
 
-def classroom(build: Build, milestones: list[str]) -> Turn:
+def classroom(build: Build, milestones: list[str], kinds: dict[str, int] = CLASS) -> Turn:
     """Grade a small class into a new gradebook."""
-    folder, book = build.scratch / "class", build.scratch / "gradebook.sqlite"
+    count = sum(kinds.values())
+    folder, book = build.scratch / f"class-of-{count}", build.scratch / "gradebook.sqlite"
     if not folder.is_dir():
-        _make_class(build, folder)
+        _make_class(build, folder, milestones, kinds)
     for old in build.scratch.glob("gradebook.sqlite*"):
         old.unlink()
     chosen = [f"--milestone={name}" for name in milestones]
     seconds = build.grader("classroom", str(folder), "--gradebook", str(book), *chosen, codes=(0, 1))
-    count = sum(CLASS.values())
     return Turn({f"{count} submissions, s": seconds, "submissions a minute": 60 * count / seconds})
+
+
+def whole_class(build: Build, milestones: list[str]) -> Turn:
+    """Grade two dozen submissions into a new gradebook."""
+    return classroom(build, milestones, WHOLE_CLASS)
 
 
 def tests(build: Build, milestones: list[str]) -> Turn:
@@ -118,6 +124,7 @@ PARTS = (
     Part("checks", "what each check costs", checks),
     Part("memory", "peak of one judge with its sandbox", memory),
     Part("classroom", "a small class", classroom),
+    Part("whole-class", "a class of two dozen; only on request", whole_class, on_request=True),
     Part("tests", "the tests of each build; only on request", tests, for_one=False, warm=False, on_request=True),
 )
 
@@ -145,10 +152,9 @@ def _checks(record: dict[str, Any]) -> list[tuple[dict[str, Any], dict[str, Any]
     ]
 
 
-def _make_class(build: Build, folder: Path) -> None:
+def _make_class(build: Build, folder: Path, names: list[str], kinds: dict[str, int]) -> None:
     """Make a class of solutions, stubs and halves, each with a comment of its own: no two are the same."""
-    names = build.milestones()
-    for kind, count in CLASS.items():
+    for kind, count in kinds.items():
         right = {"solution": len(names), "half": len(names) // 2, "stub": 0}[kind]
         for copy in range(count):
             target = folder / f"{kind}{copy}"

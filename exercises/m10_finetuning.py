@@ -22,7 +22,7 @@ def last_token(hidden: Float[Tensor, "batch seq d_model"], mask: Mask) -> Float[
     """Pick each row's vector where mask is True for the last time: padding may be on any side.
 
     Example: rows [[1], [2], [3]], [[4], [5], [6]] with masks [True, True, False], [False, True, True] give [2], [6].
-    Raises ValueError, naming the row, when all of it is padding.
+    Raises ValueError, naming the row (the first is 0), when all of it is padding.
     """
     # TODO(m10.1): where does a row end?
     raise NotImplementedError("m10.1")

@@ -31,8 +31,8 @@ def sequence_logprobs(logits: Logits, ids: Ids, mask: Mask) -> Float[Tensor, "ba
     """Add up the log-probabilities of each row's tokens where mask is True: those of its completion.
 
     `mask` stands under the ids; its first column counts for nothing, since no logits come before it. What does not
-    count has no effect, not even a token that was impossible (-inf). A row of which nothing counts has 0.
-    Example: the logits and ids above with a mask of [[True, False, True]] give [ln(3/4)].
+    count has no effect, not even a token that was impossible (-inf). A row of which nothing counts has 0. Nothing
+    given changes here. Example: the logits and ids above with a mask of [[True, False, True]] give [ln(3/4)].
     """
     raise NotImplementedError("m12.1")
 
@@ -48,7 +48,7 @@ class RewardHead(nn.Module):
         """Score each row where mask is True for the last time: padding may be on any side.
 
         Example: with a weight of [[2]] rows [[1], [2], [3]], [[4], [5], [6]] and masks [True, True, False],
-        [False, True, True] give [4, 12]. Raises ValueError, naming the row, when all of it is padding.
+        [False, True, True] give [4, 12]. Raises ValueError, naming the row (the first is 0), when all of it is padding.
         """
         # TODO(m12.2): where does a row end?
         raise NotImplementedError("m12.2")
@@ -122,7 +122,7 @@ def clipped_loss(
 def kl_estimates(logp: PerToken, reference_logp: PerToken) -> tuple[PerToken, PerToken, PerToken]:
     """Return k1, k2 and k3 of each token: what it, drawn from a policy, says of KL(policy, reference).
 
-    With r = reference_logp - logp these are -r, r² / 2 and exp(r) - 1 - r. Their gradients by logp pull a policy back.
+    With d = logp - reference_logp these are d, d² / 2 and exp(-d) - 1 + d. Their gradients by logp pull a policy back.
     Example: ln(1/2) and ln(1/4) give ln 2 = 0.6931, 0.2402 and ln(2) - 1/2 = 0.1931.
     """
     raise NotImplementedError("m12.4")
@@ -133,8 +133,8 @@ def gae(rewards: PerToken, values: PerToken, mask: Mask, gamma: float = 1.0, lam
 
     A surprise is reward + gamma * next value - value. The tokens of a row that count (mask) stand side by side; after
     the last of them value and advantage are 0. Elsewhere the result is 0, whatever finite numbers stand there. The
-    result is a constant: no gradient goes back from it. Example: rewards [[0, 0, 1, -0.5]], values [[0.2, 0.4, 0.1,
-    0.3]], all of which count, gamma 0.9 and lam 0.8 give [[0.2447, 0.1177, 0.594, -0.8]].
+    result is a constant: no gradient goes back from it. Nothing given changes. Example: rewards [[0, 0, 1, -0.5]],
+    values [[0.2, 0.4, 0.1, 0.3]], all of which count, gamma 0.9 and lam 0.8 give [[0.2447, 0.1177, 0.594, -0.8]].
     """
     # TODO(m12.5): from the last token to the first.
     raise NotImplementedError("m12.5")

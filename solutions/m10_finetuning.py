@@ -26,7 +26,7 @@ def last_token(hidden: Float[Tensor, "batch seq d_model"], mask: Mask) -> Float[
     """Pick each row's vector where mask is True for the last time: padding may be on any side.
 
     Example: rows [[1], [2], [3]], [[4], [5], [6]] with masks [True, True, False], [False, True, True] give [2], [6].
-    Raises ValueError, naming the row, when all of it is padding.
+    Raises ValueError, naming the row (the first is 0), when all of it is padding.
     """
     # Pitfall: the number of real tokens tells where the last one stands only if all padding is on the right.
     last = (torch.arange(mask.shape[1], device=mask.device) * mask).argmax(dim=1)

@@ -19,7 +19,10 @@ LIBRARY = "a library does the work"
 DTYPE = "the numbers are right, and their dtype is not"
 ACCEPTED = "what must be refused is accepted: nothing is raised"
 UNSAID = "the right error is raised, and its text leaves out what it must name"
-NOT_LOOKED = "an error comes from further down: look at what is given first, and raise your own"
+NOT_LOOKED = (
+    "another error is raised than the contract names, or one comes from further down: look at what is given first, and "
+    "raise the one that is asked for"
+)
 CHANGED = "an argument is changed in place: work on a copy"
 TUPLE = "more than the result is returned: it is the first of a tuple"
 VIEW = "view() cannot join what a transpose has set apart in memory: reshape(), or contiguous() first"

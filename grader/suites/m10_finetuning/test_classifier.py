@@ -79,14 +79,14 @@ def test_places_are_counted_where_the_mask_is(student, draw):
 
 
 @pytest.mark.task("m10.1")
-@pytest.mark.holds("Raises ValueError, naming the row, when all of it is padding.")
+@pytest.mark.holds("Raises ValueError, naming the row (the first is 0), when all of it is padding.")
 def test_a_row_of_padding_is_refused(student, draw):
     """A row without any real token raises ValueError, which names the row."""
     for row in (0, 2):
-        mask = masks([4, 3, 1], 5)
-        mask[row] = False
+        hidden, fine = draw.normal(3, 5, 2), masks([4, 3, 1], 5)
+        given = student.last_token, hidden, fine & (torch.arange(3) != row)[:, None]
         what = f"last_token with nothing but padding in row {row}"
-        expect_raises("ValueError", student.last_token, draw.normal(3, 5, 2), mask, mentions=(str(row),), what=what)
+        expect_raises("ValueError", *given, mentions=(str(row),), fine=(hidden, fine), what=what)
 
 
 def classifier(student, draw, n_classes=4):
@@ -244,8 +244,8 @@ def test_a_name_without_parameters_is_refused(student):
     made = planted.ladder()
     before = planted.trainable(made)
     for name in ("h.12", "scor", "weight", "h.1.weight.x"):
-        given = student.train_only, made, ["h.2", name]
-        expect_raises("ValueError", *given, mentions=(name,), what=f"train_only with the names 'h.2' and {name!r}")
+        given, what = (student.train_only, made, ["h.2", name]), f"train_only with the names 'h.2' and {name!r}"
+        expect_raises("ValueError", *given, mentions=(name,), fine=(planted.ladder(), ["h.2"]), what=what)
     mistake = "parameters are changed before every name is looked up"
     same = planted.trainable(made) == before
     expect(same, "train_only refused, and has changed which parameters need a gradient.", mistake=mistake)

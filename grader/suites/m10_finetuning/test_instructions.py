@@ -176,7 +176,8 @@ def test_examples_stay_as_they_were(student, draw):
 @pytest.mark.holds("Raises ValueError when there is no example.")
 def test_a_batch_has_an_example(student):
     """No examples at all raise ValueError."""
-    expect_raises("ValueError", student.collate, [], 0, what="collate with no examples")
+    fine = [([1, 2], [1, 2])], 0
+    expect_raises("ValueError", student.collate, [], 0, fine=fine, what="collate with no examples")
 
 
 def expect_loss(actual, logits, labels, atol=FLOAT32_LAYER):
@@ -341,9 +342,10 @@ def test_looking_leaves_no_trace(student, draw):
 @pytest.mark.task("m10.3")
 @pytest.mark.holds("Raises ValueError when there is no row.")
 def test_accuracy_needs_a_row(student, draw):
-    """No batches, and batches without rows, raise ValueError."""
-    made = student.plant(probes).scores(draw.normal(4, 3))
-    expect_raises("ValueError", student.accuracy, made, [], what="accuracy with no batches")
+    """No batches raise ValueError."""
+    table = draw.normal(4, 3)
+    made, fine = student.plant(probes).scores(table), rows_of(draw, table, [3])
+    expect_raises("ValueError", student.accuracy, made, [], fine=(made, fine), what="accuracy with no batches")
 
 
 @pytest.mark.task("m10.3")

@@ -74,7 +74,7 @@ def test_patience_is_for_losses_in_a_row(student, draw):
 def test_patience_is_at_least_one(student):
     """A patience of 0 or less raises ValueError, which names it."""
     for patience in (0, -3):
-        expect_raises("ValueError", student.enough, [1.0], patience, mentions=(str(patience),))
+        expect_raises("ValueError", student.enough, [1.0], patience, mentions=(str(patience),), fine=([1.0], 1))
 
 
 def expect_fitted(student, draw, losses, patience, epochs, min_delta=0.0):
@@ -309,7 +309,8 @@ def test_random_numbers_go_on_after_a_sweep(student):
 @pytest.mark.holds("Raises ValueError without seed or such mean.")
 def test_a_sweep_needs_a_number(student):
     """When no mean is finite, a name has no values, or there is no seed, ValueError is raised."""
-    expect_raises("ValueError", swept, student, [NAN] * 4, [5], what="sweep with NaN for every loss")
-    expect_raises("ValueError", swept, student, [INF] * 4, [5], what="sweep with infinity for every loss")
-    expect_raises("ValueError", swept, student, [], [], fine=(student, [4.0] * 4, [5]), what="sweep without seeds")
-    expect_raises("ValueError", swept, student, [], [5], {"rate": []}, what="sweep over no combinations")
+    fine = student, [4.0] * 4, [5]
+    expect_raises("ValueError", swept, student, [NAN] * 4, [5], fine=fine, what="sweep with NaN for every loss")
+    expect_raises("ValueError", swept, student, [INF] * 4, [5], fine=fine, what="sweep with infinity for every loss")
+    expect_raises("ValueError", swept, student, [], [], fine=fine, what="sweep without seeds")
+    expect_raises("ValueError", swept, student, [], [5], {"rate": []}, fine=fine, what="sweep over no combinations")

@@ -12,6 +12,8 @@ Misses = dict[str, Any]  # a value, or what computes it
 
 MASK_LATE = "the mask is not shifted: it stands under the ids, whose first column has no log-probability"
 UNDERFLOW = "exp overflows, or a sigmoid has become 0 before its logarithm is taken: logsigmoid does both in one step"
+NO_CHOSEN_REFERENCE = "the reference of the chosen completion is missing: each of the two has its own"
+NO_REJECTED_REFERENCE = "the reference of the rejected completion is missing: each of the two has its own"
 COUNTED = "the number of real tokens is taken for the last one's place, which holds only for padding on the right"
 
 
@@ -257,6 +259,8 @@ def dpo_misses(given: list[Tensor], beta: float) -> Misses:
         "beta is multiplied outside of the sigmoid, not inside": lambda: beta * lost(policy - reference)(),
         "it is divided by beta, not multiplied": lost((policy - reference) / beta),
         "beta is taken of the policy's alone": lost(beta * policy - reference),
+        NO_CHOSEN_REFERENCE: lost(beta * (policy + four[3])),
+        NO_REJECTED_REFERENCE: lost(beta * (policy - four[2])),
         "log-probabilities are divided, not subtracted": lost(beta * (four[0] / four[2] - four[1] / four[3])),
         "the rejected completion is missing": lost(beta * (four[0] - four[2])),
         "the chosen completion is missing": lost(-beta * (four[1] - four[3])),
@@ -286,12 +290,20 @@ def ipo_misses(four: list[Tensor], lengths: list[Tensor], beta: float) -> Misses
         "the lengths are swapped",
         "both are divided by the chosen one's length",
         "both are divided by the rejected one's length",
+        "the chosen one's sum is not divided by its length",
+        "the rejected one's sum is not divided by its length",
     ]
 
     def lost(distance: Tensor, target: float = 1 / (2 * beta)) -> Callable[[], Tensor]:
         return lambda: (distance - target).square().mean()
 
-    others = [[lengths[1], lengths[0]], [lengths[0]] * 2, [lengths[1]] * 2]
+    others = [
+        [lengths[1], lengths[0]],
+        [lengths[0]] * 2,
+        [lengths[1]] * 2,
+        [ones[0], lengths[1]],
+        [lengths[0], ones[1]],
+    ]
     return rounded(
         {
             "the lengths are ignored": lost(_means(four, ones)),
@@ -305,6 +317,11 @@ def ipo_misses(four: list[Tensor], lengths: list[Tensor], beta: float) -> Misses
             "1 / (2 beta) is added, not subtracted": lost(away, -1 / (2 * beta)),
             "beta is multiplied to the difference too": lost(beta * away),
             "the reference is missing": lost(_means([chosen, rejected, nothing, nothing], lengths)),
+            NO_CHOSEN_REFERENCE: lost(_means([chosen, rejected, nothing, ref_rejected], lengths)),
+            NO_REJECTED_REFERENCE: lost(_means([chosen, rejected, ref_chosen, nothing], lengths)),
+            "the policy's sums are divided by their lengths, and the reference's are not": lost(
+                _means([chosen, rejected, nothing, nothing], lengths) - ref_chosen + ref_rejected
+            ),
             "the reference is added, not subtracted": lost(
                 _means([chosen, rejected, -ref_chosen, -ref_rejected], lengths)
             ),

@@ -4,12 +4,15 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from .oracle import Misses, rounded
 
 OWN_EPS = "eps is not used: 0.2 stands in its place"
 ONE_A_ROW = "one advantage is used for a whole row, although each token has its own"
+ROW_MEAN = "advantages are averaged over a row, although each token has its own"
+COUNTED_MEAN = "advantages are averaged over a row's tokens that count, although each has its own"
 
 # ── m12.4 ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -43,6 +46,7 @@ def advantage_misses(rewards: Tensor, eps: float) -> Misses:
             "it is divided by the variance, not by its root": lambda: away / (spread.square() + eps),
             "eps is added to the variance: it belongs to its root": lambda: away / (spread.square() + eps).sqrt(),
             "eps is missing": lambda: away / spread,
+            "eps is not used: 1e-4 stands in its place": lambda: away / (spread + 1e-4),
             "the deviation is at least eps, instead of eps more": lambda: away / spread.clamp(min=eps),
             "the mean is not subtracted": lambda: given / (spread + eps),
             "the sign is turned: more reward is a larger advantage": lambda: -away / (spread + eps),
@@ -100,7 +104,9 @@ def clip_misses(logp: Tensor, old: Tensor, gains: Tensor, mask: Tensor, eps: flo
             "the larger gain counts, not the smaller": lost(lambda: -torch.maximum(ratio * wide, clip * wide)),
             "the smaller ratio is taken, and then multiplied": lost(lambda: -torch.minimum(ratio, clip) * wide),
             "the sign is missing: a loss falls when the good becomes likelier": lost(lambda: -costs),
-            "the ratio is upside down: now to then": lost(lambda: _costs(-logp, -old, wide, mask, eps)),
+            "the ratio is upside down: it is how likely a token is now, divided by how likely it was when drawn": lost(
+                lambda: _costs(-logp, -old, wide, mask, eps)
+            ),
             "log-probabilities are divided: the ratio is exp of their difference": lost(
                 lambda: _clipped((logp.double() / old.double()).where(mask, 1.0), wide, eps)
             ),
@@ -114,6 +120,12 @@ def clip_misses(logp: Tensor, old: Tensor, gains: Tensor, mask: Tensor, eps: flo
             "the clip begins at eps, not at 1 - eps": lost(lambda: _costs(logp, old, wide, mask, eps, low=eps)),
             OWN_EPS: lost(lambda: _costs(logp, old, wide, mask, 0.2)),
             ONE_A_ROW: lost(lambda: _costs(logp, old, wide[:, :1], mask, eps)),
+            ROW_MEAN: lost(lambda: _costs(logp, old, wide.mean(dim=1, keepdim=True), mask, eps)),
+            COUNTED_MEAN: lost(
+                lambda: _costs(
+                    logp, old, wide.where(mask, 0.0).sum(dim=1, keepdim=True) / rows[:, None].clamp(min=1), mask, eps
+                )
+            ),
             "it is clipped above alone": lost(lambda: _costs(logp, old, wide, mask, eps, low=0.0)),
             "there is no ratio: this is the log-probability's own loss": lost(lambda: -logp.double() * wide),
             "the mask is ignored": lambda: costs.mean(),
@@ -123,11 +135,9 @@ def clip_misses(logp: Tensor, old: Tensor, gains: Tensor, mask: Tensor, eps: flo
             "rows are averaged first: a short completion's tokens then weigh more": lambda: (
                 means.sum() / (rows > 0).sum()
             ),
-            "rows are averaged first, those too of which nothing counts": lambda: means.mean(),
             "columns are averaged first: a place with few tokens then weighs more": lambda: (
                 places.sum() / (columns > 0).sum()
             ),
-            "columns are averaged first, those too of which nothing counts": lambda: places.mean(),
             "the losses are added up, not averaged": lambda: costs.where(mask, 0.0).sum(),
             "the sum is divided by the number of rows": lambda: costs.where(mask, 0.0).sum() / len(mask),
             "the mask is read the wrong way round": lambda: _average(_costs(logp, old, wide, ~mask, eps), ~mask),
@@ -138,14 +148,14 @@ def clip_misses(logp: Tensor, old: Tensor, gains: Tensor, mask: Tensor, eps: flo
 
 def kl_estimates(logp: Tensor, reference: Tensor) -> list[Tensor]:
     """Return k1, k2 and k3, in float64."""
-    r = reference.double() - logp.double()
-    return [-r, r.square() / 2, r.exp() - 1 - r]
+    d = logp.double() - reference.double()
+    return [d, d.square() / 2, (-d).exp() - 1 + d]
 
 
 def kl_slopes(logp: Tensor, reference: Tensor) -> list[Tensor]:
     """Return the derivatives of k1, k2 and k3 by logp, in float64."""
-    r = reference.double() - logp.double()
-    return [torch.ones_like(r), -r, 1 - r.exp()]
+    d = logp.double() - reference.double()
+    return [torch.ones_like(d), d, 1 - (-d).exp()]
 
 
 def kl_misses(logp: Tensor, reference: Tensor) -> list[Misses]:
@@ -159,7 +169,8 @@ def kl_misses(logp: Tensor, reference: Tensor) -> list[Misses]:
             "the sign of k1 is turned": lambda: -k1,
             "k1 has no sign: it may be below 0": lambda: k1.abs(),
             "k1 is weighed by the policy's probability: whoever draws has done that": lambda: logp.double().exp() * k1,
-            "k1 is not a ratio, but its logarithm": lambda: (-k1).exp(),
+            "k1 is the logarithm of a ratio, not the ratio": lambda: k1.exp(),
+            "k1 is the logarithm of a ratio, not the ratio of reference and policy": lambda: (-k1).exp(),
         },
         {
             "the square is not halved": lambda: 2 * k2,
@@ -169,10 +180,10 @@ def kl_misses(logp: Tensor, reference: Tensor) -> list[Misses]:
         {
             turned: lambda: back[2],
             "k3 lacks its - 1": lambda: k3 + 1,
-            "k3 lacks its - r": lambda: k3 - k1,
-            "r is added in k3, not subtracted": lambda: k3 - 2 * k1,
+            "k3 lacks its + d": lambda: k3 - k1,
+            "d is subtracted in k3, not added": lambda: k3 - 2 * k1,
             "k3 is weighed by how much likelier the policy makes the token": lambda: k1.exp() * k3,
-            "k3's exponential has the wrong sign, and its r has not": lambda: k1.exp() - 1 + k1,
+            "k3's exponential has the wrong sign, and its d has not": lambda: k1.exp() - 1 + k1,
         },
     ]
     return [rounded(misses, logp.dtype) for misses in each]
@@ -194,12 +205,14 @@ def credit(
     hidden: bool = True,
     values_end: bool = True,
     advantages_end: bool = True,
+    begin: Tensor | None = None,
 ) -> Tensor:
     """Return generalised advantages, in float64; the switches make the mistakes."""
     rewards, values = rewards.double(), values.double()
     decay = gamma * lam if decay is None else decay
     found = torch.zeros_like(values)
-    next_value = next_advantage = torch.zeros(len(values), dtype=torch.float64)
+    next_advantage = torch.zeros(len(values), dtype=torch.float64)
+    next_value = next_advantage if begin is None else begin.double()
     for place in reversed(range(values.shape[1])):
         here, value = mask[:, place], values[:, place]
         before, after = (next_value, value) if swapped else (value, next_value)
@@ -219,6 +232,8 @@ def credit_misses(rewards: Tensor, values: Tensor, mask: Tensor, gamma: float, l
     both, right = gamma * lam, credit(rewards, values, mask, gamma, lam)
     turned = [part.flip(1) for part in (rewards, values, mask)]
     late = torch.cat([rewards[:, 1:], torch.zeros_like(rewards[:, :1])], dim=1)
+    hidden = [part.where(mask, 0.0) for part in (rewards, values)]
+    expected_last = torch.cat([rewards[:, :-1], values[:, -1:]], dim=1)  # no surprise, and so no advantage
 
     def spilled() -> Tensor:
         found = right.clone()
@@ -233,6 +248,16 @@ def credit_misses(rewards: Tensor, values: Tensor, mask: Tensor, gamma: float, l
         "the mask is ignored": wrong(values_end=False, advantages_end=False, hidden=False),
         "where the mask is False there are numbers, not 0": wrong(hidden=False),
         "the prompt gets some of the completion's advantages: it has 0": spilled,
+        "rewards and values are hidden by the mask, and the advantages are not: the prompt has some": lambda: credit(
+            hidden[0], hidden[1], torch.ones_like(mask), gamma, lam
+        ),
+        "the walk begins with the last column's value: after the last token there is 0": wrong(begin=values[:, -1]),
+        "the walk begins before the last column, whose token has no advantage then": lambda: credit(
+            expected_last, values, mask, gamma, lam
+        ),
+        "the last column is left out, as if its token were none": lambda: F.pad(
+            credit(rewards[:, :-1], values[:, :-1], mask[:, :-1], gamma, lam), (0, 1)
+        ),
         "the reward of the next token is taken for a token's own": lambda: credit(late, values, mask, gamma, lam),
         "these are the surprises alone: the next token's advantage is missing": wrong(decay=0.0),
         "the next advantage is discounted by gamma alone": wrong(decay=gamma),

@@ -173,6 +173,18 @@ def test_an_empty_completion_has_a_sum_of_0(student, draw):
 
 
 @pytest.mark.task("m12.1")
+@pytest.mark.holds("Nothing given changes here.")
+def test_a_mask_stays_as_it_was(student, draw):
+    """Adding up changes neither logits nor ids nor the mask, though the mask's first column counts for nothing."""
+    logits, ids, mask = spread(draw, 2, 5, 6), draw.integers(0, 6, 2, 5), stretches(((0, 3), (2, 2)), 5)
+    found = student.probe.mutated(student.sequence_logprobs, logits, ids, mask)
+    expected, misses = oracle.sequence_logprobs(logits, ids, mask).float(), oracle.sequence_misses(logits, ids, mask)
+    expect_close(found["result"], expected, atol=FLOAT32_LAYER, misses=misses, what="the sum of each row")
+    for name, after, before in zip(("logits", "ids", "the mask"), found["args"], (logits, ids, mask), strict=True):
+        expect_unchanged(after, before, what=f"{name} after the call")
+
+
+@pytest.mark.task("m12.1")
 @pytest.mark.warm("torch._dynamo")
 def test_likelihoods_stay_on_their_device(student, draw):
     """On another device than the default one, everything is made where the logits are."""

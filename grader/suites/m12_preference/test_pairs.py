@@ -9,6 +9,7 @@ from grader.judge import (
     FLOAT32_LAYER,
     FLOAT32_OP,
     FLOAT64,
+    StudentError,
     achieve,
     expect,
     expect_bound,
@@ -27,6 +28,8 @@ CUT = "the graph is cut: detach(), .item() or no_grad stands on the way"
 DEVICE = "something is made on the default device instead of where the arguments are"
 SQUEEZED = "squeeze() without an axis also drops the batch of one: name the axis"
 BIAS = "the layer has a bias, which the differences of rewards do not see"
+SWAPPED = "the layer's two sizes are swapped: it goes from d_model to 1"
+RENAMED = "the layer is there, and is not called score: weights are looked up by that name"
 TRAINED = "the reference is trained too: detach its log-probabilities"
 LN2, LN4 = -math.log(2), -math.log(4)
 PRECISIONS = ((torch.float32, FLOAT32_LAYER), (torch.float64, FLOAT64))
@@ -35,8 +38,24 @@ PRECISIONS = ((torch.float32, FLOAT32_LAYER), (torch.float64, FLOAT64))
 def head(student, weight):
     """Return a reward head with this weight."""
     made = student.RewardHead(weight.shape[1])
-    made.load_state_dict({"score.weight": weight})
+    try:
+        made.load_state_dict({"score.weight": weight})
+    except StudentError:
+        expect_state(student, made, weight.shape[1])  # which says what is expected
+        raise
     return made
+
+
+def expect_state(student, made, d_model):
+    """Compare the names and shapes of a head's state."""
+    shapes = {name: list(value.shape) for name, value in student.plant(probes).state(made).items()}
+    other = "score.weight" not in shapes and [1, d_model] in shapes.values()
+    misses = {
+        BIAS: {"score.weight": [1, d_model], "score.bias": [1]},
+        SWAPPED: {"score.weight": [d_model, 1]},
+        RENAMED: shapes if other else None,
+    }
+    expect_equal(shapes, {"score.weight": [1, d_model]}, misses=misses, what="the state of a new head")
 
 
 @pytest.mark.task("m12.2")
@@ -82,15 +101,15 @@ def test_one_text_has_one_reward(student, draw):
 
 
 @pytest.mark.task("m12.2")
-@pytest.mark.holds("Raises ValueError, naming the row, when all of it is padding.")
+@pytest.mark.holds("Raises ValueError, naming the row (the first is 0), when all of it is padding.")
 def test_a_row_of_padding_is_refused(student, draw):
     """A row without any real token raises ValueError, which names the row."""
     made, hidden = head(student, draw.normal(1, 2)), draw.normal(3, 5, 2)
     for row in (0, 2):
-        mask = stretches(((0, 4), (0, 3), (0, 1)), 5)
-        mask[row] = False
+        fine = stretches(((0, 4), (0, 3), (0, 1)), 5)
+        mask = fine & (torch.arange(3) != row)[:, None]
         what = f"the head with nothing but padding in row {row}"
-        expect_raises("ValueError", made, hidden, mask, mentions=(str(row),), what=what)
+        expect_raises("ValueError", made, hidden, mask, mentions=(str(row),), fine=(hidden, fine), what=what)
 
 
 @pytest.mark.task("m12.2")
@@ -101,9 +120,7 @@ def test_a_row_of_padding_is_refused(student, draw):
 def test_score_is_all_its_state(student, draw):
     """The head's state is score.weight, of one row; a gradient reaches it and the vectors that were read."""
     hidden, mask, weight = draw.normal(3, 5, 4), stretches(((0, 4), (1, 4), (0, 2)), 5), draw.normal(1, 4)
-    shapes = {name: list(value.shape) for name, value in student.plant(probes).state(student.RewardHead(4)).items()}
-    biased = {BIAS: {"score.weight": [1, 4], "score.bias": [1]}}
-    expect_equal(shapes, {"score.weight": [1, 4]}, misses=biased, what="the state of a new head")
+    expect_state(student, student.RewardHead(4), 4)
     made, weights = head(student, weight), draw.normal(3)
     found = student.plant(probes).slopes(made, [hidden, mask], weights, made)
     rows = torch.arange(3)

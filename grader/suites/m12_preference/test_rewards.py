@@ -16,6 +16,7 @@ from grader.judge import (
     expect_one_device,
     expect_raises,
     expect_tensor,
+    expect_unchanged,
 )
 from grader.judge.probes import model
 
@@ -32,6 +33,7 @@ HIDDEN_LATE = (
 LOOSE = "the graph is cut: nothing then pulls the policy back to its reference"
 CONSTANTS = "a gradient arrives at what was fixed when the tokens were drawn: detach it"
 GRAPH = "advantages are still tied to the values' graph: a policy's loss would then train the values"
+THREE = "the three estimates are returned together, as one tuple: k1, k2, k3"
 PRECISIONS = ((torch.float32, FLOAT32_LAYER), (torch.float64, FLOAT64))
 DEFAULT = 1e-4
 
@@ -118,13 +120,16 @@ def tokens(draw, dtype=torch.float32):
 @pytest.mark.parametrize("good", [True, False], ids=["good", "bad"])
 def test_nothing_is_earned_beyond_the_clip(student, draw, good):
     """A token that was good counts up to a ratio of 1 + eps, one that was bad down to 1 - eps, and never beyond."""
-    old = -2 - draw.normal(1, 3).abs()
-    logp = old + torch.tensor([[math.log(1.7), math.log(0.15), math.log(1.1)]])
-    gains, mask = (1 if good else -1) * (draw.normal(1, 3).abs() + 0.5), torch.ones(1, 3, dtype=torch.bool)
+    old = -2 - draw.normal(2, 3).abs()
+    logp = old + torch.tensor([[1.7, 0.15, 1.1], [0.9, 2.3, 0.12]]).log()
+    size, sign = draw.normal(1, 1).abs() + 1, torch.tensor([[1.0], [-1.0]] if good else [[-1.0], [1.0]])
+    gains = (sign * size).expand(2, 3).clone()  # all tokens of a row were as good, or as bad
+    mask = torch.ones(2, 3, dtype=torch.bool)
     for eps in (None, 0.3):
         expect_lost(student, logp, old, gains, mask, eps)
-        for place in range(3):
-            expect_lost(student, logp, old, gains, mask & (torch.arange(3) == place), eps)
+        for place in range(3):  # one token, of which every average is the same
+            now, then, gain, here = (part[:1, place : place + 1] for part in (logp, old, gains, mask))
+            expect_lost(student, now, then, gain, here, eps)
 
 
 @pytest.mark.task("m12.4")
@@ -214,7 +219,7 @@ def test_no_tokens_cost_nothing(student, draw):
 @pytest.mark.task("m12.4")
 @pytest.mark.holds(
     "Return k1, k2 and k3 of each token: what it, drawn from a policy, says of KL(policy, reference).",
-    "With r = reference_logp - logp these are -r, r² / 2 and exp(r) - 1 - r.",
+    "With d = logp - reference_logp these are d, d² / 2 and exp(-d) - 1 + d.",
     "Example: ln(1/2) and ln(1/4) give ln 2 = 0.6931, 0.2402 and ln(2) - 1/2 = 0.1931.",
 )
 def test_three_estimates_of_one_distance(student, draw):
@@ -228,7 +233,7 @@ def test_three_estimates_of_one_distance(student, draw):
         expected, misses = oracle_rewards.kl_estimates(logp, reference), oracle_rewards.kl_misses(logp, reference)
         found = student.kl_estimates(logp, reference)
         shown = isinstance(found, tuple) and len(found) == 3
-        expect(shown, "kl_estimates returns no tuple of k1, k2 and k3.", evidence="value")
+        expect(shown, "kl_estimates returns no tuple of k1, k2 and k3.", mistake=THREE, evidence="value")
         for number, (actual, right) in enumerate(zip(found, expected, strict=True)):
             expect_close(actual, right.to(logp.dtype), atol=atol, misses=misses[number], what=f"k{number + 1}")
 
@@ -323,6 +328,7 @@ def test_the_credit_of_the_docstring(student):
 @pytest.mark.holds(
     "The tokens of a row that count (mask) stand side by side; after the last of them value and advantage are 0.",
     "Elsewhere the result is 0, whatever finite numbers stand there.",
+    "Nothing given changes.",
 )
 def test_a_completion_ends_with_its_last_token(student, draw):
     """Prompts and padding have advantages of 0, and nothing of their rewards and values reaches the completion."""
@@ -335,6 +341,12 @@ def test_a_completion_ends_with_its_last_token(student, draw):
     expect_credit(student, rewards, values, mask, 0.9, 0.7)
     rewards, values = draw.normal(4, 1).abs() + 1, -draw.normal(4, 1).abs()
     expect_credit(student, rewards, values, mask[:, 2:3], 0.9, 0.7)  # of one token each
+    given = draw.normal(4, 7), draw.normal(4, 7) + 0.5, stretches(ROWS, 7)
+    found = student.probe.mutated(student.gae, *given, 0.9, 0.7)
+    expected, misses = oracle_rewards.credit(*given, 0.9, 0.7), oracle_rewards.credit_misses(*given, 0.9, 0.7)
+    expect_close(found["result"], expected.float(), atol=FLOAT32_LAYER, misses=misses, what="the advantages")
+    for name, after, before in zip(("rewards", "values", "the mask"), found["args"], given, strict=False):
+        expect_unchanged(after, before, what=f"{name} after the call")
 
 
 @pytest.mark.task("m12.5")

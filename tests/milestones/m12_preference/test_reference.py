@@ -92,7 +92,8 @@ def test_the_kept_batches_tell_right_from_wrong(kept):
     same = {words for loss, misses in tried for words, give in misses.items() if near(give(), loss)}
 
     # One shows far apart alone; trl's batch has the usual eps, and an advantage for each row.
-    assert same == {oracle.UNDERFLOW, oracle_rewards.OWN_EPS, oracle_rewards.ONE_A_ROW}
+    for_rows = {oracle_rewards.ONE_A_ROW, oracle_rewards.ROW_MEAN, oracle_rewards.COUNTED_MEAN}
+    assert same == {oracle.UNDERFLOW, oracle_rewards.OWN_EPS, *for_rows}
 
 
 def near(value, loss):

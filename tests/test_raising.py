@@ -48,6 +48,13 @@ def test_what_is_accepted_is_named():
     assert said.mistake == "a rank of 0 is accepted"
 
 
+def test_what_says_too_little_may_be_named_by_the_suite():
+    """Where the right error lacks the words, the suite's own sentence for that comes first."""
+    given = "ValueError", raising("ValueError", "cannot convert"), 2
+    said = failure(expect_raises, *given, mentions=("nan",), unsaid="NaN slips through", mistake="accepted")
+    assert said.mistake == "NaN slips through"
+
+
 def test_an_exception_means_what_sets_two_calls_apart():
     """An answer is handed on; an exception has a meaning only where the simpler call works, and a stub's has none."""
     assert expect_answer(lambda x: x, 5, simpler=(6,), mistake="seq may be 0") == 5

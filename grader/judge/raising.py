@@ -25,15 +25,17 @@ def expect_raises(
     what: Any = "the call",
     fine: Any = None,
     mistake: Any = None,
+    unsaid: Any = None,
     **kwargs: Any,
 ) -> None:
     """Fail unless the student's function raises this exception (or one derived from it), mentioning these words.
 
     `fine` are arguments that must work: only where they do is another exception the one that comes of not looking.
-    `mistake` says in the suite's own words what it means when nothing is raised.
+    In the suite's own words, `mistake` says what it means when nothing is raised, and `unsaid` when words are missing.
     """
     note(CLAIM)
     mistakes.check(mistake)
+    mistakes.check(unsaid)
     try:
         value = function(*args, **kwargs)
     except StudentError as error:
@@ -46,7 +48,7 @@ def expect_raises(
         missing = [word for word in mentions if word not in error.text]
         if missing:
             message = f"The {kind} says {error.text!r}; expected its text to mention {', '.join(missing)}."
-            raise CheckFailed(message, mistakes.UNSAID) from None
+            raise CheckFailed(message, unsaid or mistakes.UNSAID) from None
         return
     message = f"{start(what)} returned {describe(value)}; expected it to raise {kind}."
     raise CheckFailed(message, mistake or mistakes.ACCEPTED)

@@ -5,9 +5,9 @@ and store the rest; take whole neurons and heads away; and train on while what i
 
 A mask is a bool tensor of its weight's shape, on its device, and True stays. What is lowest goes; of equals those that
 stand first go first, row by row. A sparsity s makes round(s * n) of n go, by Python's round, which takes a half to its
-even neighbour; one outside 0..1 raises ValueError, which names it. No argument changes, but m14.4's and m14.5's models.
-Left out: kernels that skip zeros, and weights chosen by gradients or second derivatives (SparseGPT). Not allowed, since
-you build them: torch.nn.utils.prune, torch.ao.pruning, torch.sparse's semi-structured tensors.
+even neighbour; one outside 0..1, NaN too, raises ValueError, naming it. A weight may be an nn.Parameter. No argument
+changes, but m14.4's and m14.5's models. Left out: kernels that skip zeros; weights chosen by derivatives (SparseGPT).
+Not allowed, since you build them: torch.nn.utils.prune, torch.ao.pruning, torch.sparse's semi-structured tensors.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -24,7 +24,7 @@ Masks = Mapping[str, Bool[Tensor, "..."]]
 
 
 def linear_weights(model: nn.Module) -> dict[str, nn.Parameter]:
-    """Return what there is to prune: the weight of every nn.Linear, at any depth, as the parameter that it is.
+    """Return what there is to prune: the weight itself of every nn.Linear, or class derived from it, at any depth.
 
     Names, such as "h.0.mlp.c_fc.weight", and their order are those of model.named_parameters(). Left out is a weight
     that another module holds as well (GPT-2's lm_head, tied to wte): whoever cuts that, cuts the words too.
@@ -60,7 +60,7 @@ def compress_2_4(weight: Weight, mask: Bool[Tensor, "d_out d_in"]) -> tuple[Valu
 
     A place takes two bits. A byte holds four places, the first in its lowest bits, and 0 in bits to spare: n_bytes is
     half / 4, rounded up. Example: the row [1, -4, 3, 2] and its mask above give [-4, 3] and the byte 0b1001.
-    Raises ValueError when not exactly two of each four stay.
+    Raises ValueError unless 4 divides d_in and exactly two of each four stay.
     """
     raise NotImplementedError("m14.2")
 
@@ -122,7 +122,7 @@ def cubic_sparsity(step: int, begin: int, end: int, final: float, initial: float
 
 
 def apply_masks(model: nn.Module, masks: Masks) -> None:
-    """Write 0 where a mask is False, into the model's own parameters of these names, which an optimizer may hold.
+    """Write 0 where a mask is False, over NaN too (0 * NaN is NaN), into the model's own parameters of these names.
 
     Raises ValueError, naming it, for a name without a parameter or a mask of another shape; nothing is changed then.
     """

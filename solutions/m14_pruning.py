@@ -5,9 +5,9 @@ and store the rest; take whole neurons and heads away; and train on while what i
 
 A mask is a bool tensor of its weight's shape, on its device, and True stays. What is lowest goes; of equals those that
 stand first go first, row by row. A sparsity s makes round(s * n) of n go, by Python's round, which takes a half to its
-even neighbour; one outside 0..1 raises ValueError, which names it. No argument changes, but m14.4's and m14.5's models.
-Left out: kernels that skip zeros, and weights chosen by gradients or second derivatives (SparseGPT). Not allowed, since
-you build them: torch.nn.utils.prune, torch.ao.pruning, torch.sparse's semi-structured tensors.
+even neighbour; one outside 0..1, NaN too, raises ValueError, naming it. A weight may be an nn.Parameter. No argument
+changes, but m14.4's and m14.5's models. Left out: kernels that skip zeros; weights chosen by derivatives (SparseGPT).
+Not allowed, since you build them: torch.nn.utils.prune, torch.ao.pruning, torch.sparse's semi-structured tensors.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -25,7 +25,7 @@ Masks = Mapping[str, Bool[Tensor, "..."]]
 
 
 def linear_weights(model: nn.Module) -> dict[str, nn.Parameter]:
-    """Return what there is to prune: the weight of every nn.Linear, at any depth, as the parameter that it is.
+    """Return what there is to prune: the weight itself of every nn.Linear, or class derived from it, at any depth.
 
     Names, such as "h.0.mlp.c_fc.weight", and their order are those of model.named_parameters(). Left out is a weight
     that another module holds as well (GPT-2's lm_head, tied to wte): whoever cuts that, cuts the words too.
@@ -62,9 +62,7 @@ def mask_2_4(weight: Weight) -> Bool[Tensor, "d_out d_in"]:
 
     Example: [[1, -4, 3, 2]] gives [[False, True, True, False]]. Raises ValueError, naming d_in, unless 4 divides it.
     """
-    if weight.shape[1] % 4 != 0:
-        raise ValueError(f"d_in {weight.shape[1]} cannot be cut into fours")
-    return _staying(weight.abs().unflatten(1, (-1, 4)), 2).flatten(1)
+    return _staying(_fours(weight.abs()), 2).flatten(1)
 
 
 def compress_2_4(weight: Weight, mask: Bool[Tensor, "d_out d_in"]) -> tuple[Values, Places]:
@@ -72,9 +70,9 @@ def compress_2_4(weight: Weight, mask: Bool[Tensor, "d_out d_in"]) -> tuple[Valu
 
     A place takes two bits. A byte holds four places, the first in its lowest bits, and 0 in bits to spare: n_bytes is
     half / 4, rounded up. Example: the row [1, -4, 3, 2] and its mask above give [-4, 3] and the byte 0b1001.
-    Raises ValueError when not exactly two of each four stay.
+    Raises ValueError unless 4 divides d_in and exactly two of each four stay.
     """
-    fours = mask.unflatten(1, (-1, 4))
+    fours = _fours(mask)
     if not bool((fours.sum(-1) == 2).all()):
         raise ValueError("a 2:4 mask lets exactly two of each four stay")
     values = weight[mask].view(len(mask), -1)  # (d_out, d_in) -> (d_out, half), row by row
@@ -159,7 +157,7 @@ def cubic_sparsity(step: int, begin: int, end: int, final: float, initial: float
 
 
 def apply_masks(model: nn.Module, masks: Masks) -> None:
-    """Write 0 where a mask is False, into the model's own parameters of these names, which an optimizer may hold.
+    """Write 0 where a mask is False, over NaN too (0 * NaN is NaN), into the model's own parameters of these names.
 
     Raises ValueError, naming it, for a name without a parameter or a mask of another shape; nothing is changed then.
     """
@@ -205,6 +203,13 @@ def _staying(scores: Tensor, count: int) -> Tensor:
     # Pitfall: topk promises no order among equals, and a threshold takes all of them or none.
     lowest = scores.argsort(stable=True)[..., :count]
     return torch.ones_like(scores, dtype=torch.bool).scatter(-1, lowest, False)
+
+
+def _fours(weight: Tensor) -> Tensor:
+    """Return a matrix of rows with an axis more, one place for each four. Raises ValueError where a rest is left."""
+    if weight.shape[1] % 4 != 0:
+        raise ValueError(f"d_in {weight.shape[1]} cannot be cut into fours")
+    return weight.unflatten(1, (-1, 4))
 
 
 def _shifts(device: torch.device) -> Tensor:

@@ -21,12 +21,15 @@ TIES_GO = "what equals the threshold goes with it: of equals too many go"
 TIES_STAY = "what equals the threshold stays: of equals too few go"
 QUANTILE = "a quantile is interpolated between two weights and then compared with: count them instead"
 LAST = "of equals the last go first: those that stand first go first (a stable sort keeps their order)"
+TOPK_GO = "topk picks what goes, and of equals any: only a stable sort keeps their order"
+TOPK_STAY = "topk picks what stays, and of equals any: only a stable sort keeps their order"
+FLAT = "the mask is one long row: it has its weight's shape"
+ONE_ROW = "one long mask comes back: each weight has its own, of its shape and by its name"
+WITH_GRADIENT = "a weight may be a parameter that wants a gradient: detach it first"
+DEVICE = "something is made on the default device instead of where the weight is"
+NAN = "NaN slips through: it is neither below 0 nor above 1, so ask whether the sparsity lies between them"
 BY_ROW = "each row is ranked by itself, not the whole weight"
 BY_LAYER = "each weight is ranked by itself: here all of them compete"
-COLUMNS = "the fours run down the columns: they lie in a row, along d_in"
-APART = "a four is made of weights that lie apart: it is four neighbours"
-HALF = "half of the whole weight goes, not two of each four"
-HALF_ROW = "half of each row goes, not two of each four"
 
 
 def staying(scores: Tensor, count: int, *, late: bool = False) -> Tensor:
@@ -36,6 +39,12 @@ def staying(scores: Tensor, count: int, *, late: bool = False) -> Tensor:
     mask = torch.ones(len(values), dtype=torch.bool)
     mask[torch.from_numpy((len(values) - 1 - order if late else order)[:count].copy())] = False
     return mask.view(scores.shape)
+
+
+def by_topk(scores: Tensor, count: int, *, stay: bool) -> Tensor:
+    """Return a mask by topk along the last axis, which picks what stays or what goes, and any of several equals."""
+    picked = scores.topk(scores.shape[-1] - count if stay else count, largest=stay).indices
+    return torch.full(scores.shape, not stay).scatter(-1, picked, stay)
 
 
 def each(scores: Tensor, count: int, *, late: bool = False) -> Tensor:
@@ -70,7 +79,10 @@ def magnitude_misses(weight: Tensor, sparsity: float) -> Misses:
         TIES_GO: lambda: sizes > (threshold if count else -1),
         TIES_STAY: lambda: sizes >= threshold,
         QUANTILE: lambda: sizes > torch.quantile(sizes.double(), sparsity),
+        TOPK_GO: lambda: by_topk(sizes.flatten(), count, stay=False).view(weight.shape),
+        TOPK_STAY: lambda: by_topk(sizes.flatten(), count, stay=True).view(weight.shape),
         BY_ROW: lambda: each(flat.abs(), round(sparsity * flat.shape[1])).view(weight.shape),
+        FLAT: lambda: magnitude(weight, sparsity).flatten(),
     }
 
 
@@ -90,6 +102,10 @@ def global_misses(weights: Mapping[str, Tensor], sparsity: float) -> Misses:
     """Compute what the classic mistakes let stay."""
     row = torch.cat([weight.flatten() for weight in weights.values()])[None]
     found: Misses = {
+        "the masks are long rows: each has its weight's shape": lambda: {
+            name: mask.flatten() for name, mask in all_together(weights, sparsity).items()
+        },
+        ONE_ROW: lambda: magnitude(row[0], sparsity),
         BY_LAYER: lambda: {name: magnitude(weight, sparsity) for name, weight in weights.items()},
         "the weights stand in another order than in the dict: of equals others go": lambda: all_together(
             dict(reversed(list(weights.items()))), sparsity
@@ -100,123 +116,12 @@ def global_misses(weights: Mapping[str, Tensor], sparsity: float) -> Misses:
         ),
     }
     alone = magnitude_misses(row, sparsity)
-    return found | {words: _spread(weights, miss) for words, miss in alone.items() if words != BY_ROW}
+    return found | {words: _spread(weights, miss) for words, miss in alone.items() if words not in (BY_ROW, FLAT)}
 
 
 def _spread(weights: Mapping[str, Tensor], miss: Callable[[], Tensor]) -> Callable[[], dict[str, Tensor]]:
     """Return what gives each weight its part of a mask for all of them."""
     return lambda: together(weights, lambda _: miss())
-
-
-# ── m14.2 ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def fours(weight: Tensor) -> Tensor:
-    """Return the 2:4 mask of a weight."""
-    return each(weight.abs().reshape(len(weight), -1, 4), 2).reshape(weight.shape)
-
-
-def fours_misses(weight: Tensor) -> Misses:
-    """Compute what the classic mistakes let stay."""
-    sizes, (d_out, d_in) = weight.abs(), weight.shape
-    cut = sizes.reshape(d_out, -1, 4)
-    ranked = cut.sort(dim=-1).values
-    found: Misses = {
-        SIGNED: lambda: each(weight.reshape(cut.shape), 2).reshape(weight.shape),
-        INVERTED: lambda: ~fours(weight),
-        LARGEST: lambda: each(-cut, 2).reshape(weight.shape),
-        LAST: lambda: each(cut, 2, late=True).reshape(weight.shape),
-        TIES_GO: lambda: (cut > ranked[..., 1:2]).reshape(weight.shape),
-        TIES_STAY: lambda: (cut >= ranked[..., 2:3]).reshape(weight.shape),
-        APART: lambda: each(sizes.reshape(d_out, 4, -1).mT, 2).mT.reshape(weight.shape),
-        HALF: lambda: staying(sizes, d_out * d_in // 2),
-        HALF_ROW: lambda: each(sizes, d_in // 2),
-    }
-    if d_out % 4 == 0:
-        found[COLUMNS] = lambda: fours(weight.T).T
-    return found
-
-
-def compressed(weight: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the values that stay, and the bytes of their places, made number by number."""
-    values = torch.stack([row[kept] for row, kept in zip(weight, mask, strict=True)])
-    return values, packed(numbers(mask))
-
-
-def numbers(mask: Tensor) -> list[list[int]]:
-    """Return for each row of a 2:4 mask the place of each value within its four."""
-    return [[place % 4 for place, kept in enumerate(row) if kept] for row in mask.tolist()]
-
-
-def packed(rows: list[list[int]], *, high_first: bool = False, by_four: bool = False) -> Tensor:
-    """Put the places of each row into bytes; the switches make the mistakes."""
-    size = 2 if by_four else 4
-    found = []
-    for row in rows:
-        row = [*row, *[0] * (-len(row) % size)]
-        groups = [row[start : start + size] for start in range(0, len(row), size)]
-        groups = [group[::-1] for group in groups] if high_first else groups
-        found.append([sum(place << 2 * at for at, place in enumerate(group)) & 255 for group in groups])
-    return torch.tensor(found, dtype=torch.uint8)
-
-
-def places_misses(mask: Tensor) -> Misses:
-    """Compute what the classic mistakes store as places."""
-    rows = numbers(mask)
-    wide = [[place for place, kept in enumerate(row) if kept] for row in mask.tolist()]
-    bits = mask.reshape(len(mask), -1, 4).long() @ torch.tensor([1, 2, 4, 8])
-    return {
-        "the first place is in the highest bits: it is in the lowest": lambda: packed(rows, high_first=True),
-        "each place takes a byte of its own: four share one": lambda: torch.tensor(rows, dtype=torch.uint8),
-        "the two places of a four take a byte of their own: two fours share one": lambda: packed(rows, by_four=True),
-        "places are counted from the row's beginning: they are 0 to 3, within each four": lambda: packed(wide),
-        "places are counted from 1": lambda: packed([[place + 1 for place in row] for row in rows]),
-        "the mask's own bits are stored, four for each four, not two for each value": lambda: bits.to(torch.uint8),
-        "places are those of what goes, not of what stays": lambda: packed(numbers(~mask)),
-    }
-
-
-def values_misses(weight: Tensor, mask: Tensor) -> Misses:
-    """Compute what the classic mistakes store as values."""
-    size = (len(weight), -1)
-    cut = weight.reshape(len(weight), -1, 4)
-    ranked = cut.gather(-1, cut.abs().argsort(dim=-1, descending=True)[..., :2])
-    return {
-        "the values are what goes, not what stays": lambda: weight[~mask].view(size),
-        "zeros are stored too: only what stays is": lambda: weight * mask,
-        "the values of a four are ordered by size: they keep the order of their places": lambda: ranked.reshape(size),
-        "the values are picked column by column": lambda: weight.T[mask.T].view(size),
-    }
-
-
-def restored(values: Tensor, rows: list[list[int]]) -> Tensor:
-    """Put each value at its place within its four, number by number."""
-    weight = torch.zeros(len(values), 2 * values.shape[1], dtype=values.dtype)
-    for number, row in enumerate(rows):
-        for at, place in enumerate(row):
-            weight[number, at // 2 * 4 + place] = values[number, at]
-    return weight
-
-
-def restored_misses(values: Tensor, rows: list[list[int]]) -> Misses:
-    """Compute what the classic mistakes make of values and places."""
-    back = [row[::-1] for row in rows]
-    swapped = [
-        [place for start in range(0, len(row), 4) for place in (*row[start + 2 : start + 4], *row[start : start + 2])]
-        for row in rows
-    ]
-    found: Misses = {
-        "the values all stand first in their four: their places are not used": lambda: restored(
-            values, [[at % 2 for at in range(len(row))] for row in rows]
-        ),
-        "the places are read from the highest bits down": lambda: restored(values, back),
-        "the two values of a four change places": lambda: restored(
-            values.unflatten(1, (-1, 2)).flip(-1).flatten(1), rows
-        ),
-    }
-    if len(rows[0]) % 4 == 0:
-        found["the two fours of a byte change places"] = lambda: restored(values, swapped)
-    return found
 
 
 # ── m14.3 ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -279,6 +184,8 @@ def wanda_kept_misses(weight: Tensor, x: Tensor, sparsity: float) -> Misses:
         CUT_OFF: lambda: each(scores, int(wanted)),
         UP: lambda: each(scores, math.ceil(wanted)),
         LAST: lambda: each(scores, round(wanted), late=True),
+        TOPK_GO: lambda: by_topk(scores, round(wanted), stay=False),
+        TOPK_STAY: lambda: by_topk(scores, round(wanted), stay=True),
         SIGNED: lambda: each(weight.double() * (scores / weight.abs().clamp(min=1e-12)), round(wanted)),
     }
 

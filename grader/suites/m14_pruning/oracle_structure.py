@@ -17,6 +17,13 @@ ROWS_FIRST = "the first rows stay, whatever keep says"
 QUERIES = "the offsets of keys and values are those of a smaller c_attn: each part is as wide as before"
 PER_HEAD = "c_attn is cut as if each head had its query, key and value side by side: all queries come first"
 LANES = "a head is every n-th column: its columns lie side by side"
+OUTPUTS = "a head's width is taken from d_model: it is c_proj.in_features / n_heads"
+WHOLE = "a head's width is taken from c_attn's outputs: queries, keys and values share these"
+TURNED = "rows and columns are swapped, as if the layers were Conv1D: nn.Linear keeps (d_out, d_in)"
+ZEROED = "biases are set to 0: what is left of them keeps its old numbers"
+ANEW = "new layers keep the random numbers that they are made with: copy the old ones"
+NO_BIAS = "layers without a bias are not provided for: it is None there"
+NO_TUPLE = "keep may be a tuple, and a tensor takes one for several axes: make a list of it"
 NO_COLUMNS = "c_proj keeps its first columns: it must keep those of the heads that stay"
 
 
@@ -81,6 +88,12 @@ def mlp_misses(state: State, keep: Sequence[int]) -> dict[str, Callable[[], Stat
         GONE: lambda: cut_mlp(state, gone),
         SORTED: lambda: cut_mlp(state, sorted(keep)),
         ROWS_FIRST: lambda: cut_mlp(state, range(len(keep))),
+        TURNED: lambda: _turned(right, state, "c_fc", keep, keep),
+        ZEROED: lambda: right | {name: torch.zeros_like(right[name]) for name in right if name.endswith("bias")},
+        "c_fc's bias is left whole: it goes with its rows": lambda: (
+            right | {name: state[name] for name in state if name == "c_fc.bias"}
+        ),
+        "c_proj's bias is cut too: it belongs to the outputs, which all stay": lambda: _cut_bias(right, keep),
         "c_fc's bias keeps its first numbers: it must keep those of the neurons that stay": lambda: right | first,
         "c_proj keeps its first columns: it must keep those of the neurons that stay": lambda: (
             right | {"c_proj.weight": state["c_proj.weight"][:, : len(keep)]}
@@ -89,6 +102,31 @@ def mlp_misses(state: State, keep: Sequence[int]) -> dict[str, Callable[[], Stat
             right | {"c_proj.weight": state["c_proj.weight"]}
         ),
         "the weights are the same ones, silenced with zeros: nothing has shrunk": lambda: silent_mlp(state, keep),
+    }
+
+
+def _turned(right: State, state: State, first: str, rows: Sequence[int], columns: Sequence[int]) -> State:
+    """Return what is left where the axes of both weights are swapped, or the right state where that can't be."""
+    weight, after = state[f"{first}.weight"], state["c_proj.weight"]
+    if max(rows) >= weight.shape[1] or max(columns) >= len(after):
+        return right
+    return right | {f"{first}.weight": weight[:, list(rows)], "c_proj.weight": after[list(columns)]}
+
+
+def _cut_bias(right: State, keep: Sequence[int]) -> State:
+    """Return what is left where c_proj's bias is cut as well, or the right state where that can't be."""
+    bias = right.get("c_proj.bias")
+    return right if bias is None or max(keep) >= len(bias) else right | {"c_proj.bias": bias[list(keep)]}
+
+
+def names_misses(names: Sequence[str]) -> dict[str, list[str]]:
+    """Return what is left, sorted by name, where biases are lost or come anew."""
+    first = next(name.removesuffix(".weight") for name in names if name.endswith("weight") and "proj" not in name)
+    return {
+        "the biases are lost: what had a bias has one": sorted(name for name in names if name.endswith("weight")),
+        "c_proj's bias is lost: it is left whole": sorted(name for name in names if name != "c_proj.bias"),
+        "the first layer's bias is lost: it goes with its rows": sorted(n for n in names if n != f"{first}.bias"),
+        "a bias is made where there was none": sorted({*names, f"{first}.bias", "c_proj.bias"}),
     }
 
 
@@ -125,10 +163,17 @@ def lanes(keep: Sequence[int], d_head: int) -> list[int]:
     return [head * d_head + lane for head in keep for lane in range(d_head)]
 
 
-def cut_heads(state: State, n_heads: int, keep: Sequence[int], *, rows: Sequence[int] | None = None) -> State:
-    """Return what is left of an attention's weights; other rows of c_attn make the mistakes."""
+def cut_heads(
+    state: State, n_heads: int, keep: Sequence[int], *, rows: Sequence[int] | None = None, d_head: int | None = None
+) -> State:
+    """Return what is left of an attention's weights; other rows of c_attn make the mistakes, or another d_head.
+
+    Where so wide heads would not be there, the right state comes back.
+    """
     width = state["c_proj.weight"].shape[1]
-    kept = lanes(keep, width // n_heads)
+    kept = lanes(keep, d_head or width // n_heads)
+    if max(kept) >= width:
+        return cut_heads(state, n_heads, keep)
     rows = [part * width + lane for part in range(3) for lane in kept] if rows is None else rows
     cut = {name: value[list(rows)] for name, value in state.items() if name.startswith("c_attn")}
     return state | cut | {"c_proj.weight": state["c_proj.weight"][:, kept]}
@@ -139,6 +184,7 @@ def heads_misses(state: State, n_heads: int, keep: Sequence[int]) -> dict[str, C
     width = state["c_proj.weight"].shape[1]
     d_head, right = width // n_heads, cut_heads(state, n_heads, keep)
     kept, gone = lanes(keep, d_head), [head for head in range(n_heads) if head not in keep]
+    rows = [part * width + lane for part in range(3) for lane in kept]
     spread = [head + n_heads * lane for head in keep for lane in range(d_head)]
     side_by_side = [3 * d_head * head + place for head in keep for place in range(3 * d_head)]
     narrow = [part * len(kept) + lane for part in range(3) for lane in kept]
@@ -147,6 +193,14 @@ def heads_misses(state: State, n_heads: int, keep: Sequence[int]) -> dict[str, C
     return {
         GONE: lambda: cut_heads(state, n_heads, gone),
         SORTED: lambda: cut_heads(state, n_heads, sorted(keep)),
+        OUTPUTS: lambda: cut_heads(state, n_heads, keep, d_head=len(state["c_proj.weight"]) // n_heads),
+        WHOLE: lambda: cut_heads(state, n_heads, keep, d_head=3 * d_head),
+        TURNED: lambda: _turned(right, state, "c_attn", rows, kept),
+        ZEROED: lambda: right | {name: torch.zeros_like(right[name]) for name in right if name.endswith("bias")},
+        "c_attn's bias is left whole: it goes with its rows": lambda: (
+            right | {name: state[name] for name in state if name == "c_attn.bias"}
+        ),
+        "c_proj's bias is cut too: it belongs to the outputs, which all stay": lambda: _cut_bias(right, kept),
         PER_HEAD: lambda: cut_heads(state, n_heads, keep, rows=side_by_side),
         QUERIES: lambda: cut_heads(state, n_heads, keep, rows=narrow),
         LANES: lambda: (

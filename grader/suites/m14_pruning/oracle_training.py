@@ -14,6 +14,12 @@ MOMENTUM = "gradients are masked, and weights are not: momentum from before move
 REGROWN = "weights are masked once, before training: what has gone grows again"
 LATE = "weights are masked after the first step, not before it: the first loss sees all of them"
 END = "weights are masked in the end alone: while it is trained the model counts on them"
+ENDS = "weights are masked before the first step and after the last: in between what has gone grows again"
+BEFORE = "weights are masked before the optimizer's step, which moves them again: mask them after it"
+BETWEEN = "weights are masked between backward() and the step alone: no loss and no end finds them at 0"
+LAST = "weights are masked before each step, and not after the last one"
+STILL_MOVED = "gradients are masked, and weights in the end: between, momentum from before moves what is masked"
+EMPTY = "without a batch nothing is masked: what is masked is 0 before the first batch comes"
 ADDED = "gradients of the batches add up: zero_grad is missing"
 STALE = "gradients that were left from before take part in the first step"
 STILL = "no step is taken"
@@ -75,11 +81,18 @@ def tuned_misses(weights: Any, masks: Any, before: Any, batches: Any, kind: str)
     def by(**switches: Any) -> Callable[[], Any]:
         return lambda: probes.tuned(lambda *args: _finetune(*args, **switches), weights, masks, before, batches, kind)
 
+    if not batches:
+        return {EMPTY: by(masked="")}
     return {
-        MOMENTUM: by(weights="first", gradients=True),
-        REGROWN: by(weights="first"),
-        LATE: by(weights="after"),
-        END: by(weights="end"),
+        MOMENTUM: by(masked="first", gradients=True),
+        STILL_MOVED: by(masked="first end", gradients=True),
+        REGROWN: by(masked="first"),
+        LATE: by(masked="step"),
+        END: by(masked="end"),
+        ENDS: by(masked="first end"),
+        BEFORE: by(masked="first backward"),
+        BETWEEN: by(masked="backward"),
+        LAST: by(masked="begin"),
         ADDED: by(zero="never"),
         STALE: by(zero="after"),
         STILL: by(step=False),
@@ -103,21 +116,21 @@ def _finetune(
     loss: Callable[..., Tensor],
     optimizer: torch.optim.Optimizer,
     *,
-    weights: str = "always",
+    masked: str = "first step",
     gradients: bool = False,
     zero: str = "before",
     step: bool = True,
 ) -> list[float]:
-    """Train with masks; the switches make the mistakes."""
+    """Train with masks; the switches make the mistakes, and `masked` names the points at which weights are masked."""
     own, losses = dict(model.named_parameters()), []
 
-    def mask_weights() -> None:
-        for name, mask in masks.items():
+    def reach(point: str) -> None:
+        for name, mask in masks.items() if point in masked.split() else ():
             own[name].data[~mask] = 0.0
 
-    if weights in ("always", "first"):
-        mask_weights()
+    reach("first")
     for batch in batches:
+        reach("begin")
         if zero == "before":
             optimizer.zero_grad()
         value = loss(model, batch)
@@ -127,13 +140,12 @@ def _finetune(
                 grad = own[name].grad
                 assert grad is not None
                 grad[~mask] = 0.0
+        reach("backward")
         if step:
             optimizer.step()
         if zero == "after":
             optimizer.zero_grad()
-        if weights in ("always", "after"):
-            mask_weights()
+        reach("step")
         losses.append(float(value))
-    if weights == "end":
-        mask_weights()
+    reach("end")
     return losses

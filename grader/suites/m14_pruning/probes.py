@@ -13,6 +13,10 @@ def state(module):
 # ── what there is to prune ────────────────────────────────────────────────────────────────────────────────────────────
 
 
+class Own(nn.Linear):
+    """A linear layer of a class of its own."""
+
+
 class Tree(nn.Module):
     """Linear layers at several depths, other matrices, and a head that may be tied to the embedding."""
 
@@ -21,7 +25,8 @@ class Tree(nn.Module):
         self.wte, self.first = nn.Embedding(11, 6), nn.Linear(6, 6)
         self.h = nn.ModuleList(nn.Sequential(nn.LayerNorm(6), nn.Linear(6, 6, bias=n == 1)) for n in range(3))
         self.mixer, self.table = nn.Conv1d(6, 6, 1), nn.Parameter(torch.randn(6, 6))
-        self.parts = nn.ModuleDict({"deep": nn.Sequential(nn.Sequential(nn.Linear(6, 4)), nn.Bilinear(4, 4, 6))})
+        deep = nn.Sequential(nn.Sequential(nn.Linear(6, 4)), nn.Bilinear(4, 4, 6))
+        self.parts = nn.ModuleDict({"deep": deep, "own": Own(6, 3)})
         self.lm_head = nn.Linear(6, 11, bias=False)
         if tied:
             self.lm_head.weight = self.wte.weight
@@ -32,6 +37,13 @@ def found(linear_weights, tied, alone=False):
     tree = nn.Linear(3, 2) if alone else Tree(tied)
     weights, own = linear_weights(tree), dict(tree.named_parameters())
     return {"names": list(weights), "same": [name in own and value is own[name] for name, value in weights.items()]}
+
+
+def of_parameter(wants, function, weight, *rest):
+    """Ask a function with a weight, or each weight of a dict, as a parameter that wants a gradient or does not."""
+    if isinstance(weight, dict):
+        return function({name: nn.Parameter(value, wants) for name, value in weight.items()}, *rest)
+    return function(nn.Parameter(weight, wants), *rest)
 
 
 def masked(student, gpt, sparsity):

@@ -1,5 +1,8 @@
 """m14_pruning: neurons and heads that really go."""
 
+import functools
+from typing import Any
+
 import pytest
 import torch
 
@@ -10,6 +13,7 @@ from grader.judge import (
     FLOAT64,
     achieve,
     expect,
+    expect_answer,
     expect_close,
     expect_equal,
     expect_raises,
@@ -43,13 +47,40 @@ def test_neurons_are_scored_by_what_they_read_and_what_is_read_of_them(student, 
     expect_close(actual, oracle.scores(state), atol=FLOAT64, what="the row of scores in float64")
 
 
-def expect_left(actual, expected, misses):
-    """Compare what is left of weights and biases, one by one, with the mistakes made in any of them."""
-    expect_equal(sorted(actual), sorted(expected), what="the list of what is left")
+def shrunk(prune, build, keep, simpler, mistake):
+    """Prune what `build` makes and return it; an exception means `mistake` where `simpler` works, or keep's type."""
+    made = build()
+    if isinstance(keep, tuple):
+        simpler, mistake = (build(), list(keep)), oracle.NO_TUPLE
+    expect_answer(prune, made, keep, simpler=simpler, mistake=mistake)
+    return made
+
+
+def part(miss, name):
+    """Return what a mistake makes of one weight or bias."""
+    return miss()[name]
+
+
+def anew(read, cut, name, actual, expected):
+    """Return a weight or bias as it came where it is another when all is cut once more, else the right one."""
+    return expected[name] if torch.equal(actual[name], read(cut())[name]) else actual[name]
+
+
+def expect_left(read, cut, expected, misses):
+    """Cut, read and compare what is left of weights and biases, one by one, with the mistakes made in any of them.
+
+    Numbers that are others when it is cut once more have been drawn. Returns what was cut.
+    """
+    made = cut()
+    actual = read(made)
+    names = sorted(expected)
+    expect_equal(sorted(actual), names, misses=oracle.names_misses(names), what="the list of what is left")
     for name in ("c_attn.weight", "c_attn.bias", "c_fc.weight", "c_fc.bias", "c_proj.weight", "c_proj.bias"):
         if name in expected:
-            own = {words: lambda miss=miss, name=name: miss()[name] for words, miss in misses.items()}
+            own: dict[str, Any] = {words: functools.partial(part, miss, name) for words, miss in misses.items()}
+            own[oracle.ANEW] = functools.partial(anew, read, cut, name, actual, expected)
             expect_close(actual[name], expected[name], atol=0.0, misses=own, what=f"{name} of what is left")
+    return made
 
 
 @pytest.mark.task("m14.4")
@@ -61,18 +92,20 @@ def expect_left(actual, expected, misses):
 def test_an_mlp_shrinks_to_its_neurons(student, draw, bias):
     """Of c_fc the rows, of c_proj the columns stay, in keep's order, and the result is that of silent neurons."""
     planted = student.plant(probes)
-    for d_model, d_ff, keep in ((5, 9, [7, 0, 4, 3]), (6, 4, [3]), (5, 3, (2, 0)), (4, 7, [*range(7)])):
+    mistake = None if bias else oracle.NO_BIAS
+    sizes = (5, 9, [3, 0, 4]), (5, 9, [7, 0, 4, 3]), (6, 4, [3]), (5, 3, (2, 0)), (4, 7, [*range(7)])
+    for d_model, d_ff, keep in sizes:
         state = oracle.mlp_state(draw, d_model, d_ff, bias)
-        made = planted.mlp(state)
-        student.prune_neurons(made, keep)
-        expect_left(planted.state(made), oracle.cut_mlp(state, keep), oracle.mlp_misses(state, keep))
-        sizes = {"c_fc": [True, d_model, len(keep)], "c_proj": [True, len(keep), d_model]}
-        expect(planted.shapes(made) == sizes, "The layers don't know their sizes.", mistake=LAYER)
+        build, biased = functools.partial(planted.mlp, state), planted.mlp(oracle.mlp_state(draw, d_model, d_ff))
+        cut = functools.partial(shrunk, student.prune_neurons, build, keep, (biased, keep), mistake)
+        made = expect_left(planted.state, cut, oracle.cut_mlp(state, keep), oracle.mlp_misses(state, keep))
+        known = {"c_fc": [True, d_model, len(keep)], "c_proj": [True, len(keep), d_model]}
+        expect(planted.shapes(made) == known, "The layers don't know their sizes.", mistake=LAYER)
         x, silent = draw.normal(2, 3, d_model), oracle.silent_mlp(state, keep)
         expect_close(made(x), oracle.run_mlp(x, silent), atol=FLOAT32_LAYER, what="mlp(x) afterwards")
     student.prune_neurons(made, [2, 5])  # once more
     state = oracle.cut_mlp(oracle.cut_mlp(state, keep), [2, 5])
-    expect_left(planted.state(made), state, oracle.mlp_misses(oracle.cut_mlp(state, [0, 1]), [0, 1]))
+    expect_left(planted.state, lambda: made, state, oracle.mlp_misses(oracle.cut_mlp(state, [0, 1]), [0, 1]))
 
 
 @pytest.mark.task("m14.4")
@@ -87,19 +120,24 @@ def test_an_mlp_shrinks_to_its_neurons(student, draw, bias):
 def test_an_attention_shrinks_to_its_heads(student, draw, bias):
     """Queries, keys and values of the other heads go, with what c_proj reads of them; n_heads and the result follow."""
     planted = student.plant(probes)
-    for n_heads, d_head, keep in ((4, 3, [3, 1]), (3, 5, [1]), (5, 2, (0, 4, 2)), (2, 4, [0, 1])):
-        state = oracle.attention_state(draw, 7, n_heads, d_head, bias)
-        made = planted.attention(state, n_heads)
-        student.prune_heads(made, keep)
-        expect_left(
-            planted.state(made), oracle.cut_heads(state, n_heads, keep), oracle.heads_misses(state, n_heads, keep)
-        )
+    mistake = oracle.OUTPUTS if bias else oracle.NO_BIAS
+    # The first is so wide, and its heads so many, that what is cut by the wrong axis or width can be cut as well.
+    sizes = (36, 8, 2, [1, 0]), (7, 4, 3, [3, 1]), (7, 3, 5, [1]), (7, 5, 2, (0, 4, 2)), (7, 2, 4, [0, 1])
+    for d_model, n_heads, d_head, keep in sizes:
+        state = oracle.attention_state(draw, d_model, n_heads, d_head, bias)
+        # One that has biases, or whose heads are d_model wide together: where that can be cut, it is known why.
+        other = oracle.attention_state(draw, n_heads * d_head if bias else d_model, n_heads, d_head)
+        build = functools.partial(planted.attention, state, n_heads)
+        simpler = planted.attention(other, n_heads), keep
+        cut = functools.partial(shrunk, student.prune_heads, build, keep, simpler, mistake)
+        left = oracle.cut_heads(state, n_heads, keep)
+        made = expect_left(planted.state, cut, left, oracle.heads_misses(state, n_heads, keep))
         misses = {"n_heads is what it was": n_heads}
         expect_equal(made.n_heads, len(keep), misses=misses, what="n_heads afterwards")
         width = len(keep) * d_head
-        sizes = {"c_attn": [True, 7, 3 * width], "c_proj": [True, width, 7]}
-        expect(planted.shapes(made) == sizes, "The layers don't know their sizes.", mistake=LAYER)
-        x, silent = draw.normal(2, 6, 7), oracle.silent_heads(state, n_heads, keep)
+        known = {"c_attn": [True, d_model, 3 * width], "c_proj": [True, width, d_model]}
+        expect(planted.shapes(made) == known, "The layers don't know their sizes.", mistake=LAYER)
+        x, silent = draw.normal(2, 6, d_model), oracle.silent_heads(state, n_heads, keep)
         expected = oracle.run_heads(x, silent, n_heads)
         expect_close(made(x), expected, atol=FLOAT32_LAYER, what="attention(x) afterwards")
     n_heads, keep = 5, [0, 4, 2]
@@ -108,7 +146,7 @@ def test_an_attention_shrinks_to_its_heads(student, draw, bias):
     student.prune_heads(made, keep)
     student.prune_heads(made, [2, 0])  # once more: of what is left
     twice = oracle.cut_heads(state, n_heads, [2, 0])
-    expect_left(planted.state(made), twice, {})
+    expect_left(planted.state, lambda: made, twice, {})
 
 
 @pytest.mark.task("m14.4")
@@ -148,7 +186,7 @@ def test_what_is_left_is_where_and_what_it_was(student, draw):
     "Raises ValueError, naming it, for a neuron that is not there (-1, say) or comes twice; also when keep is empty.",
 )
 def test_what_is_not_there_cannot_be_kept(student, draw):
-    """A number that is not there, or comes twice, raises ValueError, which names it; so does nothing at all."""
+    """A number that is not there, or comes twice, raises ValueError, which names it; an empty keep raises it too."""
     planted = student.plant(probes)
     state, other = oracle.mlp_state(draw, 3, 4), oracle.attention_state(draw, 5, 4, 2)
     for what, function, made, before in (
@@ -180,6 +218,6 @@ def test_a_gpt_shrinks_and_gives_what_silence_gave(student, draw, data):
     expect_equal(sum(value.numel() for value in planted.state(gpt.h).values()), count, what="the state's numbers")
     before, loss, whole = stories.loss(stories.start), stories.loss(silent), stories.numbers_left(None, None)
     achieve(
-        f"gpt2-nano's layers hold {count:,} numbers after your cuts instead of {whole:,}, and a held-out token costs "
-        f"{loss:.2f} nats instead of {before:.2f}."
+        f"Your cuts leave {count:,} of {whole:,} weights and biases in gpt2-nano's layers. Its loss on stories that it "
+        f"has never seen is {loss:.2f} nats a token instead of {before:.2f}, before it is trained on."
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
 
@@ -97,6 +98,8 @@ def test_the_curve_of_the_guide_is_right(stories):
     }
 
     assert f"a loss of {stories.loss(stories.start):.2f} nats" in WORDS
+    words = stories.sizes["vocab_size"]
+    assert f"the {words} tokens of these texts costs their logarithm, {math.log(words):.2f}" in WORDS
     assert set(shown) == {(name, share) for name, states in found.items() for share in states}
     for (name, share), loss in shown.items():
         assert loss == pytest.approx(stories.loss(found[name][share]), abs=NEAR), (name, share)

@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn.utils import prune
 
 from grader.judge.draw import Draw
-from grader.suites.m14_pruning import oracle, oracle_structure, probes
+from grader.suites.m14_pruning import oracle, oracle_fours, oracle_structure, probes
 
 from .test_guide import WORDS
 
@@ -57,7 +57,7 @@ def test_torchs_mask_of_fours_agrees():
     sparsifier.prepare(model, [{"tensor_fqn": "0.weight"}])
     sparsifier.step()
 
-    assert torch.equal(model[0].parametrizations.weight[0].mask.bool(), oracle.fours(weight))
+    assert torch.equal(model[0].parametrizations.weight[0].mask.bool(), oracle_fours.fours(weight))
 
 
 def test_a_silenced_model_and_a_smaller_one_agree():
@@ -92,7 +92,7 @@ def test_what_the_guide_says_of_torchs_sparse_tensors_is_so():
     weight = Draw(5, "sparse").normal(64, 64).half()
 
     with pytest.raises(RuntimeError, match="CUDA"):
-        torch.sparse.to_sparse_semi_structured(weight * oracle.fours(weight))
+        torch.sparse.to_sparse_semi_structured(weight * oracle_fours.fours(weight))
 
 
 def test_the_guide_names_the_version_that_is_installed():

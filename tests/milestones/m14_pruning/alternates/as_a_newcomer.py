@@ -60,6 +60,8 @@ def mask_2_4(weight):
 
 def compress_2_4(weight, mask):
     d_out, d_in = weight.shape
+    if d_in % 4 != 0:
+        raise ValueError(f"d_in = {d_in} is not divisible by 4")
     if not torch.all(mask.reshape(-1, 4).sum(dim=1) == 2):
         raise ValueError("every four needs exactly two that stay")
     values = weight.detach()[mask].reshape(d_out, d_in // 2)
@@ -176,7 +178,7 @@ def apply_masks(model, masks):
             raise ValueError(f"the mask of {name} has shape {masks[name].shape}")
     for name in masks:
         with torch.no_grad():
-            parameters[name].mul_(masks[name])
+            parameters[name][masks[name] == False] = 0  # noqa: E712
 
 
 def finetune(model, masks, batches, loss, optimizer):

@@ -69,6 +69,8 @@ def mask_2_4(weight):
 def compress_2_4(weight, mask):
     columns, codes = [], []
     for row in mask.tolist():
+        if len(row) % 4:
+            raise ValueError("no fours in %d" % len(row))
         picked = []
         for start in range(0, len(row), 4):
             places = [place for place in range(4) if row[start + place]]

@@ -60,7 +60,7 @@ def mask_2_4(weight):
 def compress_2_4(weight, mask):
     d_out, d_in = weight.shape
     bits = mask.cpu().numpy()
-    if (bits.reshape(d_out, -1, 4).sum(axis=2) != 2).any():
+    if d_in % 4 > 0 or (bits.reshape(d_out, -1, 4).sum(axis=2) != 2).any():
         raise ValueError("two of each four have to stay")
     places = (np.nonzero(bits)[1] % 4).reshape(d_out, -1).astype(np.uint8)
     pairs = np.unpackbits(places[..., None], axis=-1, count=2, bitorder="little")  # two bits, the low one first

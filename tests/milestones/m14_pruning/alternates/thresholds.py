@@ -61,6 +61,8 @@ def mask_2_4(weight):
 
 def compress_2_4(weight, mask):
     rows, columns = weight.shape
+    if columns & 3:
+        raise ValueError("rows of %d weights leave a rest" % columns)
     counts = mask.reshape(rows, -1, 4).sum(2)
     if (counts != 2).any():
         raise ValueError("some four has not two that stay")
@@ -153,7 +155,7 @@ def apply_masks(model, masks):
     if bad:
         raise ValueError("no such parameter: " + ", ".join(bad))
     for name in masks:
-        parameters[name].data *= masks[name]
+        parameters[name].data = parameters[name].data.where(masks[name], 0.0)
 
 
 def finetune(model, masks, batches, loss, optimizer):

@@ -51,7 +51,7 @@ def test_every_fixture_states_where_it_comes_from() -> None:
 
 
 def test_the_readme_describes_every_fixture() -> None:
-    """fixtures/README.md names each file, the nano's last loss and its sample."""
+    """fixtures/README.md names each file, the last loss of both models and a sample of each."""
     readme = (fixtures.FOLDER / "README.md").read_text(encoding="utf-8")
     last_row = (fixtures.GPT2_NANO / "loss.csv").read_text(encoding="utf-8").splitlines()[-1]
     sample = (fixtures.GPT2_NANO / "sample.txt").read_text(encoding="utf-8").split("\n\n")[0]
@@ -59,6 +59,10 @@ def test_the_readme_describes_every_fixture() -> None:
     assert [entry.path for entry in manifest.read() if entry.path not in readme] == []
     assert last_row.split(",")[-1] in readme
     assert sample.split("] ")[1] in readme
+    *_, row = (fixtures.BERT_NANO / "loss.csv").read_text(encoding="utf-8").splitlines()
+    filled = (fixtures.BERT_NANO / "sample.txt").read_text(encoding="utf-8").split("\n\n")[:-1]
+    assert row.split(",")[2] in readme
+    assert [text for text in filled if f"| {text} |".replace("\n    ", " | ") not in readme] == []
 
 
 def test_the_readme_shows_pairs_and_messages_that_are_there() -> None:

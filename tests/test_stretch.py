@@ -40,6 +40,7 @@ CHEATS = {
     "m12_preference": ("clipped_loss = lambda logp, old, gains, mask, eps=0.2: -(logp * gains).mean()", "clipped"),
     "m13_quantization": ("quantize_model = lambda model, skip=(): []", "float model"),
     "m14_pruning": ("apply_masks = lambda model, masks: None", "weights are 0 in the end"),
+    "m16_bert": ("pretraining_loss = lambda scores, labels, follows: scores[0].mean()", "loss"),
     "m17_retriever": ("BM25.search = lambda self, query, k: [(0, 1.0)] * k", "document"),
 }  # fmt: skip
 
@@ -95,14 +96,16 @@ def test_a_recipe_is_followed(quick):
 
 
 def test_the_guides_say_what_a_recipe_is_made_of_by_default():
-    """The numbers in the guides of m08, m12 and m14 are those that the measure takes where a recipe says nothing."""
+    """The numbers in the guides of m08, m12, m14 and m16 are the measure's where a recipe says nothing."""
     learning = importlib.import_module("grader.suites.m08_training.stretch").RECIPE
     rounds = importlib.import_module("grader.suites.m12_preference.stretch")
     paid = {name: rounds.Rounds.RECIPE[name] for name in rounds.OWN}
 
     pruned = importlib.import_module("grader.suites.m14_pruning.stretch").usual()
 
-    for number, recipe in (("m08", learning), ("m12", paid), ("m14", pruned)):
+    holes = importlib.import_module("grader.suites.m16_bert.stretch").USUAL
+
+    for number, recipe in (("m08", learning), ("m12", paid), ("m14", pruned), ("m16", holes)):
         guide = " ".join(COURSE.milestone(number).guide.read_text(encoding="utf-8").split())
         values = [str(value) for value in recipe.values()]
         said = re.search(r"returns a dict with (.*?) Otherwise they are (.*?\d)\. Change", guide)
@@ -261,7 +264,7 @@ def test_goals_of_what_is_learned_are_measured_by_seeds():
     qualities = {m.number for m in GOALS if "second" not in m.stretch.unit and "/s" not in m.stretch.unit}
 
     assert {milestone.number for milestone in GOALS if milestone.stretch.seeds} == qualities
-    assert qualities == {"m08", "m10", "m12", "m14"}
+    assert qualities == {"m08", "m10", "m12", "m14", "m16"}
     for number in qualities:
         guide = " ".join(COURSE.milestone(number).guide.read_text(encoding="utf-8").split())
         assert "Each recipe is run with the same three seeds, and their mean counts." in guide, number

@@ -1,0 +1,89 @@
+"""BERT's checkpoints as Hugging Face lays them out, in names of today and of old, for m16_bert's loader."""
+
+import re
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from grader.judge import expect_raises
+
+from .oracle_model import State
+
+THEIRS = {
+    r"embeddings\.words": "bert.embeddings.word_embeddings",
+    r"embeddings\.positions": "bert.embeddings.position_embeddings",
+    r"embeddings\.types": "bert.embeddings.token_type_embeddings",
+    r"embeddings\.norm": "bert.embeddings.LayerNorm",
+    r"blocks\.(\d+)\.(query|key|value)": r"bert.encoder.layer.\1.attention.self.\2",
+    r"blocks\.(\d+)\.out": r"bert.encoder.layer.\1.attention.output.dense",
+    r"blocks\.(\d+)\.norm_1": r"bert.encoder.layer.\1.attention.output.LayerNorm",
+    r"blocks\.(\d+)\.up": r"bert.encoder.layer.\1.intermediate.dense",
+    r"blocks\.(\d+)\.down": r"bert.encoder.layer.\1.output.dense",
+    r"blocks\.(\d+)\.norm_2": r"bert.encoder.layer.\1.output.LayerNorm",
+    r"pooler": "bert.pooler.dense",
+    r"transform": "cls.predictions.transform.dense",
+    r"transform_norm": "cls.predictions.transform.LayerNorm",
+    r"decoder": "cls.predictions",
+    r"follows": "cls.seq_relationship",
+}
+LAYOUTS = ("plain", "old", "positions", "decoder", "float16", "old_positions_decoder")
+ALIASED = "the model holds the checkpoint's own tensors: what changes one changes the other"
+REPLACED = "new parameters stand in the model: an optimizer still holds the old ones"
+HALF_LOADED = "the model is changed before everything was compared"
+DTYPE = "the checkpoint's dtype has come along: the model keeps its own"
+
+
+def their_name(name: str) -> str:
+    """Return what Hugging Face calls a tensor of ours."""
+    part, _, kind = name.rpartition(".")
+    pattern = next(pattern for pattern in THEIRS if re.fullmatch(pattern, part))
+    return f"{re.sub(pattern, THEIRS[pattern], part)}.{kind}"
+
+
+def old_name(key: str) -> str:
+    """Return what a norm's tensor was called in the first files."""
+    return re.sub(r"LayerNorm\.(weight|bias)$", lambda found: f"LayerNorm.{OLD[found[1]]}", key)
+
+
+OLD = {"weight": "gamma", "bias": "beta"}
+
+
+def checkpoint(state: State, layout: str) -> State:
+    """Return a checkpoint with these weights, as a file of this layout has it."""
+    found = {their_name(name): value.clone() for name, value in state.items()}
+    if "decoder" in layout:
+        found["cls.predictions.decoder.weight"] = state["embeddings.words.weight"].clone()
+        found["cls.predictions.decoder.bias"] = state["decoder.bias"].clone()
+    if "positions" in layout:
+        found["bert.embeddings.position_ids"] = torch.arange(len(state["embeddings.positions.weight"]))[None]
+    if "old" in layout:
+        found = {old_name(key): value for key, value in found.items()}
+    if layout == "float16":
+        found = {key: value.half() for key, value in found.items()}
+    return found
+
+
+def from_file(tensors: State) -> State:
+    """Return our names for the tensors of a file in today's names."""
+    count = 1 + max(int(found[1]) for key in tensors if (found := re.search(r"layer\.(\d+)\.", key)))
+    ours = [re.sub(r"\\\.", ".", pattern) for pattern in THEIRS if "(" not in pattern]
+    parts = ("query", "key", "value", "out", "norm_1", "up", "down", "norm_2")
+    ours += [f"blocks.{number}.{part}" for number in range(count) for part in parts]
+    names = [f"{part}.{kind}" for part in ours for kind in ("weight", "bias")]
+    return {name: tensors[their_name(name)].float() for name in names if their_name(name) in tensors}
+
+
+ACCEPTED = {
+    "is missing": "a key that is missing is passed over: what is in its place stays as it was",
+    "is one too many": "a key that has no place is passed over, as if it were a position_ids",
+    "has another shape": "shapes are not compared: copy_ broadcasts what is too small, or fails on the way",
+    "differs from what it shares": "the decoder's own tensor is dropped, and is not compared with what it shares",
+}
+
+
+def expect_refused(student: Any, model: Any, broken: dict[str, Tensor], key: str, why: str) -> None:
+    """Expect a ValueError that names the key."""
+    mistake = ACCEPTED[why]
+    what = f"load_bert with a checkpoint whose {key} {why}"
+    expect_raises("ValueError", student.load_bert, model, broken, mentions=(key,), mistake=mistake, what=what)

@@ -40,6 +40,7 @@ CHEATS = {
     "m12_preference": ("clipped_loss = lambda logp, old, gains, mask, eps=0.2: -(logp * gains).mean()", "clipped"),
     "m13_quantization": ("quantize_model = lambda model, skip=(): []", "float model"),
     "m14_pruning": ("apply_masks = lambda model, masks: None", "weights are 0 in the end"),
+    "m15_llama": ("Llama.forward = lambda self, ids: self.lm_head(self.embed_tokens(ids))", "result"),
     "m16_bert": ("pretraining_loss = lambda scores, labels, follows: scores[0].mean()", "loss"),
     "m17_retriever": ("BM25.search = lambda self, query, k: [(0, 1.0)] * k", "document"),
 }  # fmt: skip

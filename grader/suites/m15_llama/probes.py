@@ -1,0 +1,108 @@
+"""What the checks of m15_llama need inside the worker: filling and listening to a student's model, and a cache."""
+
+import torch
+
+
+def tensors(model):
+    """Return a copy of everything in the model's state_dict, by name."""
+    return {key: value.detach().clone() for key, value in model.state_dict().items()}
+
+
+def fill(model, state):
+    """Give a model the weights of `state`, in eval mode."""
+    model.load_state_dict(state)
+    return model.eval()
+
+
+def on_meta(make, config):
+    """Make a model that has shapes and no data; return the shape of each parameter, a shared one once."""
+    with torch.device("meta"):
+        model = make(config)
+    return {name: list(parameter.shape) for name, parameter in model.named_parameters()}
+
+
+def overwrite(model, name, value):
+    """Change a part's weight in place, as an optimizer does."""
+    with torch.no_grad():
+        getattr(model, name).weight.copy_(value)
+
+
+def to(model, dtype):
+    """Turn a model into another dtype, as model.bfloat16() does."""
+    return model.to(dtype)
+
+
+def zeroed_afterwards(load, model, state):
+    """Load `state`, set everything in the model to 0 in place, and return what `state` then holds."""
+    load(model, state)
+    with torch.no_grad():
+        for value in model.state_dict().values():
+            value.zero_()
+    return state
+
+
+def replaced(change, model, *args):
+    """Change a model's weights by a function; return the names of parameters that are not the ones from before."""
+    before = dict(model.named_parameters())
+    change(model, *args)
+    return [name for name, parameter in model.named_parameters() if before.get(name) is not parameter]
+
+
+class Cache:
+    """A cache as m07's is, which can show what it holds."""
+
+    def __init__(self, n_layers):
+        self.layers = [None] * n_layers
+
+    def __len__(self):
+        return min(0 if layer is None else layer[0].shape[2] for layer in self.layers)
+
+    def append(self, layer, key, value):
+        """Add new tokens to a layer and return all of its keys and values, the oldest first."""
+        held = self.layers[layer]
+        new = key.clone(), value.clone()
+        self.layers[layer] = (
+            new if held is None else tuple(torch.cat(pair, dim=2) for pair in zip(held, new, strict=True))
+        )
+        return self.layers[layer]
+
+
+def cache(n_layers):
+    """Make an empty cache."""
+    return Cache(n_layers)
+
+
+def held(cache):
+    """Return the keys and values of each layer."""
+    return [[part.detach() for part in layer] for layer in cache.layers]
+
+
+def embedded(model, function, *args):
+    """Call a function; return its result and the shapes of all ids that model.embed_tokens was called with."""
+    seen = []
+    hook = model.embed_tokens.register_forward_pre_hook(lambda _, args: seen.append(list(args[0].shape)))
+    try:
+        return {"result": function(*args), "seen": seen}
+    finally:
+        hook.remove()
+
+
+def requires_grad(run, model, ids, cache):
+    """Say which of the logits and of what is cached hang on a graph."""
+    result = run(model, ids, cache)
+    return {
+        "the logits": result.requires_grad,
+        "what is cached": any(part.requires_grad for layer in cache.layers for part in layer),
+    }
+
+
+def train(model, ids, targets, rate):
+    """Take a step of AdamW for each batch, on the targets that are not negative; return each step's loss."""
+    optimizer, losses = torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=0.0), []
+    for batch, wanted in zip(ids, targets, strict=True):
+        optimizer.zero_grad()
+        loss = torch.nn.functional.cross_entropy(model(batch).flatten(0, 1), wanted.flatten(), ignore_index=-1)
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    return losses

@@ -1,0 +1,310 @@
+"""m15_llama: the model and its cache."""
+
+import pytest
+import torch
+
+from grader.judge import (
+    achieve,
+    expect,
+    expect_bound,
+    expect_close,
+    expect_equal,
+    expect_one_device,
+    expect_tensor,
+)
+
+from . import oracle, oracle_model
+from . import oracle_learning as learning
+from . import probes as m15_probes
+from .steps import KIN, SIZES, expect_logits, ids_and_state, student_model
+
+COUNTS = {  # what LlamaConfig is given, and how many numbers that model has
+    "llama_2_7b": ({}, 6_738_415_616),
+    "llama_3_8b": ({"vocab_size": 128256, "n_kv_heads": 8, "d_ff": 14336, "theta": 5e5}, 8_030_261_248),
+    "llama_3_2_1b": (
+        {"vocab_size": 128256, "d_model": 2048, "n_layers": 16, "n_kv_heads": 8, "d_ff": 8192, "tied": True},
+        1_235_814_400,
+    ),
+}
+PARTS = (
+    "Its parts: `embed_tokens` (nn.Embedding), `layers` (each with `input_layernorm`, `self_attn` of `q_proj`, "
+    "`k_proj`, `v_proj`, `o_proj`, `post_attention_layernorm`, `mlp`), `norm`, `lm_head`; the state_dict holds nothing "
+    "else."
+)
+TIED = (
+    "With config.tied lm_head.weight IS embed_tokens.weight; with config.scaled_embeddings the embedded ids are "
+    "multiplied by sqrt(d_model)."
+)
+
+
+# ── m15.4 ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.task("m15.4")
+@pytest.mark.holds(PARTS, "No nn.Linear has a bias; `config` is kept.")
+@pytest.mark.parametrize("name", ["llama", "gemma", "phi3"], ids=["own_heads", "tied", "default_heads"])
+def test_its_parts_bear_hugging_faces_names(student, name):
+    """The state_dict has Hugging Face's names and shapes and nothing else, and the config can be read."""
+    sizes = SIZES | KIN[name]
+    if name == "phi3":
+        del sizes["n_kv_heads"], sizes["d_head"]
+    model = student.Llama(student.LlamaConfig(**sizes))
+    found = {key: tuple(value.shape) for key, value in student.plant(m15_probes).tensors(model).items()}
+    expected = oracle_model.shapes(sizes)
+    misses = oracle_model.key_misses(sorted(found), sorted(expected))
+    expect_equal(sorted(found), sorted(expected), misses=misses, what="the list of keys of state_dict()")
+    narrow = oracle_model.shapes(sizes | {"d_head": None})
+    wide = oracle_model.shapes(sizes | {"n_kv_heads": None})
+    misses = {oracle_model.NARROW: narrow, oracle_model.MANY_KEYS: wide}
+    misses = {words: shapes for words, shapes in misses.items() if shapes != expected}
+    expect_equal(found, expected, misses=misses, what="the table of shapes")
+    expect_equal(model.config.d_ff, 40, what="config.d_ff")
+
+
+@pytest.mark.task("m15.4")
+@pytest.mark.holds("Given, nothing to do here: the defaults are Llama 2 7B's.")
+@pytest.mark.warm("torch._dynamo")  # arithmetic on the meta device imports it
+@pytest.mark.parametrize("name", list(COUNTS))
+def test_known_models_have_their_number_of_parameters(student, name):
+    """Made without data, Llama 2 7B has 6,738,415,616 numbers, Llama 3 8B 8,030,261,248, and 3.2 1B 1,235,814,400."""
+    given, expected = COUNTS[name]
+    shapes = student.plant(m15_probes).on_meta(student.Llama, student.LlamaConfig(**given))
+    found = sum(torch.Size(shape).numel() for shape in shapes.values())
+    sizes = {"vocab_size": 32000, "d_model": 4096, "n_layers": 32, "n_heads": 32, "d_ff": 11008} | given
+    many, other = (
+        oracle_model.count(sizes | change) for change in ({"n_kv_heads": None}, {"tied": not given.get("tied")})
+    )
+    misses = {oracle_model.MANY_KEYS: many, oracle_model.TWO_TENSORS if given.get("tied") else oracle_model.TIED: other}
+    misses = {words: value for words, value in misses.items() if value != expected}
+    expect_equal(found, expected, misses=misses, what="the number of parameters")
+
+
+@pytest.mark.task("m15.4")
+@pytest.mark.holds(
+    "From ids to logits: LLaMA (Touvron et al. 2023), section 2.2.",
+    "A layer adds to x what self_attn makes of its first norm's result, then to the sum what mlp makes of its "
+    "second's.",
+    "Queries and keys are turned by their positions, values are not.",
+    "Score every token as the successor of each.",
+)
+@pytest.mark.parametrize("name", ["llama", "llama3", "phi3"], ids=["plain", "stretched", "default_heads"])
+def test_logits_follow_from_the_parts(student, draw, name):
+    """Embedding, layers in their order, last norm and scores: the logits are those of the same weights elsewhere."""
+    sizes = SIZES | KIN[name]
+    ids, state = ids_and_state(draw, sizes)
+    expect_logits(student_model(student, sizes, state)(ids), ids, state, sizes, what="the tensor of logits")
+
+
+@pytest.mark.task("m15.4")
+@pytest.mark.holds("The first stands at position 0, and there is no last one.")
+def test_one_model_takes_every_length(student, draw):
+    """One model serves ninety ids, then one, then three, each as if it came first."""
+    state = oracle_model.random_state(draw, SIZES)
+    model = student_model(student, SIZES, state)
+    for batch, seq in ((1, 90), (2, 1), (1, 1), (1, 3)):
+        ids = draw.integers(0, SIZES["vocab_size"], batch, seq)
+        expect_logits(model(ids), ids, state, what=f"the result for {batch} times {seq} ids")
+
+
+@pytest.mark.task("m15.4")
+def test_it_gives_transformers_logits(student, draw, weights):
+    """With the same random weights the logits are those of Hugging Face's LlamaForCausalLM."""
+    sizes = SIZES | KIN["llama3"]
+    ids, state = ids_and_state(draw, sizes)
+    expected = weights.answer(
+        "llama's logits", (ids, state, sizes), lambda: oracle_model.hugging_face("llama3", ids, state, sizes)
+    )
+    misses = oracle_model.misses(ids, state, sizes)
+    actual = student_model(student, sizes, state)(ids)
+    expect_close(actual, expected, atol=oracle.thousandth(expected), rtol=1e-3, misses=misses, what="the result")
+
+
+@pytest.mark.task("m15.4")
+@pytest.mark.parametrize("tied", [False, True], ids=["two_tensors", "tied"])
+def test_every_part_can_learn(student, draw, tied):
+    """The gradient of every parameter is that of the same model elsewhere; a shared one learns from both ends."""
+    sizes = SIZES | {"tied": tied}
+    (ids, state), mix = ids_and_state(draw, sizes), draw.normal(3, 11, SIZES["vocab_size"])
+    found = student.probe.gradients(student_model(student, sizes, state), [ids], mix)["parameters"]
+    for name, expected in oracle_model.gradients(ids, state, sizes, mix).items():
+        other = "lm_head.weight" if tied and name == "embed_tokens.weight" else name
+        expect(name in found or other in found, f"{name} is no parameter.", mistake=oracle_model.NOT_SEEN)
+        gradient = found[name if name in found else other]
+        expect(gradient is not None, f"{name} has no gradient.", mistake=oracle.CUT)
+        atol = 0.009 * float(expected[expected != 0].abs().median())
+        misses = {oracle.CUT: torch.zeros_like(expected)}
+        expect_close(gradient, expected, atol=atol, rtol=5e-3, misses=misses, what=f"the gradient of {name}")
+
+
+@pytest.mark.task("m15.4")
+@pytest.mark.holds(TIED)
+@pytest.mark.parametrize("name", ["embed_tokens", "lm_head"])
+def test_a_change_at_one_end_shows_at_the_other(student, draw, name):
+    """With config.tied, overwriting either weight changes both what ids become and how they are scored."""
+    sizes = SIZES | {"tied": True}
+    ids, state = ids_and_state(draw, sizes)
+    model, changed = student_model(student, sizes, state), draw.normal(37, 24, scale=0.5)
+    student.plant(m15_probes).overwrite(model, name, changed)
+    after, old = state | {"embed_tokens.weight": changed, "lm_head.weight": changed}, state["lm_head.weight"]
+    torn = {**after, "lm_head.weight": old} if name == "embed_tokens" else {**state, "lm_head.weight": changed}
+    misses = {oracle_model.TWO_TENSORS: lambda: oracle_model.logits(ids, torn, sizes)}
+    expected = oracle_model.logits(ids, after, sizes)
+    atol = oracle.thousandth(expected)
+    expect_close(model(ids), expected, atol=atol, rtol=1e-4, misses=misses, what="the result after the change")
+
+
+@pytest.mark.task("m15.4")
+@pytest.mark.holds("Each part gives back the dtype that it was given.")
+def test_a_model_in_bfloat16_keeps_its_positions(student, draw):
+    """After model.to(bfloat16) the angles of a long text are as exact as before."""
+    sizes = SIZES | {"n_layers": 1, "theta": 20.0}
+    state = {key: value.bfloat16().float() for key, value in oracle_model.random_state(draw, sizes, 0.35).items()}
+    ids, model = draw.integers(0, 37, 1, 300), student_model(student, sizes, state)
+    model = student.plant(m15_probes).to(model, torch.bfloat16)
+    actual, expected = model(ids), oracle_model.logits(ids, state, sizes)
+    expect_tensor(actual, shape=tuple(expected.shape), dtype=torch.bfloat16)
+    right, rounded = (
+        oracle_model.distance(actual, reference)
+        for reference in (expected, oracle_model.logits(ids, state, sizes, coarse=True))
+    )
+    said = f"The logits are off by {right:.1%} in the mean, in a text of 300 tokens."
+    expect(right < learning.COARSE, said, mistake=oracle_model.ROUNDED if rounded < right else None, evidence="value")
+
+
+@pytest.mark.task("m15.4")
+@pytest.mark.warm("torch._dynamo")
+def test_a_model_runs_where_it_is(student, draw):
+    """With model and ids on another device, positions, frequencies and mask are made there too."""
+    ids, state = ids_and_state(draw)
+    model = student_model(student, SIZES, state)
+    expect_tensor(model(ids), shape=(3, 11, 37), dtype=torch.float32)
+    expect_one_device(student, model, [ids], mistake=oracle.ELSEWHERE)
+
+
+@pytest.mark.task("m15.4")
+def test_it_learns_to_look_back(student, draw):
+    """Trained on random tokens it comes to know which one stood three before, as no model without positions can."""
+    task = learning.LookBack(draw)
+    model = student_model(student, learning.SIZES, task.start)
+    losses = student.plant(m15_probes).train(model, task.ids, task.targets, learning.RATE)
+    expect_equal(len(losses), len(task.ids), what="the number of losses")
+    right = task.share(student.plant(m15_probes).tensors(model))
+    said = f"After {len(losses)} steps {right:.0%} of new texts' tokens are known from three before."
+    expect_bound(right, said, above=learning.LEARNED, mistake=oracle_model.LOOK_BACK)
+    achieve(
+        f"After {len(losses)} steps your Llama of {oracle_model.count(learning.SIZES):,} numbers knows in {right:.0%} "
+        f"of cases which token stood three before; the bound is {learning.LEARNED:.0%}, and by chance it would be "
+        f"{1 / learning.SIZES['vocab_size']:.0%}."
+    )
+
+
+# ── m15.5 ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+WHOLE = "The logits are the whole text's, however it's cut."
+PLACES = "Run your Llama on new tokens alone, which follow those in the cache, and take them in."
+KEEPS = (
+    "The cache is m07's KVCache: len(cache) tokens are in it, append(layer, key, value) returns all of a layer's keys "
+    "and values.",
+    "It gets keys that are turned already, n_kv_heads of them.",
+)
+
+
+@pytest.mark.task("m15.5")
+@pytest.mark.holds(PLACES, WHOLE)
+@pytest.mark.parametrize("cuts", [[8], [4, 3, 1], [1] * 8, [2, 6]], ids=["8", "4+3+1", "one_by_one", "2+6"])
+def test_logits_with_and_without_a_cache_are_the_same(student, draw, cuts):
+    """Read in pieces, a text has the logits that it has when read at once."""
+    ids, state = ids_and_state(draw, batch=2, seq=8)
+    model, cache = student_model(student, SIZES, state), student.plant(m15_probes).cache(SIZES["n_layers"])
+    expected = oracle_model.logits(ids, state, SIZES)
+    misses = oracle_model.misses(ids, state, SIZES)
+    misses[oracle_model.RESTART] = lambda: oracle_model.logits(ids, state, SIZES, cuts=cuts, positions="restart")
+    misses[oracle_model.ALONE] = lambda: oracle_model.piecewise(ids, state, SIZES, cuts)
+    misses[oracle.TOP_LEFT] = lambda: oracle_model.piecewise(ids, state, SIZES, cuts, "top left")
+    misses[oracle_model.NO_MASK] = lambda: oracle_model.piecewise(ids, state, SIZES, cuts, "no mask")
+    start = 0
+    for piece in ids.split(cuts, dim=1):
+        end = start + piece.shape[1]
+        near = {words: (lambda wrong=wrong, at=(start, end): wrong()[:, slice(*at)]) for words, wrong in misses.items()}
+        actual, atol = student.forward_cached(model, piece, cache), oracle.thousandth(expected)
+        what = f"the logits of tokens {start} to {end - 1}"
+        expect_close(actual, expected[:, start:end], atol=atol, rtol=1e-4, misses=near, what=what)
+        start = end
+
+
+@pytest.mark.task("m15.5")
+@pytest.mark.holds(*KEEPS)
+def test_the_cache_holds_turned_keys_of_few_heads(student, draw):
+    """After two passes every layer holds the keys, turned by their positions, and values, of n_kv_heads heads."""
+    ids, state = ids_and_state(draw, batch=2, seq=8)
+    probes = student.plant(m15_probes)
+    model, cache = student_model(student, SIZES, state), probes.cache(SIZES["n_layers"])
+    for piece in ids.split([5, 3], dim=1):
+        student.forward_cached(model, piece, cache)
+    found, expected = probes.held(cache), oracle_model.kept(ids, state, SIZES)
+    raw = oracle_model.kept(ids, state, SIZES, turned="")
+    restarted = oracle_model.kept(ids, state, SIZES, cuts=[5, 3], positions="restart")
+    times = SIZES["n_heads"] // SIZES["n_kv_heads"]
+    for layer, (pair, rights) in enumerate(zip(found, expected, strict=True)):
+        for place, (actual, right) in enumerate(zip(pair, rights, strict=True)):
+            misses = {
+                oracle_model.REPEATED: right.repeat_interleave(times, 1),
+                oracle_model.SWAPPED: rights[1 - place],
+                "the values are turned too: positions matter for scores alone": oracle.rope(
+                    right, torch.arange(8), oracle.frequencies(8, SIZES["theta"])
+                ),
+            }
+            if place == 0:
+                misses |= {oracle_model.RESTART: restarted[layer][0]}
+                misses |= {oracle_model.UNTURNED: raw[layer][0]} if layer == 0 else {}
+            what = f"what the cache holds as {('keys', 'values')[place]} of layer {layer}"
+            expect_close(actual, right, atol=oracle.thousandth(right), rtol=1e-4, misses=misses, what=what)
+
+
+@pytest.mark.task("m15.5")
+@pytest.mark.holds(PLACES)
+def test_only_new_tokens_are_read(student, draw):
+    """Pieces of 4, 3 and 1 tokens embed 4, 3 and 1 tokens."""
+    ids, state = ids_and_state(draw, batch=2, seq=8)
+    probes = student.plant(m15_probes)
+    model, cache, fed = student_model(student, SIZES, state), probes.cache(SIZES["n_layers"]), []
+    for piece in ids.split([4, 3, 1], dim=1):
+        fed += probes.embedded(model, student.forward_cached, model, piece, cache)["seen"]
+    misses = {oracle_model.BYPASSED: [], oracle_model.RECOMPUTED: [[2, 4], [2, 7], [2, 8]]}
+    expect_equal(fed, [[2, 4], [2, 3], [2, 1]], misses=misses, what="the list of shapes of the ids that are embedded")
+
+
+@pytest.mark.task("m15.5")
+def test_caches_know_nothing_of_each_other(student, draw):
+    """Two texts read in turns, each with its own cache, do not mix; without a cache a text is still read alone."""
+    (first, state), second = ids_and_state(draw, batch=2, seq=6), draw.integers(0, 37, 2, 6)
+    probes, model = student.plant(m15_probes), student_model(student, SIZES, state)
+    caches = [probes.cache(SIZES["n_layers"]) for _ in range(2)]
+    for start, end in ((0, 4), (4, 6)):
+        for ids, cache in zip((first, second), caches, strict=True):
+            actual = student.forward_cached(model, ids[:, start:end], cache)
+            expected = oracle_model.logits(ids, state, SIZES)[:, start:end]
+            expect_tensor(actual, shape=tuple(expected.shape), dtype=torch.float32)
+            close = torch.allclose(actual, expected, atol=oracle.thousandth(expected), rtol=1e-4)
+            message = "The logits of a text change when another is read with another cache."
+            expect(close, message, mistake=oracle_model.LEAK, evidence="value")
+    expect_logits(model(first), first, state, what="the result without a cache")
+
+
+@pytest.mark.task("m15.5")
+@pytest.mark.holds("No graph is built.")
+def test_a_cache_holds_no_graph(student, draw):
+    """Though the model's weights want gradients, neither the logits nor what is cached hang on a graph."""
+    ids, state = ids_and_state(draw)
+    probes = student.plant(m15_probes)
+    args = student.forward_cached, student_model(student, SIZES, state), ids, probes.cache(SIZES["n_layers"])
+    found = probes.requires_grad(*args)
+    graph = {
+        "the pass builds a graph: torch.no_grad() is missing": dict.fromkeys(found, True),
+        "the logits hang on a graph: torch.no_grad() ends too early": {"the logits": True, "what is cached": False},
+        "what is cached hangs on a graph: torch.no_grad() begins too late": {
+            "the logits": False,
+            "what is cached": True,
+        },
+    }
+    expect_equal(found, {"the logits": False, "what is cached": False}, misses=graph, what="what requires gradients")

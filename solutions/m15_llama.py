@@ -338,8 +338,8 @@ def load_ranks(path: str | Path, special_tokens: list[str]) -> Tokenizer:
     """
     ranks: dict[bytes, int] = {}
     for line in Path(path).read_text(encoding="ascii").splitlines():
-        token, rank = line.split(" ")
-        ranks[base64.b64decode(token)] = int(rank)
+        written, rank = line.split(" ")
+        ranks[base64.b64decode(written)] = int(rank)
     merges = []
     for token in sorted(ranks, key=ranks.__getitem__):
         # Pitfall: one way to cut a token is not enough. Which two parts of it meet in a text depends on the text.

@@ -182,7 +182,7 @@ def frequencies(
         if wrong == "no middle, low":
             share = (share >= 1).double()
         if wrong == "slow ones stay":
-            share = torch.where((share > 0) & (share < 1), share, 1 - share)
+            share = 1 - share
         if wrong == "all":
             share = torch.zeros_like(share)
         stretched = found * factor if wrong == "multiplied" else found / factor
@@ -338,7 +338,8 @@ def grouped_misses(query: Tensor, key: Tensor, value: Tensor, window: int | None
         "the keys' heads are tiled, and the values' are not": wrong(share="keys tiled"),
         "all heads read the first head of keys and values": wrong(share="first"),
         "nothing is hidden: a query sees what comes after it": wrong(hide="nothing"),
-        "a query does not see its own position": wrong(hide="itself"),
+        "a query does not see its own position": wrong(hide="itself", empty=math.nan),
+        "a query does not see its own position, and the first gets zeros": wrong(hide="itself"),
         "the mask is the wrong way round: the past is hidden": wrong(hide="the past"),
         "the scores are not divided by sqrt(d_head)": wrong(scale=1.0),
         "the scores are divided by d_head instead of its square root": wrong(scale=1 / d_head),

@@ -17,7 +17,7 @@ SIZES: dict[str, Any] = {
     "d_ff": 48,
     "theta": 100.0,
 }
-BACK, STEPS, BATCH, SEQ, RATE = 3, 160, 32, 24, 0.01
+BACK, STEPS, BATCH, SEQ, RATE = 3, 130, 32, 24, 0.01
 LEARNED = 0.6
 COARSE = 0.1  # of the mean magnitude: how far bfloat16 may lead one layer astray
 

@@ -198,7 +198,8 @@ def run(
             parts.append(turn(part, letter))
         if cache is not None:
             cache.append((parts[1], parts[2]))
-        mixed = oracle.grouped(*parts, full["window"], **(attend or {}))
+        query, key, value = parts
+        mixed = oracle.grouped(query, key, value, full["window"], **(attend or {}))
         return mixed.transpose(1, 2).flatten(2) @ state[f"{name}.o_proj.weight"].T
 
     def forward(x: Tensor, name: str) -> Tensor:
@@ -352,7 +353,7 @@ def hugging_face(name: str, ids: Tensor, state: State, sizes: dict[str, Any]) ->
         "rms_norm_eps": full["eps"],
         "rope_parameters": parameters,
         "tie_word_embeddings": full["tied"],
-        "max_position_embeddings": 64,
+        "max_position_embeddings": 128,
         "pad_token_id": 0,
         "bos_token_id": 1,
         "eos_token_id": 2,

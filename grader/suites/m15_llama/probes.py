@@ -1,5 +1,7 @@
 """What the checks of m15_llama need inside the worker: filling and listening to a student's model, and a cache."""
 
+from typing import Any
+
 import torch
 
 
@@ -52,7 +54,7 @@ class Cache:
     """A cache as m07's is, which can show what it holds."""
 
     def __init__(self, n_layers):
-        self.layers = [None] * n_layers
+        self.layers: list[Any] = [None] * n_layers
 
     def __len__(self):
         return min(0 if layer is None else layer[0].shape[2] for layer in self.layers)

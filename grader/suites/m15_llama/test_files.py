@@ -12,18 +12,6 @@ from . import probes as m15_probes
 from .steps import SIZES, ids_and_state, student_model
 
 TIED = SIZES | {"tied": True}
-COPY = (
-    "Copy a checkpoint in Hugging Face's layout into the model; the model keeps its dtype, and `state` stays as it is."
-)
-KEYS = (
-    "Keys are the model's own, all but lm_head.weight with `model.` in front, or none.",
-    "Keys that end in `.rotary_emb.inv_freq` are dropped, and nothing else is.",
-)
-HEAD = "Where lm_head is tied, its weight may be left out, and must equal the other."
-RAISES = (
-    "Raises ValueError, naming the key, when one is missing, is one too many or has another shape; the model then "
-    "stays."
-)
 
 
 def empty_model(student, sizes=SIZES):
@@ -72,7 +60,11 @@ def refusal(student, state):
 
 
 @pytest.mark.task("m15.6")
-@pytest.mark.holds(COPY, *KEYS)
+@pytest.mark.holds(
+    "Copy a checkpoint in Hugging Face's layout into the model; the model keeps its dtype, and `state` stays as it is.",
+    "Keys are the model's own, all but lm_head.weight with `model.` in front, or none.",
+    "Keys that end in `.rotary_emb.inv_freq` are dropped, and nothing else is.",
+)
 @pytest.mark.parametrize("layout", oracle_files.LAYOUTS)
 def test_every_tensor_finds_its_place(student, draw, layout):
     """With and without `model.`, old files' frequencies, and in bfloat16, every tensor arrives in the model's dtype."""
@@ -84,7 +76,9 @@ def test_every_tensor_finds_its_place(student, draw, layout):
 
 
 @pytest.mark.task("m15.6")
-@pytest.mark.holds(HEAD)
+@pytest.mark.holds(
+    "Where lm_head is tied, its weight may be left out, and must equal the other.",
+)
 @pytest.mark.parametrize("head", [False, True], ids=["without_lm_head", "with_lm_head"])
 def test_a_tied_model_needs_no_head(student, draw, head):
     """A tied model loads with and without lm_head.weight, and then still has one tensor for both ends."""
@@ -109,7 +103,10 @@ def test_a_tied_model_needs_no_head(student, draw, head):
 
 
 @pytest.mark.task("m15.6")
-@pytest.mark.holds(RAISES)
+@pytest.mark.holds(
+    "Raises ValueError, naming the key, when one is missing, is one too many or has another shape; the model "
+    "then stays.",
+)
 def test_a_missing_tensor_is_named(student, draw):
     """A checkpoint that lacks a tensor raises ValueError with its key in its text."""
     state, model = oracle_model.random_state(draw, SIZES), empty_model(student)
@@ -119,7 +116,11 @@ def test_a_missing_tensor_is_named(student, draw):
 
 
 @pytest.mark.task("m15.6")
-@pytest.mark.holds(RAISES, KEYS[1])
+@pytest.mark.holds(
+    "Raises ValueError, naming the key, when one is missing, is one too many or has another shape; the model "
+    "then stays.",
+    "Keys that end in `.rotary_emb.inv_freq` are dropped, and nothing else is.",
+)
 def test_a_tensor_too_many_is_named(student, draw):
     """A checkpoint with a tensor that the model lacks raises ValueError with its key in its text."""
     state, model = oracle_model.random_state(draw, SIZES), empty_model(student)
@@ -129,7 +130,10 @@ def test_a_tensor_too_many_is_named(student, draw):
 
 
 @pytest.mark.task("m15.6")
-@pytest.mark.holds(RAISES)
+@pytest.mark.holds(
+    "Raises ValueError, naming the key, when one is missing, is one too many or has another shape; the model "
+    "then stays.",
+)
 def test_a_tensor_of_another_shape_is_named(student, draw):
     """A tensor that is cut, too long, turned round or would broadcast raises ValueError with its key in its text."""
     state, model = oracle_model.random_state(draw, SIZES), empty_model(student)
@@ -146,7 +150,9 @@ def test_a_tensor_of_another_shape_is_named(student, draw):
 
 
 @pytest.mark.task("m15.6")
-@pytest.mark.holds(HEAD)
+@pytest.mark.holds(
+    "Where lm_head is tied, its weight may be left out, and must equal the other.",
+)
 def test_a_head_of_its_own_is_refused_by_a_tied_model(student, draw):
     """A tied model refuses an lm_head.weight that differs in a single number, by a ValueError with its key."""
     state, model = oracle_model.random_state(draw, TIED), empty_model(student, TIED)
@@ -156,7 +162,10 @@ def test_a_head_of_its_own_is_refused_by_a_tied_model(student, draw):
 
 
 @pytest.mark.task("m15.6")
-@pytest.mark.holds(RAISES)
+@pytest.mark.holds(
+    "Raises ValueError, naming the key, when one is missing, is one too many or has another shape; the model "
+    "then stays.",
+)
 @pytest.mark.parametrize("fault", ["missing", "too_many", "shape", "head"])
 def test_a_refused_checkpoint_changes_nothing(student, draw, fault):
     """After a ValueError the model has the weights that it had before."""
@@ -175,7 +184,9 @@ def test_a_refused_checkpoint_changes_nothing(student, draw, fault):
 
 
 @pytest.mark.task("m15.6")
-@pytest.mark.holds(COPY)
+@pytest.mark.holds(
+    "Copy a checkpoint in Hugging Face's layout into the model; the model keeps its dtype, and `state` stays as it is.",
+)
 def test_loading_leaves_both_sides_their_own(student, draw):
     """load_llama copies into the parameters that are there; the dict that was loaded keeps its values afterwards."""
     state, probes = oracle_model.random_state(draw, SIZES), student.plant(m15_probes)
@@ -190,8 +201,8 @@ def test_loading_leaves_both_sides_their_own(student, draw):
 @pytest.mark.task("m15.6")
 @pytest.mark.holds(
     "Return a checkpoint of Meta's under the model's own names, which the guide lists; rope.freqs is dropped.",
-    "Meta turns neighbours, so row 2i of each head in wq and wk becomes row i, and row 2i + 1 becomes row i + d_head / "
-    "2.",
+    "Meta turns neighbours, so row 2i of each head in wq and wk becomes row i, and row 2i + 1 becomes row i + "
+    "d_head / 2.",
 )
 def test_metas_rows_are_put_into_order(student, draw):
     """Meta's names become ours, and the rows of wq and wk, head by head, go from neighbours to halves."""

@@ -12,22 +12,19 @@ from .test_files import empty_model, expect_tensors
 from .test_parts import heads
 
 NAMES = ["mistral", "gemma", "phi3"]
-WINDOW = "Each sees its own position and all before it, with a window no more than `window` of them in all."
-FUSED = (
-    "Phi-3 fuses self_attn.qkv_proj (rows of queries, keys, values) and mlp.gate_up_proj (gate, up): they are cut "
-    "apart."
-)
 
 
 @pytest.mark.task("m15.7")
-@pytest.mark.holds("With plus_one it starts at 0, and 1 + weight multiplies.")
+@pytest.mark.holds(
+    "With plus_one it starts at 0, and 1 + weight multiplies.",
+)
 def test_gemmas_norm_multiplies_by_one_more(student, draw):
     """With plus_one the weight is 0 at first, which leaves a vector's size alone, and 1 + weight multiplies."""
     x, weight, zeros = draw.normal(3, 5, 4), draw.normal(4, scale=0.5), torch.zeros(4)
     layer = student.RMSNorm(4, eps=0.1, plus_one=True)
     start = student.probe.parameters(layer)["weight"]
-    misses = {oracle.STARTS_AT_1: torch.ones(4)}
-    expect_close(start, zeros, atol=0.0, misses=misses, what="weight at first")
+    at_1 = {oracle.STARTS_AT_1: torch.ones(4)}
+    expect_close(start, zeros, atol=0.0, misses=at_1, what="weight at first")
     for value in (zeros, weight):
         expected = oracle.rms_norm(x, value, 0.1, plus_one=True)
         misses = oracle.norm_misses(x, value, 0.1, plus_one=True)
@@ -36,7 +33,9 @@ def test_gemmas_norm_multiplies_by_one_more(student, draw):
 
 
 @pytest.mark.task("m15.7")
-@pytest.mark.holds('act is SiLU, x * sigmoid(x), or with activation "gelu" GELU in its form with tanh.')
+@pytest.mark.holds(
+    'act is SiLU, x * sigmoid(x), or with activation "gelu" GELU in its form with tanh.',
+)
 @pytest.mark.parametrize("activation", ["gelu", "silu"])
 def test_gemmas_gate_is_gelu(student, draw, activation):
     """The gate is GELU by its approximation with tanh, or SiLU, as `activation` says."""
@@ -50,20 +49,22 @@ def test_gemmas_gate_is_gelu(student, draw, activation):
 
 
 @pytest.mark.task("m15.7")
-@pytest.mark.holds(WINDOW)
+@pytest.mark.holds(
+    "Each sees its own position and all before it, with a window no more than `window` of them in all.",
+)
 @pytest.mark.parametrize(("new", "window"), [(9, 3), (2, 3), (9, 1), (9, 20)], ids=str)
 def test_a_window_goes_with_its_query(student, draw, new, window):
     """A query sees no more than `window` positions, its own included, also when only the last queries are given."""
-    args = heads(draw, 6, 2, new, 9)
-    misses = oracle.grouped_misses(*args, window)
-    actual = student.grouped_attention(*args, window)
-    expect_close(actual, oracle.grouped(*args, window), atol=FLOAT32_LAYER, misses=misses)
+    query, key, value = heads(draw, 6, 2, new, 9)
+    misses = oracle.grouped_misses(query, key, value, window)
+    actual = student.grouped_attention(query, key, value, window)
+    expect_close(actual, oracle.grouped(query, key, value, window), atol=FLOAT32_LAYER, misses=misses)
 
 
 @pytest.mark.task("m15.7")
 @pytest.mark.holds(
-    "With config.tied lm_head.weight IS embed_tokens.weight; with config.scaled_embeddings the embedded ids are "
-    "multiplied by sqrt(d_model).",
+    "With config.tied lm_head.weight IS embed_tokens.weight; with config.scaled_embeddings the embedded ids "
+    "are multiplied by sqrt(d_model).",
 )
 @pytest.mark.parametrize("name", NAMES)
 def test_each_of_the_kin_gives_transformers_logits(student, draw, weights, name):
@@ -96,7 +97,10 @@ def test_the_kin_reads_in_pieces_too(student, draw, name):
 
 
 @pytest.mark.task("m15.7")
-@pytest.mark.holds(FUSED)
+@pytest.mark.holds(
+    "Phi-3 fuses self_attn.qkv_proj (rows of queries, keys, values) and mlp.gate_up_proj (gate, up): they are "
+    "cut apart.",
+)
 @pytest.mark.parametrize("layout", ["plain", "prefixed"])
 def test_phi3s_fused_matrices_are_cut_apart(student, draw, layout):
     """Queries, keys and values, then gate and up, are cut out of one matrix each, by their own numbers of rows."""

@@ -1,5 +1,7 @@
 """m15_llama: the model and its cache."""
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -18,7 +20,7 @@ from . import oracle_learning as learning
 from . import probes as m15_probes
 from .steps import KIN, SIZES, expect_logits, ids_and_state, student_model
 
-COUNTS = {  # what LlamaConfig is given, and how many numbers that model has
+COUNTS: dict[str, Any] = {  # what LlamaConfig is given, and how many numbers that model has
     "llama_2_7b": ({}, 6_738_415_616),
     "llama_3_8b": ({"vocab_size": 128256, "n_kv_heads": 8, "d_ff": 14336, "theta": 5e5}, 8_030_261_248),
     "llama_3_2_1b": (
@@ -26,22 +28,18 @@ COUNTS = {  # what LlamaConfig is given, and how many numbers that model has
         1_235_814_400,
     ),
 }
-PARTS = (
-    "Its parts: `embed_tokens` (nn.Embedding), `layers` (each with `input_layernorm`, `self_attn` of `q_proj`, "
-    "`k_proj`, `v_proj`, `o_proj`, `post_attention_layernorm`, `mlp`), `norm`, `lm_head`; the state_dict holds nothing "
-    "else."
-)
-TIED = (
-    "With config.tied lm_head.weight IS embed_tokens.weight; with config.scaled_embeddings the embedded ids are "
-    "multiplied by sqrt(d_model)."
-)
 
 
 # ── m15.4 ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.task("m15.4")
-@pytest.mark.holds(PARTS, "No nn.Linear has a bias; `config` is kept.")
+@pytest.mark.holds(
+    "Its parts: `embed_tokens` (nn.Embedding), `layers` (each with `input_layernorm`, `self_attn` of "
+    "`q_proj`, `k_proj`, `v_proj`, `o_proj`, `post_attention_layernorm`, `mlp`), `norm`, `lm_head`; the "
+    "state_dict holds nothing else.",
+    "No nn.Linear has a bias; `config` is kept.",
+)
 @pytest.mark.parametrize("name", ["llama", "gemma", "phi3"], ids=["own_heads", "tied", "default_heads"])
 def test_its_parts_bear_hugging_faces_names(student, name):
     """The state_dict has Hugging Face's names and shapes and nothing else, and the config can be read."""
@@ -55,14 +53,16 @@ def test_its_parts_bear_hugging_faces_names(student, name):
     expect_equal(sorted(found), sorted(expected), misses=misses, what="the list of keys of state_dict()")
     narrow = oracle_model.shapes(sizes | {"d_head": None})
     wide = oracle_model.shapes(sizes | {"n_kv_heads": None})
-    misses = {oracle_model.NARROW: narrow, oracle_model.MANY_KEYS: wide}
-    misses = {words: shapes for words, shapes in misses.items() if shapes != expected}
-    expect_equal(found, expected, misses=misses, what="the table of shapes")
+    others = {oracle_model.NARROW: narrow, oracle_model.MANY_KEYS: wide}
+    others = {words: shapes for words, shapes in others.items() if shapes != expected}
+    expect_equal(found, expected, misses=others, what="the table of shapes")
     expect_equal(model.config.d_ff, 40, what="config.d_ff")
 
 
 @pytest.mark.task("m15.4")
-@pytest.mark.holds("Given, nothing to do here: the defaults are Llama 2 7B's.")
+@pytest.mark.holds(
+    "Given, nothing to do here: the defaults are Llama 2 7B's.",
+)
 @pytest.mark.warm("torch._dynamo")  # arithmetic on the meta device imports it
 @pytest.mark.parametrize("name", list(COUNTS))
 def test_known_models_have_their_number_of_parameters(student, name):
@@ -96,7 +96,9 @@ def test_logits_follow_from_the_parts(student, draw, name):
 
 
 @pytest.mark.task("m15.4")
-@pytest.mark.holds("The first stands at position 0, and there is no last one.")
+@pytest.mark.holds(
+    "The first stands at position 0, and there is no last one.",
+)
 def test_one_model_takes_every_length(student, draw):
     """One model serves ninety ids, then one, then three, each as if it came first."""
     state = oracle_model.random_state(draw, SIZES)
@@ -137,7 +139,10 @@ def test_every_part_can_learn(student, draw, tied):
 
 
 @pytest.mark.task("m15.4")
-@pytest.mark.holds(TIED)
+@pytest.mark.holds(
+    "With config.tied lm_head.weight IS embed_tokens.weight; with config.scaled_embeddings the embedded ids "
+    "are multiplied by sqrt(d_model).",
+)
 @pytest.mark.parametrize("name", ["embed_tokens", "lm_head"])
 def test_a_change_at_one_end_shows_at_the_other(student, draw, name):
     """With config.tied, overwriting either weight changes both what ids become and how they are scored."""
@@ -154,7 +159,9 @@ def test_a_change_at_one_end_shows_at_the_other(student, draw, name):
 
 
 @pytest.mark.task("m15.4")
-@pytest.mark.holds("Each part gives back the dtype that it was given.")
+@pytest.mark.holds(
+    "Each part gives back the dtype that it was given.",
+)
 def test_a_model_in_bfloat16_keeps_its_positions(student, draw):
     """After model.to(bfloat16) the angles of a long text are as exact as before."""
     sizes = SIZES | {"n_layers": 1, "theta": 20.0}
@@ -200,17 +207,12 @@ def test_it_learns_to_look_back(student, draw):
 
 # ── m15.5 ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-WHOLE = "The logits are the whole text's, however it's cut."
-PLACES = "Run your Llama on new tokens alone, which follow those in the cache, and take them in."
-KEEPS = (
-    "The cache is m07's KVCache: len(cache) tokens are in it, append(layer, key, value) returns all of a layer's keys "
-    "and values.",
-    "It gets keys that are turned already, n_kv_heads of them.",
-)
-
 
 @pytest.mark.task("m15.5")
-@pytest.mark.holds(PLACES, WHOLE)
+@pytest.mark.holds(
+    "Run your Llama on new tokens alone, which follow those in the cache, and take them in.",
+    "The logits are the whole text's, however it's cut.",
+)
 @pytest.mark.parametrize("cuts", [[8], [4, 3, 1], [1] * 8, [2, 6]], ids=["8", "4+3+1", "one_by_one", "2+6"])
 def test_logits_with_and_without_a_cache_are_the_same(student, draw, cuts):
     """Read in pieces, a text has the logits that it has when read at once."""
@@ -233,7 +235,11 @@ def test_logits_with_and_without_a_cache_are_the_same(student, draw, cuts):
 
 
 @pytest.mark.task("m15.5")
-@pytest.mark.holds(*KEEPS)
+@pytest.mark.holds(
+    "The cache is m07's KVCache: len(cache) tokens are in it, append(layer, key, value) returns all of a "
+    "layer's keys and values.",
+    "It gets keys that are turned already, n_kv_heads of them.",
+)
 def test_the_cache_holds_turned_keys_of_few_heads(student, draw):
     """After two passes every layer holds the keys, turned by their positions, and values, of n_kv_heads heads."""
     ids, state = ids_and_state(draw, batch=2, seq=8)
@@ -262,7 +268,9 @@ def test_the_cache_holds_turned_keys_of_few_heads(student, draw):
 
 
 @pytest.mark.task("m15.5")
-@pytest.mark.holds(PLACES)
+@pytest.mark.holds(
+    "Run your Llama on new tokens alone, which follow those in the cache, and take them in.",
+)
 def test_only_new_tokens_are_read(student, draw):
     """Pieces of 4, 3 and 1 tokens embed 4, 3 and 1 tokens."""
     ids, state = ids_and_state(draw, batch=2, seq=8)
@@ -292,7 +300,9 @@ def test_caches_know_nothing_of_each_other(student, draw):
 
 
 @pytest.mark.task("m15.5")
-@pytest.mark.holds("No graph is built.")
+@pytest.mark.holds(
+    "No graph is built.",
+)
 def test_a_cache_holds_no_graph(student, draw):
     """Though the model's weights want gradients, neither the logits nor what is cached hang on a graph."""
     ids, state = ids_and_state(draw)

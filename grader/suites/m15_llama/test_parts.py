@@ -24,7 +24,6 @@ from .oracle_model import BIASED
 from .steps import expect_gradients, expect_state, expect_untouched, loaded
 
 HALF = {torch.float16: FLOAT16, torch.bfloat16: BFLOAT16}
-DTYPES = pytest.mark.parametrize("dtype", list(HALF), ids=["float16", "bfloat16"])
 
 
 # ── m15.1 ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -75,7 +74,7 @@ def test_a_vector_of_zeros_stays_one(student):
 
 @pytest.mark.task("m15.1")
 @pytest.mark.holds("Half precision is computed in float32.", "Each part gives back the dtype that it was given.")
-@DTYPES
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=["float16", "bfloat16"])
 def test_a_norm_in_half_precision(student, draw, dtype):
     """Numbers of some hundreds in half precision come back in it, with squares that were taken in float32."""
     x, weight = draw.normal(3, 5, 64, scale=400.0).to(dtype), (draw.normal(64) + 1).to(dtype)
@@ -269,7 +268,7 @@ def test_scores_know_distances_alone(student, draw):
 @pytest.mark.holds(
     "Angles are float32 also where x is half precision.", "Each part gives back the dtype that it was given."
 )
-@DTYPES
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=["float16", "bfloat16"])
 def test_far_positions_in_half_precision(student, draw, dtype):
     """At positions around 3,000 half precision comes back, turned by angles that were computed in float32."""
     x, positions, freq = draw.normal(2, 3, 7, 6).to(dtype), torch.arange(3001, 3008), oracle.frequencies(6, 40.0)

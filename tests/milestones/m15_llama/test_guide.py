@@ -89,12 +89,12 @@ def test_the_numbers_in_the_prose_are_right():
     """Squares in float16, eps beside small numbers, positions in bfloat16 and the widths of Llama's MLP."""
     assert "float16 ends at 65,504" in WORDS and torch.finfo(torch.float16).max == 65504
     assert torch.tensor(300.0).half().square().isinf()
-    assert "mean of squares of 1e-6, a tenth of 1e-5" in WORDS and (0.001**2 + 0.001**2) / 2 == pytest.approx(1e-6)
+    assert "mean of squares of 1e-6, a tenth of 1e-5" in WORDS and pytest.approx(1e-6) == (0.001**2 + 0.001**2) / 2
     assert "takes position 1,001 for 1,000" in WORDS and float(torch.tensor(1001.0).bfloat16()) == 1000
     assert "d_ff is 11,008 for a d_model of 4,096" in WORDS
     assert (m15.LlamaConfig().d_ff, m15.LlamaConfig().d_model) == (11008, 4096)
     assert "goes round once in about six positions" in WORDS and round(2 * math.pi) == 6
-    assert "sees itself and the 4,095 before it" in WORDS
+    assert "its own position and the 4,095 before it" in WORDS
 
 
 def test_what_the_guide_says_of_torch_is_so():

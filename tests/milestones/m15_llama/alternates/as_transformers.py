@@ -1,4 +1,4 @@
-"""Unusual: as transformers has it: rotate_half, cosines in the dtype of x, keys repeated, modules that take keywords."""
+"""Unusual: as transformers has it: rotate_half, cosines in the dtype of x, keys repeated."""
 
 import base64
 from dataclasses import dataclass, fields

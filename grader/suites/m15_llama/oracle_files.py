@@ -242,15 +242,13 @@ def rank_misses(data: Any, ranks: dict[bytes, int], text: str) -> dict[str, Any]
             pairs += cuts[:1] if place != "last" else cuts[-1:]
         return pairs
 
-    def encode(merges: list[tuple[bytes, bytes]]) -> list[int]:
+    def encode(merges: list[tuple[bytes, bytes]], ids: dict[bytes, int] = ranks) -> list[int]:
         order = {pair: place for place, pair in enumerate(merges)}
-        return [ranks[token] for piece in _pieces(data, text) for token in _join(piece, order)]
+        return [ids[token] for piece in _pieces(data, text) for token in _join(piece, order)]
 
     right = cut_all(ranks)
     return {
-        "the ids are the lines' numbers: a rank stands beside its token": lambda: [
-            lines[token] for token in map(data_token(ranks), tiktoken_ids(data, ranks, text))
-        ],
+        "the ids are the lines' numbers: a rank stands beside its token": lambda: encode(cut_all(lines), lines),
         "merges stand in the order of the lines: it is that of the ranks": lambda: encode(
             sorted(right, key=lambda pair: lines[pair[0] + pair[1]])
         ),
@@ -273,11 +271,6 @@ def cut_all(ranks: dict[bytes, int]) -> list[tuple[bytes, bytes]]:
     tokens = sorted(ranks, key=ranks.__getitem__)
     cuts = [(token[:cut], token[cut:]) for token in tokens for cut in range(1, len(token))]
     return [pair for pair in cuts if pair[0] in ranks and pair[1] in ranks]
-
-
-def data_token(ranks: dict[bytes, int]) -> Any:
-    """Return a function from a rank to its token."""
-    return {rank: token for token, rank in ranks.items()}.__getitem__
 
 
 def _pieces(data: Any, text: str) -> list[bytes]:

@@ -19,7 +19,6 @@ SIZES: dict[str, Any] = {
 }
 BACK, STEPS, BATCH, SEQ, RATE = 3, 130, 32, 24, 0.01
 LEARNED = 0.6
-COARSE = 0.1  # of the mean magnitude: how far bfloat16 may lead one layer astray
 
 
 class LookBack:

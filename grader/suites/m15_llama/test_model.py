@@ -7,6 +7,7 @@ import torch
 
 from grader.judge import (
     achieve,
+    counted,
     expect,
     expect_bound,
     expect_close,
@@ -105,7 +106,7 @@ def test_one_model_takes_every_length(student, draw):
     model = student_model(student, SIZES, state)
     for batch, seq in ((1, 90), (2, 1), (1, 1), (1, 3)):
         ids = draw.integers(0, SIZES["vocab_size"], batch, seq)
-        expect_logits(model(ids), ids, state, what=f"the result for {batch} times {seq} ids")
+        expect_logits(model(ids), ids, state, what=f"the result for {batch} times {counted(seq, 'id')}")
 
 
 @pytest.mark.task("m15.4")
@@ -159,26 +160,6 @@ def test_a_change_at_one_end_shows_at_the_other(student, draw, name):
 
 
 @pytest.mark.task("m15.4")
-@pytest.mark.holds(
-    "Each part gives back the dtype that it was given.",
-)
-def test_a_model_in_bfloat16_keeps_its_positions(student, draw):
-    """After model.to(bfloat16) the angles of a long text are as exact as before."""
-    sizes = SIZES | {"n_layers": 1, "theta": 20.0}
-    state = {key: value.bfloat16().float() for key, value in oracle_model.random_state(draw, sizes, 0.35).items()}
-    ids, model = draw.integers(0, 37, 1, 300), student_model(student, sizes, state)
-    model = student.plant(m15_probes).to(model, torch.bfloat16)
-    actual, expected = model(ids), oracle_model.logits(ids, state, sizes)
-    expect_tensor(actual, shape=tuple(expected.shape), dtype=torch.bfloat16)
-    right, rounded = (
-        oracle_model.distance(actual, reference)
-        for reference in (expected, oracle_model.logits(ids, state, sizes, coarse=True))
-    )
-    said = f"The logits are off by {right:.1%} in the mean, in a text of 300 tokens."
-    expect(right < learning.COARSE, said, mistake=oracle_model.ROUNDED if rounded < right else None, evidence="value")
-
-
-@pytest.mark.task("m15.4")
 @pytest.mark.warm("torch._dynamo")
 def test_a_model_runs_where_it_is(student, draw):
     """With model and ids on another device, positions, frequencies and mask are made there too."""
@@ -196,12 +177,12 @@ def test_it_learns_to_look_back(student, draw):
     losses = student.plant(m15_probes).train(model, task.ids, task.targets, learning.RATE)
     expect_equal(len(losses), len(task.ids), what="the number of losses")
     right = task.share(student.plant(m15_probes).tensors(model))
-    said = f"After {len(losses)} steps {right:.0%} of new texts' tokens are known from three before."
+    said = f"After {counted(len(losses), 'step')} {right:.0%} of new texts' tokens are known from three before."
     expect_bound(right, said, above=learning.LEARNED, mistake=oracle_model.LOOK_BACK)
+    steps, numbers = counted(len(losses), "step"), counted(oracle_model.count(learning.SIZES), "number")
     achieve(
-        f"After {len(losses)} steps your Llama of {oracle_model.count(learning.SIZES):,} numbers knows in {right:.0%} "
-        f"of cases which token stood three before; the bound is {learning.LEARNED:.0%}, and by chance it would be "
-        f"{1 / learning.SIZES['vocab_size']:.0%}."
+        f"After {steps} your Llama of {numbers} knows in {right:.0%} of cases which token stood three before; "
+        f"the bound is {learning.LEARNED:.0%}, and by chance it would be {1 / learning.SIZES['vocab_size']:.0%}."
     )
 
 
@@ -265,6 +246,27 @@ def test_the_cache_holds_turned_keys_of_few_heads(student, draw):
                 misses |= {oracle_model.UNTURNED: raw[layer][0]} if layer == 0 else {}
             what = f"what the cache holds as {('keys', 'values')[place]} of layer {layer}"
             expect_close(actual, right, atol=oracle.thousandth(right), rtol=1e-4, misses=misses, what=what)
+
+
+@pytest.mark.task("m15.5")
+@pytest.mark.holds(
+    "Each part gives back the dtype that it was given.",
+)
+def test_a_model_in_bfloat16_keeps_its_positions(student, draw):
+    """After model.to(bfloat16) the keys of a long text are turned by angles that are as exact as before."""
+    sizes = SIZES | {"n_layers": 1, "theta": 15.7}  # so that bfloat16 rounds the second frequency most
+    state = {key: value.bfloat16().float() for key, value in oracle_model.random_state(draw, sizes).items()}
+    ids, probes = draw.integers(0, 37, 1, 600), student.plant(m15_probes)
+    model, cache = probes.to(student_model(student, sizes, state), torch.bfloat16), probes.cache(1)
+    logits = student.forward_cached(model, ids, cache)
+    expect_tensor(logits, shape=(1, 600, 37), dtype=torch.bfloat16, what="the tensor of logits")
+    keys = probes.held(cache)[0][0]
+    right, rounded = (oracle_model.kept(ids, state, sizes, coarse=coarse)[0][0] for coarse in (False, True))
+    expect_tensor(keys, shape=tuple(right.shape), dtype=torch.bfloat16, what="the tensor of cached keys")
+    far, near = oracle_model.distance(keys, right), oracle_model.distance(keys, rounded)
+    mistake = oracle_model.ROUNDED if near < oracle_model.COARSE else None
+    said = f"The keys of a text of 600 tokens are off by {far:.1%} in the mean."
+    expect(far < oracle_model.COARSE, said, mistake=mistake, evidence="value")
 
 
 @pytest.mark.task("m15.5")

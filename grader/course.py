@@ -57,7 +57,7 @@ class Course:
     name: str
     parts: tuple[Part, ...]  # in the order of the syllabus
     path: str = ""  # the file it was read from, for messages
-    time_zone: tzinfo = UTC
+    time_zone: tzinfo | None = None  # of dates without an offset, where the file says so
     own: tuple[Milestone, ...] = ()  # that it brings
     zero: bool = False  # what was not handed in when it was due is 0; else it has no mark
     drafts: bool = False  # marks are drafts until they are released
@@ -224,7 +224,7 @@ class _Reader:
         ordered = tuple(parts[m.id] for m in self._whole.milestones if m.id in parts)
         marks = self._marks(head) | self._more_time(plain)
         free = self._whole_number("late.free_days", self._table(plain, "late").get("free_days", 0))
-        return Course(name.strip(), ordered, self._path, self._zone or UTC, self._whole.own, free_days=free, **marks)
+        return Course(name.strip(), ordered, self._path, self._zone, self._whole.own, free_days=free, **marks)
 
     def _marks(self, head: dict[str, Any]) -> dict[str, Any]:
         """Return what becomes of marks: what is missing, whether they are drafts first, and how they are rounded."""

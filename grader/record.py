@@ -150,6 +150,11 @@ class Milestone:
         return bool(here) and all(task.outcome == PASSED for task in here)
 
     @property
+    def untouched(self) -> bool:
+        """Whether nothing of it has been begun: every task is the stub that it was."""
+        return self.problem is None and bool(self.tasks) and all(task.outcome == NOT_STARTED for task in self.tasks)
+
+    @property
     def withheld(self) -> int:
         """How many checks of this milestone run elsewhere."""
         return sum(task.withheld for task in self.tasks)

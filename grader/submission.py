@@ -27,6 +27,8 @@ class Submission:
     sources: dict[str, bytes] = field(default_factory=dict)  # module id -> source
     problems: dict[str, str] = field(default_factory=dict)  # module id -> what is wrong with its file
     notes: list[str] = field(default_factory=list)  # files that look like a module and are none: one sentence each
+    mistaken: set[str] = field(default_factory=set)  # modules that are not there, and something of a similar name is
+    unopened: bool = False  # archives lay beside the modules, and may hold others
     absent: set[str] = field(default_factory=set)  # of `problems`, the modules that have one because they are not there
     beneath: Submission | None = None  # where each milestone takes from what it is made of, instead of from here
 
@@ -104,6 +106,8 @@ def take(name: str, syllabus: Syllabus, read: Callable[[str], bytes], beside: It
             submission.sources[milestone.id] = read(file)
         except FileNotFoundError:
             submission.absent.add(milestone.id)
+            if alike:
+                submission.mistaken.add(milestone.id)
             also = f" ({', '.join(alike)} is not taken for it)" if alike else ""
             submission.problems[milestone.id] = f"{shown} is missing{also}; put the stub back to start from."
         except (OSError, ValueError) as error:

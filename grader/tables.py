@@ -12,14 +12,22 @@ import io
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 _DECLARED = re.compile(r"sep=(.)\r?\n?", re.IGNORECASE)  # a spreadsheet's own line, which is no row
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _WORKBOOKS = (b"PK\3\4", b"\xd0\xcf\x11\xe0")  # .xlsx and .ods are zip archives, .xls has a container of its own
 
 
+MOST_ROWS = 200_000  # far more than any class has
+
+
 class NoTable(ValueError):
     """A file holds no table; the text is the second half of a sentence."""
+
+
+class _TooMany(csv.Error):
+    """More rows than any table has that is read here."""
 
 
 @dataclass
@@ -56,21 +64,30 @@ def rows(text: str) -> tuple[list[Row], str]:
     start = declared.end() if declared else 0
     before = 1 if declared else 0
     try:
-        plain = list(_as_the_rfc_says(text[start:], parted, before))
+        plain = _bounded(_as_the_rfc_says(text[start:], parted, before))
         if not _overlong(plain):
             return plain, parted
+    except _TooMany:
+        raise
     except csv.Error:
         plain = []
         if '\\"' not in text:
             raise
     try:
-        found = list(_as_php_writes(text[start:], parted, before))
+        found = _bounded(_as_php_writes(text[start:], parted, before))
         if not _overlong(found) or not plain:
             return found, parted
     except csv.Error:
         if not plain:
             raise
     return plain, parted
+
+
+def _bounded(found: Iterator[Row]) -> list[Row]:
+    kept = list(islice(found, MOST_ROWS + 1))
+    if len(kept) > MOST_ROWS:
+        raise _TooMany(f"it has more than {MOST_ROWS:,} rows, which no class has")
+    return kept
 
 
 def _overlong(found: list[Row]) -> bool:

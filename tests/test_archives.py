@@ -344,14 +344,15 @@ def _without_utf8_flag(data: bytes) -> bytes:
 
 
 def test_a_whole_class_in_an_unreadable_archive_says_so(tmp_path):
-    """An archive that is nobody's own is a note beside other sources, and an error alone."""
+    """An archive that is nobody's own is named beside other sources, and nobody has a 0 for it."""
     (tmp_path / "week4.zip").write_bytes(b"PK\3\4 and no more")
     folder(tmp_path / "s", {f"b2/{WARMUP}": "bob"})
 
     collected = collect_class([tmp_path / "week4.zip", tmp_path / "s"], COURSE, CLASS)
 
     assert collected.handed_in[0].submission.sources == BOBS
-    assert collected.notes == ["week4.zip cannot be read: it is damaged, or no zip or tar archive."]
+    assert collected.unclear == ["week4.zip cannot be read: it is damaged, or no zip or tar archive."]
+    assert [each.origin for each in collected.doubts] == ["week4.zip"]
     assert collected.missing == [Student("a1")]
 
 

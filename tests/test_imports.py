@@ -21,7 +21,7 @@ FLOORS = (  # from the ground up; what stands in one line is a floor
     ("grader.streams", "grader.environment", "grader.record", "grader.resting"),
     ("grader.sandbox",),
     ("grader.syllabus",),
-    ("grader.submission", "grader.own_rooms", "grader.course", "grader.lateness", "grader.rounding"),
+    ("grader.submission", "grader.own_rooms", "grader.course", "grader.lateness", "grader.rounding", "grader.when"),
     ("grader.judge",),
     ("grader.suites", "grader.progress", "grader.stretches", "grader.watching"),
     ("grader.trying", "grader.failures", "grader.stubs", "grader.debugging"),

@@ -238,7 +238,7 @@ def test_a_student_who_is_called_like_a_group_hands_in_for_nobody(tmp_path):
     collected = collect(folder(tmp_path / "m", files), roster=known)
 
     assert modules(collected)["s001"] == {"m00": "ada"} and "s002" not in modules(collected)
-    assert any("only where all of an export is teams'" in note for note in collected.notes)
+    assert any("only where all of an export is teams'" in said for said in collected.unclear)
 
 
 @pytest.mark.parametrize(

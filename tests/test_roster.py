@@ -144,3 +144,21 @@ def test_an_id_goes_before_a_name():
     roster = Roster((Student("x", "a1"), ANNA))
 
     assert roster.find(Claim("a1")) == ANNA
+
+
+def test_a_roster_of_a_university_is_read_and_a_flood_of_rows_is_refused(tmp_path):
+    """Fifty thousand people are a roster; more rows than any class has, or a cell of megabytes, are one sentence."""
+    people = "".join(f"s{number},Name {number},s{number}@x.org\n" for number in range(50_000))
+    (tmp_path / "r.csv").write_text("id,name,email\n" + people)
+    assert load_roster(tmp_path / "r.csv").find(Claim("Name 49999")).id == "s49999"
+
+    for text, said in [
+        ("id,name\n" + "x\n" * 300_000, "it has more than 200,000 rows, which no class has."),
+        ('id,name\n1,"\\"' + "x\n" * 300_000, "is no CSV file"),
+        (f"id,name\n1,{'x' * 3_000_000}\n", "field larger than field limit"),
+        (f"id,name\n1,{'x' * 100_000_000}\n", "it is larger than 4 MB"),
+    ]:
+        (tmp_path / "r.csv").write_text(text)
+        with pytest.raises(RosterError) as refused:
+            load_roster(tmp_path / "r.csv")
+        assert said in str(refused.value) and "\n" not in str(refused.value)

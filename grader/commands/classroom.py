@@ -28,12 +28,20 @@ from grader.classroom.grading.local import grade_here
 from grader.classroom.intake.collecting import Collected, CollectingError, collect_class
 from grader.classroom.intake.groups import with_groups
 from grader.classroom.intake.roster import Roster, RosterError, load_roster
+from grader.classroom.intake.who_is_who import WhoIsWho
+from grader.classroom.intake.who_is_who import load as load_who_is_who
 from grader.commands import report_paths
 from grader.commands.grade import select
 from grader.exits import FAULT, INTERRUPTED, NOT_PASSED, PASSED, USAGE
 from grader.judge.errors import UsageProblem
 from grader.judge.fingerprint import grader_version, judging_version
 from grader.practice import Station, check_device
+
+WHOSE = (
+    "Whose something is can be said by a folder's name, if it is the id; by a roster that has the platform's own "
+    "ids and numbers, as Canvas's gradebook has; or in a file, submission,student or Moodle's grading worksheet, with "
+    "--whose. Until then whoever it may be from has no mark."
+)
 
 
 def arguments(command: argparse.ArgumentParser) -> None:
@@ -57,6 +65,10 @@ def arguments(command: argparse.ArgumentParser) -> None:
         "--roster", metavar="CSV", help="who belongs to the class: columns id, name, email, or as a platform exports it"
     )
     command.add_argument("--groups", metavar="CSV", help="who is in which group: columns group, student")
+    command.add_argument(
+        "--whose", metavar="CSV",
+        help="whose something is where its name does not say: columns submission, student; or Moodle's worksheet",
+    )  # fmt: skip
     command.add_argument(
         "--gradebook", default="gradebook.sqlite", metavar="FILE", help="where the results are kept (%(default)s)"
     )
@@ -140,6 +152,8 @@ def _run(options: argparse.Namespace, console: Any) -> int:
         if roster is None:
             raise UsageProblem("--groups says who is in which group, and --roster who that is: give both.")
         roster = with_groups(roster, Path(options.groups))
+    if options.whose and roster is None:
+        raise UsageProblem("--whose says whose something is, and --roster who that is: give both.")
     book = Gradebook.open(options.gradebook, create=not options.held)
     try:
         lock = RunLock(book.path)
@@ -218,8 +232,13 @@ class _Run:
         return collect_class(
             options.submissions, self.whole, self.roster, exports=options.export, book=self.book.students(),
             allow_local=options.allow_local, since=options.since, students=set(options.student) or None,
-            stubs=stubs_of(self.whole), tell=progress.note,
+            stubs=stubs_of(self.whole), whose=self._whose(), tell=progress.note,
         )  # fmt: skip
+
+    def _whose(self) -> WhoIsWho:
+        return (
+            load_who_is_who(Path(self.options.whose), self.roster) if self.options.whose and self.roster else WhoIsWho()
+        )
 
     def _held(self) -> list[Student]:
         """Return whose modules the gradebook holds, or those of them that --student names. Raises UsageProblem."""
@@ -247,8 +266,7 @@ class _Run:
         with self.book.transaction():
             for student in self._held() if options.held else []:
                 batch.add_held(student)
-            for handed in collected.handed_in:
-                batch.add(handed)
+            batch.add_all(collected)
         return batch
 
     def _work(self, batch: Batch, station: Station, progress: Any) -> None:
@@ -290,7 +308,8 @@ class _Run:
         class_table.render(result, self.console, chosen=wanted if self.options.milestone else None)
         tally = batch.tally
         problems = [*tally.problems, *collected.unclear]
-        class_table.say(self.console, "Could not be graded", problems)
+        what_to_do = [WHOSE] if collected.unclear else []
+        class_table.say(self.console, "Could not be graded", [*problems, *what_to_do])
         class_table.say(self.console, "Not graded; the next run tries again", tally.ungraded)
         nothing, elsewhere = self._missing(collected)
         class_table.say(self.console, "Nothing handed in", nothing)

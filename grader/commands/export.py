@@ -14,6 +14,7 @@ from grader.classroom.book.standing import ClassResult
 from grader.commands import export_records, report_paths
 from grader.exits import PASSED
 from grader.judge.errors import UsageProblem
+from grader.reports.marks.doubtful import doubted, zeros
 from grader.reports.marks.sheets import Export, Sheet, SheetError, read_sheet
 from grader.reports.marks.targets import read_titles
 from grader.reports.text_file import ReportError, write_text_report
@@ -61,7 +62,7 @@ def run(options: argparse.Namespace) -> int:
             write_text_report(options.out, export.text)
     except (SheetError, ReportError, standing_json.StandingError) as error:
         raise UsageProblem(str(error)) from error
-    for warning in export.warnings:
+    for warning in [*export.warnings, *zeros(result), *doubted(result)]:
         print(f"scratchwork: {one_line(warning, 1000)}", file=sys.stderr)
     return PASSED
 
@@ -73,7 +74,8 @@ def _feedback(options: argparse.Namespace, result: ClassResult) -> int:
     known = [standing.student.id for standing in result.standings]
     if options.student is not None and options.student not in known:
         raise UsageProblem(unknown(options.student, known))
-    export_feedback.say(export_feedback.write(result, Path(options.out), options.student))
+    said = export_feedback.write(result, Path(options.out), options.student)
+    export_feedback.say([*said, *zeros(result), *doubted(result)])
     return PASSED
 
 

@@ -6,9 +6,10 @@ import argparse
 import getpass
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import tzinfo
 from typing import Any
 
+from grader import when
 from grader.arguments import course_of
 from grader.classroom.book import decisions, student_records
 from grader.classroom.book.class_standing import class_result
@@ -17,7 +18,7 @@ from grader.classroom.book.erasing import erase
 from grader.classroom.book.gradebook import Gradebook, GradebookError
 from grader.classroom.book.lock import LockError, RunLock
 from grader.classroom.book.standing import Student
-from grader.commands import marks_shown
+from grader.commands import marks_bounds, marks_shown
 from grader.exits import PASSED
 from grader.judge.errors import UsageProblem
 from grader.reports.marks.sheets import SheetError, read_sheet
@@ -57,9 +58,9 @@ HELP = {
     "student": ("ID", "whose (as in the gradebook)"),
     "milestone": ("M", "which milestone, or all"),
     "task": ("TASK", "which task, like m04.2"),
-    "points": ("POINTS", "12 sets them, +2 and -1.5 change them"),
+    "points": ("POINTS", "12 sets them, +2 and -1.5 change them; of a task in the syllabus's points"),
     "reason": ("TEXT", "why; students read it in their feedback"),
-    "until": ("WHEN", "when it is due for this student: 2026-10-12T23:59:00+02:00"),
+    "until": ("WHEN", "when it is due for this student: 2026-10-12 (the end of it) or 2026-10-12T23:59:00+02:00"),
     "days": ("N", "so many days later"),
     "late_days": ("N", "how many late days this student has for the whole course"),
     "weight": ("POINTS", "what full points are worth in the total"),
@@ -83,6 +84,8 @@ def arguments(command: argparse.ArgumentParser) -> None:
         if name not in ("history", "erase"):
             one.add_argument("--take-back", action="store_true", help="let it hold no longer; the history keeps it")
         one.add_argument("--course", metavar="FILE", help="the course's TOML file, where it brings milestones")
+        if name == "adjust":
+            one.add_argument("--bonus", action="store_true", help="let a mark be above what can be earned")
         if name == "request":
             one.add_argument("--close", action="store_true", help="the other look was had; the reason is the answer")
 
@@ -94,7 +97,7 @@ def run(options: argparse.Namespace) -> int:
         with Gradebook.open(options.gradebook) as book:
             known = {student.id: student for student in book.students()}
             if options.action == "history":
-                marks_shown.history(decisions.history(book), _one_of(options.student, known))
+                marks_shown.history(decisions.history(book), _one_of(options.student, known), whole)
                 return PASSED
             rows = _rows(options)
             if not rows and options.action == "request":
@@ -105,12 +108,18 @@ def run(options: argparse.Namespace) -> int:
             author = options.author or _user()
             if options.action == "erase":
                 return _erase(book, [known[_known(row["student"], known, where)] for where, row in rows], author)
-            read = _Reading(options, whole, known)
+            read = _Reading(options, whole, known, course.time_zone if course else None)
             made = [read.decision(where, row) for where, row in rows]
+            if options.action == "adjust" and not options.take_back:
+                before = class_result(book, whole, course)
+                for (where, _), each in zip(rows, made, strict=True):
+                    marks_bounds.check(where, each, before, whole, options.bonus)
             with book.transaction():  # what makes the class unreadable, such as a milestone without tasks, is not kept
                 added = decisions.decide(book, one_line(author, 100), made)
                 result = class_result(book, whole, course)
-            marks_shown.decided(made, added, known, result, book)
+            marks_shown.decided(made, added, known, result, book, whole)
+            if read.took_for_granted:
+                print(f"Times without an offset were read in {when.zone_said(read.zone)}.")
     except (GradebookError, LockError, SheetError) as error:
         raise UsageProblem(str(error)) from None
     return PASSED
@@ -181,8 +190,11 @@ def _known(name: str, known: dict[str, Student], where: str) -> str:
 class _Reading:
     """Turns rows into decisions."""
 
-    def __init__(self, options: argparse.Namespace, whole: Syllabus, known: dict[str, Student]) -> None:
-        self._options, self._whole, self._known = options, whole, known
+    def __init__(
+        self, options: argparse.Namespace, whole: Syllabus, known: dict[str, Student], zone: tzinfo | None
+    ) -> None:
+        self._options, self._whole, self._known, self.zone = options, whole, known, zone
+        self.took_for_granted = False  # whether a time had no offset
 
     def decision(self, where: str, row: dict[str, str]) -> Decision:
         """Return what a row decides. Raises UsageProblem, with where it stands."""
@@ -261,11 +273,10 @@ class _Reading:
 
     def _moment(self, where: str, text: str) -> str:
         try:
-            found = datetime.fromisoformat(text)
-        except ValueError:
-            found = None
-        if found is None or found.utcoffset() is None or not 1970 <= found.year < 9999:
-            raise UsageProblem(f"{where}{one_line(text, 40)!r} is no time like 2026-10-12T23:59:00+02:00.")
+            found, itself = when.read(text, self.zone)
+        except ValueError as error:
+            raise UsageProblem(f"{where}{one_line(text, 40)!r} {error}.") from None
+        self.took_for_granted |= not itself
         return found.isoformat()
 
 

@@ -18,11 +18,13 @@ from grader.syllabus import Syllabus
 ANSWERS = (decisions.ADJUST, decisions.EXCUSE)  # which close a request for the same milestone
 
 
-def decided(made: list[Decision], added: int, known: dict[str, Student], result: ClassResult, book: Gradebook) -> None:
+def decided(
+    made: list[Decision], added: int, known: dict[str, Student], result: ClassResult, book: Gradebook, whole: Syllabus
+) -> None:
     """Say what was decided, and what each mark that it is about is now."""
     standings = {one.student.id: one for one in result.standings}
     for each in made:
-        print(f"{_what(each)}{_now(each, standings.get(each.student))}")
+        print(f"{_what(each, whole)}{_now(each, standings.get(each.student))}")
         if each.student and each.student not in known:
             print(f"  {one_line(each.student, 100)} is not in the gradebook yet; it holds as soon as they are.")
     same = len(made) - added
@@ -30,11 +32,11 @@ def decided(made: list[Decision], added: int, known: dict[str, Student], result:
     print(f"{counted(added, 'decision')} kept in {book.path}{rest}.")
 
 
-def history(all_of_them: Iterable[Decision], student: str | None) -> None:
+def history(all_of_them: Iterable[Decision], student: str | None, whole: Syllabus) -> None:
     """Print decisions, the earliest first."""
     shown = [each for each in all_of_them if student is None or each.student == student]
     for each in shown:
-        print(f"{each.made}  {one_line(each.author, 40)}  {_what(each)}")
+        print(f"{each.made}  {one_line(each.author, 40)}  {_what(each, whole)}")
     if not shown:
         print("Nothing was decided.")
 
@@ -55,7 +57,7 @@ def requests(book: Gradebook, whole: Syllabus, course: Any) -> None:
         )
     ]
     for each in waiting:
-        print(f"{_what(each)}{_now(each, standings.get(each.student))}")
+        print(f"{_what(each, whole)}{_now(each, standings.get(each.student))}")
     print(f"{counted(len(waiting), 'request')} open; adjust, excuse, or `request --close` with the answer as reason.")
 
 
@@ -74,11 +76,14 @@ def _now(each: Decision, standing: Standing | None) -> str:
     return "  (no mark now)" if mark is None else f"  ({words.number(mark)} now)"
 
 
-def _what(each: Decision) -> str:
-    """Return a decision in a line: "a1  m04.2  adjust +2: the check was wrong"."""
+def _what(each: Decision, whole: Syllabus) -> str:
+    """Return a decision in a line: "a1  m04.2  adjust 2 of 5: half of it is right"."""
     who = one_line(each.student, 100) or "everybody"
     where = each.task or each.milestone[:3]
     value = each.value if each.value not in ("yes", "") else ""
+    if each.kind == decisions.ADJUST and each.task and value:
+        points = [task.points for milestone in whole.milestones for task in milestone.tasks if task.id == each.task]
+        value += f" of {words.number(points[0])}" if points else ""
     what = (
         f"{each.kind.replace('_', ' ')} {value}".strip() if each.value else f"{each.kind.replace('_', ' ')} taken back"
     )

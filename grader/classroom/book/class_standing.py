@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -14,7 +14,7 @@ from grader.course import Course
 from grader.safe_text import one_line
 from grader.syllabus import Syllabus
 
-from . import decisions
+from . import decisions, doubts
 from .decisions import Decision
 from .results import Rows, moment, priced, read, sentences
 from .standing import Adjustment, ClassResult, Column, Standing, Student
@@ -36,6 +36,7 @@ STUDENTS = """
     WHERE position IS NOT NULL OR handin.id IS NOT NULL
     ORDER BY position IS NULL, position, student.id
 """
+LISTED = "SELECT id FROM student WHERE position IS NOT NULL"
 LAST_RUN = "SELECT grader, conditions, isolation FROM run ORDER BY id DESC LIMIT 1"
 MODULES = """
     SELECT student, milestone, origin FROM module
@@ -50,18 +51,20 @@ def class_result(book: Rows, whole: Syllabus, course: Course | None = None, now:
     decided = decisions.holding(book)
     course = decisions.applied(course or courses.plain(whole), decided, whole)
     chosen = course.syllabus(whole)
-    made = _Class(book, course, chosen, now)
+    own_points = {task.id: task.points for milestone in course.whole(whole).milestones for task in milestone.tasks}
+    made = _Class(book, course, chosen, own_points, now)
     made.read_results()
     made.read_faults()
+    made.note_doubts()
+    made.let_people_decide(decided)
     made.take_off_lateness()
     made.say_what_is_absent()
-    made.let_people_decide(decided)
     columns = [_column(milestone.id, milestone.title, milestone.points, course, now) for milestone in chosen.milestones]
     result = ClassResult(
         chosen.name, columns, list(made.standings.values()), made.grader, made.isolation,
         bool(made.counting) and all(made.counting), rounding=course.rounding,
     )  # fmt: skip
-    result.notes = [*made.notes(), *_out_of(result, now)]
+    result.notes = [*made.notes(), *_above(result), *_out_of(result, now)]
     return result
 
 
@@ -76,8 +79,11 @@ class _Counts:
 class _Class:
     """A class while it is put together."""
 
-    def __init__(self, book: Rows, course: Course, whole: Syllabus, now: datetime) -> None:
+    def __init__(
+        self, book: Rows, course: Course, whole: Syllabus, own_points: Mapping[str, float], now: datetime
+    ) -> None:
         self._book, self._course, self._whole, self._now = book, course, whole, now
+        self._own_points = own_points  # of each task, before the course makes others of them
         self._milestones = {milestone.id: milestone for milestone in whole.milestones}
         run = book.rows(LAST_RUN)
         self.grader, self._conditions, self.isolation = run[0] if run else ("", "", "")
@@ -111,6 +117,20 @@ class _Class:
                 earlier = " The result of an earlier run still counts." if name in standing.milestones else ""
                 standing.notes.append(f"{fault}{earlier}")
 
+    def note_doubts(self) -> None:
+        """Note what is not clear, and give no mark where the only result is that of an untouched stub."""
+        listed = [student for (student,) in self._book.rows(LISTED)]
+        found = doubts.open_doubts(self._book, listed or list(self.standings), list(self._milestones))
+        for (student, name), (why, theirs) in found.items():
+            if (standing := self.standings.get(student)) is None or name not in self._milestones:
+                continue
+            result = standing.milestones.get(name)
+            if result is None or (result.untouched and why != doubts.NOT_ASKED):
+                standing.milestones.pop(name, None)
+                standing.doubts[name] = why
+            elif theirs:  # what they have handed in before goes on counting
+                standing.doubts[name] = why
+
     def take_off_lateness(self) -> None:
         """Find what each student's late milestones lose; a task that a person changed counts as changed."""
         for student, standing in self.standings.items():
@@ -120,7 +140,9 @@ class _Class:
                 if self._counts[student, name].handed_in
             }
             standing.times = {name: self._counts[student, name].handed_in for name in times}
-            earned = {name: standing.raw(name) for name in times}
+            # Of who is excused, or was given a mark, lateness takes nothing, and no late day is spent on it.
+            times = {name: at for name, at in times.items() if name not in standing.excused}
+            earned = {name: 0.0 if standing.is_set(name) else standing.raw(name) for name in times}
             standing.lateness = self._course.lateness(student, earned, times)
             standing.penalties = {name: late.lost for name, late in standing.lateness.items() if late.lost}
 
@@ -135,6 +157,9 @@ class _Class:
                 due = self._course.due_for(name, student)
                 if due is not None and due > self._now:
                     standing.pending.append(name)
+                if name in standing.doubts:
+                    standing.waiting[name] = standing.doubts[name]
+                    continue
                 if (student, name) in handed and (student, name) not in self._faults:
                     standing.waiting[name] = self._why_ungraded(student, name, handed)
                 if (student, name) in handed or (student, name) in self._faults or standing.problem:
@@ -160,7 +185,15 @@ class _Class:
                 case decisions.ADJUST if standing and each.milestone in self._milestones:
                     decisions.number(each)
                     standing.adjustments.append(
-                        Adjustment(each.milestone, each.task, each.value, each.reason, each.author, each.made)
+                        Adjustment(
+                            each.milestone,
+                            each.task,
+                            each.value,
+                            each.reason,
+                            each.author,
+                            each.made,
+                            self._own_points.get(each.task, 0.0),
+                        )
                     )
                     self._look_at_age(each)
                 case decisions.EXCUSE if standing:
@@ -232,6 +265,17 @@ def _column(name: str, title: str, points: float, course: Course, now: datetime)
     due = course.due(name)
     shown = due.isoformat() if due else ""
     return Column(name, title, points, shown, course.part(name).weight, due is None or due <= now)
+
+
+def _above(result: ClassResult) -> list[str]:
+    """Return whose mark is more than can be earned, as a bonus is, and as a mark becomes when a task is excluded."""
+    found = [
+        f"{one.student.name or one.student.id} {column.milestone[:3]} ({mark:g} of {column.possible:g})"
+        for one in result.standings
+        for column in result.columns
+        if (mark := one.mark(column.milestone)) is not None and mark > column.possible + 1e-6
+    ]
+    return [f"Marks above what can be earned: {', '.join(found)}."] if found else []
 
 
 def _out_of(result: ClassResult, now: datetime) -> list[str]:

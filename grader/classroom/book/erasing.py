@@ -25,6 +25,7 @@ def erase(book: Gradebook, students: Sequence[Student], author: str) -> None:
         for student in students:
             for table in TABLES:
                 book.rows(f"DELETE FROM {table} WHERE student = ?", (student.id,))
+            book.rows("DELETE FROM doubt WHERE student = ?", (student.id,))
             book.rows("DELETE FROM decision WHERE student = ?", (student.id,))
             book.rows("DELETE FROM student WHERE id = ?", (student.id,))
             _forget_in_notes(book, student)
@@ -40,8 +41,11 @@ def erase(book: Gradebook, students: Sequence[Student], author: str) -> None:
 def _forget_in_notes(book: Gradebook, student: Student) -> None:
     """Leave out of others' notes the sentences that name somebody: "Handed in together with Anna"."""
     names = [re.escape(name) for name in (student.id, student.name, student.email) if name]
-    named = re.compile(rf"(?<!\w)({'|'.join(names)})(?!\w)", re.IGNORECASE)
+    named = re.compile(rf"(?<![^\W_])({'|'.join(names)})(?![^\W_])", re.IGNORECASE)
     for number, text in book.rows("SELECT id, notes FROM handin WHERE notes <> '[]'"):
         kept = [note for note in sentences(text) if not named.search(note)]
         if len(kept) < len(sentences(text)):
             book.rows("UPDATE handin SET notes = ? WHERE id = ?", (json.dumps(kept), number))
+    for number, origin in book.rows("SELECT id, origin FROM doubt"):  # of what may be another's of the same name
+        if named.search(origin):
+            book.rows("UPDATE doubt SET origin = ? WHERE id = ?", (f"doubt {number}", number))

@@ -9,6 +9,8 @@ standing  which result counts from then on, one row for each change; the latest 
 source    the text of a module, once for everybody who has handed in the same
 module    which module somebody handed in, and when; of a student's module the latest row is what later milestones stand
           on. A row with a problem in place of a source says why the file could not be taken.
+doubt     what came in of which it is not clear whose it is, or what is in it: who may be meant, with which module;
+          without a reason somebody has said that it is nobody's
 decision  what a person decided about marks; of the same kind, student, milestone and task the latest row holds, and one
           with an empty value takes it back
 """
@@ -103,6 +105,17 @@ SCRIPTS = (
         value TEXT NOT NULL,
         reason TEXT NOT NULL,
         result INTEGER
+    ) STRICT;
+    """,
+    """
+    CREATE TABLE doubt (
+        id INTEGER PRIMARY KEY,
+        run INTEGER NOT NULL REFERENCES run,
+        origin TEXT NOT NULL,
+        student TEXT NOT NULL,
+        milestone TEXT NOT NULL,
+        content TEXT NOT NULL,
+        why TEXT NOT NULL
     ) STRICT;
     """,
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from grader import record
 from grader.lateness import Lateness
@@ -29,6 +29,12 @@ class Adjustment:
     reason: str  # which the student reads
     author: str = ""
     made: str = ""  # ISO 8601
+    out_of: float = 0.0  # of a task: what it has in the syllabus, in whose points the value is; 0: not known
+
+    def of_task(self, task: record.Task) -> float:
+        """Return what a task counts, in the points that the course gives it: the value is scaled as the task is."""
+        scale = task.points / self.out_of if self.out_of else 1.0
+        return self.of(task.earned / scale) * scale if task.points else 0.0
 
     def of(self, points: float) -> float:
         """Return what these points become."""
@@ -59,6 +65,9 @@ class Standing:
     waiting: dict[str, str] = field(default_factory=dict)  # milestone handed in and not graded -> why not
     zeros: list[str] = field(default_factory=list)  # of those the milestones that are 0, since they were due
     pending: list[str] = field(default_factory=list)  # milestones that are not due yet for this student
+    doubts: dict[str, str] = field(
+        default_factory=dict
+    )  # milestone id -> why something that may be theirs is not clear
     drafts: list[str] = field(default_factory=list)  # milestones whose marks are not released yet
     answers: dict[str, str] = field(default_factory=dict)  # milestone id -> what was answered to a request
     times: dict[str, str] = field(default_factory=dict)  # milestone id -> when its module was first handed in, if known
@@ -67,12 +76,20 @@ class Standing:
 
     def raw(self, milestone: str) -> float:
         """Return the points earned in a milestone before any penalty, with what a person changed in its tasks."""
+        return sum(task.earned for task in self.tasks(milestone))
+
+    def tasks(self, milestone: str) -> list[record.Task]:
+        """Return the tasks of a milestone's result with what a person changed in them, in the course's points."""
         found = self.milestones.get(milestone)
-        earned = {task.id: task.earned for task in found.tasks} if found else {}
-        for each in self.adjustments:
-            if each.milestone == milestone and each.task in earned:
-                earned[each.task] = each.of(earned[each.task])
-        return sum(earned.values()) if found else 0.0
+        changed = {each.task: each for each in self.adjustments if each.milestone == milestone and each.task}
+        return [
+            replace(task, earned=changed[task.id].of_task(task)) if task.id in changed else task
+            for task in (found.tasks if found else ())
+        ]
+
+    def is_set(self, milestone: str) -> bool:
+        """Tell whether a person has set the mark, whatever was earned."""
+        return any(each.milestone == milestone and not each.task and each.sets for each in self.adjustments)
 
     def mark(self, milestone: str) -> float | None:
         """Return the points that count, rounded as the course rounds; None where there is no mark.
@@ -90,6 +107,11 @@ class Standing:
             if each.milestone == milestone and not each.task and (each.sets or points is not None):
                 points = each.of(points or 0.0)
         return None if points is None else self.rounding(points)
+
+    @property
+    def open(self) -> list[str]:
+        """The milestones without a mark since something is not clear: they are in no total."""
+        return [name for name in self.doubts if self.mark(name) is None]
 
     def score(self, milestone: str) -> float:
         """Return the points that count in a milestone: 0 where there is no mark."""
@@ -140,11 +162,11 @@ class ClassResult:
         return self.rounding(sum(scaled))
 
     def possible_for(self, standing: Standing, columns: Iterable[Column] | None = None) -> float:
-        """Return what one student's total is out of: nothing excused, and nothing that is not due yet."""
+        """Return what one student's total is out of: nothing excused, not due yet, or in doubt."""
         return sum(column.worth for column in self.counted(standing, columns))
 
     def counted(self, standing: Standing, columns: Iterable[Column] | None = None) -> list[Column]:
         """Return the columns that a student's total is made of, out of all or of these."""
         among = self.columns if columns is None else columns
-        left_out = {*standing.excused, *standing.pending}
+        left_out = {*standing.excused, *standing.pending, *standing.open}
         return [column for column in among if column.counts and column.milestone not in left_out]

@@ -34,6 +34,7 @@ def _list_of(items: dict[str, Any]) -> dict[str, Any]:
 _TEXTS = _list_of(_TEXT)
 _STUDENT = _all_of(id=_TEXT, name=_TEXT, email=_TEXT)
 _ADJUSTMENT = _all_of(
+    {"out_of": _NUMBER},
     milestone=_TEXT, task=_TEXT, reason=_TEXT, author=_TEXT, made=_TEXT,
     value={"type": "string", "pattern": r"^[+-]?[0-9]{1,7}(\.[0-9]{1,6})?$"},
 )  # fmt: skip
@@ -43,7 +44,8 @@ _TABLE: dict[str, Any] = {"type": "object"}  # whose values are read one by one
 # Not in the JSON where they are empty, nor in what older versions wrote.
 _OF_STANDING = {
     "lateness": _TABLE, "adjustments": _list_of(_ADJUSTMENT), "excused": _TABLE, "absent": _TABLE, "waiting": _TABLE,
-    "zeros": _TEXTS, "pending": _TEXTS, "drafts": _TEXTS, "answers": _TABLE, "times": _TABLE, "origins": _TABLE,
+    "zeros": _TEXTS, "pending": _TEXTS, "drafts": _TEXTS, "doubts": _TABLE,
+    "answers": _TABLE, "times": _TABLE, "origins": _TABLE,
 }  # fmt: skip
 _OF_COLUMN = {"weight": _NUMBER, "counts": {"type": "boolean"}}
 _STANDING = _all_of(
@@ -144,7 +146,7 @@ def _read_standing(plain: dict[str, Any], rounding: Rounding) -> Standing:
         schema.check(lost, _NUMBER, f"the penalty for {schema.shown(name)}")
     for name, late in plain.get("lateness", {}).items():
         schema.check(late, _LATENESS, f"the lateness of {schema.shown(name)}")
-    for table in ("excused", "absent", "waiting", "answers", "times", "origins"):
+    for table in ("excused", "absent", "waiting", "doubts", "answers", "times", "origins"):
         for name, reason in plain.get(table, {}).items():
             schema.check(reason, _TEXT, f"what is said of {schema.shown(name)}")
     kept = {name: plain[name] for name in (*PLAIN, *_OF_STANDING) if name in plain}

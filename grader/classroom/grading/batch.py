@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from grader import record
+from grader.classroom.book import doubts
 from grader.classroom.book.gradebook import Gradebook, Key
 from grader.classroom.book.modules import Module, Modules
 from grader.classroom.book.standing import Student
-from grader.classroom.intake.collecting import HandedIn
+from grader.classroom.intake.collecting import Collected, HandedIn
 from grader.classroom.intake.merging import is_stub
 from grader.judge.errors import UsageProblem
 from grader.judge.fingerprint import judging_version
@@ -56,6 +57,13 @@ class Batch:
 
     # ── what there is to do ───────────────────────────────────────────────────────────────────────────────────────
 
+    def add_all(self, collected: Collected) -> None:
+        """Enter what was collected: submissions, and what is not clear."""
+        for handed in collected.handed_in:
+            self.add(handed)
+        dismissed = [each for origin in collected.nobodys for each in doubts.nobodys(self.book, origin)]
+        doubts.enter(self.book, self.run, [*collected.doubts, *dismissed])
+
     def add(self, handed: HandedIn) -> None:
         """Enter one student's submission: what has a result in the book counts again, the rest is due.
 
@@ -83,8 +91,6 @@ class Batch:
         """Enter the modules of a hand-in, and return those that count from now on."""
         given, taken, kept = handed.submission, set(), {}
         for name in handed.modules:
-            if name not in self._wanted:
-                continue
             source, (origin, time) = given.sources.get(name), handed.piece(name)
             new = Module(name, source, "" if source is not None else given.problems[name], origin, time, time)
             old = modules.latest.get(name)
@@ -95,7 +101,7 @@ class Batch:
             else:
                 modules.enter(self.run, handin, new)
                 taken.add(name)
-        if not (taken or kept):
+        if not (taken | set(kept)) & self._wanted:
             self.tally.notes.append(f"{handed.student.id}: {handed.origin} has nothing of what is graded here.")
         if kept:
             why = "; ".join(kept.values())

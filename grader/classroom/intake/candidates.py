@@ -21,7 +21,7 @@ from .loose import Loose, loose_in
 from .platforms import whose
 from .platforms.handed import Exported
 from .roster import Ambiguous, Claim, Roster
-from .trees import Tree, TreeError, folder_tree
+from .trees import Tree, TreeError, beneath, folder_tree
 
 LIST_SUFFIXES = (".csv", ".tsv", ".txt", ".list", "")
 MOST = 20_000  # submissions in one source
@@ -30,6 +30,16 @@ _IS_AN_EXPORT = (
     "with --export"
 )
 
+_MAY_BE_A_DOWNLOAD = (
+    "{0} is laid out as a platform's download, and in a class's folder it would be one student's; if it is a download, "
+    "name {0} itself, or with --export; nothing of it was taken."
+)
+_MAY_BE_A_CLASS = (
+    "{} holds modules beside archives ({}), so that it may be one student's or a class's: give a --roster, or put the "
+    "modules into a folder that is named after whoever wrote them; nothing of it was taken."
+)
+_CANVAS_NAMES_IT = "submissions"  # its archive, and so the folder that is made of it
+
 
 class CollectingError(Exception):
     """A source as a whole cannot be taken in, such as a path that is not there; the text is one sentence."""
@@ -37,6 +47,10 @@ class CollectingError(Exception):
 
 class Unbelieved(Exception):
     """A source says who handed in what, and nobody has said that it is to be believed; the text is one sentence."""
+
+
+class _Question(Exception):
+    """What a source is can be read in two ways; the text is one sentence that asks."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +112,7 @@ class Candidate:
     handed_in: str = ""
     notes: list[str] = field(default_factory=list)
     unclear: str = ""  # why whose it is cannot be told, in a sentence
+    maybe: tuple[str, ...] = ()  # of whom it may be then, by id; none: of anybody
     fetched: bool = False  # from another machine: several may be read at the same time
     anonymous: bool = False  # the platform hides whose it is
 
@@ -117,7 +132,11 @@ def candidates_of(
         except OSError as error:
             raise TreeError(f"{source.shown} cannot be read: {reason(error)}.") from error
         tree = archive_tree(file, source.shown, CLASS, stack)
-    found = _in_tree(tree, source, syllabus, roster, notes)
+    try:
+        found = _in_tree(tree, source, syllabus, roster, notes)
+    except _Question as asked:
+        refuse = partial(_refuse, str(asked))
+        found = [Candidate(Claim(), Student(""), source.shown, refuse, unclear=str(asked))]
     if len(found) > MOST:
         raise TreeError(f"{source.shown} holds more than {MOST:,} submissions, which no class has.")
     return found
@@ -128,7 +147,9 @@ def _in_tree(tree: Tree, source: Source, syllabus: Syllabus, roster: Roster, not
     nesting = 0 if source.path.is_dir() else 1
     # Somebody's own archive is never read as a class's export: it could bring metadata that names others.
     # Students' folders and archives make a class of the one folder that is named, were a module loose among them.
-    a_class = source.alone and not nesting and any(known(part.name) for part in parts_of(tree))
+    its_own = source.alone and not nesting
+    a_class = (its_own or source.export) and any(known(part.name) for part in parts_of(tree))
+    _refuse_a_mixture(tree, source, syllabus, roster)
     own = not source.export and (known(source.name) or (has_modules(tree, syllabus) and not a_class))
     exported = None if own else _exported(tree, source, syllabus, roster, notes)
     if exported is not None:
@@ -155,6 +176,15 @@ def _in_tree(tree: Tree, source: Source, syllabus: Syllabus, roster: Roster, not
         notes += tree.notes + loose.notes
     found = [_of_part(part, Claim(part.name), Student(part.name), syllabus, nesting) for part in parts]
     return found + _of_loose(loose)
+
+
+def _refuse_a_mixture(tree: Tree, source: Source, syllabus: Syllabus, roster: Roster) -> None:
+    """Raise a question for modules beside archives where nobody says whether that is one student's or a class's."""
+    archives = [entry.name for entry in tree.files if stem(entry.name)]
+    modules = {f"{milestone.id}.py" for milestone in syllabus.milestones}
+    loose = any(entry.name in modules for entry in tree.files)
+    if loose and archives and not roster.students and (source.alone or source.export):
+        raise _Question(_MAY_BE_A_CLASS.format(source.shown, ", ".join(one_line(name, 60) for name in archives[:3])))
 
 
 def _class_tree(tree: Tree, parts: list[Part]) -> Tree:
@@ -201,10 +231,18 @@ def _exported(
     believed = source.export or source.alone or source.path.is_dir()
     if not believed:
         return None
-    # In an archive the download may have a folder around it; in a class's folder that would be a student's own.
-    inside = source.export or not source.path.is_dir()
-    inside = inside and not any(is_known(roster, name) for name in tree.folders())
-    return whose.exported(tree, source.name, syllabus, roster, notes, inside)
+    # In an archive the download may have a folder around it; in a class's folder that would be a student's own, but for
+    # the one that a program makes of the archive's name.
+    folders = tree.folders()
+    inside = source.export or not source.path.is_dir() or not folders.keys() - {source.name, _CANVAS_NAMES_IT}
+    inside = inside and not any(is_known(roster, name) for name in folders)
+    found = whose.exported(tree, source.name, syllabus, roster, notes, inside)
+    if found is None and not inside and not any(is_known(roster, name) for name in folders):
+        within = whose.exported(tree, source.name, syllabus, roster, [], True)
+        if within is not None and len({each.part.shown for each in within[0]}) > 1:
+            (name,) = folders
+            raise _Question(_MAY_BE_A_DOWNLOAD.format(beneath(source.shown, name)))
+    return found
 
 
 def is_known(roster: Roster, word: str) -> bool:
@@ -228,7 +266,7 @@ def _of_part(part: Part, claim: Claim, stranger: Student, syllabus: Syllabus, ne
 def _of_export(each: Exported, syllabus: Syllabus, nesting: int) -> Candidate:
     candidate = _of_part(each.part, each.claim, each.student, syllabus, nesting)
     candidate.handed_in, candidate.notes = each.handed_in, [one_line(note, 300) for note in each.notes]
-    candidate.unclear, candidate.anonymous = each.unclear, each.anonymous
+    candidate.unclear, candidate.maybe, candidate.anonymous = each.unclear, each.maybe, each.anonymous
     if each.problem:
         candidate.take = partial(_refuse, each.problem)
     return candidate

@@ -6,18 +6,21 @@ import difflib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import astuple, dataclass, field
+from dataclasses import astuple, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
+from grader.classroom.book.doubts import HIDDEN, SEVERAL, SOMEBODYS
 from grader.classroom.book.standing import Student
 from grader.safe_text import one_line
 from grader.submission import Submission, SubmissionError
 from grader.syllabus import Syllabus
 
 from .candidates import Candidate, CollectingError, Source, Taken, Unbelieved, is_known
+from .collected import Collected
+from .doubtful import doubts_of
 from .git_process import GitError
 from .identity import Claimed, settle
 from .listed import candidates_in_list
@@ -25,22 +28,13 @@ from .merging import HandedIn, merged, name_of
 from .reader import Reader
 from .reading import unexpected
 from .roster import Claim, Roster, folded
-from .strangers import all_strange, said_of_hidden
+from .strangers import all_strange, like_others, said_of_hidden
 from .trees import TreeError
+from .who_is_who import WhoIsWho
 
 __all__ = ["Collected", "CollectingError", "HandedIn", "collect_class"]
 
 FETCHES = 4  # repositories that are fetched at the same time
-
-
-@dataclass
-class Collected:
-    """Everything that was handed in, and what is missing."""
-
-    handed_in: list[HandedIn] = field(default_factory=list)  # in the order of the roster, then those not on it
-    missing: list[Student] = field(default_factory=list)  # on the roster, nothing handed in
-    unclear: list[str] = field(default_factory=list)  # why whose something is cannot be told: one sentence each
-    notes: list[str] = field(default_factory=list)  # duplicates, strangers, unreadable archives: one sentence each
 
 
 def collect_class(
@@ -54,6 +48,7 @@ def collect_class(
     since: datetime | None = None,
     students: set[str] | None = None,
     stubs: Mapping[str, bytes] = MappingProxyType({}),
+    whose: WhoIsWho = WhoIsWho(),  # noqa: B008 -- it is frozen, and nothing is added to it
     tell: Callable[[str], None] = lambda line: None,
 ) -> Collected:
     """Take in all submissions of a class; one that cannot be taken never stops the rest.
@@ -62,7 +57,7 @@ def collect_class(
     `allow_local` lets lists of repositories name paths of this machine and ssh addresses;
     `since` leaves out what was handed in before, where the source says when that was (what it doesn't say, stays);
     `students` keeps those whose id, email or name is in it; `stubs` is what students start from, which never takes the
-    place of a module that was written in; `tell` hears a line about what takes long.
+    place of a module that was written in; `whose` says whose something is; `tell` hears a line about what takes long.
     Raises CollectingError when a source isn't there or is nothing that can be taken in, or when nobody is who is in
     `students`.
     """
@@ -74,22 +69,41 @@ def collect_class(
     named = [Source(path, alone=alone) for path in others]
     named += [Source(Path(path), export=True, alone=alone) for path in exports]
     with Reader(syllabus, roster) as reader:
-        claimed = settle(_candidates(named, syllabus, roster, allow_local, reader, collected), roster, book)
+        found = _candidates(named, syllabus, roster, allow_local, reader, collected)
+        found, collected.nobodys = whose.applied(found)
+        claimed = settle(found, roster, book)
         # Where a source is not believed, those that it would have named may well be on the roster.
         if strange := "" if collected.unclear else all_strange(claimed, roster):
             collected.unclear += [strange, *(each.unclear for each in claimed if each.student is None)]
+            nobodys = [(each, _contents(each), SOMEBODYS) for each in claimed]
+            collected.doubts = doubts_of(nobodys, collected, (), stubs)
             return collected
+        everything = claimed
         claimed = [each for each in claimed if _is_wanted(each.student, students, each.candidate.claim)]
         hidden = {each.student for each in claimed if each.candidate.anonymous}
         wanted = [student for student in roster.students if _is_wanted(student, students)]
         _check_wanted(students, wanted, roster, claimed)
-        collected.unclear += [each.unclear for each in claimed if each.student is None]
-        present = {each.student for each in claimed}
-        taken = _taken(_recent([each for each in claimed if each.student], since, collected.notes), tell)
+        unclear = [
+            (each, _contents(each), SEVERAL if each.maybe else SOMEBODYS) for each in claimed if not each.student
+        ]
+        known = _recent([each for each in claimed if each.student], since, collected.notes)
+        taken = _taken(known, tell)
+        # What is fetched is left where it is.
+        left_out = [each for each in everything if each.student and each not in known]
+        left_alone = [(each, None if each.candidate.fetched else _contents(each)) for each in left_out]
+    collected.unclear += [each.unclear for each, *_ in unclear]
     if hidden:  # whoever is on the roster may be any of them
         collected.notes.append(said_of_hidden(claimed))
-    collected.missing = [student for student in wanted if student not in present and not hidden]
+        unclear += [
+            (each, read.submission, HIDDEN) for each, read in zip(known, taken, strict=True) if each.student in hidden
+        ]
+    present = {each.student for each in claimed}
+    missing = [student for student in wanted if student not in present and not hidden]
     order = {student: number for number, student in enumerate(roster.students)}
+    strangers = [each for each in known if roster.students and each.student not in order and each.student not in hidden]
+    for each in like_others(strangers, missing, roster):
+        collected.unclear.append(each.unclear)
+        unclear.append((each, taken[known.index(replace(each, unclear="", maybe=()))].submission, SOMEBODYS))
     groups: dict[Student, list[HandedIn]] = {}
     for handed_in in sorted(taken, key=lambda each: (order.get(each.student, len(order)), _natural(each.student.id))):
         groups.setdefault(handed_in.student, []).append(handed_in)
@@ -98,7 +112,18 @@ def collect_class(
         if roster.students and student not in order and student not in hidden:
             origins = ", ".join(handed_in.origin for handed_in in group[:3])
             collected.notes.append(f"{name_of(student)} is not on the roster ({origins}).")
+    collected.doubts = doubts_of(unclear, collected, left_alone, stubs)
+    in_doubt = {student for each, *_ in unclear for student in each.maybe}
+    collected.missing = [student for student in missing if student.id not in in_doubt]
     return collected
+
+
+def _contents(each: Claimed) -> Submission | None:
+    """Return what is in something that is nobody's yet; None where that cannot be read."""
+    try:
+        return each.candidate.take().submission
+    except Exception:  # as `_take` says; what is wrong with it is of no matter before it is somebody's
+        return None
 
 
 def _candidates(
@@ -109,7 +134,7 @@ def _candidates(
     reader: Reader,
     collected: Collected,
 ) -> list[Candidate]:
-    """Return what the sources hold; one that can't be read is a student's problem, or a note if it is nobody's."""
+    """Return what the sources hold; one that can't be read is a student's problem, or nobody's."""
     found: list[Candidate] = []
     unread = []
     for source in sources:
@@ -122,15 +147,17 @@ def _candidates(
             collected.notes += notes
         except Unbelieved as error:
             collected.unclear.append(str(error))
+            collected.unread.append(source.shown)
         except TreeError as error:
             if is_known(roster, source.name):
                 refuse = partial(_refuse, str(error))
                 found.append(Candidate(Claim(source.name), Student(source.name), source.shown, refuse))
             else:
                 unread.append(str(error))
+                (collected.unread if source.export or source.path.is_dir() else collected.lost).append(source.shown)
     if not found and (collected.unclear or unread):
         raise CollectingError([*collected.unclear, *unread][0])
-    collected.notes += unread
+    collected.unclear += unread
     return found
 
 

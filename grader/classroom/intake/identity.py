@@ -26,6 +26,7 @@ class Claimed:
     candidate: Candidate
     student: Student | None = None
     unclear: str = ""  # one sentence, when that cannot be told
+    maybe: tuple[str, ...] = ()  # of whom it may be then, by id; none: of anybody
 
 
 def settle(candidates: Iterable[Candidate], roster: Roster, book: Sequence[Student]) -> list[Claimed]:
@@ -61,32 +62,36 @@ def _each(candidate: Candidate, roster: Roster, known: Roster) -> list[Claimed]:
 
 def _one(candidate: Candidate, roster: Roster, known: Roster) -> Claimed:
     if candidate.unclear:
-        return Claimed(candidate, None, candidate.unclear)
+        return Claimed(candidate, None, candidate.unclear, candidate.maybe)
     try:
         student = roster.find(candidate.claim)
         if student is None:
             student = _stranger(candidate.claim, candidate.stranger, roster, known)
         return Claimed(candidate, student)
     except Ambiguous as error:
-        return _unclear(candidate, str(error))
+        return _unclear(candidate, str(error), error.students)
 
 
-def _unclear(candidate: Candidate, why: str) -> Claimed:
-    return Claimed(candidate, None, f"Whose {candidate.origin} is cannot be told: {why}")
+def _unclear(candidate: Candidate, why: str, students: Iterable[Student]) -> Claimed:
+    maybe = tuple(student.id for student in students)
+    return Claimed(candidate, None, f"Whose {candidate.origin} is cannot be told: {why}", maybe)
 
 
 def _stranger(claim: Claim, stranger: Student, roster: Roster, known: Roster) -> Student:
     """Return who somebody is that is not on the roster. Raises Ambiguous for an id that is somebody else's."""
     plain = Student(clean_id(stranger.id), one_line(stranger.name, 100), one_line(stranger.email, 100))
     if (other := roster.with_id(plain.id)) is not None:
-        raise Ambiguous(f"what it gives as {claim.shown} is the id of {other.name or other.id} on the roster.")
+        raise Ambiguous(
+            f"what it gives as {claim.shown} is the id of {other.name or other.id} on the roster.", (other,)
+        )
     row = known.with_id(plain.id)
     if row is None:
         return plain
     if not _same_person(claim, row):
         raise Ambiguous(
             f"{claim.shown} would be {one_line(row.id, 80)}, who is {one_line(row.name or 'somebody', 80)} "
-            f"({one_line(row.email or 'no address', 80)}) in the gradebook; say in a roster who has this id."
+            f"({one_line(row.email or 'no address', 80)}) in the gradebook; say in a roster who has this id.",
+            (row,),
         )
     return Student(row.id, row.name or plain.name, row.email or plain.email)
 
@@ -109,7 +114,7 @@ def _group(group: list[Claimed]) -> list[Claimed]:
         assert first is not None
         who = " and ".join(one_line(address, 80) for address in sorted(addresses.values())[:3])
         unclear = f"{one_line(first.id, 80)} is the id of different addresses ({who}); say in a roster whose it is."
-        return [_unclear(each.candidate, unclear) for each in group]
+        return [_unclear(each.candidate, unclear, (first,)) for each in group]
     students = [each.student for each in group if each.student is not None]
     name = next((student.name for student in students if student.name), "")
     email = next((student.email for student in students if student.email), "")

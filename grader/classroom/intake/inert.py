@@ -24,15 +24,16 @@ def of_candidate(candidate: Candidate) -> list[Any]:
     """Return a candidate without its way to be read."""
     each = candidate
     named = "" if each.anonymous else "named"
-    return [astuple(each.claim), astuple(each.stranger), each.origin, each.handed_in, each.notes, each.unclear, named]
+    who = astuple(each.claim), astuple(each.stranger)
+    return [*who, each.origin, each.handed_in, each.notes, each.unclear, list(each.maybe), named]
 
 
 def candidate(plain: Any) -> Candidate:
     """Return the candidate again, still without its way to be read. Raises NotInert."""
-    claim, stranger, origin, handed_in, notes, unclear, named = _list(plain, 7)
+    claim, stranger, origin, handed_in, notes, unclear, maybe, named = _list(plain, 8)
     return Candidate(
         Claim(*_texts(claim, 4)), Student(*_texts(stranger, 3)), _text(origin), _nowhere,
-        _text(handed_in), _texts(notes), _text(unclear), anonymous=not _text(named),
+        _text(handed_in), _texts(notes), _text(unclear), tuple(_texts(maybe)), anonymous=not _text(named),
     )  # fmt: skip
 
 
@@ -45,12 +46,14 @@ def of_taken(taken: Taken) -> list[Any]:
     given = taken.submission
     sources = [[name, base64.b64encode(source).decode("ascii")] for name, source in given.sources.items()]
     problems = list(given.problems.items())
-    return [given.folder, sources, problems, sorted(given.absent), given.notes, taken.origin, taken.notes]
+    absent, mistaken = sorted(given.absent), sorted(given.mistaken)
+    unopened = "unopened" if given.unopened else ""
+    return [given.folder, sources, problems, absent, mistaken, unopened, given.notes, taken.origin, taken.notes]
 
 
 def taken(plain: Any, syllabus: Syllabus) -> Taken:
     """Return it again. Raises NotInert, also for a module that is none of the syllabus's or too large."""
-    folder, sources, problems, absent, notes, origin, said = _list(plain, 7)
+    folder, sources, problems, absent, mistaken, unopened, notes, origin, said = _list(plain, 9)
     names = {milestone.id for milestone in syllabus.milestones}
     submission = Submission(_text(folder), notes=_texts(notes))
     for pair in _list(sources):
@@ -68,7 +71,8 @@ def taken(plain: Any, syllabus: Syllabus) -> Taken:
             raise NotInert
         submission.problems[name] = problem
     submission.absent = set(_texts(absent))
-    if not submission.absent <= submission.problems.keys():
+    submission.mistaken, submission.unopened = set(_texts(mistaken)), bool(_text(unopened))
+    if not submission.mistaken <= submission.absent <= submission.problems.keys():
         raise NotInert
     return Taken(submission, _text(origin), _texts(said))
 

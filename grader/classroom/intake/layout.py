@@ -86,6 +86,7 @@ def take_tree(tree: Tree, syllabus: Syllabus, nesting: int) -> tuple[Submission,
         return _take_nested(tree, archives, syllabus, nesting)
     folder = chosen_folder(tree, folders, syllabus)
     submission = tree.take(folder, syllabus)
+    submission.unopened = any(entry.path[:-1] in ((), folder) for entry in archives)
     notes = [*tree.notes, *submission.notes]
     notes += [f"{beneath(tree.shown, *entry.path)} was not opened: modules lie beside it." for entry in archives[:3]]
     if others := [other for other in folders if other != folder and other[-1:] == (MODULES_FOLDER,)]:

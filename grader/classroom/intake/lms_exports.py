@@ -76,7 +76,9 @@ def _submitters(name: str, record: Record, tree: Tree | None, shown: str) -> Ite
         if len(record.people) > 1:
             others = [other.get(":name") or other.get(":email", "") for other in record.people if other is not person]
             notes.append(f"Handed in together with {', '.join(others)}.")
-        yield Exported(Claim("", sid, email, full or student.id), student, part, handed_in, problem, unclear, notes)
+        yield Exported(
+            Claim("", sid, email, full or student.id), student, part, handed_in, problem, unclear, notes=notes
+        )
 
 
 def gradescope_time(written: str) -> str:

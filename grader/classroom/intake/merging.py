@@ -22,6 +22,7 @@ class HandedIn:
     problem: str = ""  # one sentence when nothing of it can be graded; the submission is empty then
     notes: list[str] = field(default_factory=list)  # one sentence each: what was ignored, and why
     troubles: list[str] = field(default_factory=list)  # why a part of it is not graded, though the rest is
+    undecided: list[str] = field(default_factory=list)  # modules that were handed in several times, and none counts
     pieces: dict[str, tuple[str, str]] = field(default_factory=dict)  # of several: module -> its origin and time
 
     def piece(self, module: str) -> tuple[str, str]:
@@ -69,13 +70,17 @@ def merged(group: Sequence[HandedIn], stubs: Mapping[str, bytes], notes: list[st
             whole.sources[module] = chosen.submission.sources[module]
         else:
             whole.problems[module] = chosen.submission.problems[module]
+    whole.unopened = any(each.submission.unopened for each in readable)
+    whole.mistaken = {name for each in readable for name in each.submission.mistaken} - set(whole.sources)
     if unclear:
+        made.undecided = unclear
         made.troubles.append(
             f"{who} has handed in {len(group)} times ({origins}), and nothing says which {_shown(unclear)} counts; "
             "keep one of them, or grade them one run after the other, the latest last."
         )
     if not made.pieces:
-        return HandedIn(first.student, Submission(first.origin), origins, problem=" ".join(made.troubles))
+        problem = " ".join(made.troubles)
+        return HandedIn(first.student, Submission(first.origin), origins, problem=problem, undecided=unclear)
     made.handed_in = max((time for _, time in made.pieces.values() if time), key=datetime.fromisoformat, default="")
     notes.append(f"{who} has handed in {len(group)} times: {_told(made, readable, unclear)}.")
     made.notes = [*dict.fromkeys(note for each in readable for note in each.notes), notes[-1]]

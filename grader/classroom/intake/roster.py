@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import functools
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,7 +25,11 @@ class RosterError(Exception):
 
 
 class Ambiguous(Exception):
-    """What was handed in names more than one student; the text is one sentence."""
+    """What was handed in names more than one student; the text is one sentence, and `students` are who may be meant."""
+
+    def __init__(self, sentence: str, students: Sequence[Student] = ()) -> None:
+        super().__init__(sentence)
+        self.students = tuple(students)
 
 
 @dataclass(frozen=True)
@@ -73,7 +78,8 @@ class Roster:
         if claim.id and by_id and by_email and by_id != by_email:
             raise Ambiguous(
                 f"{claim.shown} has the id of {_named(by_id)} and the email of {_named(by_email)}; "
-                "say in the roster which of the two it is."
+                "say in the roster which of the two it is.",
+                (by_id, by_email),
             )
         by_login = None if claim.id else self._one(claim.word, "login")
         found = by_id or by_email or by_login or self._one(claim.name or claim.word, "name")
@@ -82,12 +88,14 @@ class Roster:
         if claim.email and found.email and folded(claim.email) != folded(found.email):
             raise Ambiguous(
                 f"{claim.shown} has the {'id' if by_id else 'name'} of {_named(found)} and another address than the "
-                f"roster, {one_line(claim.email, 80)}; if it is that student's, write it into the roster."
+                f"roster, {one_line(claim.email, 80)}; if it is that student's, write it into the roster.",
+                (found,),
             )
         if claim.id and not (by_id or by_email):
             raise Ambiguous(
                 f"{claim.shown} has the name of {_named(found)} and another id than the roster, "
-                f"{one_line(claim.id, 80)}; if it is that student's, write it into the roster."
+                f"{one_line(claim.id, 80)}; if it is that student's, write it into the roster.",
+                (found,),
             )
         return found
 
@@ -115,10 +123,11 @@ class Roster:
         if not wanted.strip():
             return None
         as_spelled, when_folded = self._index[column]
-        for found in (as_spelled.get(wanted, []), when_folded.get(folded(wanted), [])):
+        meant = folded(turned(wanted) if column == "name" else wanted)
+        for found in (as_spelled.get(wanted, []), when_folded.get(meant, [])):
             if len(found) > 1:
                 who = " and ".join(_named(student) for student in found[:3])
-                raise Ambiguous(f"{one_line(wanted, 80)} may be {who}; name it by the student's id.")
+                raise Ambiguous(f"{one_line(wanted, 80)} may be {who}; name it by the student's id.", found)
             if found:
                 return found[0]
         return None
@@ -132,7 +141,7 @@ class Roster:
             for student in self.students:
                 text = self.known_by(student).login if column == "login" else getattr(student, column)
                 as_spelled.setdefault(text, []).append(student)
-                when_folded.setdefault(folded(text), []).append(student)
+                when_folded.setdefault(folded(turned(text) if column == "name" else text), []).append(student)
         return index
 
 
@@ -142,6 +151,12 @@ def folded(text: str) -> str:
     Example: "  ANNA_mueller " -> "anna mueller".
     """
     return " ".join(unicodedata.normalize("NFKC", text).casefold().replace("_", " ").split())
+
+
+def turned(name: str) -> str:
+    """Return a name with its first name first: "Lovelace, Ada" -> "Ada Lovelace"."""
+    last, comma, first = name.partition(",")
+    return f"{first} {last}" if comma and first.strip() and last.strip() and "," not in first else name
 
 
 def load_roster(path: Path) -> Roster:

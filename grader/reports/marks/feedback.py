@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from grader.classroom.book.standing import Standing
+from grader.classroom.book.standing import Adjustment, Standing
 from grader.counting import counted
 from grader.record import PASSED
 from grader.reports import words
@@ -45,13 +45,28 @@ def changed(standing: Standing, milestone: str) -> list[str]:
         if each.milestone == milestone:
             value = words.number(float(each.value))
             what = f"set to {value}" if each.sets else f"changed by {'+' if each.value[0] == '+' else ''}{value}"
-            parts.append(f"{each.task or 'The mark'} was {what} by hand. {_why(each.reason)}".strip())
+            parts.append(
+                f"{each.task or 'The mark'} was {what}{_scale(standing, each)} by hand. {_why(each.reason)}".strip()
+            )
     if milestone in standing.answers:
         parts.append(f"Your request was looked at: {one_line(standing.answers[milestone], 1000).rstrip('.')}.")
     by_mark = any(not each.task for each in standing.adjustments if each.milestone == milestone)
     if by_mark and milestone not in standing.excused:
         parts.append(f"What counts is {words.number(standing.score(milestone))}.")
     return parts
+
+
+def _scale(standing: Standing, each: Adjustment) -> str:
+    """Return what a task's changed points are out of, and what they count where the course gives the task others."""
+    if not each.task or not each.out_of:
+        return ""
+    now = next((task for task in standing.tasks(each.milestone) if task.id == each.task), None)
+    counts = ""
+    if now is not None and not now.points:
+        counts = ", which is excluded and counts nothing,"
+    elif now is not None and abs(now.points - each.out_of) > 1e-9:
+        counts = f", so that it counts {words.score(now.earned, now.points)},"
+    return f"{' of' if each.sets else ', out of'} {words.number(each.out_of)}{counts}"
 
 
 def excuse(standing: Standing, milestone: str) -> str:

@@ -120,7 +120,8 @@ def undecided(result: ClassResult, targets: list[Target], missing: str) -> list[
             sentences.append(
                 f"{short} was not handed in by {names(lacking)}: no mark is given (--missing zero gives 0)."
             )
-    if some := [s for s in others if any(not absent(s, column) for column in open_[id(s)])]:
+    unsettled = {id(s): [c for c in open_[id(s)] if c.milestone not in s.open and not absent(s, c)] for s in others}
+    if some := [s for s in others if unsettled[id(s)]]:
         sentences.append(f"Not everything could be graded of {names(some)}: those marks are left open.")
     drafts = {name: [s for s in result.standings if name in s.drafts] for t in targets for name in _ids(t)}
     for name, held in drafts.items():

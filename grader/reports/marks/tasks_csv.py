@@ -47,8 +47,8 @@ def tasks(result: ClassResult) -> dict[str, list[record.Task]]:
 
 
 def own(standing: Standing, task: record.Task) -> record.Task | None:
-    """Return a student's own result of a task."""
-    return next((t for m in standing.milestones.values() for t in m.tasks if t.id == task.id), None)
+    """Return a student's own result of a task, with what a person made of its points."""
+    return next((t for name in standing.milestones for t in standing.tasks(name) if t.id == task.id), None)
 
 
 def _counting(standing: Standing, milestone: str) -> list[str]:
@@ -56,21 +56,26 @@ def _counting(standing: Standing, milestone: str) -> list[str]:
     counts = standing.mark(milestone)
     has = milestone in standing.milestones
     return [
-        words.number(standing.raw(milestone)) if has else "",
-        words.number(standing.penalties.get(milestone, 0.0)) if has else "",
+        _exact(standing.raw(milestone)) if has else "",
+        _exact(standing.penalties.get(milestone, 0.0)) if has else "",
         "excused" if milestone in standing.excused else "" if counts is None else words.number(counts),
     ]
 
 
+def _exact(points: float) -> str:
+    """Return points with as many decimals as it takes for tasks to add up to their milestone in a spreadsheet."""
+    return f"{round(points, 6):.12g}"
+
+
 def _cells(standing: Standing, task: record.Task) -> list[str]:
     found = own(standing, task)
-    possible = words.number(task.points)
+    possible = _exact(task.points)
     if found is None:
         return ["no result", "", possible, "", "", ""]
     check = telling_check(found)
     return [
         words.OUTCOME[found.outcome],
-        words.number(found.earned),
+        _exact(found.earned),
         possible,
         str(passed_checks(found)),
         str(len(found.checks)),

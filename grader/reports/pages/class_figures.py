@@ -156,7 +156,7 @@ def _milestone(column: Column, handed_in: list[Standing]) -> MilestoneFigure:
     return MilestoneFigure(
         column,
         begun=sum(begun(standing.milestones.get(column.milestone)) for standing in handed_in),
-        full=sum(standing.raw(column.milestone) >= column.possible > 0 for standing in handed_in),
+        full=sum(standing.raw(column.milestone) >= column.possible - 1e-9 > 0 for standing in handed_in),
         median=statistics.median(scores) if scores else 0.0,
     )
 

@@ -5,7 +5,7 @@ It is the official view for every class: no message, traceback or output, in whi
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from grader.classroom.book.standing import ClassResult, Column, Standing
 from grader.record import Milestone, Record
@@ -45,7 +45,7 @@ def shown(result: ClassResult, standing: Standing, milestones: list[str] | None 
         rows.append(
             Row(
                 column, words.number(standing.raw(name)) if graded else "–", words.number(penalty) if penalty else "–",
-                counts, _sentences(standing, name), _official(graded) if graded else None,
+                counts, _sentences(standing, name), _official(standing, graded) if graded else None,
             )
         )  # fmt: skip
     return rows
@@ -83,7 +83,9 @@ def render_markdown(result: ClassResult, standing: Standing, rows: list[Row]) ->
     return "\n\n".join(["\n".join([*lines, "", *said]), *markdown.explanations(record)]) + "\n"
 
 
-def _official(graded: Milestone) -> Milestone:
+def _official(standing: Standing, graded: Milestone) -> Milestone:
+    """Return a result as a student may see it, its tasks with the points that a person made of them."""
+    graded = replace(graded, tasks=standing.tasks(graded.id))
     whole = Record("", "", "", "", "", official=True, milestones=[graded])
     return student_view(whole).milestones[0]
 

@@ -12,7 +12,7 @@ app/models/attachment.rb, make_unique_filename. Until 2023 it wrote LATE in lowe
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from grader.classroom.book.standing import Student
@@ -22,7 +22,7 @@ from ..archives import stem
 from ..layout import Part
 from ..roster import Roster
 from ..trees import Entry, Tree, beneath
-from .handed import Handed, matched
+from .handed import Handed, matched, typed
 from .names import People
 
 _NAME = r"[^\s/\\.,;'\"()&-]+?"  # Canvas leaves letters, digits and underscores of a name
@@ -46,37 +46,62 @@ class _File:
 
 
 def submissions(
-    tree: Tree, modules: Collection[str], users: Collection[str] = ()
+    tree: Tree, modules: Collection[str], users: Mapping[str, Student]
 ) -> tuple[list[Handed], list[str]] | None:
     """Return the submissions of a Canvas download and what there is to say about it, or None when it is none.
 
-    `modules` are the names of the course's files, `users` the numbers of its users where the roster has them.
+    `modules` are the names of the course's files, `users` the students by its numbers, where the roster has them.
     """
-    found, typed, others = [], 0, 0
+    found, written, others = [], {}, 0
+    folders = tree.folders()
+    strange = [name for name in folders if not matched(_UPLOADED, name)]
     for entry in tree.files:
         if match := matched(_UPLOADED, entry.name):
             who = (match["name"] or "", match["user"] or match["anonymous"])
             late = bool(match["late"] or match["after"])
             found.append(_File(who, int(match["attachment"]), match["file"], late, entry))
-        elif matched(_TYPED, entry.name):
-            typed += 1
+        elif match := matched(_TYPED, entry.name):
+            written[match["name"] or "", match["user"] or match["anonymous"]] = entry.name
         else:
             others += 1
-    if not found or others > len(found) + typed or tree.folders():
+    # Somebody has added folders to it, or some program has unpacked what students have packed, as macOS does.
+    if not found or others > len(found) + len(written) or 2 * len(strange) > len(found):
         return None
-    texts = "1 text or address" if typed == 1 else f"{typed} texts or addresses"
-    notes = [f"{tree.shown} has {texts} typed into Canvas; only files are taken."] if typed else []
+    packed = {stem(entry.name) for entry in tree.files}
+    for name, inner in folders.items():
+        found += _unpacked(name, inner) if name not in packed and name not in strange else []
+    texts = "1 text or address" if len(written) == 1 else f"{len(written)} texts or addresses"
+    notes = [f"{tree.shown} has {texts} typed into Canvas; only files are taken."] if written else []
     grouped: dict[tuple[str, str], list[_File]] = {}
     handed = []
     for file in found:
         if _in_doubt(file, users):
             one = _handed(tree, file.who, [file], modules)
             name, ours = one_line(file.entry.name, 120), one_line(file.who[1], 20)
+            one.maybe = [users[number] for number in (file.who[1], str(file.attachment)) if number in users]
             one.unclear = f"{name} can be read in two ways, as {ours}'s and as {file.attachment}'s"
             handed.append(one)
         else:
             grouped.setdefault(file.who, []).append(file)
+    for (name, user), page in written.items():
+        if (name, user) not in grouped:
+            one = typed(name or user, beneath(tree.shown, page), "Canvas", user if name else "")
+            one.anonymous = not name
+            handed.append(one)
     return handed + [_handed(tree, who, files, modules) for who, files in grouped.items()], notes
+
+
+def _unpacked(name: str, inner: Tree) -> list[_File]:
+    """Return the files of an archive that was unpacked into a folder of its own name."""
+    match = matched(_UPLOADED, name)
+    assert match is not None
+    who = (match["name"] or "", match["user"] or match["anonymous"])
+    late = bool(match["late"] or match["after"])
+    return [
+        _File(who, int(match["attachment"]), "/".join((match["file"], *each.path)), late, each)
+        for each in inner.entries
+        if not each.folder
+    ]
 
 
 def named(name: str) -> bool:

@@ -9,6 +9,7 @@ from grader.classroom.book.standing import Student
 
 from ..layout import Part
 from ..roster import Claim
+from ..trees import Tree
 
 LONGEST = 400  # characters of a name that a platform has made: of a file, or of the folder in front of it
 
@@ -27,7 +28,15 @@ class Handed:
     number: str = ""  # the platform's own number for whoever handed it in, where it has one
     anonymous: bool = False  # the platform hides whose it is
     unclear: str = ""  # why whose it is cannot be told, as the second half of a sentence
+    maybe: list[Student] = field(default_factory=list)  # of whom it may be then; none: of anybody
     notes: list[str] = field(default_factory=list)  # one sentence each
+
+
+def typed(written: str, shown: str, platform: str, number: str = "") -> Handed:
+    """Return the submission of somebody who has typed something and handed in no file: it is not nothing."""
+    refused = f"{shown} is what was typed into {platform}, and only files are taken; ask for the file"
+    tree = Tree(shown, trouble={"": f"{refused}."})
+    return Handed(written, Part(written, shown, tree), number)
 
 
 @dataclass
@@ -40,5 +49,6 @@ class Exported:
     handed_in: str = ""
     problem: str = ""
     unclear: str = ""  # why whose it is cannot be told, in a sentence
+    maybe: tuple[str, ...] = ()  # of whom it may be then, by id; none: of anybody
     notes: list[str] = field(default_factory=list)
     anonymous: bool = False

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable
 
 from grader.classroom.book.standing import Student
 from grader.safe_text import one_line
@@ -20,21 +19,22 @@ from grader.safe_text import one_line
 from ..layout import Part
 from ..roster import Ambiguous, Claim, folded
 from ..trees import Entry, Tree, beneath
-from .handed import Handed, matched
+from .handed import Handed, matched, typed
 from .names import People
 
 _FILE = re.compile(r"([^_]+)(?:_(\d+))?_assignsubmission_file(?:_(.*))?", re.DOTALL)
-_TEXT = re.compile(r"[^_]+(?:_\d+)?_assignsubmission_onlinetext(?:_.*)?", re.DOTALL)
+_TEXT = re.compile(r"([^_]+)(?:_(\d+))?_assignsubmission_onlinetext(?:_.*)?", re.DOTALL)
 _PARTICIPANT = "participant"
 
 
 def submissions(tree: Tree) -> tuple[list[Handed], list[str]] | None:
     """Return the submissions of a Moodle download and what there is to say about it, or None when it is none."""
     grouped: dict[tuple[str, str], list[Entry]] = {}
-    texts = 0
+    written: dict[tuple[str, str], str] = {}
     for entry in tree.entries:
         found = matched(_FILE, entry.path[0])
-        texts += bool(matched(_TEXT, entry.path[0])) and (len(entry.path) > 1 or not entry.folder)
+        if (text := matched(_TEXT, entry.path[0])) and (len(entry.path) > 1 or not entry.folder):
+            written[text[1].strip(), text[2] or ""] = entry.path[0]
         if not found:
             continue
         name, number, file = found.groups()
@@ -44,9 +44,13 @@ def submissions(tree: Tree) -> tuple[list[Handed], list[str]] | None:
             entries.append(Entry(path, entry.read, entry.refused, entry.folder))
     if not grouped:
         return None
-    typed = "1 text" if texts == 1 else f"{texts} texts"
-    notes = [f"{tree.shown} has {typed} typed into Moodle; only files are taken."] if texts else []
-    handed = []
+    texts = "1 text" if len(written) == 1 else f"{len(written)} texts"
+    notes = [f"{tree.shown} has {texts} typed into Moodle; only files are taken."] if written else []
+    handed = [
+        typed(name, beneath(tree.shown, shown), "Moodle", number)
+        for (name, number), shown in written.items()
+        if (name, number) not in grouped and number
+    ]
     for (name, number), entries in grouped.items():
         top = f"{name}_{number}" if number else name
         shown = beneath(tree.shown, f"{top}_assignsubmission_file_")
@@ -102,18 +106,26 @@ def _found(people: People, name: str) -> list[Student] | None:
     return None if student is None else [student]
 
 
-def are_teams(handed: list[Handed], people: People, clear: Callable[[str], None]) -> bool:
-    """Tell whether the submissions are teams': some name is a group's, and none is a student's."""
-    groups = [each for each in handed if people.members(each.written)]
-    if not groups:
-        return False
-    persons = [each for each in handed if owners(each, people, teams=False)]
-    if persons:
-        clear(
-            f"{one_line(groups[0].written, 60)} is a group's name and {one_line(persons[0].written, 60)} a student's: "
-            "a team's work is taken for its members only where all of an export is teams'."
-        )
-    return not persons
+def are_teams(handed: list[Handed], people: People) -> bool:
+    """Tell whether the submissions are teams': some name is a group's, and none is a student's.
+
+    Where one is, what bears a group's name is nobody's: a student may have taken it. What is of no group may be of
+    anybody who is in none.
+    """
+    in_none = [student for student in people.roster.students if not people.roster.known_by(student).groups]
+    for each in handed:
+        if not each.number and len(in_none) < len(people.roster.students):
+            each.maybe = in_none
+    groups = [each for each in handed if each.number and people.members(each.written)]
+    persons = [each for each in handed if each.number and owners(each, people, teams=False)] if groups else []
+    for each in groups if persons else []:
+        if each not in persons:
+            each.maybe = people.members(each.written)
+            each.unclear = (
+                f"it has a group's name, and {one_line(persons[0].written, 60)} is a student's: a team's work is taken "
+                "for its members only where all of an export is teams'"
+            )
+    return bool(groups) and not persons
 
 
 def without_group(name: str) -> list[str]:

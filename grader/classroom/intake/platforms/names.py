@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 from grader.classroom.book.standing import Student
 
-from ..roster import Roster, folded
+from ..roster import Roster, folded, turned
 
 _STRIPPED_BY_MOODLE = re.compile(r"[\x00-\x1f\x7f-\x9f&<>\"`|':\\/]|\.\.+")
 
@@ -42,14 +42,14 @@ class People:
         self._names: dict[str, list[Student]] = {}
         self._groups: dict[str, list[Student]] = {}
         for student in roster.students:
-            for turned in {letters(each) for each in ways_round(student.name)} - {""}:
-                self._names.setdefault(turned, []).append(student)
+            for name in {letters(each) for each in ways_round(student.name)} - {""}:
+                self._names.setdefault(name, []).append(student)
             for group in {letters(each) for each in roster.known_by(student).groups} - {""}:
                 self._groups.setdefault(group, []).append(student)
 
     def named(self, written: str) -> list[Student]:
         """Return everybody who has this name, one way round or another."""
-        return self._names.get(self._letters(written), [])
+        return self._names.get(self._letters(turned(written)), [])
 
     def members(self, group: str) -> list[Student]:
         """Return who is in a group, in the roster's order."""

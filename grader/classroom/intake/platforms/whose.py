@@ -50,7 +50,7 @@ def _in(
         handed, said = read
         notes += said
         moodle.hide_the_hidden(handed, words)
-        teams = moodle.are_teams(handed, words, notes.append)
+        teams = moodle.are_teams(handed, words)
         found = _each(handed, words, lambda each: moodle.owners(each, words, teams), _by_name)
         return found, _left(tree, moodle.named)
     if read := blackboard.submissions(tree, words):
@@ -97,14 +97,16 @@ def _of(
 ) -> Iterator[Exported]:
     one = Exported(*stranger(each, alike), each.part, notes=each.notes, anonymous=each.anonymous)
     if each.unclear:
-        yield replace(one, unclear=f"Whose {each.part.shown} is cannot be told: {each.unclear}.")
+        maybe = tuple(student.id for student in each.maybe)
+        yield replace(one, unclear=f"Whose {each.part.shown} is cannot be told: {each.unclear}.", maybe=maybe)
         return
     students = [] if each.anonymous else owners(each)
     team = len(students) > 1 and students == people.members(each.written)
     if len(students) > 1 and not team:
         who = " and ".join(f"{student.name} ({student.id})" for student in students[:3])
         why = f"{one_line(each.written, 80)} may be {who}; name it by the student's id."
-        yield replace(one, unclear=f"Whose {each.part.shown} is cannot be told: {why}")
+        maybe = tuple(student.id for student in students)
+        yield replace(one, unclear=f"Whose {each.part.shown} is cannot be told: {why}", maybe=maybe)
         return
     if not students:
         yield one

@@ -150,6 +150,11 @@ class Milestone:
         return bool(here) and all(task.outcome == PASSED for task in here)
 
     @property
+    def decided(self) -> bool:
+        """Whether the grader stands behind all of it: no task at which it failed, or whose checks are elsewhere."""
+        return all(task.outcome not in (GRADER_ERROR, WITHHELD) for task in self.tasks)
+
+    @property
     def untouched(self) -> bool:
         """Whether nothing of it has been begun: every task is the stub that it was."""
         return self.problem is None and bool(self.tasks) and all(task.outcome == NOT_STARTED for task in self.tasks)

@@ -249,7 +249,9 @@ def test_no_doubt_is_a_0(term, tmp_path, files, roster, without):
 
     marks = term.marks()
     assert {who for who, found in marks.items() if found["m00"] is None} == without
-    assert "m00 has no mark for" in term.warned
+    assert "m00 has no mark for" in term.warned and "Nothing was handed in by" not in term.warned
+    zeroed = list(csv.DictReader(io.StringIO(term.export("moodle", "--missing", "zero", "--milestone", "m00")[0])))
+    assert not {row["ID number"] for row in zeroed} & without
     said = [*collected.unclear, *(each.problem for each in collected.handed_in if each.problem)]
     said += [sentence for each in collected.handed_in for sentence in [*each.troubles, *each.notes]]
     assert said or any("2 submissions are anonymous" in note for note in collected.notes)

@@ -160,9 +160,11 @@ class _Class:
                 if name in standing.doubts:
                     standing.waiting[name] = standing.doubts[name]
                     continue
-                if (student, name) in handed and (student, name) not in self._faults:
+                if (student, name) in self._faults:
+                    standing.waiting[name] = "The grader could not grade it; the next run tries again."
+                elif (student, name) in handed:
                     standing.waiting[name] = self._why_ungraded(student, name, handed)
-                if (student, name) in handed or (student, name) in self._faults or standing.problem:
+                if name in standing.waiting or standing.problem:
                     continue
                 standing.absent[name] = "Nothing was handed in."
                 if self._course.zero and due is not None and due <= self._now:

@@ -110,8 +110,8 @@ class Standing:
 
     @property
     def open(self) -> list[str]:
-        """The milestones without a mark since something is not clear: they are in no total."""
-        return [name for name in self.doubts if self.mark(name) is None]
+        """The milestones that were, or may have been, handed in and have no mark: they are in no total."""
+        return [name for name in {**self.doubts, **self.waiting} if self.mark(name) is None]
 
     def score(self, milestone: str) -> float:
         """Return the points that count in a milestone: 0 where there is no mark."""

@@ -23,6 +23,7 @@ from .platforms.handed import Exported
 from .roster import Ambiguous, Claim, Roster
 from .trees import Tree, TreeError, beneath, folder_tree
 
+WORKBOOKS = (".xlsx", ".xlsm", ".ods", ".xls")
 LIST_SUFFIXES = (".csv", ".tsv", ".txt", ".list", "")
 MOST = 20_000  # submissions in one source
 _IS_AN_EXPORT = (
@@ -85,6 +86,8 @@ class Source:
         except (OSError, ValueError) as error:
             why = reason(error)
             raise CollectingError(f"{one_line(str(path), 200)} cannot be read: {why}.") from error
+        if path.suffix.lower() in WORKBOOKS:
+            raise CollectingError(f"{self.shown} is a spreadsheet program's workbook; save it as CSV in UTF-8.")
         if not archive and is_unreadable_kind(path.name):
             raise CollectingError(f"{self.shown} is an archive of a kind that is not read; zip and tar are.")
         if not archive and path.suffix.lower() not in LIST_SUFFIXES:

@@ -41,7 +41,8 @@ def _row(column: Column, standing: Standing) -> list[str]:
     last, first = _names(student.name)
     handed_in = standing.milestones.get(column.milestone) is not None
     draft = column.milestone in standing.drafts
-    counts = None if draft else standing.mark(column.milestone)
+    failed = handed_in and not decided(standing, column)  # the grader, so that its 0 is nobody's
+    counts = None if draft or failed else standing.mark(column.milestone)
     raw = standing.raw(column.milestone) if handed_in else counts
     return [
         words_cell(column.milestone),

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from grader.classroom.book.standing import ClassResult, Column, Standing
-from grader.record import GRADER_ERROR, WITHHELD
 from grader.reports import words
 
 from .sheets import SheetError, listed, read_sheet
@@ -87,16 +86,16 @@ def _counted(standing: Standing, target: Target) -> list[Column]:
 def decided(standing: Standing, column: Column) -> bool:
     """Say whether a milestone has a mark that the grader, or a person, stands behind."""
     name = column.milestone
-    if name in standing.zeros or any(
-        each.milestone == name and not each.task and each.sets for each in standing.adjustments
-    ):
+    if name in standing.zeros or standing.is_set(name):
         return True
     found = standing.milestones.get(name)
-    return found is not None and all(task.outcome not in (GRADER_ERROR, WITHHELD) for task in found.tasks)
+    return found is not None and found.decided
 
 
 def absent(standing: Standing, column: Column) -> bool:
     """Say whether nothing of a milestone was ever handed in."""
+    if column.milestone in standing.waiting:
+        return False
     nothing = not standing.origin and not standing.milestones
     return column.milestone in standing.absent or (nothing and column.milestone not in standing.milestones)
 
@@ -104,7 +103,9 @@ def absent(standing: Standing, column: Column) -> bool:
 def undecided(result: ClassResult, targets: list[Target], missing: str) -> list[str]:
     """Return a sentence for each kind of mark that is left open, if there are any."""
     none = [
-        s for s in result.standings if not s.origin and not s.milestones and all(mark(s, t) is None for t in targets)
+        s
+        for s in result.standings
+        if not (s.origin or s.milestones or s.waiting) and all(mark(s, t) is None for t in targets)
     ]
     others = [s for s in result.standings if s not in none]
     open_ = {id(s): [c for t in targets for c in t.columns if not decided(s, c)] for s in others}

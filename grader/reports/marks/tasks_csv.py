@@ -53,7 +53,9 @@ def own(standing: Standing, task: record.Task) -> record.Task | None:
 
 def _counting(standing: Standing, milestone: str) -> list[str]:
     """Return what a milestone earned, what lateness takes off, and what counts; empty where there is none."""
-    counts = standing.mark(milestone)
+    found = standing.milestones.get(milestone)
+    failed = found is not None and not (found.decided or standing.is_set(milestone))  # the grader: its 0 is nobody's
+    counts = None if failed else standing.mark(milestone)
     has = milestone in standing.milestones
     return [
         _exact(standing.raw(milestone)) if has else "",

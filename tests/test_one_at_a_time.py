@@ -10,6 +10,7 @@ import shutil
 import made_book
 import pytest
 import support
+from handing_in import zipped
 from small_course import SOLUTIONS, STUBS, WHOLE_HALF, SmallCourse
 
 from grader.classroom.book.class_standing import class_result
@@ -223,3 +224,52 @@ def test_who_is_only_not_in_this_collection_is_one_line(course):
     assert "1 student is not in this collection, and what the gradebook has stays: Anna A." in " ".join(
         done.stdout.split()
     )
+
+
+ZERO = """
+[course]
+name = "T"
+milestones = ["m00"]
+missing = "zero"
+[[milestone]]
+id = "m00"
+due = 2020-01-01T00:00:00Z
+"""
+
+
+def test_two_of_one_name_end_with_1_and_with_no_0_until_a_file_says_who_is_who(course):
+    """The run names both and what to do, the export has no mark of them, and then each has their own."""
+    (course.folder / "zero.toml").write_text(ZERO)
+    roster, who, week = (course.folder / name for name in ("roster.csv", "who.csv", "week.zip"))
+    roster.write_text("id,name\nk1,Kim Lee\nk2,Kim Lee\nzoe,Zoe Zed\ncem,Cem Cue\n")
+    who.write_text("submission,student\nKim Lee_7_assignsubmission_file_,k2\nKim Lee_8_assignsubmission_file_,k1\n")
+    handed = {"Kim Lee_7": SOLUTIONS, "Kim Lee_8": WHOLE_HALF, "Zoe Zed_9": SOLUTIONS}
+    week.write_bytes(
+        zipped({f"{name}_assignsubmission_file/{M00}.py": modules[M00] for name, modules in handed.items()})
+    )
+    zero = ("--course", course.folder / "zero.toml")
+
+    first = grade(course, week, "--roster", roster, *zero)
+    said = " ".join(first.stdout.split())
+    assert first.returncode == 1 and "Kim Lee may be Kim Lee (k1) and Kim Lee (k2)" in said and "with --whose" in said
+    assert "Nothing handed in Cem Cue (cem)" in said and "several people, and nobody has said yet" in said
+    done = course.run("grader", "export", course.book, "--format", "canvas", *zero)
+    assert "m00 has no mark for k1, k2:" in done.stderr and "m00 is 0 for cem" in done.stderr
+    assert exported(course, *zero) == {"zoe": ["6"], "cem": ["0"]}
+
+    second = grade(course, week, "--roster", roster, "--whose", who, *zero)
+    assert second.returncode == 0 and exported(course, *zero) == {"k1": ["2"], "k2": ["6"], "zoe": ["6"], "cem": ["0"]}
+
+
+def test_modules_beside_archives_end_with_1_and_a_question(course):
+    """Without a roster nobody says whether they are one student's or a class's, and nothing is graded."""
+    folder = week(course, "week")
+    folder.mkdir()
+    for name in ("a1.zip", "b2.zip"):
+        (folder / name).write_bytes(zipped({f"{M00}.py": SOLUTIONS[M00]}))
+    (folder / f"{M00}.py").write_text(SOLUTIONS[M00])
+
+    done = grade(course, folder)
+
+    assert done.returncode == 1 and "it may be one student's or a class's" in " ".join(done.stdout.split())
+    assert rows(course, "SELECT COUNT(*) FROM result") == [(0,)]

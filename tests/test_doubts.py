@@ -131,6 +131,7 @@ def test_two_of_one_name_have_no_mark_and_no_0(term, tmp_path):
         doubts.SEVERAL in (tmp_path / "f" / "k1.html").read_text()
         and "0 of 15 points" in (tmp_path / "f" / "k1.md").read_text()
     )
+    assert "Nothing was handed in by 1 of 4" in " ".join(term.export("html")[0].split())
     assert "m00 is 0 for c4, since nothing was handed in when it was due." in term.warned
     assert "k1" not in [
         row["student_id"]

@@ -18,7 +18,9 @@ import pytest
 from approved import approved
 
 from grader.classroom.book import standing_json
+from grader.classroom.book.standing import Standing
 from grader.reports.marks import canvas, moodle, moodle_worksheet, nbgrader_csv, sheets, tasks_csv
+from grader.reports.pages import class_report
 
 GOLDEN = Path(__file__).parent / "golden_exports"
 CLASS = made_class.hostile_class
@@ -342,3 +344,15 @@ def test_a_class_comes_back_from_json_as_it_was():
 
     assert text.isascii()
     assert standing_json.from_json(json.loads(text)) == CLASS()
+
+
+def test_no_student_is_compared_with_every_other(monkeypatch):
+    """A class of thousands is exported in a time that grows as the class does."""
+
+    def compared(one, other):
+        raise AssertionError("two standings were compared")
+
+    monkeypatch.setattr(Standing, "__eq__", compared)
+    result = made_class.hostile_class()
+
+    assert canvas.render(result).text and moodle.render(result).text and class_report.render(result)

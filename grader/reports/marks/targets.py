@@ -107,7 +107,8 @@ def undecided(result: ClassResult, targets: list[Target], missing: str) -> list[
         for s in result.standings
         if not (s.origin or s.milestones or s.waiting) and all(mark(s, t) is None for t in targets)
     ]
-    others = [s for s in result.standings if s not in none]
+    known = {id(s) for s in none}
+    others = [s for s in result.standings if id(s) not in known]
     open_ = {id(s): [c for t in targets for c in t.columns if not decided(s, c)] for s in others}
     sentences = []
     if none and missing != "zero":

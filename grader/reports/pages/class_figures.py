@@ -111,7 +111,7 @@ def figures(result: ClassResult, now: datetime | None = None) -> Figures:
     milestones = [_milestone(column, handed_in) for column in result.columns]
     return Figures(
         handed_in=handed_in,
-        missing=[standing for standing in result.standings if standing not in handed_in],
+        missing=[standing for standing in result.standings if not _has_anything(standing)],
         median=median,
         full=sum(total >= result.possible > 0 for total in totals),
         bins=_bins(totals, result.possible),
@@ -120,6 +120,11 @@ def figures(result: ClassResult, now: datetime | None = None) -> Figures:
         mistakes=_mistakes(handed_in),
         help=_help(result, handed_in, task_figures, milestones, median, now),
     )
+
+
+def _has_anything(standing: Standing) -> bool:
+    """Say whether something was handed in, were it something that may be theirs."""
+    return bool(standing.origin or standing.milestones or standing.waiting)
 
 
 def scaled(result: ClassResult, standing: Standing) -> float:

@@ -92,7 +92,7 @@ def test_a_source_that_takes_too_long_leaves_the_others(tmp_path, monkeypatch):
     collected = collect_class([tmp_path / "s", tmp_path / "t"], COURSE)
 
     assert [each.student.id for each in collected.handed_in] == ["d4"]
-    assert any(note.endswith("cannot be read: it took longer than 6 seconds.") for note in collected.notes)
+    assert any(said.endswith("cannot be read: it took longer than 6 seconds.") for said in collected.unclear)
 
 
 def test_a_process_that_cannot_be_started_is_said(tmp_path, monkeypatch):

@@ -225,6 +225,7 @@ DOUBTFUL = {  # what came in, with which roster, and who has no mark for m00
     "a default group": (moodle(Zoe_Zed_9="zoe") | DEFAULT, CLASS, ALL - {"z3"}),
     "a default group beside groups": ({TEAM: "t"} | DEFAULT, TEAMS, {"k2", "c4"}),
     "a group's name beside a student's": ({TEAM: "t"} | moodle(Cem_Cue_4="c"), TEAMS, {"k1", "z3"}),
+    "a group that nobody is in": ({f"Team 1/{WARMUP}": "t", f"Team 9/{WARMUP}": "x"}, TEAMS, {"k2", "c4"}),
     "a name that is read in two ways": (
         {f"zoezed_12345_100_{WARMUP}": "zoe", "zoezed_12345_777_900_work.zip": zipped({WARMUP: "x"})}, NUMBERED, {"c4"}
     ),

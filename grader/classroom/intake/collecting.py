@@ -22,6 +22,7 @@ from .candidates import Candidate, CollectingError, Source, Taken, Unbelieved, i
 from .collected import Collected
 from .doubtful import doubts_of
 from .git_process import GitError
+from .groups import of_a_group
 from .identity import Claimed, settle
 from .listed import candidates_in_list
 from .merging import HandedIn, merged, name_of
@@ -101,7 +102,7 @@ def collect_class(
     missing = [student for student in wanted if student not in present and not hidden]
     order = {student: number for number, student in enumerate(roster.students)}
     strangers = [each for each in known if roster.students and each.student not in order and each.student not in hidden]
-    for each in like_others(strangers, missing, roster):
+    for each in like_others(strangers, missing, roster, any(of_a_group(each.candidate.notes) for each in known)):
         collected.unclear.append(each.unclear)
         unclear.append((each, taken[known.index(replace(each, unclear="", maybe=()))].submission, SOMEBODYS))
     groups: dict[Student, list[HandedIn]] = {}

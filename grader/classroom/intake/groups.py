@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,12 @@ from grader.safe_text import one_line
 from .roster import FILE_LIMIT, Ambiguous, Claim, Keys, Roster, RosterError
 
 COLUMNS = ("group", "student")
+HANDED_IN = "Handed in by the group"  # how the note about it begins, on each member's work
+
+
+def of_a_group(notes: Iterable[str]) -> bool:
+    """Tell whether notes say that a group has handed something in."""
+    return any(note.startswith(HANDED_IN) for note in notes)
 
 
 def with_groups(roster: Roster, path: Path) -> Roster:

@@ -14,6 +14,7 @@ from grader.classroom.book.standing import Student
 from grader.safe_text import one_line
 
 from .candidates import Candidate
+from .groups import HANDED_IN
 from .roster import Ambiguous, Claim, Roster, folded
 
 ID_LENGTH = 100
@@ -55,7 +56,7 @@ def _each(candidate: Candidate, roster: Roster, known: Roster) -> list[Claimed]:
     found = []
     for student in members:
         others = ", ".join(other.name or other.id for other in members if other != student) or "nobody else"
-        notes = [*candidate.notes, f"Handed in by the group {group}, with {others}."]
+        notes = [*candidate.notes, f"{HANDED_IN} {group}, with {others}."]
         found.append(Claimed(replace(candidate, notes=notes), student))
     return found
 

@@ -54,8 +54,11 @@ def said_of_hidden(claimed: Sequence[Claimed]) -> str:
     )
 
 
-def like_others(strangers: Sequence[Claimed], missing: Sequence[Student], roster: Roster) -> list[Claimed]:
-    """Return the strangers who may be somebody of whom nothing came in, with a sentence about each, and who that is."""
+def like_others(strangers: Sequence[Claimed], missing: Sequence[Student], roster: Roster, teams: bool) -> list[Claimed]:
+    """Return the strangers who may be somebody of whom nothing came in, with a sentence about each, and who that is.
+
+    `teams` says that others have handed in under groups' names, so that one that is no group's may be a team's as well.
+    """
     likenesses = Likenesses(missing if strangers else (), roster)
     found = []
     for each in strangers:
@@ -67,6 +70,13 @@ def like_others(strangers: Sequence[Claimed], missing: Sequence[Student], roster
                 f"and may be {who}, of whom nothing else came in."
             )
             found.append(replace(each, unclear=said, maybe=tuple(one.id for one in maybe)))
+        elif teams and missing:
+            said = (
+                f"{one_line(each.student.name or each.student.id, 100)} is neither on the roster nor a group of it "
+                f"({each.candidate.origin}), where others have handed in as groups, and {len(missing)} of the class "
+                "have not; say who is in it (in the roster, or with --groups)."
+            )
+            found.append(replace(each, unclear=said))
     return found
 
 

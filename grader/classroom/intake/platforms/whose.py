@@ -14,6 +14,7 @@ from grader.classroom.book.standing import Student
 from grader.safe_text import one_line
 from grader.syllabus import Syllabus
 
+from ..groups import HANDED_IN
 from ..layout import parts_of
 from ..roster import Claim, Roster, folded
 from ..trees import Tree
@@ -113,7 +114,7 @@ def _of(
     for student in students:
         claim = Claim("", student.id, student.email, student.name)
         together = [other.name or other.id for other in students if other is not student]
-        group = f"Handed in by the group {one_line(each.written, 60)}, with {', '.join(together)}."
+        group = f"{HANDED_IN} {one_line(each.written, 60)}, with {', '.join(together)}."
         yield replace(one, claim=claim, student=student, notes=[*each.notes, *([group] if together else [])])
 
 

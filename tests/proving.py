@@ -6,8 +6,11 @@ its preflight, a fresh worker for each check, the judge's own hooks around it.
 
 from __future__ import annotations
 
+import dataclasses
+import signal
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from types import FrameType
 
 import pytest
 import support
@@ -23,6 +26,7 @@ from grader.judge.run import Run
 from grader.submission import Submission
 
 REJECTED, NAMED = "rejected", "named"
+PATIENCE = 5.0  # processor seconds for a check inside the judge, where no limit holds; nearly all take less than one
 MARKERS = pytest.StashKey[list[pytest.Mark]]()  # that a check has by its suite
 Kept = tuple[str, str, float, float, float]  # the check, its message, the bound above which, the value, the bound below
 
@@ -49,11 +53,26 @@ def tried(
 
     `heard` is told of every bound that was asked about, with the number of the trial.
     """
-    wanted = {name for trial in trials for group in trial.groups for name in group}
-    judge = Proof(milestone, wanted, trials, heard)
-    code = run_suites(judge.run, judge)
-    assert len(judge.found) == len(trials), f"pytest ended with {code!r}: {judge.run.fault}"
-    return judge.found
+    return Proof(milestone, trials, heard).whole_run()
+
+
+def tried_inside(
+    milestone: str, trials: list[Trial], enough: Callable[[int, list[list[record.Check]]], bool]
+) -> list[list[list[record.Check]]]:
+    """Grade each trial's module inside the judge, a third of the work, and in the sandbox where that is not `enough`.
+
+    It is asked of the number of a trial and its checks, and not of one that was cut short, or where a check that was
+    not passed rests on what the judge measures: there is no sandbox, and that may be why.
+    """
+    if not hasattr(signal, "setitimer"):
+        return tried(milestone, trials)
+    judge = Inside(milestone, [dataclasses.replace(trial, level="inline") for trial in trials])
+    found = judge.whole_run()
+    again = [n for n, groups in enumerate(found) if n in judge.unsure or not enough(n, groups)]
+    if again:
+        for number, groups in zip(again, tried(milestone, [trials[n] for n in again]), strict=True):
+            found[number] = groups
+    return found
 
 
 class Again(Judge):
@@ -101,12 +120,17 @@ class Again(Judge):
 class Proof(Again):
     """A judge of many modules: each has a run of its own, and all have what was collected."""
 
-    def __init__(
-        self, milestone: str, wanted: set[str], trials: list[Trial], heard: Callable[[int, Kept], None] | None
-    ) -> None:
-        self.milestone, self.wanted, self.trials, self.heard = milestone, wanted, trials, heard
+    def __init__(self, milestone: str, trials: list[Trial], heard: Callable[[int, Kept], None] | None = None) -> None:
+        self.milestone, self.trials, self.heard = milestone, trials, heard
+        self.wanted = {name for trial in trials for group in trial.groups for name in group}
         self.found: list[list[list[record.Check]]] = []
         super().__init__(self._a_run(Trial("", ())))
+
+    def whole_run(self) -> list[list[list[record.Check]]]:
+        """Grade all trials; return the checks that ran, in their order, for each trial and group."""
+        code = run_suites(self.run, self)
+        assert len(self.found) == len(self.trials), f"pytest ended with {code!r}: {self.run.fault}"
+        return self.found
 
     def _a_run(self, trial: Trial) -> Run:
         sources = support.with_needs(self.milestone, trial.source)
@@ -120,17 +144,63 @@ class Proof(Again):
         for trial in self.trials:
             self.grade_next(session, self._a_run(trial))
             try:
-                self.found.append([self.group(session, group, trial.until) for group in trial.groups])
+                self.found.append(self.groups(session, trial))
             finally:
                 bounds.listener = None
                 self.run.supply.close()
         return True
+
+    def groups(self, session: pytest.Session, trial: Trial) -> list[list[record.Check]]:
+        """Run a trial's checks."""
+        return [self.group(session, group, trial.until) for group in trial.groups]
 
     def begin(self, check: str) -> None:
         """Have every bound that this check asks about told on."""
         if heard := self.heard:
             trial = len(self.found)
             bounds.listener = lambda message, above, value, below: heard(trial, (check, message, above, value, below))
+
+
+class Endless(BaseException):
+    """A module that runs inside the judge did not come to an end."""
+
+
+class Inside(Proof):
+    """A judge of many modules that run inside it, which knows of what it cannot be sure: there is no sandbox."""
+
+    def __init__(self, milestone: str, trials: list[Trial]) -> None:
+        super().__init__(milestone, trials)
+        self.unsure: set[int] = set()  # trials that did not end, or failed a check by what the judge measures
+        self.measuring: set[str] = set()  # checks that somebody has failed so
+        self._interrupted = False
+
+    def groups(self, session: pytest.Session, trial: Trial) -> list[list[record.Check]]:
+        """Run a trial's checks, each until patience is at its end, and all unless they will say nothing."""
+        found: list[list[record.Check]] = []
+        self._interrupted = False
+        if not self.measuring.issuperset(name for group in trial.groups for name in group):
+            kept = signal.signal(signal.SIGVTALRM, self._interrupt)
+            try:
+                found = super().groups(session, trial)
+            except Endless:
+                pass
+            finally:
+                signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+                signal.signal(signal.SIGVTALRM, kept)
+        failed = [check for checks in found for check in checks if check.outcome != record.PASSED]
+        measured = {function(check.id) for check in failed if record.MEASURED in check.evidence}
+        self.measuring |= measured
+        if measured or self._interrupted or not found:
+            self.unsure.add(len(self.found))
+        return found
+
+    def begin(self, check: str) -> None:
+        """Give it some time; what does not end then is interrupted as often as it takes."""
+        signal.setitimer(signal.ITIMER_VIRTUAL, PATIENCE, 1)
+
+    def _interrupt(self, number: int, frame: FrameType | None) -> None:
+        self._interrupted = True
+        raise Endless
 
 
 def function(check: str) -> str:

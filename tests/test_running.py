@@ -103,6 +103,52 @@ def test_what_is_graded_together_ends_as_it_does_alone():
         ]
 
 
+@pytest.mark.parametrize("milestone", ["m02_data", "m04_attention"])
+def test_a_mutant_ends_inside_the_judge_as_it_does_in_the_sandbox(milestone):
+    """Of a sample each has the outcomes, messages and mistakes there that it has where it was always tried."""
+    sample = [mutant for name, mutant in support.mutants() if name == milestone][::12]
+    trials = [proving.Trial(support.mutate(milestone, each), (frozenset({each["check"]}),)) for each in sample]
+
+    inside = proving.tried_inside(milestone, trials, lambda number, groups: True)
+
+    assert len(sample) > 4 and seen(inside) == seen(proving.tried(milestone, trials))
+
+
+def seen(found):
+    """What is to be compared of the checks of some trials."""
+    return [
+        [[(check.id, check.outcome, check.message, check.mistake) for check in group] for group in groups]
+        for groups in found
+    ]
+
+
+HERE = "import sys as _sys\n\n_HERE = 'inside.session' not in _sys.modules  # inside the judge, and in no worker\n"
+MASK = "test_true_in_the_mask_means_may_look"
+CLOCK = "test_one_warm_up_and_five_calls_are_the_default"
+
+
+@systems.bubblewrap
+@pytest.mark.parametrize(
+    ("milestone", "check", "otherwise", "outcome"),
+    [
+        ("m04_attention", MASK, "def scaled_dot_product_attention(*_):\n    while _HERE:\n        pass", record.FAILED),
+        ("m04_attention", MASK, "if not _HERE:\n    scaled_dot_product_attention = split_heads", record.FAILED),
+        ("m00_warmup", CLOCK, "if _HERE:\n    time_call = lambda call, **_: [call() for _ in range(5)]", record.PASSED),
+    ],
+    ids=["that it does not end", "that it is not rejected", "that it is rejected by a measurement"],
+)
+def test_some_of_what_is_seen_inside_the_judge_is_not_believed(monkeypatch, milestone, check, otherwise, outcome):
+    """What was found there but for this is tried again in the sandbox, whose word it is."""
+    monkeypatch.setattr(proving, "PATIENCE", 0.5)
+    source = f"{support.source('solutions', milestone)}\n\n{HERE}\n{otherwise}"
+
+    (((ended,),),) = proving.tried_inside(
+        milestone, [proving.Trial(source, (frozenset({check}),))], lambda _, groups: groups[0][0].outcome != "passed"
+    )
+
+    assert ended.outcome == outcome and "Endless" not in ended.message, ended
+
+
 def test_of_a_group_no_check_runs_after_the_first_that_rejects():
     """Where one failure is proof enough, the checks before it ran and passed, and none came after it."""
     milestone = "m04_attention"

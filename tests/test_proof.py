@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import functools
+import dataclasses
 import re
 
 import attacks_support as arena
@@ -10,6 +10,8 @@ import pytest
 import support
 
 from grader import record
+from grader.judge import supply
+from grader.submission import Submission
 
 
 @pytest.mark.parametrize("touched", [False, True], ids=["as_handed_out", "touched"])
@@ -40,36 +42,55 @@ def test_an_honest_stub_earns_nothing_in_the_same_checks(milestone):
     assert record.PASSED not in support.outcomes(result).values()
 
 
-@functools.cache
-def solution_alone(milestone):
-    """Grade a milestone's solution once for all tests that ask about it.
+@pytest.fixture(scope="module")
+def graded(request):
+    """The solutions that the selected tests ask about, read from their folder and graded in one run."""
+    items = [item for item in request.session.items if item.path == request.path and "graded" in item.fixturenames]
+    asked = {item.callspec.params["milestone"] if hasattr(item, "callspec") else "the whole" for item in items}
+    chosen = [milestone for milestone in support.MILESTONES if asked & {milestone, "the whole"}]
+    return support.grade_folder(support.REPOSITORY / "solutions", milestones=chosen)
 
-    Inside the judge, which takes half as long; the whole is graded in the sandbox, and `nox -s verify` does both there.
-    """
-    return support.grade_one(milestone, support.source("solutions", milestone), level="inline")
+
+def of(graded, milestone):
+    """Return what a record says of one milestone."""
+    return dataclasses.replace(graded, milestones=[one for one in graded.milestones if one.id == milestone])
+
+
+def test_the_solutions_pass_as_a_whole(graded):
+    """All solutions together, read from their folder, earn all points."""
+    assert [milestone.id for milestone in graded.milestones] == support.MILESTONES
+    assert support.complaints(graded) == []
+    assert graded.passed and graded.earned == graded.possible
 
 
 @pytest.mark.parametrize("milestone", support.MILESTONES)
-def test_a_solution_passes_alone(milestone):
-    """A milestone's solution, with only what it is made of, earns all of its points."""
-    result = solution_alone(milestone)
+def test_a_solution_passes_alone(milestone, graded):
+    """A milestone's solution, with only what it is made of, earns all of its points.
+
+    With all others beside it a worker is given no more than that, unless the milestone uses more; then it is graded
+    once more, inside the judge, which takes half as long.
+    """
+    whole, alone = (
+        supply.load_request(support.COURSE.milestone(milestone), support.COURSE, Submission("", sources))
+        for sources in (solutions(support.MILESTONES), solutions(support.with_needs(milestone, "")))
+    )
+    result = of(graded, milestone)
+    if whole != alone:
+        result = support.grade_one(milestone, support.source("solutions", milestone), level="inline")
 
     assert support.complaints(result) == []
     assert result.earned == result.possible > 0
 
 
-def test_the_solutions_pass_as_a_whole():
-    """All solutions together, read from their folder, earn all points."""
-    result = support.grade_folder(support.REPOSITORY / "solutions")
-
-    assert support.complaints(result) == []
-    assert result.passed and result.earned == result.possible
+def solutions(milestones):
+    """Return the sources of some solutions."""
+    return {name: support.source("solutions", name).encode() for name in milestones}
 
 
 @pytest.mark.parametrize("milestone", support.MILESTONES)
-def test_each_task_has_a_check_that_compares_values(milestone):
+def test_each_task_has_a_check_that_compares_values(milestone, graded):
     """Every task rests on at least one comparison of values by the judge."""
-    result = solution_alone(milestone)
+    result = of(graded, milestone)
 
     bare = [
         task.id
@@ -80,9 +101,9 @@ def test_each_task_has_a_check_that_compares_values(milestone):
 
 
 @pytest.mark.parametrize("milestone", support.MILESTONES)
-def test_a_solution_is_told_what_it_achieved(milestone):
+def test_a_solution_is_told_what_it_achieved(milestone, graded):
     """Each milestone's checks say in a sentence with figures what a solution of it achieves."""
-    result = solution_alone(milestone)
+    result = of(graded, milestone)
 
     said = [sentence for check in support.checks(result) for sentence in check.achieved]
     assert said and all(re.search(r"\d", sentence) for sentence in said)

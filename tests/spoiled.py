@@ -6,6 +6,7 @@ FOOTER = """
 
 import functools as _functools
 import inspect as _inspect
+import sys as _sys
 
 import torch as _torch
 
@@ -26,6 +27,8 @@ _NUMBERS = {"nan": float("nan"), "tiny": 1e-300, "odd": -0.0}
 
 
 def _spoiled(value, depth=0):
+    if type(value) in (_torch.Tensor, float) and "spoiled" in _sys.modules:
+        _sys.modules["spoiled"].numbers.append(value)
     if type(value) is _torch.Tensor:
         return globals()["_" + _KIND](value.detach())
     if type(value) is float:
@@ -53,7 +56,8 @@ for _name, _value in list(globals().items()):
             if _inspect.isfunction(_method) and (not _part.startswith("_") or _part in ("__call__", "__getitem__")):
                 setattr(_value, _part, _spoiling(_method))
 """
-KINDS = ("nan", "tiny", "odd")
+KINDS = ("odd", "nan", "tiny")
+numbers: list[object] = []  # that were spoiled inside the judge: there this module is known
 
 
 def spoiled(solution: str, kind: str) -> str:

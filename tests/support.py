@@ -123,11 +123,12 @@ def grade(
     start: str = "fork",
     seed: str = "0",
     milestones: list[str] | None = None,
+    listener: Any = None,
 ) -> record.Record:
     """Grade modules given as text: milestone id → source. Only their milestones are graded unless others are named."""
     encoded = {name: text.encode() if isinstance(text, str) else text for name, text in sources.items()}
     submission = Submission("submission", encoded)
-    return grade_submission(submission, milestones or list(sources), only, level, start, seed)
+    return grade_submission(submission, milestones or list(sources), only, level, start, seed, listener)
 
 
 def with_needs(milestone: str, source_text: str, folder: str = "solutions") -> dict[str, str]:
@@ -147,11 +148,12 @@ def grade_folder(folder: Path, *, level: str = "auto", milestones: list[str] | N
 
 
 def grade_submission(
-    submission: Submission, milestones: list[str], only: set[str] | None, level: str, start: str, seed: str
-) -> record.Record:
+    submission: Submission, milestones: list[str], only: set[str] | None, level: str, start: str, seed: str,
+    listener: Any = None,
+) -> record.Record:  # fmt: skip
     """Grade a submission in a warm sandbox."""
     options = Options(milestones, only, seed=seed, rewarding=True)
-    return grade_run(options, COURSE, submission, sandbox(level, start), weights())
+    return grade_run(options, COURSE, submission, sandbox(level, start), weights(), listener)
 
 
 def outcomes(result: record.Record) -> dict[str, str]:

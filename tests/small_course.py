@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
+import tempfile
 from pathlib import Path
 
 import support
@@ -160,12 +160,32 @@ class SmallCourse:
         sandbox = None if own_sandbox else support.sandbox()
         return warm.run(*arguments, cwd=self.folder, env=self.environment(official) | environment, sandbox=sandbox)
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
-        """Start to grade the class."""
-        return subprocess.Popen(
-            [sys.executable, "-m", *self.command(*arguments)], cwd=self.folder, env=self.environment(),
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        )  # fmt: skip
+    def start(self, *arguments: str) -> Begun:
+        """Start to grade the class, in a sandbox of its own."""
+        return Begun(self.command(*arguments), self.folder, self.environment())
+
+
+class Begun:
+    """A command that runs; both of its streams go to one file."""
+
+    def __init__(self, command: list[str], folder: Path, environment: dict[str, str]) -> None:
+        self._said = tempfile.TemporaryFile()  # noqa: SIM115 closed when it is read
+        with open(os.devnull, "rb") as nothing:
+            streams = [nothing, self._said, self._said]
+            self._process = warm.start(*command, streams=streams, cwd=folder, env=environment)
+        self.pid = self._process.pid
+
+    def kill(self) -> None:
+        """End it at once."""
+        self._process.kill()
+        self._process.wait()
+
+    def ended(self, timeout: float = 240) -> tuple[int, str]:
+        """Wait for its end; return its exit code and what it said."""
+        code = self._process.wait(timeout)
+        with self._said:
+            self._said.seek(0)
+            return code, self._said.read().decode("utf-8")
 
 
 def _write(folder: Path, modules: dict[str, str]) -> None:

@@ -11,6 +11,7 @@ import support
 from grader import record
 from grader.handout.pieces import Source, reached
 
+FIRST = 2  # checks of a task, with which all that could be an answer is tried: little of it is left for the others
 # Runs the copied modules as they were, each importing the others, without the judge's package being there.
 COPIER = """
 _made = {}
@@ -256,7 +257,10 @@ def _witness(solution, sources, candidates, is_class, public):
 
 def agreeing(place: Place, found: list[Candidate], modules: dict[str, Source], checks: list[str]) -> list[Candidate]:
     """Return those of the candidates that answer as the solution does in a task's checks: the others fail one."""
-    found, disturbed = _witnessed(place, found, modules, checks)
+    found, disturbed = _witnessed(place, found, modules, checks[:FIRST])
+    if found and checks[FIRST:]:
+        found, more = _witnessed(place, found, modules, checks[FIRST:])
+        disturbed += more
     if disturbed:  # by the witness itself, perhaps: then grading for real says the rest
         disturbed = [name for name in disturbed if name not in _witnessed(place, [], modules, disturbed)[1]]
     if not disturbed or len(found) < 2:

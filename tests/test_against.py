@@ -135,11 +135,11 @@ def test_a_check_is_measured_by_the_record(tmp_path):
     here = build.Build("here", support.REPOSITORY, tmp_path)
     named = {part.name: part for part in PARTS}
 
-    turn = named["checks"].turn(here, ["m03_embedding"])
+    turn = named["checks"].turn(here, ["m02_data"])
 
-    assert len(turn.single) > 20 and all(name.startswith("m03 test_") for name in turn.single)
+    assert len(turn.single) > 20 and all(name.startswith("m02 test_") for name in turn.single)
     assert turn.figures["a check's seconds, sum, s"] == pytest.approx(sum(turn.single.values()) / 1e3)
-    (until_first,) = named["first-result"].turn(here, ["m03_embedding"]).figures.values()
+    (until_first,) = named["first-result"].turn(here, ["m02_data"]).figures.values()
     assert until_first > 0
 
 

@@ -82,21 +82,21 @@ def test_nox_grades_in_a_fresh_clone(small, tmp_path):
     git(template, "commit", "-m", "The course")
     git(tmp_path, "clone", str(template), str(student))
 
-    fresh = nox(student, "-s", "grade", "--", "m04")
+    fresh = nox(student, "-s", "grade", "--", "m00")
     assert (fresh.returncode, "Nothing is started yet" in fresh.stdout) == (exits.NOT_PASSED, True), fresh.stderr
 
-    shutil.copy(support.REPOSITORY / "solutions" / "m04_attention.py", student / "exercises" / "m04_attention.py")
-    solved = nox(student, "--", "m04")
+    shutil.copy(support.REPOSITORY / "solutions" / "m00_warmup.py", student / "exercises" / "m00_warmup.py")
+    solved = nox(student, "--", "m00")
     assert solved.returncode == exits.PASSED, solved.stdout + solved.stderr
-    assert "15 of 15 points" in solved.stdout
+    assert "10 of 10 points" in solved.stdout
 
     typo = nox(student, "-s", "grade", "--", "m05")
     assert typo.returncode == exits.USAGE and "There is no milestone 'm05'" in typo.stderr
 
-    assert git(student, "status", "--porcelain").split() == ["M", "exercises/m04_attention.py"]
+    assert git(student, "status", "--porcelain").split() == ["M", "exercises/m00_warmup.py"]
     lacking = (student / "noxfile.py").read_text(encoding="utf-8").replace('"jaxtyping"', '"no_such_package"')
     (student / "noxfile.py").write_text(lacking, encoding="utf-8")
-    missing = nox(student, "-s", "grade", "--", "m04")
+    missing = nox(student, "-s", "grade", "--", "m00")
     assert missing.returncode == 1 and "it lacks no_such_package; pip install them." in missing.stderr
     assert "points" not in missing.stdout
 
@@ -133,12 +133,12 @@ def test_a_stub_comes_back_in_a_students_copy(small, tmp_path):
 def test_references_and_courses_can_be_named(tmp_path):
     """`verify` takes another reference folder and a course, and counts the course's points."""
     shutil.copytree(support.REPOSITORY / "solutions", tmp_path / "mine")
-    (tmp_path / "course.toml").write_text(SMALL + '[[milestone]]\nid = "m04"\npoints = 30\n')
+    (tmp_path / "course.toml").write_text(SMALL + '[[milestone]]\nid = "m00"\npoints = 30\n')
 
     done = command(
         support.REPOSITORY,
         "verify",
-        "m04",
+        "m00",
         "--reference",
         str(tmp_path / "mine"),
         "--course",

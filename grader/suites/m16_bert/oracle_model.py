@@ -133,7 +133,7 @@ def block(
     n_heads: int,
     mask: Tensor | None,
     *,
-    eps: float = EPS,
+    eps: float | tuple[float, float] = EPS,
     norm: str = "after",
     norms: tuple[str, str] = ("norm_1", "norm_2"),
     residual: tuple[bool, bool] = (True, True),
@@ -141,6 +141,7 @@ def block(
     scale: float | None = None,
     causal: bool = False,
     masked: str = "keys",
+    empty: bool = False,
     axis: int = -1,
     parts: str = "query key value",
     split: str = "heads",
@@ -161,7 +162,8 @@ def block(
             scores = scores.masked_fill(~seen, -1e30)
         if causal:
             scores = scores.masked_fill(~torch.ones(seq, seq, dtype=torch.bool).tril(), -1e30)
-        mixed = scores.softmax(dim=axis) @ value
+        weights = scores.softmax(dim=axis)
+        mixed = (weights.where(scores.amax(dim=-1, keepdim=True) > -1e29, 0.0) if empty else weights) @ value
         mixed = mixed.reshape(x.shape) if merge == "view" else mixed.transpose(1, 2).reshape(x.shape)
         return linear(mixed, state, "out") if out else mixed
 
@@ -169,7 +171,8 @@ def block(
         return linear(act(linear(x, state, "up")), state, "down")
 
     x = x.double()
-    for own, kept, name in zip((attend, think), residual, norms, strict=True):
+    both = eps if isinstance(eps, tuple) else (eps, eps)
+    for own, kept, name, eps in zip((attend, think), residual, norms, both, strict=True):
         if norm == "before":
             x = x + own(norm_of(x, state, name, eps))
         elif norm == "of the part":
@@ -181,7 +184,7 @@ def block(
     return x
 
 
-def _switches(d_head: int, d_model: int) -> dict[str, dict[str, Any]]:
+def _switches(d_head: int, d_model: int, eps: float) -> dict[str, dict[str, Any]]:
     return {
         "what a part reads is normalised, as in GPT-2: BERT normalises the sum": {"norm": "before"},
         "what a part gives is normalised, and then added: BERT normalises the sum": {"norm": "of the part"},
@@ -211,6 +214,8 @@ def _switches(d_head: int, d_model: int) -> dict[str, dict[str, Any]]:
         "a head takes every n_heads-th number": {"split": "interleaved"},
         "out is not applied": {"out": False},
         COARSE_EPS: {"eps": 1e-5},
+        "norm_1's eps is 1e-5, torch's default, and not the one handed in": {"eps": (1e-5, eps)},
+        "norm_2's eps is 1e-5, torch's default, and not the one handed in": {"eps": (eps, 1e-5)},
         "the norm's eps is always 1e-12, and not the one handed in": {"eps": 1e-12},
     }
 
@@ -219,6 +224,7 @@ MASKED: dict[str, dict[str, Any]] = {
     "the mask is not looked at": {"masked": "no"},
     "padding alone is seen: the mask is read the wrong way round": {"masked": "inverted"},
     "the mask is laid on the queries: it hides keys": {"masked": "queries"},
+    "the mask is laid on the queries, which then see nothing: it hides keys": {"masked": "queries", "empty": True},
     "the mask is added to the scores as numbers: 0 and 1 hardly differ": {"masked": "added"},
 }
 
@@ -226,7 +232,7 @@ MASKED: dict[str, dict[str, Any]] = {
 def block_misses(x: Tensor, state: State, n_heads: int, mask: Tensor | None, eps: float = EPS) -> Misses:
     """Compute what the classic mistakes make of a block's output."""
     d_model = x.shape[-1]
-    switches = _switches(d_model // n_heads, d_model) | (MASKED if mask is not None else {})
+    switches = _switches(d_model // n_heads, d_model, eps) | (MASKED if mask is not None else {})
 
     def wrong(options: dict[str, Any]) -> Callable[[], Tensor]:
         return lambda: block(x, state, n_heads, mask, **{"eps": eps} | options).to(x.dtype)
@@ -242,7 +248,7 @@ def read(
     *, order: Callable[[int], list[int]] = lambda count: list(range(count)), **options: Any,
 ) -> Tensor:  # fmt: skip
     """Return what the last block gives, in float64."""
-    x = embedded(part(state, "embeddings"), ids, types)
+    x = embedded(part(state, "embeddings"), ids, types, eps=options.get("eps", EPS))
     for number in order(sizes["n_layers"]):
         x = block(x, part(state, f"blocks.{number}"), sizes["n_heads"], mask, **options)
     return x

@@ -1,4 +1,6 @@
-"""m16_bert: what an id becomes, and a block that looks both ways."""
+"""m16_bert: the whole model, what is read off its vectors, the loss of both heads, and what it learns."""
+
+import math
 
 import pytest
 import torch
@@ -6,317 +8,328 @@ import torch
 from grader.judge import (
     FLOAT32_LAYER,
     FLOAT32_MODEL,
+    FLOAT32_OP,
     FLOAT64,
-    StudentError,
+    achieve,
     expect,
     expect_bound,
     expect_close,
     expect_equal,
     expect_one_device,
-    expect_raises,
     expect_tensor,
+    expect_unchanged,
 )
 
+from . import oracle_heads as heads
 from . import oracle_model as oracle
 from . import probes
+from .oracle_learning import Logbook
 
 SIZES = oracle.SIZES
-DEVICE = "something is made on the default device instead of where the arguments are"
-AWAKE = "dropout falls in eval mode too"
-ASLEEP = "no dropout falls in training"
-BEFORE_NORM = "dropout falls on the sum before it is normalised: it falls on the result"
-ON_WEIGHTS = "no dropout falls on the weights of the attention"
-AS_NUMBERS = "a mask of integers is not understood: 1 is a token and 0 is padding"
-NOT_ADDED = {"out": "no dropout falls on what `out` gives", "down": "no dropout falls on what `down` gives"}
+DEVICE = "something is made on the default device instead of where the ids are"
+TWO_TABLES = "decoder.weight and the words' weight are two tensors: they must be one"
+HALF = "half-precision scores are scored in half precision: a sum of many losses loses its digits"
+NAN = "0 is divided by 0 where nothing counts"
 CUT = "the graph is cut: detach(), .item() or no_grad stands on the way"
+STILL = "nothing was learned: the loss has no gradient, or the labels are not those of the holes"
+AWAKE = "dropout falls in eval mode too"
 
 
-def embeddings(student, state, dropout=0.0, eps=oracle.EPS):
-    """Return BertEmbeddings with these weights, in eval mode."""
-    made = student.BertEmbeddings(SIZES["vocab_size"], SIZES["context_length"], SIZES["d_model"], dropout, eps)
-    return student.plant(probes).fill(made, state)
+def bert(student, state, **options):
+    """Return a Bert with these weights, in eval mode."""
+    return student.plant(probes).fill(student.Bert(**SIZES, **options), oracle.whole(state))
 
 
-def given(draw, batch=3, seq=7):
-    """Draw ids, and types that change once in each row."""
-    places = draw.integers(1, seq, batch, 1)
-    return draw.integers(0, SIZES["vocab_size"], batch, seq), (torch.arange(seq) >= places).long()
+def given(draw, batch=4, seq=9):
+    """Draw ids, types that change once in each row, and a mask with padding on the right."""
+    places = torch.arange(seq)
+    ids = draw.integers(0, SIZES["vocab_size"], batch, seq)
+    lengths = torch.tensor([seq, seq - 4, seq - 1, 2])[:batch, None]
+    return ids, (places >= draw.integers(1, seq, batch, 1)).long(), places < lengths
 
 
-@pytest.mark.task("m16.3")
+def expect_vectors(actual, state, ids, types=None, mask=None, what=""):
+    """Compare what Bert returned with the reference; return the vectors."""
+    shown = type(actual) is tuple and len(actual) == 2
+    expect(shown, "Bert returns no tuple (vectors of the tokens, vectors of the texts).", evidence="value")
+    expected = oracle.read(state, SIZES, ids, types, mask)
+    misses = oracle.read_misses(state, SIZES, ids, types, mask)
+    tokens = f"the first of what is returned{what}"
+    expect_close(actual[0], expected.float(), atol=FLOAT32_MODEL, misses=misses, what=tokens)
+    texts, misses = heads.pooled(expected, state).float(), heads.pooled_misses(expected, state, mask)
+    expect_close(actual[1], texts, atol=FLOAT32_MODEL, misses=misses, what=f"the second of what is returned{what}")
+
+
+@pytest.mark.task("m16.5")
 @pytest.mark.holds(
-    "Its parts: `words`, `positions` and `types` (nn.Embedding, two types) and `norm` (nn.LayerNorm), and no other "
-    "state.",
+    "Its parts: `embeddings`, `blocks` (nn.ModuleList) and `pooler` (nn.Linear, d_model to d_model).",
+    "For the heads: `transform` (as pooler), the exact GELU, `transform_norm` (nn.LayerNorm) and `decoder` (nn.Linear "
+    "to the vocabulary, whose weight IS the words', with a bias of its own) for each token; `follows` (nn.Linear to 2) "
+    "for the text.",
 )
-def test_the_embeddings_have_three_tables_and_a_norm(student):
-    """The state of the embeddings has the names and shapes of the docstring, and nothing else."""
-    made = student.BertEmbeddings(31, 13, 12, 0.1, 1e-12)
-    found = {name: tuple(value.shape) for name, value in student.plant(probes).state(made).items()}
-    expected = oracle.shapes(SIZES)
-    wanted = {name.removeprefix("embeddings."): shape for name, shape in expected.items() if "embeddings" in name}
-    misses = {"positions are kept as a buffer": wanted | {"position_ids": (1, 13)}}
+def test_its_parts_have_the_names_of_the_docstring(student):
+    """The state has the parts' names and shapes, the decoder's beside the words', and nothing else."""
+    found = {name: tuple(value.shape) for name, value in student.plant(probes).state(student.Bert(**SIZES)).items()}
+    wanted = oracle.shapes(SIZES)
+    wanted["decoder.weight"] = wanted["embeddings.words.weight"]
+    bare = {name: shape for name, shape in wanted.items() if name != "decoder.bias"}
+    unseen = {name: shape for name, shape in wanted.items() if not name.startswith("blocks.")}
+    misses = {"the decoder has no bias": bare, "torch does not see the blocks: they belong into nn.ModuleList": unseen}
     expect_equal(found, wanted, misses=misses, what="the table of shapes")
 
 
-@pytest.mark.task("m16.3")
+@pytest.mark.task("m16.5")
 @pytest.mark.holds(
-    "Add up what a token is, where it stands and which text it is of, and normalise the sum.",
-    "Positions count from 0; without types all are 0.",
+    "From ids to a vector for each token and one for each text; and two heads, which read something off them.",
+    "Return the last block's vectors, and tanh of what the pooler makes of the first one in each row.",
 )
-@pytest.mark.parametrize("kind", ["types", "no_types", "full", "single"])
-def test_three_vectors_are_added_and_normalised(student, draw, kind):
-    """Words, positions from 0 and types are added and normalised, in rows of any length; without types all are 0."""
-    state = oracle.part(oracle.random_state(draw), "embeddings")
-    ids, types = given(draw, seq={"full": SIZES["context_length"], "single": 2}.get(kind, 7))
-    types = None if kind == "no_types" else types
-    made = embeddings(student, state)
-    actual = made(ids) if types is None else made(ids, types)
-    expected, misses = oracle.embedded(state, ids, types).float(), oracle.embedding_misses(state, ids, types)
-    expect_close(actual, expected, atol=FLOAT32_LAYER, misses=misses)
+@pytest.mark.parametrize("kind", ["ids", "types", "mask", "integers"])
+def test_a_text_becomes_vectors(student, draw, kind):
+    """The last block's vectors and tanh of the pooler come back, for ids alone, with types, and with padding."""
+    state = oracle.random_state(draw)
+    ids, types, mask = given(draw)
+    model = bert(student, state)
+    args = {"ids": [ids], "types": [ids, types], "mask": [ids, types, mask], "integers": [ids, types, mask.long()]}[
+        kind
+    ]
+    known = [types, mask][: len(args) - 1]
+    expect_vectors(model(*args), state, ids, *known)
 
 
-@pytest.mark.task("m16.3")
-@pytest.mark.holds("Add up what a token is, where it stands and which text it is of, and normalise the sum.")
-@pytest.mark.parametrize("eps", [1e-12, 1e-5, 1e-3])
-def test_the_norm_has_the_eps_handed_in(student, draw, eps):
-    """Vectors of a thousandth's size, to which eps matters, are normalised with the eps that was given."""
-    state = oracle.part(oracle.random_state(draw), "embeddings")
-    state = {name: value if name.startswith("norm") else value * 1e-3 for name, value in state.items()}
-    ids, types = given(draw)
-    expected = oracle.embedded(state, ids, types, eps=eps).float()
-    misses = oracle.embedding_misses(state, ids, types, eps)
-    # The sum loses its last digits where its numbers cancel, and the norm makes them a thousand times as large.
-    expect_close(embeddings(student, state, eps=eps)(ids, types), expected, atol=FLOAT32_LAYER, misses=misses)
+@pytest.mark.task("m16.5")
+def test_every_token_sees_both_sides(student, draw):
+    """Another first token changes the last one's vector, and another last token the first one's."""
+    state = oracle.random_state(draw)
+    ids, types, _ = given(draw)
+    model = bert(student, state)
+    for place in (0, ids.shape[1] - 1):
+        other = ids.clone()
+        other[:, place] = (other[:, place] + 1) % SIZES["vocab_size"]
+        expect_vectors(model(other, types), state, other, types, what=" for other ids")
 
 
-@pytest.mark.task("m16.3")
-@pytest.mark.holds("Raises ValueError, naming both numbers, when a row has more ids than context_length.")
-def test_more_ids_than_positions_are_refused(student, draw):
-    """Fourteen ids for a context of 13 raise ValueError with both numbers in its text."""
-    state = oracle.part(oracle.random_state(draw), "embeddings")
-    made, (ids, _) = embeddings(student, state), given(draw, seq=14)
-    mistake = "ids beyond the context are accepted"
-    expect_raises("ValueError", made, ids, mentions=("14", "13"), fine=(ids[:, :13],), mistake=mistake)
-
-
-@pytest.mark.task("m16.3")
-@pytest.mark.holds("In training mode only, dropout falls on the result.")
-def test_dropout_falls_on_normalised_sums(student, draw):
-    """In training half of the result is 0 and the rest doubled; in eval mode nothing is."""
-    state = oracle.part(oracle.random_state(draw), "embeddings")
-    ids, types = given(draw, 8, 13)
-    made = embeddings(student, state, dropout=0.5)
-    expected = oracle.embedded(state, ids, types).float()
-    first, second = made(ids, types), made(ids, types)
-    chance = type(first) is type(second) is torch.Tensor and not torch.equal(first, second)
-    expect_close(first, expected, atol=FLOAT32_LAYER, misses={AWAKE: first} if chance else {}, what="the eval result")
-    trained = student.plant(probes).in_training(made, ids, types)
-    expect_tensor(trained, shape=tuple(expected.shape), dtype=torch.float32, what="the result in training")
-    gone = float((trained == 0).double().mean())
-    mistake = (BEFORE_NORM if not torch.allclose(trained, expected, atol=1e-3) else ASLEEP) if gone == 0 else None
-    # Of 1,248 numbers: a share's standard deviation is 0.014.
-    expect_bound(gone, f"{gone:.0%} of the result is 0, expected 50%.", above=0.35, below=0.65, mistake=mistake)
-    kept = expected.where(trained != 0, 0.0)
-    misses = {"what is kept does not grow by 1 / (1 - dropout)": kept}
-    expect_close(trained, 2 * kept, atol=FLOAT32_MODEL, misses=misses, what="the result in training", follows=True)
-
-
-@pytest.mark.task("m16.3")
-@pytest.mark.warm("torch._dynamo")
-def test_embeddings_stay_on_their_device(student, draw):
-    """Positions, and the types that nobody gave, are made where the ids are."""
-    state = oracle.part(oracle.random_state(draw), "embeddings")
-    ids, types = given(draw)
-    made = embeddings(student, state)
-    misses = oracle.embedding_misses(state, ids, None)
-    expect_close(made(ids), oracle.embedded(state, ids, None).float(), atol=FLOAT32_LAYER, misses=misses)
-    for args in ([ids], [ids, types]):
-        expect_one_device(student, made, args, mistake=DEVICE)
-
-
-# ── m16.4 ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def block_of(student, state, dropout=0.0, eps=oracle.EPS):
-    """Return an EncoderBlock with these weights, in eval mode."""
-    made = student.EncoderBlock(SIZES["d_model"], SIZES["n_heads"], SIZES["d_ff"], dropout, eps)
-    return student.plant(probes).fill(made, state)
-
-
-def some(draw, dtype=torch.float32, batch=4, seq=6):
-    """Draw a stream, and a mask with padding on the right, on the left, in between, and at both ends."""
-    mask = torch.ones(batch, seq, dtype=torch.bool)
-    mask[0, 4:], mask[1, :2], mask[2, 3], mask[3, ::5] = False, False, False, False
-    return draw.normal(batch, seq, SIZES["d_model"], dtype=dtype), mask
-
-
-@pytest.mark.task("m16.4")
-@pytest.mark.holds(
-    "Its parts: `query`, `key`, `value`, `out` and `norm_1`; `up` (to d_ff), the exact GELU (by erf), `down`, "
-    "`norm_2`.",
-    "Linear ones have a bias.",
-)
-def test_a_block_has_eight_parts(student):
-    """The state has the names and shapes of the docstring, and nothing else."""
-    made = student.EncoderBlock(12, 3, 20, 0.1, 1e-12)
-    found = {name: tuple(value.shape) for name, value in student.plant(probes).state(made).items()}
-    wanted = {
-        name.removeprefix("blocks.0."): shape for name, shape in oracle.shapes(SIZES).items() if name[:8] == "blocks.0"
+@pytest.mark.task("m16.5")
+@pytest.mark.holds("Return both heads' scores for what forward gave, without a softmax.")
+def test_two_heads_score(student, draw):
+    """Tokens are scored by transform, GELU, norm and decoder, and texts by follows."""
+    state = oracle.random_state(draw)
+    model = bert(student, state)
+    hidden, texts = draw.normal(3, 5, SIZES["d_model"]), draw.normal(3, SIZES["d_model"])
+    found = model.scores(hidden, texts)
+    shown = type(found) is tuple and len(found) == 2
+    expect(shown, "scores returns no tuple (of the tokens, of the texts).", evidence="value")
+    expected, misses = heads.token_scores(hidden, state).float(), heads.score_misses(hidden, state)
+    expect_close(found[0], expected, atol=FLOAT32_LAYER * 5, misses=misses, what="the tokens' scores")
+    expected = heads.follow_scores(texts, state).float()
+    misses = {
+        "the first token's vector is scored, and not the text's": heads.follow_scores(hidden[:, 0], state).float(),
+        "the tanh is applied twice: the text's vector has it already": heads.follow_scores(texts.tanh(), state).float(),
+        "the scores went through a softmax: the loss does that by itself": expected.softmax(dim=-1),
+        "the scores went through a log-softmax: the loss does that by itself": expected.log_softmax(dim=-1),
     }
-    bare = {name: shape for name, shape in wanted.items() if name.endswith("weight") or "norm" in name}
-    expect_equal(found, wanted, misses={"linear layers have no bias": bare}, what="the table of shapes")
+    expect_close(found[1], expected, atol=FLOAT32_LAYER, misses=misses, what="the texts' scores")
 
 
-@pytest.mark.task("m16.4")
+@pytest.mark.task("m16.5")
 @pytest.mark.holds(
-    "Let tokens look at each other, in both directions, then let each think: x becomes norm(x + part(x)), twice.",
-    "Its parts: `query`, `key`, `value`, `out` and `norm_1`; `up` (to d_ff), the exact GELU (by erf), `down`, "
-    "`norm_2`.",
-    "None: no padding.",
+    "For the heads: `transform` (as pooler), the exact GELU, `transform_norm` (nn.LayerNorm) and `decoder` (nn.Linear "
+    "to the vocabulary, whose weight IS the words', with a bias of its own) for each token; `follows` (nn.Linear to 2) "
+    "for the text.",
 )
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["float32", "float64"])
-def test_a_block_normalises_sums(student, draw, dtype):
-    """Attention in both directions and then two layers with the exact GELU, each added and the sum normalised."""
-    state = {name: value.to(dtype) for name, value in oracle.part(oracle.random_state(draw), "blocks.0").items()}
-    x, _ = some(draw, dtype)
-    made = block_of(student, state)
-    if dtype == torch.float64:
-        made = student.plant(probes).fill(made.double(), state)
-    expected, misses = oracle.block(x, state, 3, None).to(dtype), oracle.block_misses(x, state, 3, None)
-    atol = FLOAT64 if dtype == torch.float64 else FLOAT32_LAYER
-    expect_close(made(x), expected, atol=atol, misses=misses)
+@pytest.mark.parametrize("name", ["embeddings.words.weight", "decoder.weight"])
+def test_words_and_decoder_are_one_tensor(student, draw, name):
+    """Overwriting either changes both what an id becomes and how a token is scored."""
+    state = oracle.random_state(draw)
+    model, (ids, types, _) = bert(student, state), given(draw)
+    words, old = draw.normal(*state["embeddings.words.weight"].shape, scale=0.3), state["embeddings.words.weight"]
+    student.plant(probes).overwrite(model, name, words)
+    after = state | {"embeddings.words.weight": words}
+    read, wanted = (oracle.read(given_state, SIZES, ids, types) for given_state in (state, after))
+    found = model(ids, types)
+    misses = {TWO_TABLES: read.float()}
+    what = "what becomes of ids after the change"
+    expect_close(found[0], wanted.float(), atol=FLOAT32_MODEL, misses=misses, what=what)
+    scores = model.scores(*found)[0]
+    misses = {TWO_TABLES: heads.token_scores(wanted, after, table=old).float()}
+    expected = heads.token_scores(wanted, after).float()
+    expect_close(scores, expected, atol=FLOAT32_MODEL, rtol=1e-4, misses=misses, what="the scores after the change")
 
 
-@pytest.mark.task("m16.4")
-@pytest.mark.holds(
-    'Nobody sees padding, where `mask` ("batch seq") is False or 0; True or 1 is a token.',
-)
-@pytest.mark.parametrize("kind", ["booleans", "integers"])
-def test_nobody_sees_padding(student, draw, kind):
-    """Padding on any side is hidden from every query and head, by a mask of booleans and by one of 0 and 1."""
-    state = oracle.part(oracle.random_state(draw), "blocks.0")
-    x, mask = some(draw)
-    expected, misses = oracle.block(x, state, 3, mask).float(), oracle.block_misses(x, state, 3, mask)
-    made = block_of(student, state)
-    try:
-        actual = made(x, mask if kind == "booleans" else mask.long())
-    except StudentError as error:
-        expect(kind == "booleans", f"Your code raised {error}.", mistake=AS_NUMBERS)
-        raise
-    expect_close(actual, expected, atol=FLOAT32_LAYER, misses=misses)
-
-
-@pytest.mark.task("m16.4")
-@pytest.mark.holds(
-    'Nobody sees padding, where `mask` ("batch seq") is False or 0; True or 1 is a token.',
-)
-def test_what_stands_in_padding_changes_nothing(student, draw):
-    """Other vectors under the padding leave every token's vector as it is."""
-    state = oracle.part(oracle.random_state(draw), "blocks.0")
-    x, mask = some(draw)
-    made = block_of(student, state)
-    other = x.where(mask[..., None], 50 * draw.normal(*x.shape))
-    expected = oracle.block(x, state, 3, mask).float()
-    for what, value in (("", x), (" with other padding", other)):
-        actual = made(value, mask)
-        expect_tensor(actual, shape=tuple(x.shape), dtype=torch.float32, what=f"the result{what}")
-        misses = {"padding is seen: the mask is not looked at": oracle.block(value, state, 3, None).float()[mask]}
-        expect_close(actual[mask], expected[mask], atol=FLOAT32_LAYER, misses=misses, what=f"what tokens get{what}")
-
-
-@pytest.mark.task("m16.4")
-@pytest.mark.holds(
-    "Let tokens look at each other, in both directions, then let each think: x becomes norm(x + part(x)), twice.",
-)
-@pytest.mark.parametrize("eps", [1e-12, 1e-3])
-def test_a_blocks_norms_have_the_eps_handed_in(student, draw, eps):
-    """Sums of a hundredth's size, to which eps matters, are normalised with the eps that was given."""
-    state = oracle.part(oracle.random_state(draw), "blocks.0")
-    small = ("norm_1.weight", "norm_1.bias", "out.weight", "out.bias", "down.weight", "down.bias")
-    state = {name: value * 3e-3 if name in small else value for name, value in state.items()}
-    x = 3e-3 * some(draw)[0]
-    expected, misses = oracle.block(x, state, 3, None, eps=eps).float(), oracle.block_misses(x, state, 3, None, eps)
-    expect_close(block_of(student, state, eps=eps)(x), expected, atol=FLOAT32_LAYER, misses=misses)
-
-
-@pytest.mark.task("m16.4")
-def test_every_part_of_a_block_learns(student, draw):
-    """The gradients of all parameters and of the stream are those of the same block elsewhere."""
-    state = oracle.part(oracle.random_state(draw), "blocks.0")
-    (x, mask), mix = some(draw), draw.normal(4, 6, SIZES["d_model"])
-    found = student.probe.gradients(block_of(student, state), [x, mask], mix)
-    leaves = {name: value.double().requires_grad_(True) for name, value in state.items()}
-    stream = x.double().requires_grad_(True)
-    total = (oracle.block(stream, leaves, 3, mask) * mix).sum()
-    names = [name for name in leaves if name != "key.bias"]  # it moves all scores of a query alike: its gradient is 0
-    right = torch.autograd.grad(total, [*(leaves[name] for name in names), stream])
-    for name, actual, expected in zip(
-        [*names, "x"], [*(found["parameters"].get(name) for name in names), found["args"][0]], right, strict=True
-    ):
-        expect(actual is not None, f"{name} has no gradient.", mistake=CUT)
-        atol = min(1e-4 * float(expected.abs().max()), 0.009 * float(expected.abs().median()))
-        misses = {CUT: torch.zeros_like(expected).float()}
-        what = f"the gradient of {name}"
-        expect_close(actual, expected.float(), atol=atol, rtol=1e-3, misses=misses, what=what)
-
-
-@pytest.mark.task("m16.4")
-@pytest.mark.holds("In training mode only, dropout falls on attention's weights and on what either part adds.")
-def test_dropout_rests_in_eval_mode(student, draw):
-    """In eval mode a block with dropout 0.5 gives what it gives without."""
-    state = oracle.part(oracle.random_state(draw), "blocks.0")
-    x, mask = some(draw)
-    made, expected = block_of(student, state, dropout=0.5), oracle.block(x, state, 3, mask).float()
-    first, second = made(x, mask), made(x, mask)
-    chance = type(first) is type(second) is torch.Tensor and not torch.equal(first, second)
-    misses = {AWAKE: first} if chance else oracle.block_misses(x, state, 3, mask)
-    expect_close(first, expected, atol=FLOAT32_LAYER, misses=misses, what="the result in eval mode")
-
-
-@pytest.mark.task("m16.4")
-@pytest.mark.holds("In training mode only, dropout falls on attention's weights and on what either part adds.")
-@pytest.mark.parametrize("part", ["out", "down"])
-def test_dropout_falls_on_what_is_added(student, part):
-    """Where a part adds 1 to zeros everywhere, half of that is 0 in training, and the norm shows which half."""
-    rows = in_training(student, {f"{part}.bias": torch.ones(12)})
-    fallen = float((rows < -1e-3).double().mean())
-    mistake = NOT_ADDED[part] if fallen == 0 else None
-    # Of 2,496 numbers: a share's standard deviation is 0.01.
-    said = f"{fallen:.0%} of what {part} gives is 0 in training, expected 50%."
-    expect_bound(fallen, said, above=0.4, below=0.6, mistake=mistake)
-
-
-@pytest.mark.task("m16.4")
-@pytest.mark.holds("In training mode only, dropout falls on attention's weights and on what either part adds.")
-def test_dropout_falls_on_the_attentions_weights(student):
-    """Where all values are 1, heads give different sums in training, since different weights have fallen out."""
-    rows = in_training(student, {"value.bias": torch.ones(12), "out.weight": torch.eye(12)})
-    # What out gives is 0 or the head's sum; the norm keeps apart what is apart.
-    kinds = [len({round(value, 3) for value in row}) for row in rows.tolist()]
-    several = sum(count > 2 for count in kinds) / len(kinds)
-    mistake = ON_WEIGHTS if several == 0 else None
-    # Some 90 % of 208 rows: a standard deviation of 0.02.
-    expect_bound(several, f"In {several:.0%} of the rows heads give different sums.", above=0.6, mistake=mistake)
-
-
-def in_training(student, changes):
-    """Return the rows that a block gives for zeros, dropout 0.5, all its weights 0 but the norms' and these."""
-    shapes = {name: shape for name, shape in oracle.shapes(SIZES).items() if name.startswith("blocks.0.")}
-    state = {name.removeprefix("blocks.0."): torch.zeros(shape) for name, shape in shapes.items()}
-    state |= {"norm_1.weight": torch.ones(12), "norm_2.weight": torch.ones(12)} | changes
-    rows = student.plant(probes).in_training(block_of(student, state, dropout=0.5), torch.zeros(16, 13, 12))
-    expect_tensor(rows, shape=(16, 13, 12), dtype=torch.float32, what="the result in training")
-    return rows.flatten(0, 1)
-
-
-@pytest.mark.task("m16.4")
+@pytest.mark.task("m16.5")
 @pytest.mark.warm("torch._dynamo")
-def test_a_block_stays_on_its_device(student, draw):
-    """On another device than the default one, everything is made where the stream is."""
-    state = oracle.part(oracle.random_state(draw), "blocks.0")
-    x, mask = some(draw)
-    made = block_of(student, state)
-    expected, misses = oracle.block(x, state, 3, mask).float(), oracle.block_misses(x, state, 3, mask)
-    expect_close(made(x, mask), expected, atol=FLOAT32_LAYER, misses=misses)
-    for args in ([x], [x, mask]):
-        expect_one_device(student, made, args, mistake=DEVICE)
+def test_a_model_without_sizes_is_bert_base(student):
+    """Bert(), made without data on the meta device, has the 110,106,428 parameters of BERT base with both heads."""
+    found = student.plant(probes).on_meta(student.Bert)
+    misses = {
+        TWO_TABLES: 110_106_428 + 30522 * 768,
+        "the decoder has no bias": 110_106_428 - 30522,
+        "the defaults are GPT-2 small's: a vocabulary of 50,257": 110_106_428 + (50257 - 30522) * 769,
+        "context_length is 1024 by default": 110_106_428 + 512 * 768,
+    }
+    expect_equal(found["numbers"], 110_106_428, misses=misses, what="the number of parameters")
+
+
+@pytest.mark.task("m16.5")
+def test_what_nobody_names_is_bert_bases(student, draw):
+    """Without being told, a model has 12 heads, no dropout, and 1e-12 for eps."""
+    sizes = SIZES | {"d_model": 24, "n_layers": 1, "n_heads": 12}
+    state = oracle.random_state(draw, sizes)
+    # Vectors whose variance is about 1e-12, to which such an eps matters.
+    state = {name: value * 1e-6 if "s.weight" in name[-8:] else value for name, value in state.items()}
+    model = student.Bert(31, 13, 24, 1, d_ff=20)
+    student.plant(probes).fill(model, oracle.whole(state))
+    ids, types, _ = given(draw)
+    found = student.plant(probes).in_training(model, ids, types)
+    expected = oracle.read(state, sizes, ids, types).float()
+    misses = {"n_heads is not 12 by default": oracle.read(state, sizes | {"n_heads": 8}, ids, types).float()}
+    misses["eps is 1e-5 by default: BERT's is 1e-12"] = oracle.read(state, sizes, ids, types, eps=1e-5).float()
+    expect(type(found) is tuple, "Bert returns no tuple.", evidence="value")
+    expect_close(found[0], expected, atol=FLOAT32_MODEL, misses=misses, what="the first of what is returned")
+
+
+@pytest.mark.task("m16.5")
+@pytest.mark.holds(
+    "From ids to a vector for each token and one for each text; and two heads, which read something off them.",
+)
+def test_dropout_reaches_embeddings_and_blocks(student, draw):
+    """With dropout 0.5 a model varies in training and rests in eval mode; eps reaches every norm."""
+    state = oracle.random_state(draw)
+    ids, types, mask = given(draw)
+    model = bert(student, state, dropout=0.5)
+    first, second = model(ids, types, mask), model(ids, types, mask)
+    expected = oracle.read(state, SIZES, ids, types, mask).float()
+    chance = type(first) is tuple and not torch.equal(first[0], second[0])
+    what = "the first of what is returned in eval mode"
+    expect_close(first[0], expected, atol=FLOAT32_MODEL, misses={AWAKE: first[0]} if chance else {}, what=what)
+    for part in ("embeddings", "blocks.0", "blocks.1"):
+        alone = bert(student, state, dropout=0.5).get_submodule(part)
+        given_args = [ids, types] if part == "embeddings" else [expected]
+        one, other = (student.plant(probes).in_training(alone, *given_args) for _ in range(2))
+        mistake = "dropout is not handed on to the parts"
+        expect(not torch.equal(one, other), f"{part} gives the same twice in training.", mistake=mistake)
+
+
+def loss_given(draw, batch=4, seq=9, dtype=torch.float32):
+    """Draw both heads' scores and both kinds of labels, some of which don't count."""
+    tokens, pairs = draw.normal(batch, seq, 7, scale=2.0, dtype=dtype), draw.normal(batch, 2, scale=2.0, dtype=dtype)
+    labels = draw.integers(0, 7, batch, seq)
+    labels = labels.where(torch.arange(seq) % torch.tensor([[2], [3], [5], [9]])[:batch] == 1, -100)
+    return tokens, labels, pairs, torch.tensor([0, 1, 0, 0])[:batch]
+
+
+def expect_loss(student, tokens, labels, pairs, follows, *, atol=FLOAT32_LAYER):
+    """Compare a loss with the reference."""
+    dtype = torch.float64 if tokens.dtype == torch.float64 else torch.float32
+    expected = heads.loss(tokens, labels, pairs, follows).to(dtype)
+    misses = heads.loss_misses(tokens, labels, pairs, follows)
+    actual = student.pretraining_loss((tokens, pairs), labels, follows)
+    wrong = type(actual) is torch.Tensor and actual.dtype in (torch.float16, torch.bfloat16)
+    expect(not wrong, "Scores in half precision have a loss in half precision.", mistake=HALF, evidence="value")
+    expect_close(actual, expected, atol=atol, misses=misses, what="the loss")
+
+
+@pytest.mark.task("m16.5")
+@pytest.mark.holds(
+    "Example: scores [[[0, ln 3], [9, 9]]] and [[0, 0]], labels [[1, -100]] and [0] lose ln(4/3) + ln 2, 0.9808.",
+)
+def test_the_loss_of_the_docstring(student):
+    """The docstring's scores lose 0.9808 nats."""
+    tokens, pairs = torch.tensor([[[0.0, math.log(3)], [9.0, 9.0]]]), torch.zeros(1, 2)
+    expect_loss(student, tokens, torch.tensor([[1, -100]]), pairs, torch.tensor([0]), atol=FLOAT32_OP)
+
+
+@pytest.mark.task("m16.5")
+@pytest.mark.holds(
+    "Add two means of the cross-entropy (in nats): over all tokens whose label counts, and over the pairs.",
+    "A label of -100 does not count, in either; where none counts that mean is 0.",
+    "Nothing is shifted.",
+    "A pair's label is 0 where the second text follows the first, else 1.",
+)
+def test_the_loss_is_two_means(student, draw):
+    """All holes of a batch weigh alike, wherever they are, and so do all pairs; the two means are added."""
+    tokens, labels, pairs, follows = loss_given(draw)
+    expect_loss(student, tokens, labels, pairs, follows)
+    expect_loss(student, tokens[:1], labels[:1], pairs[:1], follows[:1])
+    follows[1] = -100
+    expect_loss(student, tokens, labels, pairs, follows)
+
+
+@pytest.mark.task("m16.5")
+@pytest.mark.holds("A label of -100 does not count, in either; where none counts that mean is 0.")
+def test_where_nothing_counts_a_mean_is_zero(student, draw):
+    """Without a hole the loss is the pairs', without a pair that counts the holes', without both 0; never NaN."""
+    tokens, labels, pairs, follows = loss_given(draw)
+    for holes, told in ((False, True), (True, False), (False, False)):
+        some, known = labels if holes else labels * 0 - 100, follows if told else follows * 0 - 100
+        expected = heads.loss(tokens, some, pairs, known).float()
+        misses = heads.loss_misses(tokens, some, pairs, known) | {NAN: torch.tensor(math.nan)}
+        found = student.pretraining_loss((tokens, pairs), some, known)
+        expect_close(found, expected, atol=FLOAT32_LAYER, misses=misses, what="the loss")
+
+
+@pytest.mark.task("m16.5")
+@pytest.mark.holds("Half precision is scored in float32.")
+def test_half_precision_is_scored_in_float32(student, draw):
+    """Scores in half precision give a loss with float32's digits, and those in float64 one with float64's."""
+    for dtype, atol in ((torch.float16, FLOAT32_LAYER), (torch.bfloat16, FLOAT32_LAYER), (torch.float64, FLOAT64)):
+        expect_loss(student, *loss_given(draw, dtype=dtype), atol=atol)
+
+
+@pytest.mark.task("m16.5")
+@pytest.mark.holds(
+    "Add two means of the cross-entropy (in nats): over all tokens whose label counts, and over the pairs.",
+)
+def test_gradients_reach_both_heads(student, draw):
+    """The gradients by the scores of tokens and pairs are those of two means, and 0 where nothing counts."""
+    tokens, labels, pairs, follows = loss_given(draw, dtype=torch.float64)
+    found = student.plant(probes).losses(student.pretraining_loss, tokens, labels, pairs, follows)
+    leaves = [value.clone().requires_grad_(True) for value in (tokens, pairs)]
+    right = torch.autograd.grad(heads.loss(leaves[0], labels, leaves[1], follows), leaves)
+    for name, actual, expected in zip(("tokens", "pairs"), found["gradients"], right, strict=True):
+        expect(actual is not None, f"The scores of the {name} get no gradient.", mistake=CUT)
+        misses = {CUT: torch.zeros_like(expected)}
+        what = f"the gradient by the scores of the {name}"
+        expect_close(actual, expected, atol=FLOAT64, misses=misses, what=what)
+    for name, after, before in zip(NAMES, found["after"], (tokens, labels, pairs, follows), strict=True):
+        expect_unchanged(after, before, what=f"{name} after the call")
+
+
+NAMES = ("the tokens' scores", "the labels", "the pairs' scores", "the pairs' labels")
+
+
+@pytest.mark.task("m16.5")
+@pytest.mark.warm("torch._dynamo")
+def test_the_model_stays_on_its_device(student, draw):
+    """On another device than the default one, everything is made where the ids are."""
+    state = oracle.random_state(draw)
+    ids, types, mask = given(draw)
+    model = bert(student, state)
+    expect_vectors(model(ids, types, mask), state, ids, types, mask)
+    for args in ([ids], [ids, types, mask]):
+        expect_one_device(student, model, args, mistake=DEVICE)
+
+
+@pytest.mark.task("m16.5")
+@pytest.mark.limits(seconds=60)
+def test_bert_learns_to_read_a_log(student, draw, data):
+    """Sixty steps with your holes and loss teach bert-nano to read a boat's log; shuffled labels teach it nothing."""
+    logbook, planted = Logbook(draw, data), student.plant(probes)
+    parts = {name: getattr(student, name) for name in ("mask_tokens", "pretraining_loss")}
+    before, costs = logbook.cost(logbook.start), {}
+    for shuffled, steps in ((True, logbook.CONTROL), (False, logbook.STEPS)):
+        model = planted.fill(student.Bert(**logbook.sizes), oracle.whole(logbook.start))
+        batches, seed = logbook.batches(draw, steps), draw.random.randrange(10**6)
+        given_args = logbook.SPECIAL, logbook.mask_id, logbook.sizes["vocab_size"], seed, logbook.RATE, shuffled
+        found = planted.pretrain(parts, model, batches, *given_args)
+        for name, value in logbook.start.items():
+            expect_tensor(found.get(name), shape=tuple(value.shape), dtype=torch.float32, what=name)
+        costs[shuffled] = logbook.cost(found)
+    gain, control = (logbook.common - costs[shuffled] for shuffled in (False, True))
+    said = f"From shuffled labels a hole came to cost {control:.2f} nats less than by how common pieces are."
+    expect_bound(control, said, below=logbook.NOTHING)
+    said = f"After {logbook.STEPS} steps a hole costs {gain:.2f} nats less than by how common pieces are."
+    expect_bound(gain, said, above=logbook.LEARNED, mistake=STILL if costs[False] > before - 1 else None)
+    achieve(
+        f"After {logbook.STEPS} of your steps a hole in a boat's log, never seen, costs {costs[False]:.2f} nats. "
+        f"Before it was {before:.2f}, and by how common each piece is it would be {logbook.common:.2f}."
+    )

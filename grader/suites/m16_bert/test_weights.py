@@ -241,7 +241,8 @@ def test_the_checkpoint_keeps_its_values(student, draw, layout):
     """The dict that was loaded has its keys and values afterwards, whatever then happens to the model."""
     given = loading.checkpoint(oracle.random_state(draw), layout)
     after = student.plant(probes).zeroed_afterwards(student.load_bert, student.Bert(**SIZES), given)
-    expect_equal(sorted(after), sorted(given), what="the list of the checkpoint's keys after loading")
+    left = {"keys are taken out of the checkpoint handed in": sorted(key for key in given if ".decoder." not in key)}
+    expect_equal(sorted(after), sorted(given), misses=left, what="the list of the checkpoint's keys after loading")
     for key, value in given.items():
         misses = {loading.ALIASED: torch.zeros_like(value)} if value.is_floating_point() else {}
         what = f"the checkpoint's {key} after loading"

@@ -402,11 +402,13 @@ def test_what_is_no_source_is_refused(tmp_path):
     """A path that is not there, an unknown kind of file and an empty folder are one sentence each."""
     (tmp_path / "photo.png").write_bytes(b"\x89PNG")
     (tmp_path / "class.7z").write_bytes(b"7z")
+    (tmp_path / "roster.xlsx").write_bytes(zipped({"xl/workbook.xml": "<workbook/>"}))
     (tmp_path / "empty").mkdir()
 
     for name, said in [
         ("gone", "There is no folder, archive or list"),
         ("photo.png", "is no folder, no zip or tar archive, and no list of git repositories."),
+        ("roster.xlsx", "is a spreadsheet program's workbook; save it as CSV in UTF-8."),
         ("class.7z", "is an archive of a kind that is not read; zip and tar are."),
         ("empty", "There is nothing in empty."),
     ]:

@@ -16,7 +16,7 @@ from grader.classroom.book import doubts
 from grader.classroom.book.class_standing import class_result
 from grader.classroom.book.gradebook import Gradebook
 from grader.classroom.book.standing import Student
-from grader.classroom.intake import collecting
+from grader.classroom.intake import collecting, identity
 from grader.classroom.intake.reading import Reading
 from grader.classroom.intake.roster import Keys, Roster, RosterError
 from grader.classroom.intake.who_is_who import load
@@ -312,3 +312,16 @@ def test_a_file_that_does_not_say_who_is_who_is_one_sentence(tmp_path, text, sai
         load(tmp_path / "who.csv", CLASS)
 
     assert said in str(refused.value)
+
+
+def test_no_submission_is_compared_with_every_other(term, tmp_path, monkeypatch):
+    """A download of thousands is taken in in a time that grows as it does, strangers and those left out as well."""
+
+    def compared(one, other):
+        raise AssertionError("two submissions were compared")
+
+    monkeypatch.setattr(identity.Claimed, "__eq__", compared)
+    files = {f"{name}/{WARMUP}": name for name in ("z3", "Cem C Cue", "nobody", "Zoe Q Zed")}
+
+    assert len(term.week(folder(tmp_path / "week1", files)).handed_in) == 4
+    assert len(term.week(tmp_path / "week1", students={"z3"}).handed_in) == 1

@@ -6,7 +6,7 @@ import difflib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import astuple, replace
+from dataclasses import astuple
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -90,7 +90,8 @@ def collect_class(
         known = _recent([each for each in claimed if each.student], since, collected.notes)
         taken = _taken(known, tell)
         # What is fetched is left where it is.
-        left_out = [each for each in everything if each.student and each not in known]
+        place = {id(each.candidate): number for number, each in enumerate(known)}
+        left_out = [each for each in everything if each.student and id(each.candidate) not in place]
         left_alone = [(each, None if each.candidate.fetched else _contents(each)) for each in left_out]
     collected.unclear += [each.unclear for each, *_ in unclear]
     if hidden:  # whoever is on the roster may be any of them
@@ -104,7 +105,7 @@ def collect_class(
     strangers = [each for each in known if roster.students and each.student not in order and each.student not in hidden]
     for each in like_others(strangers, missing, roster, any(of_a_group(each.candidate.notes) for each in known)):
         collected.unclear.append(each.unclear)
-        unclear.append((each, taken[known.index(replace(each, unclear="", maybe=()))].submission, SOMEBODYS))
+        unclear.append((each, taken[place[id(each.candidate)]].submission, SOMEBODYS))
     groups: dict[Student, list[HandedIn]] = {}
     for handed_in in sorted(taken, key=lambda each: (order.get(each.student, len(order)), _natural(each.student.id))):
         groups.setdefault(handed_in.student, []).append(handed_in)

@@ -259,6 +259,18 @@ def test_no_doubt_is_a_0(term, tmp_path, files, roster, without):
     assert said or any("2 submissions are anonymous" in note for note in collected.notes)
 
 
+def test_a_0_is_said_with_who_may_have_handed_it_in(term, tmp_path):
+    """Somebody on no roster who is called like nobody leaves the others their 0, and the export says to look."""
+    term.week(folder(tmp_path / "week1", {f"z3/{WARMUP}": "z", f"998877/{WARMUP}": "?"}))
+
+    assert term.marks()["c4"] == {"m00": 0, "m04": 0}
+    assert "m00 is 0 for k1, k2, c4, since nothing was handed in when it was due. On no roster" in term.warned
+    assert (
+        "and with it: 998877; look whether that is one of theirs." in term.warned
+        and "m04 is 0 for k1, k2, z3, c4" in term.warned
+    )
+
+
 def test_a_source_that_could_not_be_read_is_in_doubt_until_it_was(term, tmp_path):
     """A broken archive of a class ends with a sentence, gives nobody a 0, and is forgotten milestone by milestone."""
     week1 = folder(tmp_path / "week1", {f"z3/{WARMUP}": "z"})

@@ -120,6 +120,8 @@ class _Class:
     def note_doubts(self) -> None:
         """Note what is not clear, and give no mark where the only result is that of an untouched stub."""
         listed = [student for (student,) in self._book.rows(LISTED)]
+        for student in self.standings.keys() - listed if listed else ():
+            self.standings[student].guest = True
         found = doubts.open_doubts(self._book, listed or list(self.standings), list(self._milestones))
         for (student, name), (why, theirs) in found.items():
             if (standing := self.standings.get(student)) is None or name not in self._milestones:

@@ -96,6 +96,7 @@ def open_doubts(
         hands.setdefault((row.milestone, row.content), set()).add(row.place)
         maybe.setdefault((row.origin, row.milestone, row.content), set()).add(row.student)
     found: dict[tuple[str, str], tuple[str, bool]] = {}
+    anybodys: dict[str, str] = {}
     for row in rows:
         if row.why == NOT_ASKED and entered.has(row):
             continue
@@ -106,9 +107,15 @@ def open_doubts(
         for milestone in [row.milestone] if row.milestone else milestones:
             if row.student == ANYBODY and not row.content and entered.was_read(row.origin, milestone):
                 continue
-            for student in [row.student] if row.student else students:
-                if row.student or (student, milestone) not in found:
-                    found[student, milestone] = row.why, bool(row.student) and row.why != NOT_ASKED
+            if row.student and row.why == NOT_ASKED:
+                found.setdefault((row.student, milestone), (row.why, False))
+            elif row.student:
+                found[row.student, milestone] = row.why, True
+            else:
+                anybodys.setdefault(milestone, row.why)
+    for milestone, why in anybodys.items():
+        for student in students:
+            found.setdefault((student, milestone), (why, False))
     return found
 
 

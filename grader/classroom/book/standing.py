@@ -72,6 +72,7 @@ class Standing:
     answers: dict[str, str] = field(default_factory=dict)  # milestone id -> what was answered to a request
     times: dict[str, str] = field(default_factory=dict)  # milestone id -> when its module was first handed in, if known
     origins: dict[str, str] = field(default_factory=dict)  # milestone id -> where its module came from
+    guest: bool = False  # there is a roster, and they are not on it
     rounding: Rounding = field(default_factory=Rounding)
 
     def raw(self, milestone: str) -> float:

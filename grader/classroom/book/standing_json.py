@@ -46,6 +46,7 @@ _OF_STANDING = {
     "lateness": _TABLE, "adjustments": _list_of(_ADJUSTMENT), "excused": _TABLE, "absent": _TABLE, "waiting": _TABLE,
     "zeros": _TEXTS, "pending": _TEXTS, "drafts": _TEXTS, "doubts": _TABLE,
     "answers": _TABLE, "times": _TABLE, "origins": _TABLE,
+    "guest": {"type": "boolean"},
 }  # fmt: skip
 _OF_COLUMN = {"weight": _NUMBER, "counts": {"type": "boolean"}}
 _STANDING = _all_of(

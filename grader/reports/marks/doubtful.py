@@ -33,6 +33,10 @@ def zeros(result: ClassResult) -> list[str]:
     for column in result.columns:
         name = column.milestone
         who = [one.student.id for one in result.standings if name in one.zeros and one.mark(name) == 0]
+        guests = [one.student.id for one in result.standings if one.guest and name in one.milestones]
+        also = f" On no roster, and with it: {listed(guests)}; look whether that is one of theirs." if guests else ""
         if who:
-            found.append(f"{words.short(name)} is 0 for {listed(who)}, since nothing was handed in when it was due.")
+            found.append(
+                f"{words.short(name)} is 0 for {listed(who)}, since nothing was handed in when it was due.{also}"
+            )
     return found

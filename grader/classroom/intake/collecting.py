@@ -115,6 +115,11 @@ def collect_class(
             origins = ", ".join(handed_in.origin for handed_in in group[:3])
             collected.notes.append(f"{name_of(student)} is not on the roster ({origins}).")
     collected.doubts = doubts_of(unclear, collected, left_alone, stubs)
+    for handed_in in collected.handed_in:
+        handed_in.troubles += [
+            f"{module[:3]} was not graded, since a file of nearly its name was handed in: it is called {module}.py."
+            for module in sorted(handed_in.submission.mistaken)
+        ]
     in_doubt = {student for each, *_ in unclear for student in each.maybe}
     collected.missing = [student for student in missing if student.id not in in_doubt]
     return collected

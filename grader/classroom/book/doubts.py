@@ -27,7 +27,6 @@ UNOPENED = "An archive was handed in beside modules, and was not opened."
 NOT_ASKED = "It was handed in, and has not been taken in yet."
 _ALL = "SELECT run, origin, student, milestone, content, why FROM doubt ORDER BY id"
 _MODULES = "SELECT run, student, milestone, source, origin FROM module"
-_ROOT = re.compile(r"[!/]")
 
 
 @dataclass(frozen=True)
@@ -52,8 +51,8 @@ class _Row:
     @property
     def place(self) -> str:
         """Where it lies in its source, whatever the source is called: the next download has another name."""
-        parts = _ROOT.split(self.origin, maxsplit=1)
-        return parts[-1]
+        _, archive, inside = self.origin.partition("!")
+        return inside if archive else self.origin.rpartition("/")[2]
 
 
 def enter(book: Gradebook, run: int, doubts: Iterable[Doubt]) -> None:
@@ -141,9 +140,9 @@ class _Entered:
         return {student for run, student in self._owners.get((row.milestone, row.content), []) if run > row.run}
 
     def was_read(self, source: str, milestone: str) -> bool:
-        """Tell whether modules of a milestone were taken from a place."""
-        origins = self._origins.get(milestone, set())
-        return any(origin == source or origin.startswith((f"{source}!", f"{source}/")) for origin in origins)
+        """Tell whether modules of a milestone were taken from a place, by whatever path it was named."""
+        place = re.compile(rf"(.*/)?{re.escape(source.rpartition('/')[2])}([!/].*)?", re.DOTALL)
+        return any(place.fullmatch(origin) for origin in self._origins.get(milestone, ()))
 
 
 def _rows(book: Rows) -> list[_Row]:

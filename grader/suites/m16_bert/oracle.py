@@ -23,6 +23,7 @@ def words(
     text: str,
     *,
     lower: bool = True,
+    fold: bool = False,
     form: Any = "NFD",
     gone: Callable[[str], bool] = lambda letter: unicodedata.category(letter) == "Mn",
     mark: Callable[[str], bool] = is_mark,
@@ -30,7 +31,8 @@ def words(
 ) -> list[str]:
     """Cut a text into words; the switches make the mistakes."""
     letters = [letter for letter in unicodedata.normalize(form, text) if not gone(letter)]
-    plain = "".join(letters).lower() if lower else "".join(letters)
+    joined = "".join(letters)
+    plain = joined.casefold() if fold else joined.lower() if lower else joined
     parts = [(f" {letter} " if kept else " ") if mark(letter) else letter for letter in plain]
     return "".join(parts).split()
 
@@ -40,6 +42,7 @@ def word_misses(text: str) -> Misses:
     punctuation = lambda letter: unicodedata.category(letter)[0] == "P"  # noqa: E731
     return {
         "capitals stay": lambda: words(text, lower=False),
+        "casefold changes letters as well (ß becomes ss): lower makes them small": lambda: words(text, fold=True),
         "accents stay": lambda: words(text, gone=lambda letter: False),
         "accents stay: NFC joins a letter and its accent, NFD sets them apart": lambda: words(text, form="NFC"),
         "NFKD changes letters as well (a ligature, a small number): NFD only sets accents apart": lambda: words(

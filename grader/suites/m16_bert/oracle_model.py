@@ -156,13 +156,15 @@ def block(
         seq = scores.shape[-1]
         if mask is not None and masked == "added":
             scores = scores + mask[:, None, None, :].double()
-        elif mask is not None and masked != "no":
+        elif mask is not None and masked not in ("no", "after"):
             seen = mask.bool() if masked != "inverted" else ~mask.bool()
             seen = seen[:, None, :, None] if masked == "queries" else seen[:, None, None, :]
             scores = scores.masked_fill(~seen, -1e30)
         if causal:
             scores = scores.masked_fill(~torch.ones(seq, seq, dtype=torch.bool).tril(), -1e30)
         weights = scores.softmax(dim=axis)
+        if mask is not None and masked == "after":
+            weights = weights * mask[:, None, None, :].double()
         mixed = (weights.where(scores.amax(dim=-1, keepdim=True) > -1e29, 0.0) if empty else weights) @ value
         mixed = mixed.reshape(x.shape) if merge == "view" else mixed.transpose(1, 2).reshape(x.shape)
         return linear(mixed, state, "out") if out else mixed
@@ -225,6 +227,7 @@ MASKED: dict[str, dict[str, Any]] = {
     "padding alone is seen: the mask is read the wrong way round": {"masked": "inverted"},
     "the mask is laid on the queries: it hides keys": {"masked": "queries"},
     "the mask is laid on the queries, which then see nothing: it hides keys": {"masked": "queries", "empty": True},
+    "the mask is multiplied onto the weights: without the padding's they no longer add up to 1": {"masked": "after"},
     "the mask is added to the scores as numbers: 0 and 1 hardly differ": {"masked": "added"},
 }
 

@@ -213,11 +213,11 @@ ROWS, SEQ, VOCAB = 300, 100, 400
 
 def share(found, expected, count, what, mistakes):
     """Expect a share within ten standard deviations, and name the mistake whose share it has instead."""
-    width = 10 * math.sqrt(expected * (1 - expected) / count)
+    deviation = math.sqrt(expected * (1 - expected) / count)
     near = min(mistakes, key=lambda words: abs(found - mistakes[words]))
-    mistake = near if abs(found - mistakes[near]) < width else None
+    mistake = near if abs(found - mistakes[near]) < 10 * deviation else None
     said = f"{found:.1%} {what}, expected {expected:.0%}."
-    expect_bound(found, said, above=expected - width, below=expected + width, mistake=mistake)
+    expect_bound((found - expected) / deviation, said, above=-10, below=10, mistake=mistake)
 
 
 @pytest.mark.task("m16.2")

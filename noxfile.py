@@ -24,6 +24,8 @@ ROOT = Path(__file__).parent
 shared = {"python": sys.executable}  # replaced by the environment's own, unless --no-venv keeps this one
 UNWANTED = ("PYTHONOPTIMIZE", "PYTHONSAFEPATH")  # checks have docstrings and assertions; commands start in this folder
 READERS = ("xmlschema>=4.0", "junitparser>=4.0")  # in an environment of their own, beside PHP and Ruby
+# Wants other libraries than the course has, in an environment of its own, too; it does not say that it needs requests.
+LITGPT = ("litgpt==0.5.13", "requests")
 # Modules are compiled when they are first imported, where that is kept: most of what lies in these packages never is.
 QUICKLY = ("--disable-pip-version-check", *(() if os.environ.get("PYTHONDONTWRITEBYTECODE") else ("--no-compile",)))
 CPU_BUILDS = os.environ.get("SCRATCHWORK_TORCH_INDEX", "https://download.pytorch.org/whl/cpu")
@@ -59,11 +61,17 @@ def env(session: nox.Session) -> None:
     if is_there("the course"):
         return
     session.log("Torch and what else the course needs is installed now, once; this takes some minutes.")
+    install_torch(session)
+    install(session, "the course", nox.project.load_toml(ROOT / "pyproject.toml")["project"]["dependencies"])
+
+
+def install_torch(session: nox.Session) -> str:
+    """Install the CPU's build of torch, where that is wanted; return the requirement that it or PyPI's own meets."""
+    torch = next(line for line in (ROOT / "constraints.txt").read_text().split() if line.startswith("torch=="))
     if wants_cpu_build():
-        torch = next(line for line in (ROOT / "constraints.txt").read_text().split() if line.startswith("torch=="))
         small = ("--no-deps", "--retries", "1", "--index-url", CPU_BUILDS, torch)
         session.install(*QUICKLY, *small, silent=False, success_codes=[0, 1])  # without it, PyPI's own is taken
-    install(session, "the course", nox.project.load_toml(ROOT / "pyproject.toml")["project"]["dependencies"])
+    return torch
 
 
 def install(session: nox.Session, what: str, needed: list[str]) -> None:
@@ -156,6 +164,24 @@ def capstone(session: nox.Session) -> None:
 def chat(session: nox.Session) -> None:
     """Begin a story, and the model of your capstone goes on: nox -s chat."""
     run(session, "-m", "grader", "chat", *session.posargs)
+
+
+@nox.session(venv_backend="virtualenv", reuse_venv=True, requires=["env"], default=False)
+def litgpt(session: nox.Session) -> None:
+    """Hand your Llama of m15 to LitGPT, and fine-tune it there for a minute: nox -s litgpt."""
+    folder = Path(session.create_tmp()) / "llama-nano"
+    run(session, "-m", "grader", "litgpt", "--out", str(folder), *session.posargs)
+    session.install(*QUICKLY, *LITGPT, install_torch(session), silent=False)
+    out = str(folder.with_name("fine-tuned"))
+    adamw = '{"class_path": "torch.optim.AdamW", "init_args": {"lr": 0.002}}'
+    session.run(
+        "litgpt", "finetune_full", str(folder), "--out_dir", out, "--precision", "32-true", "--devices", "1",
+        "--data", "JSON", "--data.json_path", str(folder / "data"), "--data.mask_prompt", "true",
+        "--data.num_workers", "0", "--train.global_batch_size", "8", "--train.micro_batch_size", "8",
+        "--train.max_steps", "60", "--train.lr_warmup_steps", "5", "--train.max_seq_length", "256",
+        "--train.log_interval", "10", "--optimizer", adamw,
+        "--eval.initial_validation", "true", "--eval.final_validation", "true",
+    )  # fmt: skip
 
 
 @nox.session(venv_backend="none", requires=["env"], default=False)

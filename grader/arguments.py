@@ -54,6 +54,7 @@ def circumstances(command: argparse.ArgumentParser) -> None:
         "--device", choices=("cpu", "cuda", "mps"), default="cpu", help="where the student's code runs"
     )
     command.add_argument("--weights", default="gpt2-nano", metavar="gpt2-nano|gpt2|DIR", help="the GPT-2 checkpoint")
+    command.add_argument("--weights-llama", default="llama-nano", metavar="llama-nano|DIR", help="the Llama checkpoint")
     command.add_argument("--seed", default=None, metavar="N|random", help="what all inputs are drawn from")
     command.add_argument(
         "--isolation",

@@ -26,6 +26,7 @@ COMMANDS = {
     "reset": "bring a stub back, and keep beside it what stood there",
     "capstone": "train a GPT out of your own parts and let it write a story",
     "chat": "begin a story, and the model of your capstone goes on",
+    "litgpt": "write your Llama as a checkpoint of LitGPT's",
     "compare": "show your own code beside the reference solution, once it has passed",
     "verify": "check that solutions earn full marks and stubs nothing",
     "replay": "grade again from a result record, and compare the outcomes",

@@ -45,21 +45,20 @@ class Station:
         self.seed, self.secret = _seed(options.seed)
         if self.official:
             _check_official(options, self.seed, self.secret)
-        self.weights = Weights(options.weights)
+        self.weights = Weights(options.weights, options.weights_llama)
         self.workers: Any = None
         self._ready = False
         if not elsewhere:
             self.workers = _choose(options, self.notes)
-            self.workers.checkpoint = self.weights.to_mount(self.workers.level)
+            self.workers.checkpoints = self.weights.to_mount(self.workers.level)
 
     def boot(self) -> None:
         """Start the sandbox without waiting for it."""
         self.workers.boot()
 
     def prepare(self) -> None:
-        """Read the checkpoint if it is not the course's own. Raises WeightsError."""
-        if self.options.weights != "gpt2-nano":
-            self.weights.check()
+        """Read the checkpoints that are not the course's own. Raises WeightsError."""
+        self.weights.check()
 
     def start(self) -> None:
         """Wait until the sandbox stands; under `auto`, take the next level when it does not, and say so."""
@@ -74,7 +73,7 @@ class Station:
                 if weaker is None:
                     raise
                 self.notes.append(f"The isolation level {self.workers.level} does not work here: {error}.")
-                weaker.checkpoint = self.weights.to_mount(weaker.level)
+                weaker.checkpoints = self.weights.to_mount(weaker.level)
                 self.workers = weaker
 
     def close(self) -> None:
@@ -103,7 +102,7 @@ class Practice(Station):
         self.course, self.chosen, self.folder = course, chosen, folder
         self.progress = Progress()
         if not (self.secret or options.debug):
-            self.weights.answers = KeptAnswers(self.progress.path.parent / "answers")
+            self.weights.answers = self.weights.llama.answers = KeptAnswers(self.progress.path.parent / "answers")
 
     def grade(
         self, submission: Submission, listener: Any = None, *, again: bool = False, judges: int | None = 1
@@ -123,7 +122,8 @@ class Practice(Station):
         result = record.Record(
             grader=grader, environment=environment(), submission=submission.folder,
             seed=self.seed, secret_seed=self.secret, device=options.device, isolation=self.workers.level,
-            weights=options.weights, prerequisites=options.prerequisites, official=self.official,
+            weights=options.weights, weights_llama=options.weights_llama, prerequisites=options.prerequisites,
+            official=self.official,
         )  # fmt: skip
         if todo:
             import torch  # noqa: F401  the suites need it; the sandbox's server imports its own at this time
@@ -207,7 +207,8 @@ class Practice(Station):
         return {
             milestone.id: key(
                 submission.under(milestone, self.course), self.course.with_uses(milestone), grader,
-                self.seed, options.device, options.weights, options.prerequisites, self.workers.level,
+                self.seed, options.device, options.weights, options.weights_llama, options.prerequisites,
+                self.workers.level,
                 *(f"{task.points:g}" for task in milestone.tasks),  # which a course may set
             )
             for milestone in self.chosen

@@ -18,6 +18,7 @@ SCHEMA = "scratchwork-record/1"
 OFFICIAL_LEVELS = ("bubblewrap", "user")  # at which a run may count
 # Not in the JSON where they are empty, nor in older records.
 OPTIONAL = ("dice", "official_problem")  # of a milestone
+USUAL = {"weights_llama": "llama-nano"}  # of a record: left out where it is this
 OPTIONAL_OF_TASK = ("rests_on",)
 OPTIONAL_OF_CHECK = ("achieved",)
 
@@ -176,6 +177,7 @@ class Record:
     isolation: str  # bubblewrap | user | process | inline
     environment: str = ""  # Python, torch and system that the judge ran on
     weights: str = "gpt2-nano"
+    weights_llama: str = "llama-nano"
     official: bool = False
     secret_seed: bool = False
     prerequisites: str = "submission"  # or "solutions"
@@ -219,6 +221,9 @@ def to_json(record: Record) -> dict[str, Any]:
     """Return the record as plain JSON data, sums included."""
     plain = dataclasses.asdict(record)
     plain["earned"], plain["possible"] = record.earned, record.possible
+    for name, usual in USUAL.items():
+        if plain[name] == usual:
+            del plain[name]
     for milestone, data in zip(record.milestones, plain["milestones"], strict=True):
         data["earned"], data["possible"] = milestone.earned, milestone.possible
         _without_empty(data, OPTIONAL)
@@ -280,7 +285,8 @@ def milestone_from_json(plain: Any) -> Milestone:
 def from_json(plain: Any) -> Record:
     """Read a record back; ValueError if it is no record, of another version, or contradicts itself."""
     validate(plain)
-    kept = {part.name: plain[part.name] for part in dataclasses.fields(Record)}
+    known = USUAL | plain
+    kept = {part.name: known[part.name] for part in dataclasses.fields(Record)}
     return Record(**{**kept, "milestones": [_milestone(part) for part in plain["milestones"]]})
 
 

@@ -51,13 +51,17 @@ class Wanted:
     device: str
     weights: str
     prerequisites: str
+    weights_llama: str
 
 
-DEFAULTS = Wanted(submission="exercises", device="cpu", weights="gpt2-nano", prerequisites="submission")
+DEFAULTS = Wanted(
+    submission="exercises", device="cpu", weights="gpt2-nano", prerequisites="submission", weights_llama="llama-nano"
+)
 WHAT = {
     "submission": "of the folder",
     "device": "on the device",
     "weights": "with the checkpoint",
+    "weights_llama": "with the Llama checkpoint",
     "prerequisites": "with the earlier milestones from",
 }
 
@@ -75,7 +79,7 @@ def wanted(old: record.Record, options: Any) -> Wanted:
             shown = one_line(said, 200)
             raise UsageProblem(
                 f"This record was made {WHAT[name]} {shown}, which it may not choose by itself: "
-                f"name it with --{name} if you know the record."
+                f"name it with --{name.replace('_', '-')} if you know the record."
             )
         chosen[name] = usual if typed is None else typed
     return Wanted(**chosen)

@@ -89,7 +89,7 @@ def lend(descriptor: int, server: int) -> None:
     lent = [control]
 
     def take(self: ForkServer) -> None:
-        if lent and self._control is None and self.level == "bubblewrap" and self.checkpoint is None:
+        if lent and self._control is None and self.level == "bubblewrap" and not self.checkpoints:
             self._control, self._pid = lent.pop(), server
         else:
             boot(self)

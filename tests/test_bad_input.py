@@ -262,6 +262,13 @@ def test_weights_that_are_not_here_and_cannot_be_fetched_are_refused(tmp_path):
     assert_one_sentence(grade(tmp_path, "m04", "--weights", tmp_path / "none"), "is neither gpt2-nano nor gpt2 nor")
 
 
+def test_a_llama_that_is_none_is_refused(tmp_path):
+    """A --weights-llama folder that holds a GPT-2 is named before anything is graded."""
+    done = grade(tmp_path, "m04", "--weights-llama", checkpoint(tmp_path / "weights"))
+
+    assert_one_sentence(done, 'config.json has model_type = "gpt2", and what is loaded here is a Llama')
+
+
 @pytest.mark.parametrize("option", ["--json", "--junit", "--markdown"])
 def test_a_report_path_is_tried_before_anything_is_graded(tmp_path, option):
     """A folder in the report's place, or a folder that isn't there, is named at once."""

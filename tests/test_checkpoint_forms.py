@@ -10,7 +10,7 @@ import systems
 import torch
 from safetensors.torch import load_file, save_file
 
-from grader.judge.checkpoints.config import FIXED
+from grader.judge.checkpoints.gpt2 import FIXED
 from grader.judge.errors import WeightsError
 from grader.judge.oracles import Weights
 from grader.judge.probes import checkpoint

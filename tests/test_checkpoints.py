@@ -12,7 +12,7 @@ import support
 import torch
 from safetensors.torch import save_file
 
-from grader.judge.checkpoints.layout import gpt2_shapes
+from grader.judge.checkpoints.gpt2 import GPT2
 from grader.judge.draw import Draw
 from grader.judge.errors import WeightsError
 from grader.judge.grading import planned_checks
@@ -199,7 +199,7 @@ def test_limits_grow_with_the_checkpoint_that_a_check_holds(tmp_path, milestone)
 def test_a_suite_started_by_hand_has_its_workers_read_the_checkpoint(tmp_path):
     """`pytest grader/suites --weights DIR` mounts a checkpoint, which no file limit then keeps out of a worker."""
     config = CONFIG | {"n_embd": 360, "n_layer": 1}  # 78 MB of weights; a worker may write 64
-    state = {name: torch.randn(shape) / 50 for name, shape in gpt2_shapes(config).items()}
+    state = {name: torch.randn(shape) / 50 for name, shape in GPT2.numbers(config).items()}
     folder = checkpoint(tmp_path, state, config)
     room = support.REPOSITORY / "grader" / "suites" / "m06_gpt"
     asked = ["-k", "gpt2s_weights_in_place", "--isolation", "process", "--submission", "solutions", "--weights", folder]

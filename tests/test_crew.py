@@ -307,12 +307,12 @@ def test_there_are_as_many_judges_as_cores_and_room(monkeypatch, tmp_path):
         return types.SimpleNamespace(available=gigabytes * 2**30)
 
     monkeypatch.setattr(psutil, "virtual_memory", memory)
-    workers = types.SimpleNamespace(side_by_side=True, checkpoint=None)
+    workers = types.SimpleNamespace(side_by_side=True, checkpoints={})
 
     assert crew.most_judges(workers) == 4
     gigabytes = 3
     assert crew.most_judges(workers) == 2
-    workers.checkpoint = "a large file"
+    workers.checkpoints = {"gpt2": "a large file"}
     assert crew.most_judges(workers) == 1
     gigabytes = 64
     assert crew.most_judges(workers) == 4

@@ -142,8 +142,9 @@ def test_only_public_seeds_use_kept_answers(monkeypatch, tmp_path, condition):
     if condition == "secret":
         monkeypatch.setenv("SCRATCHWORK_SECRET_SEED", "forty-two and seven words")
     options = argparse.Namespace(
-        official=False, seed=None, weights="gpt2-nano", debug=condition == "debug", isolation="inline", device="cpu"
-    )
+        official=False, seed=None, weights="gpt2-nano", weights_llama="llama-nano", debug=condition == "debug",
+        isolation="inline", device="cpu",
+    )  # fmt: skip
     practice = Practice(options, support.COURSE, [], tmp_path)
     practice.close()
     assert (practice.weights.answers is not None) == (condition == "public")

@@ -120,7 +120,7 @@ def mounted(level, folder):
     """Workers that may read a copy of the course's checkpoint."""
     shutil.copytree(fixtures.GPT2_NANO, folder)
     workers = levels.workers(level, "cpu")
-    workers.checkpoint = folder / "model.safetensors"
+    workers.checkpoints = {"gpt2": folder / "model.safetensors"}
     above = (parent for parent in folder.parents if Path(tempfile.gettempdir()) in parent.parents)
     for path in (*folder.iterdir(), folder, *above):
         path.chmod(path.stat().st_mode | 0o055)  # the user level's workers pass through
@@ -138,7 +138,7 @@ def test_a_large_checkpoint_is_read_by_the_worker_itself(level, tmp_path):
         worker = workers.worker(Limits())
         worker.set_deadline(60)
         student = Student(worker, "nothing")
-        state = student.plant(checkpoint).read(student.large_file(workers.checkpoint))
+        state = student.plant(checkpoint).read(student.large_file(workers.checkpoints["gpt2"]))
 
         assert torch.equal(state["transformer.wpe.weight"], Weights(str(tmp_path / "own")).state["wpe.weight"])
         assert len(state) == 52
@@ -162,12 +162,12 @@ def test_the_solution_loads_a_checkpoint_of_ones_own(tmp_path):
 def test_a_mounted_checkpoint_cannot_be_changed(level, tmp_path):
     """A submission can neither write to the file that all workers read, nor rename or remove it."""
     with mounted(level, tmp_path / "own") as workers:
-        before = workers.checkpoint.read_bytes()
+        before = workers.checkpoints["gpt2"].read_bytes()
         worker = workers.worker(Limits())
         worker.set_deadline(60)
         worker.conversation.request("load", sources={"m99.py": SPOIL}, module="m99", trace=[], blocked=[])
-        path = Student(worker, "m99").large_file(workers.checkpoint)
+        path = Student(worker, "m99").large_file(workers.checkpoints["gpt2"])
 
         assert worker.conversation.get(None, "spoil")(path) == []
-        assert workers.checkpoint.read_bytes() == before
+        assert workers.checkpoints["gpt2"].read_bytes() == before
         worker.end()

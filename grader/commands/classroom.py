@@ -255,7 +255,7 @@ class _Run:
         rooms = own_rooms.packed(self.whole)
         setup = Setup(
             grader_version(rooms), self._level(station), options.device, options.weights, options.prerequisites,
-            station.official, station.seed, station.secret, rooms,
+            station.official, station.seed, station.secret, rooms, options.weights_llama,
         )  # fmt: skip
         run = self.book.begin_run(
             judging_version(rooms), setup.conditions(), official=station.official, isolation=setup.isolation

@@ -145,12 +145,13 @@ def rerun(milestone: str, options: argparse.Namespace, result: Any, *, whole: bo
     for name, default in (
         ("device", "cpu"),
         ("weights", "gpt2-nano"),
+        ("weights_llama", "llama-nano"),
         ("prerequisites", "submission"),
         ("course", None),
         ("isolation", "auto"),
     ):
         if getattr(options, name) != default:
-            words += [f"--{name}", getattr(options, name)]
+            words += [f"--{name.replace('_', '-')}", getattr(options, name)]
     if result.seed != PUBLIC_SEED and not result.secret_seed:
         words += ["--seed", result.seed]
     return shlex.join(words)

@@ -75,7 +75,9 @@ def arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--json", metavar="FILE", help="write the result record (the instructor's, seed included)")
     command.add_argument("--summary", metavar="FILE", help="write Markdown for a step summary")
     command.add_argument("--annotations", action="store_true", help="print GitHub annotations at the student's lines")
-    command.set_defaults(weights="gpt2-nano", prerequisites="submission", debug=False, all=True)
+    command.set_defaults(
+        weights="gpt2-nano", weights_llama="llama-nano", prerequisites="submission", debug=False, all=True
+    )
 
 
 def run(options: argparse.Namespace) -> int:

@@ -30,6 +30,7 @@ def arguments(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--device", choices=("cpu", "cuda", "mps"), help="needed where the record's is not the cpu")
     command.add_argument("--weights", metavar="gpt2|DIR", help="needed where the record's are not gpt2-nano")
+    command.add_argument("--weights-llama", metavar="DIR", help="needed where the record's are not llama-nano")
     command.add_argument("--prerequisites", choices=("submission", "solutions"), help="needed where it was solutions")
     command.add_argument("--json", metavar="FILE", help="write the new result record")
 
@@ -57,12 +58,11 @@ def run(options: argparse.Namespace) -> int:
     asked = replaying.wanted(old, options)
     seed, vouched = replaying.seed_of(old)
     lots = replaying.lots(old, course, whole, asked.submission, asked.prerequisites)
-    weights = Weights(asked.weights)
-    if asked.weights != replaying.DEFAULTS.weights:
-        weights.check()
+    weights = Weights(asked.weights, asked.weights_llama)
+    weights.check()
     check_device(asked.device)
     workers = _workers(replaying.level(old, options.isolation), asked.device, console.print)
-    workers.checkpoint = weights.to_mount(workers.level)
+    workers.checkpoints = weights.to_mount(workers.level)
     for line in [*levels.gap_notes(workers.level), *changed_since(old, asked, workers.level, own_rooms.packed(course))]:
         console.print(one_line(line, 600))
     if old.official and not vouched:
@@ -116,6 +116,7 @@ def changed_since(old: record.Record, asked: replaying.Wanted, level: str, rooms
         ("isolation level", old.isolation, level),
         ("device", old.device, asked.device),
         ("checkpoint", old.weights, asked.weights),
+        ("Llama checkpoint", old.weights_llama, asked.weights_llama),
     )
     return [f"The {name} is another: {then} in the record, {now} here." for name, then, now in pairs if then != now]
 

@@ -79,7 +79,7 @@ def options(root: Path, assignment: dict[str, Any]) -> argparse.Namespace:
         os.environ[SECRET_SEED_FILE] = str(root / "source" / "secret_seed")
     return argparse.Namespace(
         official=official, isolation=_level(assignment["isolation"]), prerequisites=assignment["prerequisites"],
-        device="cpu", weights="gpt2-nano", seed=None, debug=False, all=True,
+        device="cpu", weights="gpt2-nano", weights_llama="llama-nano", seed=None, debug=False, all=True,
     )  # fmt: skip
 
 

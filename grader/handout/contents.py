@@ -25,10 +25,11 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 TEMPLATE = Path(__file__).parent / "template"
 MANIFEST = "handout.toml"
 SCHEMA = "scratchwork-handout/1"
-CAPSTONE = {"capstone", "chat"}  # sessions and commands that a course without its milestones has no use for
-SESSIONS = ("env", "grade", "watch", "python", *sorted(CAPSTONE))  # of the noxfile
+# Sessions and commands that a course without these milestones has no use for.
+NEEDING = {"capstone": {*NEEDED}, "chat": {*NEEDED}, "litgpt": {"m15_llama"}}
+SESSIONS = ("env", "grade", "watch", "python", *NEEDING)  # of the noxfile
 # Modules below grader/commands.
-COMMANDS = ("grade", "watch", "listing", "hint", "compare", "shell", "reset", "convert", *sorted(CAPSTONE))
+COMMANDS = ("grade", "watch", "listing", "hint", "compare", "shell", "reset", "convert", *NEEDING)
 PULL_REQUESTS = ".github/workflows/pull-requests.yml"
 TRIMMED = ("grader.suites", "grader.judge.probes")  # packages of which only what the checks need is handed out
 WHOLE = ("grader.sandbox",)  # a package whose files are read by path, where no import tells that they are needed
@@ -63,11 +64,12 @@ def build(whole: Syllabus, course: Course | None, withheld: dict[str, int], pull
     """Return the handout of a course, and what grades pull requests on it. Raises HandoutError and CourseError."""
     chosen = course.syllabus(whole) if course else whole
     handout = Handout(chosen.name, grader_version(packed(chosen)), chosen, withheld)
-    capstone = set(NEEDED) <= {milestone.id for milestone in chosen.milestones}
-    commands = [name for name in COMMANDS if capstone or name not in CAPSTONE]
+    ids = {milestone.id for milestone in chosen.milestones}
+    unused = {name for name, needed in NEEDING.items() if not needed <= ids}
+    commands = [name for name in COMMANDS if name not in unused]
     commands += ["pull_request"] if pull_requests else []
-    texts = _exercises(chosen, capstone) | _pages(chosen, course, withheld, capstone, pull_requests)
-    texts |= _grader(chosen, withheld, capstone, commands)
+    texts = _exercises(chosen, unused) | _pages(chosen, course, withheld, unused, pull_requests)
+    texts |= _grader(chosen, withheld, commands)
     handout.files = {path: text.encode() for path, text in texts.items()} | _fixtures()
     handout.files[MANIFEST] = manifest(handout).encode()
     handout.files = dict(sorted(handout.files.items()))
@@ -107,9 +109,9 @@ def _text(path: str | Path) -> str:
         raise HandoutError(f"{path} cannot be read ({(error.strerror or str(error)).lower()}).") from None
 
 
-def _exercises(chosen: Syllabus, capstone: bool) -> dict[str, str]:
+def _exercises(chosen: Syllabus, unused: set[str]) -> dict[str, str]:
     page = manuscript.only_chosen_rows(_text("exercises/README.md"), chosen)
-    texts = {"exercises/README.md": _named_for(page, chosen, capstone)}
+    texts = {"exercises/README.md": _named_for(page, chosen, unused)}
     for milestone in chosen.milestones:
         stub, guide = f"exercises/{milestone.id}.py", f"exercises/{milestone.id}.md"
         shown = str(milestone.stub) if milestone.own else stub
@@ -125,7 +127,7 @@ def _exercises(chosen: Syllabus, capstone: bool) -> dict[str, str]:
 
 
 def _pages(
-    chosen: Syllabus, course: Course | None, withheld: dict[str, int], capstone: bool, pull_requests: bool
+    chosen: Syllabus, course: Course | None, withheld: dict[str, int], unused: set[str], pull_requests: bool
 ) -> dict[str, str]:
     said = ""
     if withheld:
@@ -141,9 +143,9 @@ def _pages(
         withheld=said,
         pulls=(TEMPLATE / "pull-requests.md").read_text(encoding="utf-8") if pull_requests else "",
     )
-    readme = _named_for(readme, chosen, capstone)
+    readme = _named_for(readme, chosen, unused)
     texts = {"README.md": readme, "LICENSE": _text("LICENSE"), "constraints.txt": _text("constraints.txt")}
-    texts |= {"noxfile.py": _noxfile(capstone), "pyproject.toml": _pyproject()}
+    texts |= {"noxfile.py": _noxfile(unused), "pyproject.toml": _pyproject()}
     for name, path in (
         ("AGENTS.md", "AGENTS.md"),
         ("grade.yml", ".github/workflows/grade.yml"),
@@ -151,7 +153,7 @@ def _pages(
         ("gitattributes", ".gitattributes"),
     ):
         texts[path] = (TEMPLATE / name).read_text(encoding="utf-8")
-    texts["AGENTS.md"] = _named_for(texts["AGENTS.md"], chosen, capstone)
+    texts["AGENTS.md"] = _named_for(texts["AGENTS.md"], chosen, unused)
     if pull_requests:
         page = "docs/pull-requests.md says more; tests/test_workflows.py holds this file to it."
         workflow = _text(".github/workflows/grade.yml")
@@ -159,12 +161,10 @@ def _pages(
     return texts
 
 
-def _named_for(page: str, chosen: Syllabus, capstone: bool) -> str:
-    """Return a page whose examples name a milestone of this course, and the capstone only where it is offered."""
-    if not capstone:
-        page = "".join(
-            line for line in page.splitlines(keepends=True) if not any(f"nox -s {name}" in line for name in CAPSTONE)
-        )
+def _named_for(page: str, chosen: Syllabus, unused: set[str]) -> str:
+    """Return a page whose examples name a milestone of this course, and sessions only that are offered."""
+    lines = page.splitlines(keepends=True)
+    page = "".join(line for line in lines if not any(f"nox -s {name}" in line for name in unused))
     numbers = [milestone.number for milestone in chosen.milestones]
     if "m04" not in numbers:
         example = chosen.milestones[-1]
@@ -173,9 +173,9 @@ def _named_for(page: str, chosen: Syllabus, capstone: bool) -> str:
     return page
 
 
-def _noxfile(capstone: bool) -> str:
+def _noxfile(unused: set[str]) -> str:
     source = Source("noxfile", _text("noxfile.py"))
-    wanted = set(SESSIONS) if capstone else set(SESSIONS) - CAPSTONE
+    wanted = set(SESSIONS) - unused
     dropped = set()
     for index, piece in enumerate(source.pieces):
         node = piece.node
@@ -192,7 +192,7 @@ def _pyproject() -> str:
     return f"{project}\n"
 
 
-def _grader(chosen: Syllabus, withheld: dict[str, int], capstone: bool, commands: list[str]) -> dict[str, str]:
+def _grader(chosen: Syllabus, withheld: dict[str, int], commands: list[str]) -> dict[str, str]:
     sources = dict(modules(REPOSITORY / "grader", "grader"))
     for milestone in chosen.own:
         sources |= _own_modules(milestone)
@@ -202,7 +202,7 @@ def _grader(chosen: Syllabus, withheld: dict[str, int], capstone: bool, commands
     others = {name: source for name, source in sources.items() if name not in trimmed} | handed_out
     roots = ["grader.__main__", "grader.judge.standalone", *(f"grader.commands.{name}" for name in commands)]
     roots += [name for name in others if name in handed_out or name.startswith(WHOLE)]
-    if capstone:
+    if "capstone" in commands:
         roots += [name for name in others if name.startswith("grader.capstone")]
     files = {}
     for name in imported(others, roots):

@@ -43,7 +43,7 @@ def most_judges(workers: Any) -> int:
     """Return how many judges a run may have: one for each core, where no worker can touch another judge's."""
     if not apart(workers) or threading.active_count() > 1:  # a fork has this thread alone
         return 1
-    each = MEMORY_MB if workers.checkpoint is None else LARGE_MB
+    each = LARGE_MB if workers.checkpoints else MEMORY_MB
     return max(1, min(cores.count(), MOST, memory() // (each * 2**20)))
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from .draw import Draw
+from .llama_weights import LlamaWeights
 from .oracles import Data, Weights
 from .planned import Planned
 from .run import Run
@@ -35,6 +36,12 @@ def draw(request: pytest.FixtureRequest) -> Draw:
 def weights(request: pytest.FixtureRequest) -> Weights:
     """The GPT-2 checkpoint in use."""
     return request.config.stash[RUN].weights
+
+
+@pytest.fixture
+def llama_weights(request: pytest.FixtureRequest) -> LlamaWeights:
+    """The Llama checkpoint in use."""
+    return request.config.stash[RUN].weights.llama
 
 
 @pytest.fixture

@@ -69,6 +69,7 @@ def grade(
         device=options.device,
         isolation=workers.level,
         weights=weights.name,
+        weights_llama=weights.llama.name,
         prerequisites=options.prerequisites,
         milestones=run.milestones(),
         seconds=round(time.perf_counter() - start, 3),

@@ -1,34 +1,26 @@
-"""What checks compare with: the fixtures, the GPT-2 checkpoint in use, and the reference libraries (imported late)."""
+"""What checks compare with: the fixtures, the checkpoints in use, and the reference libraries (imported late)."""
 
 from __future__ import annotations
 
 import builtins
 import functools
-import hashlib
-import math
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import fixtures
-from grader.sandbox.limits import Limits
 
-from .checkpoints.config import SIZES, read_config
-from .checkpoints.layout import HEAD, PREFIX, gpt2_shapes, is_mask
-from .checkpoints.one_file import OneFile
-from .checkpoints.pickled import check_readable
-from .checkpoints.places import NANO, SAFE, find_checkpoint, find_files
+from .checkpoints.checkpoint import Checkpoint
+from .checkpoints.gpt2 import GPT2, SIZES, read_config
+from .checkpoints.places import LLAMA_NANO, NANO, find_checkpoint
 from .errors import WeightsError
-from .kept_answers import KeptAnswers
+from .llama_weights import LlamaWeights
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from .student import Student
 
 FIXTURES = fixtures.FOLDER
-REFERENCE_SECONDS = 50  # transformers is imported, and its model made, while a check that holds a checkpoint runs
-MB_A_SECOND = 40  # of a checkpoint, on a slow and busy machine: made, filled, compared
 
 
 class Data:
@@ -69,82 +61,40 @@ def _tiktoken() -> Any:
     return tiktoken.get_encoding("gpt2")
 
 
-class Weights:
-    """A GPT-2 checkpoint in Hugging Face's layout.
+class Weights(Checkpoint):
+    """The checkpoints of a run: this is GPT-2's, and Llama's lies beside it as `llama`.
 
-    `made` is its one file, where another process has laid it out already.
-    `answers` is where the reference libraries' answers are kept between runs, if they are.
+    `made` are their files by kind, where another process has laid them out already.
     """
 
-    answers: KeptAnswers | None = None
+    kind = GPT2
 
-    def __init__(self, name: str, made: Path | None = None) -> None:
-        self.name, self._made = name, made
-        self.folder = find_checkpoint(name)
-        self.config: dict[str, Any] = read_config(self.folder)
-        self._files = find_files(self.folder)
-
-    @functools.cached_property
-    def _one(self) -> OneFile:
-        return OneFile(self._files, self.config)
-
-    @property
-    def file(self) -> Path:
-        """The file that holds all tensors; the first look raises WeightsError unless they are those of the config."""
-        if self.name == NANO:
-            return self.folder / SAFE
-        return self._made or self._one.path
+    def __init__(self, name: str, llama: str = LLAMA_NANO, made: Mapping[str, Path] | None = None) -> None:
+        folder, made = find_checkpoint(name), made or {}
+        super().__init__(name, folder, read_config(folder), name == NANO, made.get(self.kind.id))
+        self.llama = LlamaWeights(llama, made.get(LlamaWeights.kind.id))
 
     def close(self) -> None:
-        """Remove the file, if it had to be made."""
-        if one := vars(self).get("_one"):
-            one.close()
+        """Remove the files that had to be made."""
+        super().close()
+        self.llama.close()
 
-    def to_mount(self, level: str) -> Path | None:
-        """Return the file of a checkpoint that is too large to be sent to every worker: they read it themselves.
+    def to_mount(self, level: str) -> dict[str, Path]:
+        """Return the files of the checkpoints that are too large to be sent to every worker, by kind.
 
-        Raises WeightsError where at this isolation level they would not be able to.
+        Raises WeightsError where workers at this isolation level would not be able to read one.
         """
-        if self.name == NANO:
-            return None
-        check_readable(self.file, level)
-        return self.file
-
-    def room_for(self, limits: Limits, copies: int) -> Limits:
-        """Return the limits of a check whose worker holds so many copies of the checkpoint, in float32.
-
-        Memory and time grow with the checkpoint's size; gpt2-nano's is 13 MB, GPT-2 small's 475 MB.
-        """
-        size = copies * sum(4 * math.prod(shape) for shape in gpt2_shapes(self.config).values()) / 2**20
-        return limits.changed(
-            memory_mb=limits.memory_mb + math.ceil(size),
-            seconds=limits.seconds + REFERENCE_SECONDS + size / MB_A_SECOND,
-        )
+        return super().to_mount(level) | self.llama.to_mount(level)
 
     def check(self) -> None:
-        """Read the tensors now, so that a broken file is reported before anything is graded."""
-        import torch
-
-        for key, value in self.state.items():
-            if not torch.isfinite(value).all():
-                raise WeightsError(f"{self.folder} has a {key} with numbers that are not finite.")
-        if HEAD in self.state and not torch.equal(self.state[HEAD], self.state["wte.weight"]):
+        """Read the tensors that are not the course's own, so that a broken file is reported before grading."""
+        super().check()
+        if not self._own and self.other_head():
             raise WeightsError(
-                f"{self.folder} has an {HEAD} that differs from its wte.weight; the course's GPT has one tensor for "
-                "both (tie_word_embeddings)."
+                f"{self.folder} has an lm_head.weight that differs from its wte.weight; the course's GPT has one "
+                "tensor for both (tie_word_embeddings)."
             )
-
-    @functools.cached_property
-    def state(self) -> dict[str, Any]:
-        """All tensors in float32, keys without the `transformer.` prefix, the causal-mask buffers left out."""
-        from safetensors import SafetensorError
-        from safetensors.torch import load_file
-
-        try:
-            tensors = load_file(self.file)
-        except (SafetensorError, OSError) as error:
-            raise WeightsError(f"{self.file} cannot be read as safetensors ({error}); save it again.") from None
-        return {key.removeprefix(PREFIX): value.float() for key, value in tensors.items() if not is_mask(key)}
+        self.llama.check()
 
     @property
     def sizes(self) -> dict[str, Any]:
@@ -189,10 +139,10 @@ class Weights:
 
         with torch.device("meta"):
             model = GPT2LMHeadModel(self._gpt2_config())
-        own = {f"transformer.{key}": value for key, value in self.state.items() if key != "lm_head.weight"}
+        own = {self.kind.prefix + key: value for key, value in self.state.items() if key != "lm_head.weight"}
         own["lm_head.weight"] = self.state["wte.weight"]
         missing, unexpected = model.load_state_dict(own, strict=False, assign=True)
-        if unexpected or not all(map(is_mask, missing)):
+        if unexpected or not all(map(self.kind.is_buffer, missing)):
             raise WeightsError(f"{self.folder} is no GPT-2 checkpoint: it has other tensors than GPT-2's.")
         return model.eval()
 
@@ -207,20 +157,3 @@ class Weights:
         )
         config._attn_implementation = "eager"
         return config
-
-    @functools.cached_property
-    def digest(self) -> str:
-        """The SHA-256 of the one file and of what its config says."""
-        with self.file.open("rb") as file:
-            tensors = hashlib.file_digest(file, "sha256").hexdigest()
-        return hashlib.sha256(f"{tensors} {sorted(self.config.items())!r}".encode()).hexdigest()
-
-    def answer(self, question: str, given: tuple[Any, ...], compute: Callable[[], Any]) -> Any:
-        """Return the tensor that `compute()` makes with transformers' model of these weights.
-
-        It depends on nothing but the weights and what is `given`. For whoever practises it may be the one that an
-        earlier run computed, so that transformers isn't imported: it takes longer than all checks of a milestone.
-        """
-        if self.answers is None:
-            return compute()
-        return self.answers.of(question, (self.digest, given), compute)

@@ -93,7 +93,8 @@ class Judge:
         changes = {key: value for mark in item.iter_markers("limits") for key, value in mark.kwargs.items()}
         limits = milestone.limits.changed(**changes)
         for mark in item.iter_markers("checkpoint"):
-            limits = self.run.weights.room_for(limits, **mark.kwargs)
+            named = self.run.weights.llama if mark.kwargs.get("of") == "llama" else self.run.weights
+            limits = named.room_for(limits, mark.kwargs["copies"])
         timeout = item.get_closest_marker("timeout")
         if timeout is None:
             item.add_marker(pytest.mark.timeout(limits.seconds))

@@ -32,6 +32,7 @@ def add_options(parser: pytest.Parser) -> None:
     group.addoption("--isolation", default="auto", choices=("auto", *levels.LEVELS))
     group.addoption("--device", default="cpu", choices=("cpu", "cuda", "mps"))
     group.addoption("--weights", default="gpt2-nano")
+    group.addoption("--weights-llama", default="llama-nano")
     group.addoption("--seed", default="0")
 
 
@@ -46,10 +47,9 @@ def configure(config: pytest.Config) -> None:
             course = courses.load(Path(file), course).syllabus(course)
         submission = collect(Path(config.getoption("--submission")), course)
         workers = levels.choose(config.getoption("--isolation"), device, lambda line: print(line))
-        weights = Weights(config.getoption("--weights"))
-        if (path := weights.to_mount(workers.level)) is not None:
-            weights.check()
-        workers.checkpoint = path
+        weights = Weights(config.getoption("--weights"), config.getoption("--weights-llama"))
+        workers.checkpoints = weights.to_mount(workers.level)
+        weights.check()
         workers.wait()
     except (SyllabusError, SubmissionError, SandboxError, UsageProblem) as error:
         raise pytest.UsageError(str(error)) from None

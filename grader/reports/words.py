@@ -12,6 +12,7 @@ from grader.record import (
     OUT_OF_MEMORY,
     PASSED,
     TIMED_OUT,
+    USUAL,
     WITHHELD,
     Check,
     Milestone,
@@ -104,6 +105,12 @@ def to_come(record: Record) -> str:
 def seed(record: Record) -> str:
     """Return the seed as a report may show it: a secret one never."""
     return "secret" if record.secret_seed else f"{record.seed} (public)"
+
+
+def weights(record: Record) -> str:
+    """Return the checkpoints that a run used: Llama's only where it is not the course's own."""
+    llama = record.weights_llama
+    return record.weights if llama == USUAL["weights_llama"] else f"{record.weights} and {llama}"
 
 
 def kind(record: Record) -> str:

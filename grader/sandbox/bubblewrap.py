@@ -7,17 +7,18 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from . import packages
 
 SITE = "/site"
 WORKER = "/worker"
-CHECKPOINT = "/checkpoint/model.safetensors"
+CHECKPOINTS = "/checkpoint"
 
 
 def command(
-    argv: list[str], *, as_root: bool, devices: tuple[str, ...] = (), checkpoint: Path | None = None
+    argv: list[str], *, as_root: bool, devices: tuple[str, ...] = (), checkpoints: Mapping[str, Path] | None = None
 ) -> list[str]:
     """Wrap a command line so that it runs inside bubblewrap; `as_root` when the judge itself runs as root."""
     wrapped = ["bwrap", "--die-with-parent", "--new-session", "--as-pid-1", "--clearenv"]
@@ -35,8 +36,8 @@ def command(
     for name, path in packages.allowed_packages().items():
         wrapped += ["--ro-bind", str(path), f"{SITE}/{name}"]
     wrapped += ["--ro-bind", str(packages.INSIDE), f"{WORKER}/inside"]
-    if checkpoint is not None:
-        wrapped += [*_traversable(CHECKPOINT), "--ro-bind", str(checkpoint.resolve()), CHECKPOINT]
+    for file, place in mounts(checkpoints or {}, inside=True).items():
+        wrapped += [*_traversable(place), "--ro-bind", str(Path(file).resolve()), place]
     wrapped += ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/dev/pts"]  # terminals are memory in nobody's account
     for device in devices:
         wrapped += ["--dev-bind-try", device, device]
@@ -47,9 +48,12 @@ def command(
     return [*wrapped, "--", *argv]
 
 
-def mounts(checkpoint: Path | None, *, inside: bool) -> dict[str, str]:
-    """Return under which path a worker finds a checkpoint that was not sent to it."""
-    return {} if checkpoint is None else {str(checkpoint): CHECKPOINT if inside else str(checkpoint)}
+def mounts(checkpoints: Mapping[str, Path], *, inside: bool) -> dict[str, str]:
+    """Return under which paths a worker finds the checkpoints that were not sent to it."""
+    return {
+        str(path): f"{CHECKPOINTS}/{kind}/model.safetensors" if inside else str(path)
+        for kind, path in checkpoints.items()
+    }
 
 
 def environment() -> dict[str, str]:

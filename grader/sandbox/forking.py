@@ -38,7 +38,7 @@ class ForkServer:
         self.level = level
         self.side_by_side = level == "bubblewrap"  # whether two workers may run at once: with namespaces of their own
         self._lock = threading.RLock()  # one worker may be asked for while another ends
-        self.checkpoint: Path | None = None  # a large file that all workers may read; set before the boot
+        self.checkpoints: dict[str, Path] = {}  # large files that all workers may read, by kind; set before the boot
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
         self._pid = 0  # of the server itself, as the judge sees it
@@ -64,7 +64,7 @@ class ForkServer:
         argv = [str(packages.interpreter()), "-I", "-S", "-B", "-c", START, json.dumps(path), json.dumps(config)]
         try:
             self._process = subprocess.Popen(
-                bubblewrap.command(argv, as_root=root, checkpoint=self.checkpoint) if inner else argv,
+                bubblewrap.command(argv, as_root=root, checkpoints=self.checkpoints) if inner else argv,
                 stdin=subprocess.DEVNULL,
                 stdout=self._errors,
                 stderr=self._errors,
@@ -108,7 +108,7 @@ class ForkServer:
         self.wait()
         assert self._control is not None
         another = ForkServer(self.level)
-        another.checkpoint, another._pid = self.checkpoint, self._pid
+        another.checkpoints, another._pid = self.checkpoints, self._pid
         another._control, theirs = control_sockets()
         with theirs:
             socket.send_fds(self._control, [JOIN], [theirs.fileno()])
@@ -170,7 +170,7 @@ class ForkServer:
             hold.root, order.output, limits, hang_up, itself=inner, own_network=inner, keepers=0 if inner else 1
         )
         worker = Worker(Channel(fd := order.channel.detach(), fd, MAX_ANSWER), warden, finish)
-        worker.mounts = bubblewrap.mounts(self.checkpoint, inside=self.level == "bubblewrap")
+        worker.mounts = bubblewrap.mounts(self.checkpoints, inside=self.level == "bubblewrap")
         warden.rebase()
         with self._cores.anywhere():
             warden.start()

@@ -95,7 +95,7 @@ class InlineWorkers:
 
     def __init__(self, device: str, capture: bool = False) -> None:
         self.level, self.device, self._capture = "inline", device, capture
-        self.checkpoint: Path | None = None  # a large file that all workers may read
+        self.checkpoints: dict[str, Path] = {}  # large files that all workers may read, by kind
 
     reusable = False  # whether one worker may serve several checks
     side_by_side = False  # whether two workers may run at the same time
@@ -112,7 +112,7 @@ class InlineWorkers:
 
         torch.set_num_threads(limits.threads)
         worker = InlineWorker(self.device, self._capture)
-        worker.mounts = {} if self.checkpoint is None else {str(self.checkpoint): str(self.checkpoint)}
+        worker.mounts = {str(path): str(path) for path in self.checkpoints.values()}
         return worker
 
     def close(self) -> None:

@@ -33,7 +33,7 @@ class FreshWorkers:
 
     def __init__(self, level: str, device: str) -> None:
         self.level, self.device = level, device
-        self.checkpoint: Path | None = None  # a large file that all workers may read
+        self.checkpoints: dict[str, Path] = {}  # large files that all workers may read, by kind
 
     reusable = True  # whether one worker may serve several checks
     side_by_side = False  # whether two workers may run at the same time
@@ -57,7 +57,7 @@ class FreshWorkers:
         environment = bubblewrap.environment()
         if inner:
             devices = ACCELERATORS if self.device == "cuda" else ()
-            argv = bubblewrap.command(argv, as_root=root, devices=devices, checkpoint=self.checkpoint)
+            argv = bubblewrap.command(argv, as_root=root, devices=devices, checkpoints=self.checkpoints)
             environment |= {"PATH": os.environ.get("PATH", "")}
         elif sys.platform == "win32":
             environment |= {name: os.environ[name] for name in ("SYSTEMROOT", "TEMP") if name in os.environ}
@@ -99,7 +99,7 @@ class FreshWorkers:
             return 128 - code if code < 0 else code
 
         worker = Worker(channel, watched, finish)
-        worker.mounts = bubblewrap.mounts(self.checkpoint, inside=inner)
+        worker.mounts = bubblewrap.mounts(self.checkpoints, inside=inner)
         watched.allow(BOOT_SECONDS)
         watched.run_clock(True)
         watched.start()

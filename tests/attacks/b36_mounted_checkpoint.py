@@ -12,7 +12,7 @@ import os
 
 import torch
 
-for path in ("/checkpoint/model.safetensors", *glob.glob("/tmp/files*/*")):
+for path in (*glob.glob("/checkpoint/*/*"), *glob.glob("/tmp/files*/*")):
     if path.startswith("/checkpoint"):
         try:
             os.chmod(path, 0o666)

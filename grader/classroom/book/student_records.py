@@ -30,6 +30,7 @@ STUDENTS = "SELECT id FROM student ORDER BY position IS NULL, position, id"
 TOGETHER = "Put together from a gradebook, in which each milestone is graded on its own."
 HASHED = "The seed is a secret one, of which this record holds the hash; whoever replays it gives the seed itself."
 CONDITIONS = {"device": str, "isolation": str, "official": bool, "prerequisites": str, "seed": str, "weights": str}
+CONDITIONS |= dict.fromkeys(record.USUAL, str)
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,8 @@ def _record(student: str, results: list[_Result], origin: str) -> record.Record:
     notes = [TOGETHER, *([HASHED] if secret else []), *levels.gap_notes(level)]
     return record.Record(
         grader=first.grader, submission=origin, seed=seed, secret_seed=secret, device=under["device"], isolation=level,
-        weights=under["weights"], official=under["official"], prerequisites=under["prerequisites"], notes=notes,
+        weights=under["weights"], weights_llama=under["weights_llama"], official=under["official"],
+        prerequisites=under["prerequisites"], notes=notes,
         milestones=[result.milestone for result in results],
         seconds=round(sum(result.seconds for result in results), 3),
     )  # fmt: skip
@@ -113,7 +115,7 @@ def _conditions(result: _Result, student: str) -> dict[str, Any]:
         plain = files.parse_json(result.conditions)
     except ValueError:
         plain = None
-    plain = plain if isinstance(plain, dict) else {}
+    plain = record.USUAL | plain if isinstance(plain, dict) else {}
     if missing := [name for name, kind in CONDITIONS.items() if not isinstance(plain.get(name), kind)]:
         raise GradebookError(
             f"The gradebook does not say under which conditions {result.milestone.id[:3]} of {student} was graded "

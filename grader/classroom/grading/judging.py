@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from grader import own_rooms, record, syllabus
+from grader.judge.checkpoints.places import LLAMA_NANO
 from grader.judge.fingerprint import grader_version
 from grader.judge.oracles import Weights
 from grader.practice import seed_hash
@@ -32,19 +33,21 @@ class Setup:
     seed: str
     secret: bool
     rooms: own_rooms.Rooms = ()  # that the course brings
+    weights_llama: str = LLAMA_NANO
 
     def conditions(self) -> str:
         """Return what a result depends on besides sources and grader; of a secret seed only its hash."""
-        return json.dumps(
-            {
-                "device": self.device,
-                "isolation": self.isolation,
-                "official": self.official,
-                "prerequisites": self.prerequisites,
-                "seed": seed_hash(self.seed) if self.secret else self.seed,
-                "weights": self.weights,
-            }
-        )
+        known = {
+            "device": self.device,
+            "isolation": self.isolation,
+            "official": self.official,
+            "prerequisites": self.prerequisites,
+            "seed": seed_hash(self.seed) if self.secret else self.seed,
+            "weights": self.weights,
+        }
+        # Left out where it is the usual one: what was graded before there was another counts as it is.
+        llama = {} if self.weights_llama == LLAMA_NANO else {"weights_llama": self.weights_llama}
+        return json.dumps(known | llama)
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,7 @@ class WarmJudge:
 
     def __init__(self, setup: Setup, workers: Any = None, weights: Weights | None = None) -> None:
         self.setup = setup
-        self.weights = weights or Weights(setup.weights, getattr(workers, "checkpoint", None))
+        self.weights = weights or Weights(setup.weights, setup.weights_llama, getattr(workers, "checkpoints", None))
         self.workers = self._alone(workers or self._new_workers())
         self._folder = tempfile.TemporaryDirectory(prefix="scratchwork-rooms-") if setup.rooms else None
         folder = Path(self._folder.name if self._folder else "")  # root's or the judge's alone, as mkdtemp makes it
@@ -144,7 +147,7 @@ class WarmJudge:
 
     def _new_workers(self) -> Any:
         workers = levels.choose(self.setup.isolation, self.setup.device, lambda note: None)
-        workers.checkpoint = self.weights.to_mount(self.setup.isolation)
+        workers.checkpoints = self.weights.to_mount(self.setup.isolation)
         return workers
 
     @staticmethod

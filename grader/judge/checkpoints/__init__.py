@@ -1,1 +1,1 @@
-"""GPT-2 checkpoints as people have them: found, looked through, and laid out as one file that a worker can read."""
+"""Checkpoints as people have them: found, looked through, and laid out as one file that a worker can read."""

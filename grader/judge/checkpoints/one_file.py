@@ -12,29 +12,29 @@ from typing import TYPE_CHECKING, Any
 
 from grader.judge.errors import WeightsError
 
-from .layout import FLOATS, PREFIX, Header, all_shapes, check_layout, clean_names, cleaned, is_mask
+from .layout import FLOATS, Header, Kind, check_layout, clean_names, cleaned
 from .pickled import Pickle
 from .places import SAFE, Files
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-READABLE = (*FLOATS, "I64", "U8", "BOOL")  # what a worker reads from a safetensors file, masks included
+READABLE = (*FLOATS, "I64", "U8", "BOOL")  # what a worker reads from a safetensors file, buffers included
 
 
 class OneFile:
     """The path of a checkpoint's one file, which is removed by `close`, or with this object, if it was made here.
 
-    Raises WeightsError where the files do not hold just the tensors of a GPT-2 with this config.
+    Raises WeightsError where the files do not hold just the tensors of such a model with this config.
     """
 
-    def __init__(self, files: Files, config: Mapping[str, Any]) -> None:
+    def __init__(self, files: Files, config: Mapping[str, Any], kind: Kind) -> None:
         self._remove: Any = None
         if files.pickled:
-            self.path = self._written(_read_pickles(files, config))
+            self.path = self._written(_read_pickles(files, config, kind))
             return
         headers = {path: _headers(path) for path in files.paths}
-        names = _checked(files, headers, config)
+        names = _checked(files, headers, config, kind)
         only = files.paths[0]
         dtypes = {header.dtype for header in headers[only].values()}
         if only.name == SAFE and dtypes <= {*READABLE} and all(old == new for old, new in names[only].items()):
@@ -48,7 +48,7 @@ class OneFile:
             self._remove()
 
     def _written(self, tensors: dict[str, Tensor]) -> Path:
-        """Write tensors in float32 to a file that also those may read whom students' code runs as."""
+        """Write tensors to a file that also those may read whom students' code runs as."""
         from safetensors.torch import save_file
 
         folder = tempfile.mkdtemp(prefix="scratchwork-weights-")
@@ -56,7 +56,7 @@ class OneFile:
         os.chmod(folder, 0o755)
         path = Path(folder, SAFE)
         try:
-            save_file({key: value.float().contiguous() for key, value in tensors.items()}, path)
+            save_file({key: value.contiguous() for key, value in tensors.items()}, path)
         except OSError as error:
             raise WeightsError(f"The checkpoint cannot be laid out as one file in {folder} ({error}).") from None
         path.chmod(0o644)
@@ -69,9 +69,9 @@ def _remove(folder: str, owner: int) -> None:
 
 
 def _checked(
-    files: Files, headers: Mapping[Path, Mapping[str, Header]], config: Mapping[str, Any]
+    files: Files, headers: Mapping[Path, Mapping[str, Header]], config: Mapping[str, Any], kind: Kind
 ) -> dict[Path, dict[str, str]]:
-    """Return for each file what its weights are called; WeightsError unless all together are a GPT-2's."""
+    """Return for each file what its weights are called; WeightsError unless all together are such a model's."""
     where = files.paths[0] if len(files.paths) == 1 else files.paths[0].parent
     if files.places is not None:
         for key, file in files.places.items():
@@ -83,9 +83,9 @@ def _checked(
             if key in everything:
                 raise WeightsError(f"{where} holds {key[:100]} more than once; the second time in {path.name}.")
             everything[key] = header
-    names = clean_names(where, everything)
-    check_layout(where, {new: everything[old] for old, new in names.items()}, config)
-    return {path: {old: names[old] for old in found if not is_mask(old)} for path, found in headers.items()}
+    names = clean_names(where, everything, kind)
+    check_layout(where, {new: everything[old] for old, new in names.items()}, config, kind)
+    return {path: {old: names[old] for old in found if not kind.is_buffer(old)} for path, found in headers.items()}
 
 
 def _headers(path: Path) -> dict[str, Header]:
@@ -107,12 +107,12 @@ def _read(path: Path, names: Mapping[str, str]) -> list[tuple[str, Tensor]]:
         return [(new, file.get_tensor(old)) for old, new in names.items()]
 
 
-def _read_pickles(files: Files, config: Mapping[str, Any]) -> dict[str, Tensor]:
+def _read_pickles(files: Files, config: Mapping[str, Any], kind: Kind) -> dict[str, Tensor]:
     """Read what torch.save has written, one file after the other, each in a worker of its own.
 
-    Nothing is read but what a GPT-2 with this config has, and that once; what else there is, its headers tell.
+    Nothing is read but what such a model with this config has, and that once; what else there is, its headers tell.
     """
-    wanted = all_shapes(config)
+    wanted = kind.shapes(config)
     headers: dict[Path, dict[str, Header]] = {}
     read: dict[str, Tensor] = {}
     for path in files.paths:
@@ -120,8 +120,8 @@ def _read_pickles(files: Files, config: Mapping[str, Any]) -> dict[str, Tensor]:
             headers[path] = pickle.headers()
             for key, header in headers[path].items():
                 name = cleaned(key)
-                fits = header.shape == wanted.get(name.removeprefix(PREFIX)) and header.dtype in FLOATS
+                fits = header.shape == wanted.get(kind.bare(name)) and header.dtype in FLOATS
                 if fits and name not in read:
                     read[name] = pickle.read(key, header)
-    names = _checked(files, headers, config)
+    names = _checked(files, headers, config, kind)
     return {new: read[new] for path in files.paths for new in names[path].values()}

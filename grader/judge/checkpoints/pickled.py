@@ -82,7 +82,7 @@ class Pickle:
         try:
             self._workers = levels.choose("auto", "cpu", lambda note: None)
             check_readable(self.path, self._workers.level)
-            self._workers.checkpoint = self.path
+            self._workers.checkpoints = {"pickled": self.path}
             self._worker = self._workers.worker(limits)
         except SandboxError as error:
             raise WeightsError(
@@ -108,7 +108,7 @@ def check_readable(path: Path, level: str) -> None:
     if level == "user" and not users.readable_by_others(path):
         raise WeightsError(
             f"At the user level students' code runs as a user who cannot read {path}; "
-            "copy the checkpoint to where everybody can read it, and name that folder with --weights."
+            "copy the checkpoint to where everybody can read it, and name that folder."
         )
     if level == "bubblewrap" and os.geteuid() == 0 and not path.stat().st_mode & 0o004:
         raise WeightsError(f"Students' code runs as a user who cannot read {path}; let everybody read it (chmod o+r).")

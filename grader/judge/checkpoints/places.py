@@ -11,7 +11,7 @@ import fixtures
 from grader.files import not_regular, read_json, reason
 from grader.judge.errors import WeightsError
 
-NANO = "gpt2-nano"
+NANO, LLAMA_NANO = "gpt2-nano", "llama-nano"
 SAFE, PICKLED = "model.safetensors", "pytorch_model.bin"
 FORMS = (SAFE, f"{SAFE}.index.json", PICKLED, f"{PICKLED}.index.json")  # in the order in which transformers looks
 MOST_SHARDS = 1000
@@ -35,16 +35,30 @@ def find_checkpoint(name: str) -> Path:
         return fixtures.GPT2_NANO
     if name == "gpt2":
         return _hub_checkpoint("openai-community/gpt2") or _hub_checkpoint("gpt2") or _fetch_gpt2()
+    return _folder(name, "--weights", "neither gpt2-nano nor gpt2 nor a folder")
+
+
+def find_llama(name: str) -> Path:
+    """Return the folder of a Llama checkpoint named on the command line: llama-nano, or a folder (`~` is the home).
+
+    Raises WeightsError with one sentence when it is not there.
+    """
+    if name == LLAMA_NANO:
+        return fixtures.LLAMA_NANO
+    return _folder(name, "--weights-llama", "neither llama-nano nor a folder")
+
+
+def _folder(name: str, option: str, otherwise: str) -> Path:
     try:
         folder = Path(name).expanduser()
         if folder.is_dir():
             return folder
         file = folder.is_file()
     except (OSError, RuntimeError) as error:  # RuntimeError: a user who has no home here
-        raise WeightsError(f"--weights {name[:200]} cannot be opened ({reason(error)[:200]}).") from None
+        raise WeightsError(f"{option} {name[:200]} cannot be opened ({reason(error)[:200]}).") from None
     if file:
-        raise WeightsError(f"--weights {name} is a file; name the folder that it lies in, with its config.json.")
-    raise WeightsError(f"--weights {name} is neither gpt2-nano nor gpt2 nor a folder.")
+        raise WeightsError(f"{option} {name} is a file; name the folder that it lies in, with its config.json.")
+    raise WeightsError(f"{option} {name} is {otherwise}.")
 
 
 def _hub_checkpoint(repository: str) -> Path | None:

@@ -12,8 +12,8 @@ class State(dict):
     """A dict of tensors that stays in the worker, since it is no plain dict."""
 
 
-def read(path):
-    """Return the tensors of a safetensors file, mapped into memory; floating-point numbers become float32."""
+def read(path, as_saved=False):
+    """Return the tensors of a safetensors file, mapped into memory; floats become float32, or stay as saved."""
     with open(path, "rb") as file:
         start = 8 + int.from_bytes(file.read(8), "little")
         header = json.loads(file.read(start - 8))
@@ -28,5 +28,5 @@ def read(path):
         if (start + first) % dtype.itemsize:
             piece = piece.clone()
         tensor = piece.view(dtype).reshape(entry["shape"])
-        state[name] = tensor.float() if dtype.is_floating_point else tensor  # float32 stays where it is
+        state[name] = tensor.float() if dtype.is_floating_point and not as_saved else tensor  # float32 is no copy
     return state

@@ -109,7 +109,7 @@ def _add_properties(suite: ET.Element, record: Record) -> None:
         "isolation": record.isolation,
         "device": record.device,
         "seed": words.seed(record),
-        "weights": record.weights,
+        "weights": words.weights(record),
         "grader": record.grader,
         "score": words.score(record.earned, record.possible),
     }

@@ -54,7 +54,7 @@ def _head(record: Record) -> str:
     lines.append(
         f"{words.kind(record).capitalize()} of {markdown_code(record.submission)} · "
         f"isolation {markdown_prose(record.isolation)} · device {markdown_prose(record.device)} · "
-        f"seed {markdown_prose(words.seed(record))} · weights {markdown_prose(record.weights)}"
+        f"seed {markdown_prose(words.seed(record))} · weights {markdown_prose(words.weights(record))}"
     )
     if record.notes:
         lines += ["", *(f"- {markdown_prose(note)}" for note in record.notes[:50])]

@@ -75,7 +75,7 @@ def _print_header(paper: Paper, record: Record) -> None:
         f"isolation {record.isolation}",
         f"device {record.device}",
         f"seed {words.seed(record)}",
-        f"weights {record.weights}",
+        f"weights {words.weights(record)}",
     ]
     if record.prerequisites != "submission":
         facts.append(f"earlier milestones from the {record.prerequisites}")

@@ -56,10 +56,11 @@ def test_a_folder_that_may_be_a_download_is_a_question(tmp_path, known):
     assert modules(collect(folder(tmp_path / "s" / "week 1", {}), roster=known))
 
 
+@pytest.mark.parametrize("place", ["", "exercises/"])
 @pytest.mark.parametrize("form", ["folder", "zip", "zip named with --export"])
-def test_modules_beside_archives_are_a_question_without_a_roster(tmp_path, form):
+def test_modules_beside_archives_are_a_question_without_a_roster(tmp_path, form, place):
     """Whether they are one student's or a class's nobody says, so nothing is taken, and one sentence asks."""
-    files = {"s001.zip": zipped({WARMUP: "ada"}), "s002.zip": zipped({WARMUP: "brian"}), WARMUP: "whose?"}
+    files = {"s001.zip": zipped({WARMUP: "ada"}), "s002.zip": zipped({WARMUP: "brian"}), f"{place}{WARMUP}": "whose?"}
     source = laid_out(tmp_path, files, form.split()[0], "submissions")
 
     collected = collect(exports=[source], roster=None) if "export" in form else collect(source, roster=None)
@@ -67,7 +68,18 @@ def test_modules_beside_archives_are_a_question_without_a_roster(tmp_path, form)
     assert collected.handed_in == [] and len(collected.unclear) == 1
     assert "holds modules beside archives (s001.zip, s002.zip)" in collected.unclear[0]
     named = collect(exports=[source], roster=PLAIN)
-    assert set(modules(named)) == {"s001", "s002"} and len(named.unclear) == 1
+    assert {"s001", "s002"} <= set(modules(named)) and len([*named.unclear, *named.notes]) == 1
+
+
+def test_an_archive_of_data_beside_modules_asks_nothing(tmp_path):
+    """Where no archive holds a module the folder is one student's, and nothing of the student's is in doubt."""
+    files = {f"exercises/{WARMUP}": "ada", "data.zip": zipped({"corpus.txt": "data"})}
+
+    collected = collect(folder(tmp_path / "s001", files), roster=None)
+
+    assert modules(collected) == {"s001": {"m00": "ada"}} and collected.unclear == [] and collected.doubts == []
+    both = collect(folder(tmp_path / "class", {f"s001/{name}": data for name, data in files.items()}), roster=PLAIN)
+    assert both.doubts == []
 
 
 @pytest.mark.parametrize("name", ["Lovelace, Ada", "LOVELACE, Ada", "Ada Lovelace"])

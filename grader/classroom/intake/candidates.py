@@ -15,7 +15,7 @@ from grader.submission import Submission
 from grader.syllabus import Syllabus
 
 from .archives import CLASS, archive_tree, is_archive, is_unreadable_kind, stem
-from .layout import Part, has_modules, parts_of, split, take_archive, take_tree
+from .layout import Part, has_modules, may_hold_modules, parts_of, split, take_archive, take_tree
 from .lms_exports import gradescope, gradescope_root, named_by_gradescope
 from .loose import Loose, loose_in
 from .platforms import whose
@@ -183,10 +183,15 @@ def _in_tree(tree: Tree, source: Source, syllabus: Syllabus, roster: Roster, not
 
 def _refuse_a_mixture(tree: Tree, source: Source, syllabus: Syllabus, roster: Roster) -> None:
     """Raise a question for modules beside archives where nobody says whether that is one student's or a class's."""
-    archives = [entry.name for entry in tree.files if stem(entry.name)]
-    modules = {f"{milestone.id}.py" for milestone in syllabus.milestones}
-    loose = any(entry.name in modules for entry in tree.files)
-    if loose and archives and not roster.students and (source.alone or source.export):
+    if roster.students or not (source.alone or source.export) or not has_modules(tree, syllabus):
+        return
+    nesting = 0 if source.path.is_dir() else 1
+    archives = [
+        entry.name
+        for entry in tree.files
+        if stem(entry.name) and may_hold_modules(entry, tree.shown, syllabus, nesting)
+    ]
+    if archives:
         raise _Question(_MAY_BE_A_CLASS.format(source.shown, ", ".join(one_line(name, 60) for name in archives[:3])))
 
 

@@ -86,7 +86,8 @@ def take_tree(tree: Tree, syllabus: Syllabus, nesting: int) -> tuple[Submission,
         return _take_nested(tree, archives, syllabus, nesting)
     folder = chosen_folder(tree, folders, syllabus)
     submission = tree.take(folder, syllabus)
-    submission.unopened = any(entry.path[:-1] in ((), folder) for entry in archives)
+    beside = [entry for entry in archives if entry.path[:-1] in ((), folder)]
+    submission.unopened = any(may_hold_modules(entry, tree.shown, syllabus, nesting) for entry in beside)
     notes = [*tree.notes, *submission.notes]
     notes += [f"{beneath(tree.shown, *entry.path)} was not opened: modules lie beside it." for entry in archives[:3]]
     if others := [other for other in folders if other != folder and other[-1:] == (MODULES_FOLDER,)]:
@@ -108,6 +109,17 @@ def take_archive(entry: Entry, shown: str, syllabus: Syllabus, nesting: int) -> 
         raise TreeError(f"{shown} cannot be taken: {reason(error)}.") from error
     with ExitStack() as stack:  # closed as soon as it is read: a class has hundreds of them
         return take_tree(archive_tree(io.BytesIO(data), shown, STUDENT, stack), syllabus, nesting + 1)
+
+
+def may_hold_modules(entry: Entry, shown: str, syllabus: Syllabus, nesting: int) -> bool:
+    """Tell whether an archive holds modules, or cannot be read; one of data or pictures does not."""
+    try:
+        take_archive(entry, beneath(shown, *entry.path), syllabus, nesting)
+    except SubmissionError:
+        return False
+    except TreeError:
+        return True
+    return True
 
 
 def _take_nested(

@@ -135,7 +135,7 @@ class Llama(nn.Module):
         raise NotImplementedError("m15.4")
 
     def forward(self, ids: Int64[Tensor, "batch seq"]) -> Float[Tensor, "batch seq vocab_size"]:
-        """Score every token as the successor of each. The first stands at position 0, and there is no last one."""
+        """Score every token as the successor of each. There is no longest text."""
         raise NotImplementedError("m15.4")
 
 

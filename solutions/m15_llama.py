@@ -99,13 +99,13 @@ def rope_frequencies(d_head: int, theta: float = 1e4, scaling: dict[str, Any] | 
     """
     if d_head % 2:
         raise ValueError(f"d_head {d_head} is odd; it must consist of pairs")
-    frequencies = theta ** (-torch.arange(0, d_head, 2, dtype=torch.float64) / d_head)
+    frequencies = theta ** (-torch.arange(0, d_head, 2) / d_head)
     if scaling is not None:
         turns = scaling["original_max_position_embeddings"] * frequencies / (2 * math.pi)
         low, high = scaling["low_freq_factor"], scaling["high_freq_factor"]
         share = ((turns - low) / (high - low)).clamp(0, 1)  # of the frequency as it was
         frequencies = share * frequencies + (1 - share) * frequencies / scaling["factor"]
-    return frequencies.float()
+    return frequencies
 
 
 def apply_rope(x: Heads, positions: Int64[Tensor, "seq"], frequencies: Float[Tensor, "half"]) -> Heads:
@@ -114,10 +114,10 @@ def apply_rope(x: Heads, positions: Int64[Tensor, "seq"], frequencies: Float[Ten
     So (a, b) becomes (a cos - b sin, a sin + b cos). Angles are float32 also where x is half precision. (Su et al.
     2021.) Example: [1, 0] at position 1 with frequency pi / 2 becomes [0, 1].
     """
-    angles = positions[:, None].float() * frequencies.float()  # (seq, half)
+    angles = positions[:, None] * frequencies  # (seq, half), in the frequencies' float32
     cos, sin = angles.cos(), angles.sin()
     # Pitfall: Meta's code turns neighbours (2i, 2i + 1); Hugging Face's checkpoints are laid out for halves.
-    a, b = (x if x.dtype == torch.float64 else x.float()).chunk(2, dim=-1)
+    a, b = x.chunk(2, dim=-1)  # half precision times float32 is float32
     return torch.cat([a * cos - b * sin, a * sin + b * cos], dim=-1).to(x.dtype)
 
 
@@ -213,7 +213,7 @@ class Llama(nn.Module):
             self.lm_head.weight = self.embed_tokens.weight
 
     def forward(self, ids: Int64[Tensor, "batch seq"]) -> Float[Tensor, "batch seq vocab_size"]:
-        """Score every token as the successor of each. The first stands at position 0, and there is no last one."""
+        """Score every token as the successor of each. There is no longest text."""
         return _run(self, ids, None)
 
 
@@ -272,7 +272,7 @@ def load_llama(model: Llama, state: State) -> None:
         if value.shape != (sum(rows.values()), config.d_model):
             raise ValueError(f"{name} has the shape {tuple(value.shape)}, not {(sum(rows.values()), config.d_model)}")
         given |= {key.replace(whole, part): cut for part, cut in zip(rows, value.split([*rows.values()]), strict=True)}
-    own = dict(model.state_dict())
+    own = model.state_dict()  # the model's own memory, without a graph
     if config.tied:
         given.setdefault("lm_head.weight", given.get("embed_tokens.weight", own["lm_head.weight"]))
     for key in sorted(own.keys() ^ given.keys()):
@@ -282,9 +282,8 @@ def load_llama(model: Llama, state: State) -> None:
             raise ValueError(f"{key} has the shape {tuple(value.shape)}, and the model's is {tuple(own[key].shape)}")
     if config.tied and not torch.equal(given["lm_head.weight"], given["embed_tokens.weight"]):
         raise ValueError("lm_head.weight differs from embed_tokens.weight, and this model has one tensor for both")
-    with torch.no_grad():
-        for key, value in given.items():
-            own[key].copy_(value)
+    for key, value in given.items():
+        own[key].copy_(value)
 
 
 def _place_and_part(key: str) -> tuple[str, str]:

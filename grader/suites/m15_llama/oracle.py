@@ -84,7 +84,7 @@ def norm_misses(x: Tensor, weight: Tensor, eps: float, *, plus_one: bool = False
     if x.ndim > 1:
         misses |= {
             "the mean runs over the first axis instead of the last": wrong(axis=0),
-            "the mean runs over the positions instead of each vector": wrong(axis=-2),
+            **({} if x.ndim == 2 else {"the mean runs over the positions instead of each vector": wrong(axis=-2)}),
             "one mean serves all vectors: take it along the last axis alone": wrong(axis=tuple(range(x.ndim))),
         }
     return misses
@@ -169,12 +169,8 @@ def frequencies(
     found = theta ** (exponent * pairs / d_head)
     if scaling is not None and wrong != "unscaled":
         low, high, factor = (scaling[name] for name in ("low_freq_factor", "high_freq_factor", "factor"))
-        if wrong == "swapped":
-            low, high = high, low
         turns = scaling["original_max_position_embeddings"] * found / (1.0 if wrong == "radians" else 2 * math.pi)
         share = ((turns - low) / (high - low)).clamp(0, 1)
-        if wrong == "swapped":  # as the published code would go with the two names exchanged
-            share = torch.where(turns > high, 1.0, torch.where(turns < low, 0.0, (turns - low) / (high - low)))
         if wrong == "inverted":
             share = torch.where((share > 0) & (share < 1), 1 - share, share)
         if wrong == "no middle, high":
@@ -216,11 +212,10 @@ def scaling_misses(d_head: int, theta: float, scaling: dict[str, Any]) -> Misses
     return {
         UNSCALED: wrong("unscaled"),
         ALL_BY_FACTOR: wrong("all"),
-        "low_freq_factor and high_freq_factor are swapped": wrong("swapped"),
         "the share in the middle is inverted: near high_freq_factor a frequency nearly stays": wrong("inverted"),
         "what lies between is left as it is: there the two are mixed": wrong("no middle, high"),
         "what lies between is divided by the factor: there the two are mixed": wrong("no middle, low"),
-        "fast and slow are confused: what turns often stays": wrong("slow ones stay"),
+        "fast and slow are confused, or the two factors: what turns often stays": wrong("slow ones stay"),
         "slow frequencies are multiplied by the factor: they are divided": wrong("multiplied"),
         "turns and radians are confused: a turn is 2 * pi": wrong("radians"),
     }

@@ -153,7 +153,7 @@ def run(
     turned: str = "qk",
     pairs: str = "halves",
     sign: float = 1.0,
-    coarse: bool = False,
+    coarse: str = "",
     norm: str = "rms",
     last: bool = True,
     order: str = "pre",
@@ -166,6 +166,7 @@ def run(
     mlp: str = "gate",
     attend: dict[str, Any] | None = None,
     change: dict[str, Any] | None = None,
+    eps: dict[str, float] | None = None,
 ) -> Tensor:
     """Run the model on a state of any dtype; the switches make the mistakes, and `change` changes the settings."""
     full = settings(sizes) | (change or {})
@@ -178,16 +179,21 @@ def run(
         at = torch.cat([torch.arange(cut) for cut in cuts])
 
     def normed(x: Tensor, name: str) -> Tensor:
-        weight, eps = state[f"{name}.weight"], full["eps"]
+        weight, small = state[f"{name}.weight"], (eps or {}).get(name.rpartition(".")[2], full["eps"])
         if norm == "none":
             return x
         if norm == "layer":
-            return F.layer_norm(x, x.shape[-1:], weight + 1 if full["plus_one"] else weight, eps=eps)
+            return F.layer_norm(x, x.shape[-1:], weight + 1 if full["plus_one"] else weight, eps=small)
         gain = weight if full["plus_one"] == (norm == "other gain") else weight + 1
-        return x * torch.rsqrt(x.square().mean(-1, keepdim=True) + eps) * gain
+        return x * torch.rsqrt(x.square().mean(-1, keepdim=True) + small) * gain
 
     def turn(x: Tensor, name: str) -> Tensor:
-        return oracle.rope(x, at, freq, pairs=pairs, sign=sign) if name in turned else x
+        if name not in turned:
+            return x
+        if coarse == "angles":
+            angles = (at.bfloat16()[:, None] * freq.bfloat16()).double()
+            return oracle.rope(x, torch.ones(seq), angles)
+        return oracle.rope(x, at, freq, pairs=pairs, sign=sign)
 
     def attention(x: Tensor, name: str) -> Tensor:
         parts = []
@@ -271,6 +277,9 @@ def misses(ids: Tensor, state: State, sizes: dict[str, Any]) -> Misses:
             attend={"scale": (full["d_model"] / full["n_heads"]) ** -0.5}
         ),
         "config.eps is not handed on to the norms": wrong(change={"eps": 1e-5}),
+        "config.eps is not handed on to the last norm": wrong(eps={"norm": 1e-5}),
+        "config.eps is not handed on to the layers' first norms": wrong(eps={"input_layernorm": 1e-5}),
+        "config.eps is not handed on to the layers' second norms": wrong(eps={"post_attention_layernorm": 1e-5}),
         "config.theta is not handed on: it is always 10,000": wrong(change={"theta": 10000.0}),
         "the result is a softmax: return the scores as they are": wrong(after=lambda x: x.softmax(-1)),
         "the result is a log-softmax: return the scores as they are": wrong(after=lambda x: x.log_softmax(-1)),

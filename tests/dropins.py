@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -262,13 +263,19 @@ def agreeing(place: Place, found: list[Candidate], modules: dict[str, Source], c
         found, more = _witnessed(place, found, modules, checks[FIRST:])
         disturbed += more
     if disturbed:  # by the witness itself, perhaps: then grading for real says the rest
-        disturbed = [name for name in disturbed if name not in _witnessed(place, [], modules, disturbed)[1]]
+        disturbed = [name for name in disturbed if name not in _always_disturbed(place, tuple(disturbed))]
     if not disturbed or len(found) < 2:
         return found
     half = len(found) // 2
     return [
         candidate for part in (found[:half], found[half:]) for candidate in agreeing(place, part, modules, disturbed)
     ]
+
+
+@functools.cache
+def _always_disturbed(place: Place, checks: tuple[str, ...]) -> list[str]:
+    """Return the checks that do not pass while somebody listens, whatever is tried."""
+    return _witnessed(place, [], {}, list(checks))[1]
 
 
 def _witnessed(
@@ -305,9 +312,12 @@ def earns(candidate: Candidate, place: Place, modules: dict[str, Source], checks
     return support.rejected_by(place.milestone, submission(candidate, place, modules), set(checks)) is None
 
 
-def answers(milestone: str, modules: dict[str, Source], tried: Callable[[Candidate], bool]) -> list[str]:
-    """Return a line for each candidate that earns a task of this milestone in the place of one of its names."""
-    found = [candidate for candidate in candidates(modules) if tried(candidate)]
+def answers(milestone: str, modules: dict[str, Source], tried: Callable[[str], bool]) -> list[str]:
+    """Return a line for each candidate that earns a task of this milestone in the place of one of its names.
+
+    `tried` says of a module's name whether what it defines is a candidate.
+    """
+    found = candidates({name: module for name, module in modules.items() if tried(name)})
     checks = checks_by_task(milestone)
     lines = []
     for place in places(milestone):

@@ -26,6 +26,7 @@ from left_behind import (
     left_files,
     left_processes,
     living_below,
+    lying,
     private_temporary_folder,
     state_of_the_machine,
     torchs_own,
@@ -183,7 +184,7 @@ class Battle:
 @functools.cache
 def fight(attack: Attack, level: str) -> Battle:
     """Grade an attack with the limits and checks that it asks for, then a right submission, and look around."""
-    machine, files, slow = state_of_the_machine(), left_files(), slowness()
+    machine, before, slow = state_of_the_machine(), lying(), slowness()
     limits = course(attack.limits)
     with private_temporary_folder() as folder:
         try:
@@ -195,12 +196,12 @@ def fight(attack: Attack, level: str) -> Battle:
                 interrupted=interrupted,
                 judge_mb=judge_mb,
                 processes=left_processes(afterwards.suspects),
-                files=sorted((left_files() - files) | {name for name in os.listdir(folder) if not torchs_own(name)}),
+                files=sorted(left_files(before) | {name for name in os.listdir(folder) if not torchs_own(name)}),
                 machine_changed=state_of_the_machine() != machine,
                 complaints_afterwards=afterwards.complaints,
             )
         finally:
-            clear_up()
+            clear_up(before)
 
 
 @dataclass

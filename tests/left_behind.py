@@ -11,7 +11,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from grader.sandbox import packages, users
@@ -63,13 +63,20 @@ def _started(pid: int) -> bytes:
     return b"" if dead else fields[19]
 
 
-def left_files() -> set[str]:
-    """Return what lies in folders that everybody may write to and was put there by a submission."""
-    found = set()
+def lying() -> set[tuple[str, int]]:
+    """Return what lies in folders that everybody may write to: paths and inodes."""
+    return {(entry.path, entry.inode()) for entry in _shared()}
+
+
+def left_files(before: Collection[tuple[str, int]] = ()) -> set[str]:
+    """Return what lies in those folders, was not there before, and was put there by a submission."""
+    return {entry.path for entry in _shared() if (entry.path, entry.inode()) not in before and _suspicious(entry)}
+
+
+def _shared() -> Iterator[os.DirEntry[str]]:
     for folder in SHARED:
         with contextlib.suppress(OSError), os.scandir(folder) as entries:
-            found |= {entry.path for entry in entries if _suspicious(entry)}
-    return found
+            yield from entries
 
 
 def torchs_own(name: str) -> bool:
@@ -87,12 +94,12 @@ def _suspicious(entry: os.DirEntry[str]) -> bool:
     return owner in users.WORKERS
 
 
-def clear_up() -> None:
-    """Take away what an attack has left, so that it does not spoil the next test."""
+def clear_up(before: Collection[tuple[str, int]] = ()) -> None:
+    """Take away what an attack has left that was not there before, so that it does not spoil the next test."""
     for line in left_processes({}):
         with contextlib.suppress(ProcessLookupError):
             os.kill(int(line.split()[0]), signal.SIGKILL)
-    for path in left_files():
+    for path in left_files(before):
         remove(path)
 
 

@@ -28,6 +28,7 @@ from grader.submission import Submission
 REJECTED, NAMED = "rejected", "named"
 PATIENCE = 5.0  # processor seconds for a check inside the judge, where no limit holds; nearly all take less than one
 MARKERS = pytest.StashKey[list[pytest.Mark]]()  # that a check has by its suite
+Until = str | Callable[[record.Check], bool]
 Kept = tuple[str, str, float, float, float]  # the check, its message, the bound above which, the value, the bound below
 
 
@@ -36,12 +37,13 @@ class Trial:
     """A module, and groups of names of checks that it is tried with.
 
     A set of names runs in the suite's order, a tuple in its own. Of a group, the checks after the first that does not
-    pass may prove nothing more (`until=REJECTED`), or those after the first that names a mistake (`until=NAMED`).
+    pass may prove nothing more (`until=REJECTED`), or those after the first that names a mistake (`until=NAMED`), or
+    that is what somebody waits for.
     """
 
     source: str
     groups: tuple[frozenset[str] | tuple[str, ...], ...]
-    until: str = ""
+    until: Until = ""
     seed: str = "0"
     level: str = "auto"
 
@@ -83,7 +85,7 @@ class Again(Judge):
         self.run = session.config.stash[RUN] = run
         self.crew = Crew(run.planned, run.workers, judges=1)
 
-    def group(self, session: pytest.Session, names: Collection[str], until: str = "") -> list[record.Check]:
+    def group(self, session: pytest.Session, names: Collection[str], until: Until = "") -> list[record.Check]:
         """Run the checks of these names; what is planned is no more than what is sure to run, for nothing to wait."""
         items = [item for item in session.items if function(item.name) in names]
         if isinstance(names, tuple):
@@ -97,7 +99,8 @@ class Again(Judge):
                 item.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
                 ended += item.stash[CHECK].results
             rejected = bool(ended) and ended[-1].outcome != record.PASSED
-            if rejected and (until == REJECTED or (until == NAMED and ended[-1].mistake)):
+            named = until == NAMED and ended and ended[-1].mistake
+            if rejected and (until == REJECTED or named or (callable(until) and until(ended[-1]))):
                 break
         return ended
 

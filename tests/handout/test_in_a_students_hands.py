@@ -58,7 +58,8 @@ def test_a_clone_grades_and_an_update_merges(small, tmp_path):
     assert "One more remark." in (student / guide).read_text()
     assert "<<<<<<<" not in git(student, "diff", "HEAD~1") and git(student, "status", "--porcelain") == ""
 
-    solved = command(student, "grade", "m04", "--json", str(tmp_path / "solved.json"))
+    again = ("grade", "m04", "--json", str(tmp_path / "solved.json"))
+    solved = command(student, *again, sandbox=support.sandbox())
     assert solved.returncode == exits.PASSED, solved.stdout + solved.stderr
     assert re.search(
         r"Everything that is checked here passes.*\n.*\d+ checks for 5 points are still to come", solved.stdout

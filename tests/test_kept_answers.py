@@ -13,8 +13,9 @@ from grader.judge.kept_answers import KeptAnswers, name_of
 from grader.judge.oracles import Weights
 from grader.practice import Practice
 
-USERS = [f"m0{number}" for number in (4, 5, 6, 7)]
-QUESTIONS = {"attention", "block", "logits", "greedy text"}
+USERS = ["m04", "m05", "m06", "m07", "m15"]
+KIN = {f"{name}'s logits" for name in ("llama", "mistral", "gemma", "phi3")}
+QUESTIONS = {"attention", "block", "logits", "greedy text", *KIN}
 GIVEN = ("digest", (3, torch.arange(6.0).reshape(2, 3)))
 ANSWER = torch.tensor([[1.5, -2.0]])
 

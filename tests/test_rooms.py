@@ -363,7 +363,7 @@ def test_a_check_asks_for_its_fixtures_by_name(milestone):
             for name in parameter_names(call.args[0])
         ]
         assert names[0] == "student", node.name
-        assert set(names) - {"student", "draw", "weights", "data", *own} == set(), node.name
+        assert set(names) - {"student", "draw", "weights", "llama_weights", "data", *own} == set(), node.name
 
 
 def parameter_names(node):

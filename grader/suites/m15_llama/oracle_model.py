@@ -395,6 +395,21 @@ def _model(name: str, options: dict[str, Any], window: int | None, state: State)
     return reference.eval()
 
 
+@torch.no_grad()
+def their_logits(checkpoint: Any, ids: Tensor) -> Tensor:
+    """Return the logits of transformers' own model with a checkpoint's weights."""
+    return checkpoint.model()(ids).logits
+
+
+@torch.no_grad()
+def their_text(checkpoint: Any, prompt: Tensor, new: int) -> Tensor:
+    """Return the prompt and the likeliest tokens after it, each by transformers' own model."""
+    text = prompt
+    for _ in range(new):
+        text = torch.cat([text, checkpoint.model()(text).logits[:, -1].argmax(-1, keepdim=True)], dim=1)
+    return text
+
+
 def fused(state: State) -> State:
     """Return a state with queries, keys and values in one matrix, and gate and up in another, as Phi-3 has them."""
     found = {}

@@ -16,6 +16,13 @@ def fill(model, state):
     return model.eval()
 
 
+def fill_from_file(model, state):
+    """Give a model the weights of a checkpoint as its file lays them out, in eval mode."""
+    state = {key.removeprefix("model."): value for key, value in state.items()}
+    state.setdefault("lm_head.weight", state["embed_tokens.weight"])
+    return fill(model, state)
+
+
 def on_meta(make, config):
     """Make a model that has shapes and no data; return the shape of each parameter, a shared one once."""
     with torch.device("meta"):

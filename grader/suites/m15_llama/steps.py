@@ -1,11 +1,14 @@
 """What several checks of m15_llama do."""
 
+import pytest
+
 from grader.judge import expect, expect_close, expect_equal, expect_unchanged
 
 from . import oracle, oracle_model
 from . import probes as m15_probes
 
 SIZES, KIN = oracle_model.SIZES, oracle_model.KIN
+LARGE = pytest.mark.checkpoint(copies=4, of="llama")  # the file, the model, and what a solution makes on the way
 
 
 def loaded(student, module, state):
@@ -54,3 +57,16 @@ def expect_gradients(student, function, reference, args, weights):
         misses = {oracle.CUT: right * 0}
         atol = oracle.thousandth(right)
         expect_close(mine, right, atol=atol, rtol=1e-3, misses=misses, what=f"the gradient of argument {place}")
+
+
+def filled(student, llama_weights):
+    """Make the student's model of the checkpoint's sizes, with its weights put in place by the judge, in eval mode."""
+    model = student.Llama(student.LlamaConfig(**llama_weights.sizes))
+    return student.plant(m15_probes).fill_from_file(model, llama_weights.inside(student))
+
+
+def expect_their_logits(actual, expected, what):
+    """Compare logits with transformers' own: sums of float32 in another order, over hundreds of terms."""
+    misses = {"the result is a log-softmax: return the scores as they are": lambda: expected.log_softmax(-1)}
+    atol = 1e-3 * float(expected.abs().median())
+    expect_close(actual, expected, atol=atol, rtol=1e-3, misses=misses, what=what)

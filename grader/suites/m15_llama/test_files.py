@@ -5,11 +5,11 @@ import math
 import pytest
 import torch
 
-from grader.judge import StudentError, expect, expect_close, expect_equal, expect_raises
+from grader.judge import StudentError, achieve, counted, expect, expect_close, expect_equal, expect_raises
 
 from . import oracle, oracle_files, oracle_model
 from . import probes as m15_probes
-from .steps import SIZES, ids_and_state, student_model
+from .steps import LARGE, SIZES, expect_their_logits, ids_and_state, student_model
 
 TIED = SIZES | {"tied": True}
 
@@ -276,6 +276,23 @@ def test_a_token_is_made_in_every_way(student, data):
         expected = oracle_files.tiktoken_ids(data, ranks, text)
         misses = oracle_files.rank_misses(data, ranks, text)
         expect_equal(tokenizer.encode(text), expected, misses=misses, what=f"the ids of {text}")
+
+
+@LARGE
+@pytest.mark.task("m15.6")
+@pytest.mark.holds(
+    "Copy a checkpoint in Hugging Face's layout into the model; the model keeps its dtype, and `state` stays as it is."
+)
+def test_a_loaded_checkpoint_gives_hugging_faces_logits(student, draw, llama_weights):
+    """A checkpoint's own file, loaded by load_llama, gives the logits of Hugging Face's Llama."""
+    model = student.Llama(student.LlamaConfig(**llama_weights.sizes))
+    student.load_llama(model, llama_weights.inside(student))
+    model.eval()
+    ids = draw.integers(0, llama_weights.sizes["vocab_size"], 2, 11)
+    expected = llama_weights.answer("logits", (ids,), lambda: oracle_model.their_logits(llama_weights, ids))
+    expect_their_logits(model(ids), expected, "the tensor of logits")
+    numbers = counted(oracle_model.count(llama_weights.sizes), "number")
+    achieve(f"Your Llama runs {llama_weights.name}: {numbers} of its checkpoint in place, and Hugging Face's logits.")
 
 
 # ── m15.8 ─────────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -19,8 +19,9 @@ from grader.judge import (
 from . import oracle, oracle_model
 from . import oracle_learning as learning
 from . import probes as m15_probes
-from .steps import KIN, SIZES, expect_logits, ids_and_state, student_model
+from .steps import KIN, LARGE, SIZES, expect_logits, expect_their_logits, filled, ids_and_state, student_model
 
+NEW = 16  # tokens that a checkpoint writes
 COUNTS: dict[str, Any] = {  # what LlamaConfig is given, and how many numbers that model has
     "llama_2_7b": ({}, 6_738_415_616),
     "llama_3_8b": ({"vocab_size": 128256, "n_kv_heads": 8, "d_ff": 14336, "theta": 5e5}, 8_030_261_248),
@@ -186,6 +187,16 @@ def test_it_learns_to_look_back(student, draw):
     )
 
 
+@LARGE
+@pytest.mark.task("m15.4")
+@pytest.mark.holds("From ids to logits: LLaMA (Touvron et al. 2023), section 2.2.")
+def test_llamas_weights_in_place_give_its_logits(student, draw, llama_weights):
+    """With a checkpoint's weights put in place by the judge, the logits are those of Hugging Face's Llama."""
+    ids = draw.integers(0, llama_weights.sizes["vocab_size"], 2, 11)
+    expected = llama_weights.answer("logits", (ids,), lambda: oracle_model.their_logits(llama_weights, ids))
+    expect_their_logits(filled(student, llama_weights)(ids), expected, "the tensor of logits")
+
+
 # ── m15.5 ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -325,3 +336,28 @@ def test_a_cache_holds_no_graph(student, draw):
         },
     }
     expect_equal(found, {"the logits": False, "what is cached": False}, misses=graph, what="what requires gradients")
+
+
+@LARGE
+@pytest.mark.task("m15.5")
+@pytest.mark.holds("The logits are the whole text's, however it's cut.")
+def test_a_checkpoint_reads_its_own_text_token_by_token(student, draw, llama_weights, data):
+    """The checkpoint's greedy text, read with a cache, has the logits of Hugging Face's Llama at each new token."""
+    begun = "One day, a little fox"
+    if llama_weights.name == "llama-nano":
+        prompt = torch.tensor([data.tiktoken().encode(begun)])
+    else:
+        prompt = draw.integers(0, llama_weights.sizes["vocab_size"], 1, 7)
+    text = llama_weights.answer("greedy", (prompt, NEW), lambda: oracle_model.their_text(llama_weights, prompt, NEW))
+    expected = llama_weights.answer("logits", (text,), lambda: oracle_model.their_logits(llama_weights, text))
+    model, cache = filled(student, llama_weights), student.plant(m15_probes).cache(llama_weights.sizes["n_layers"])
+    chosen, start = [], 0
+    for piece in text[:, :-1].split([prompt.shape[1]] + [1] * (NEW - 1), dim=1):
+        end = start + piece.shape[1]
+        actual = student.forward_cached(model, piece, cache)
+        expect_their_logits(actual, expected[:, start:end], f"the tensor of logits of tokens {start} to {end - 1}")
+        chosen.append(int(actual[0, -1].argmax()))
+        start = end
+    if llama_weights.name == "llama-nano":
+        said = data.tiktoken().decode(chosen).strip()
+        achieve(f"By your code llama-nano has gone on from “{begun}” by {counted(NEW, 'token')}: “{said}”")

@@ -77,6 +77,22 @@ def test_what_needs_no_more_installs_nothing(noxfile):
     assert installed(noxfile) == []
 
 
+def test_litgpt_is_installed_beside_the_course(noxfile, tmp_path):
+    """The student's code writes a checkpoint; then LitGPT gets the course's torch, in an environment of its own."""
+    done = []
+    session = types.SimpleNamespace(
+        posargs=["--submission", "mine"], create_tmp=lambda: str(tmp_path), run=lambda *words: done.append(words),
+        install=lambda *words, **_: done.append(words),
+    )  # fmt: skip
+    noxfile.litgpt(session)
+
+    folder = str(tmp_path / "llama-nano")
+    assert noxfile.ran == [("-m", "grader", "litgpt", "--out", folder, "--submission", "mine")]
+    *_, installs, tunes = done
+    assert {"litgpt", "torch", "requests"} == {Requirement(word).name for word in installs if not word.startswith("-")}
+    assert tunes[:3] == ("litgpt", "finetune_full", folder)
+
+
 def test_with_its_own_python_nothing_is_installed(noxfile, monkeypatch):
     """Under --no-venv the Python at hand is used as it is."""
     monkeypatch.setitem(noxfile.shared, "python", sys.executable)

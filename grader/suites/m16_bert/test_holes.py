@@ -280,7 +280,7 @@ def test_any_id_may_stand_in_a_hole(student, draw):
     for part, expected, what in zip(
         shares, (1, 5, 1), ("their own id", "one of the first five", "the last"), strict=True
     ):
-        width = 10 * math.sqrt(expected / size * (1 - expected / size) / ids.numel())
+        width = 12 * math.sqrt(expected / size * (1 - expected / size) / ids.numel())
         said = f"{part:.1%} of the tokens get {what}, expected {expected / size:.1%}."
         expect_bound(part, said, above=expected / size - width, below=expected / size + width, mistake=mistake)
 

@@ -137,7 +137,7 @@ class EncoderBlock(nn.Module):
         parts = (part(x) for part in (self.query, self.key, self.value))
         # (batch, seq, d_model) -> (batch, n_heads, seq, d_head)
         query, key, value = (part.unflatten(-1, (self.n_heads, -1)).transpose(1, 2) for part in parts)
-        dropout = self.dropout if self.training else 0.0  # torch's function knows of no mode
+        dropout = self.dropout * self.training  # torch's function knows of no mode
         mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=seen, dropout_p=dropout)
         return self.out(mixed.transpose(1, 2).flatten(2))
 

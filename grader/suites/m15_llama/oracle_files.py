@@ -1,6 +1,7 @@
 """The reference for m15_llama's files: how Hugging Face, Meta, Llama 3's vocabulary and LitGPT lay things out."""
 
 import base64
+import re
 from itertools import pairwise
 from typing import Any
 
@@ -50,25 +51,23 @@ META = {  # our name -> Meta's
 }
 LITGPT = {
     "embed_tokens": "transformer.wte",
+    "mlp.down_proj": "mlp.proj",
+    "mlp.gate_proj": "mlp.fc_1",
+    "input_layernorm": "norm_1",
+    "mlp.up_proj": "mlp.fc_2",
+    "post_attention_layernorm": "norm_2",
+    "self_attn.o_proj": "attn.proj",
     "norm": "transformer.ln_f",
     "lm_head": "lm_head",
-    "input_layernorm": "norm_1",
-    "self_attn.o_proj": "attn.proj",
-    "post_attention_layernorm": "norm_2",
-    "mlp.gate_proj": "mlp.fc_1",
-    "mlp.up_proj": "mlp.fc_2",
-    "mlp.down_proj": "mlp.proj",
 }
 TURNED = ("self_attn.q_proj.weight", "self_attn.k_proj.weight")
 
 
 def part_of(key: str) -> tuple[str, str]:
     """Return where a tensor stands ("layers.3." or "") and what it is ("mlp.up_proj")."""
-    name = key.removesuffix(".weight")
-    if not name.startswith("layers."):
-        return "", name
-    _, number, part = name.split(".", 2)
-    return f"layers.{number}.", part
+    found = re.fullmatch(r"(layers\.\d+\.|)(.+?)(\.weight|)", key)
+    assert found is not None, key
+    return found[1], found[2]
 
 
 # ── Hugging Face's ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -105,7 +104,7 @@ def fused_misses(state: State, sizes: dict[str, Any]) -> dict[str, State]:
         for key in state:
             place, part = part_of(key)
             if part == "self_attn.q_proj":
-                whole = torch.cat([state[f"{place}self_attn.{letter}_proj.weight"] for letter in "qkv"])
+                whole = torch.cat([state[key.replace("q_proj", f"{letter}_proj")] for letter in "qkv"])
                 if by_group:
                     whole = whole.reshape(n_kv_heads, -1, whole.shape[-1])
                     parts = whole.split([counts[letter] // n_kv_heads for letter in "qkv"], dim=1)
@@ -235,8 +234,8 @@ def rank_misses(data: Any, ranks: dict[bytes, int], text: str) -> dict[str, Any]
     def cut_once(place: str) -> list[tuple[bytes, bytes]]:
         pairs = []
         for token in sorted(ranks, key=ranks.__getitem__):
-            cuts = [(token[:cut], token[cut:]) for cut in range(1, len(token))]
-            cuts = [pair for pair in cuts if pair[0] in ranks and pair[1] in ranks]
+            halves = ((token[:at], token[at:]) for at in range(1, len(token)))
+            cuts = [pair for pair in halves if set(pair) <= ranks.keys()]
             if place == "by bytes":
                 cuts = [pair for pair in cuts if len(pair[1]) == 1]
             pairs += cuts[:1] if place != "last" else cuts[-1:]
@@ -268,9 +267,9 @@ def rank_misses(data: Any, ranks: dict[bytes, int], text: str) -> dict[str, Any]
 
 def cut_all(ranks: dict[bytes, int]) -> list[tuple[bytes, bytes]]:
     """Return every two tokens that make a token, in the order of its rank."""
-    tokens = sorted(ranks, key=ranks.__getitem__)
-    cuts = [(token[:cut], token[cut:]) for token in tokens for cut in range(1, len(token))]
-    return [pair for pair in cuts if pair[0] in ranks and pair[1] in ranks]
+    whole = [token for _, token in sorted((rank, token) for token, rank in ranks.items())]
+    halves = ((token[:at], token[at:]) for token in whole for at in range(1, len(token)))
+    return [(left, right) for left, right in halves if {left, right} <= ranks.keys()]
 
 
 def _pieces(data: Any, text: str) -> list[bytes]:
@@ -312,11 +311,11 @@ def to_litgpt(state: State, *, swapped: tuple[str, str] | None = None, fuse: Any
     for key, value in state.items():
         place, part = part_of(key)
         where = f"transformer.h.{place.split('.')[1]}." if place else ""
-        if part in names:
+        if part == "self_attn.q_proj":
+            beside = [state[key.replace("q_proj", f"{letter}_proj")] for letter in "qkv"]
+            found[f"{where}attn.qkv.weight"] = (fuse or torch.cat)(beside)
+        elif part in names:
             found[f"{where}{names[part]}.weight"] = value
-        elif part == "self_attn.q_proj":
-            parts = [state[f"{place}self_attn.{letter}_proj.weight"] for letter in "qkv"]
-            found[f"{where}attn.qkv.weight"] = (fuse or torch.cat)(parts)
     return found
 
 

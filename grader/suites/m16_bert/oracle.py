@@ -110,8 +110,10 @@ def pieces(
         return [unk]
     found, start = [], 0
     while start < len(word):
-        ends = range(len(word), start, -1) if first == "longest" else range(start + 1, len(word) + 1)
-        end = next((end for end in ends if (prefix if start else "") + word[start:end] in vocab), None)
+        sizes = range(1, len(word) - start + 1)
+        looked_up = {start + size: (prefix if start else "") + word[start : start + size] for size in sizes}
+        ends = [end for end, piece in looked_up.items() if piece in vocab]
+        end = (max(ends) if first == "longest" else min(ends)) if ends else None
         if end is None and single:
             found.append(unk)
             start += 1
@@ -129,7 +131,7 @@ def _from_the_end(word: str, vocab: Container[str], unk: str, max_chars: int) ->
     found: list[str] = []
     end = len(word)
     while end:
-        start = next((start for start in range(end) if ("##" if start else "") + word[start:end] in vocab), None)
+        start = next((at for at in range(end) if "##"[: 2 * at] + word[at:end] in vocab), None)
         if start is None:
             return [unk]
         found.insert(0, ("##" if start else "") + word[start:end])
@@ -185,8 +187,8 @@ def piece_misses(word: str, vocab: Container[str], unk: str, max_chars: int) -> 
 
 def pair(a: Sequence[int], b: Sequence[int] | None, cls_id: int, sep_id: int) -> tuple[list[int], list[int]]:
     """Return ids and types."""
-    first, second = [cls_id, *a, sep_id], [] if b is None else [*b, sep_id]
-    return first + second, [0] * len(first) + [1] * len(second)
+    ids = [cls_id, *a, sep_id, *([] if b is None else [*b, sep_id])]
+    return ids, [int(at > len(a) + 1) for at in range(len(ids))]
 
 
 def pair_misses(a: Sequence[int], b: Sequence[int] | None, cls_id: int, sep_id: int) -> Misses:

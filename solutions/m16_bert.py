@@ -72,7 +72,7 @@ def mask_tokens(ids: Ids, special: Tensor, mask_id: int, vocab_size: int, genera
 
     Each token is chosen with a probability of rates[0], by itself; where `special` is True none is. Of the chosen,
     rates[1] become mask_id, rates[2] any id below vocab_size, all alike (its own too), and the rest stay as they are.
-    All chance comes from the generator. `ids` does not change.
+    Fates and ids are drawn for each token by itself, too. All chance comes from the generator. `ids` does not change.
     """
     chosen_rate, mask_rate, random_rate = rates
     chance, fate = (torch.rand(ids.shape, generator=generator, device=ids.device) for _ in range(2))
@@ -176,7 +176,7 @@ def pretraining_loss(scores: Scores, labels: Ids, follow_labels: Int64[Tensor, "
     """Add two means of the cross-entropy (in nats): over all tokens whose label counts, and over the pairs.
 
     A label of -100 does not count, in either; where none counts that mean is 0. Nothing is shifted. A pair's label is 0
-    where the second text follows the first, else 1. Half precision is scored in float32.
+    where the second text follows the first, else 1. Half precision is scored in float32, any other dtype in its own.
     Example: scores [[[0, ln 3], [9, 9]]] and [[0, 0]], labels [[1, -100]] and [0] lose ln(4/3) + ln 2, 0.9808.
     """
     tokens, pairs = scores
@@ -195,11 +195,14 @@ def load_bert(model: Bert, state: dict[str, Tensor]) -> None:
     Its names, in our order: bert.embeddings.{word_embeddings, position_embeddings, token_type_embeddings, LayerNorm},
     bert.encoder.layer.N.{attention.self.{query, key, value}, attention.output.{dense, LayerNorm}, intermediate.dense,
     output.{dense, LayerNorm}}, bert.pooler.dense, cls.predictions.{transform.dense, transform.LayerNorm, bias} and
-    cls.seq_relationship. A LayerNorm's weight and bias may be called gamma and beta, as they once were. A key that ends
-    in position_ids is dropped. cls.predictions.decoder.{weight, bias} may be left out; else they equal what they share.
-    Raises ValueError, naming the key, where they don't, and where a key is missing, is one too many or has another
-    shape; the model is then as it was.
+    cls.seq_relationship. A LayerNorm's weight and bias may be called gamma and beta, as they once were; both at once
+    are one too many. A key that ends in position_ids is dropped. cls.predictions.decoder.{weight, bias} may be left
+    out, and stand for no other; else they equal what they share. Raises ValueError, naming the key, where they don't,
+    and where a key is missing, is one too many or has another shape; the model is then as it was.
     """
+    for key in state:
+        if _new_name(key) != key and _new_name(key) in state:
+            raise ValueError(f"{key} is there twice: {_new_name(key)} is its name of today")
     found = {_new_name(key): value for key, value in state.items() if not key.endswith("position_ids")}
     places = {_their_name(name): place for name, place in model.named_parameters()}  # what is shared stands there once
     twice = {key: found.pop(key) for key in _TWINS if key in found}

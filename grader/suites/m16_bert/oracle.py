@@ -100,8 +100,9 @@ def pieces(
     *,
     prefix: str = "##",
     written: str = "##",
+    begin: tuple[str, str] = ("", ""),
     first: str = "longest",
-    kept: bool = False,
+    stuck: str = "whole",
     single: bool = False,
     limit: bool = True,
 ) -> list[str]:
@@ -111,7 +112,7 @@ def pieces(
     found, start = [], 0
     while start < len(word):
         sizes = range(1, len(word) - start + 1)
-        looked_up = {start + size: (prefix if start else "") + word[start : start + size] for size in sizes}
+        looked_up = {start + size: (prefix if start else begin[0]) + word[start : start + size] for size in sizes}
         ends = [end for end, piece in looked_up.items() if piece in vocab]
         end = (max(ends) if first == "longest" else min(ends)) if ends else None
         if end is None and single:
@@ -119,8 +120,8 @@ def pieces(
             start += 1
             continue
         if end is None:
-            return [*found, unk] if kept else [unk]
-        found.append((written if start else "") + word[start:end])
+            return {"whole": [unk], "before": [*found, unk], "alone": found}[stuck]
+        found.append((written if start else begin[1]) + word[start:end])
         start = end
     return found
 
@@ -162,12 +163,16 @@ def piece_misses(word: str, vocab: Container[str], unk: str, max_chars: int) -> 
     def wrong(limit: int = max_chars, name: str = unk, **options: Any) -> Callable[[], list[str]]:
         return lambda: pieces(word, vocab, name, limit, **options)
 
-    return {
-        "pieces that were found stay before unk: a word that can't be cut is unk as a whole": wrong(kept=True),
+    misses: Misses = {
+        "pieces that were found stay before unk: a word that can't be cut is unk as a whole": wrong(stuck="before"),
+        "pieces that were found come back without unk: a word that can't be cut is unk as a whole": wrong(
+            stuck="alone"
+        ),
         "unk stands for a character alone, and the word goes on: it is unk as a whole": wrong(single=True),
         'pieces within a word are looked up without "##"': wrong(prefix=""),
         'pieces within a word are looked up and written without "##"': wrong(prefix="", written=""),
         'pieces within a word are written without "##"': wrong(written=""),
+        '"##" is written before the first piece too: it stands within a word': wrong(begin=("", "##")),
         "the shortest piece is taken, not the longest": wrong(first="shortest"),
         "pieces are taken from the word's end": lambda: _from_the_end(word, vocab, unk, max_chars),
         "where the longest piece leads nowhere a shorter one is tried: the word is unk then": lambda: _any_way(
@@ -176,10 +181,14 @@ def piece_misses(word: str, vocab: Container[str], unk: str, max_chars: int) -> 
         "a word that is no piece is unk, and is not cut": lambda: [word] if word in vocab else [unk],
         "a word of max_chars characters is unk: that is one of more": wrong(limit=max_chars - 1),
         "a word of one character more than max_chars is cut": wrong(limit=max_chars + 1),
+        "a word that is too long is cut down to max_chars: it is unk": lambda: pieces(word[:max_chars], vocab, unk),
         "words may be of any length: max_chars is not looked at": wrong(limit=10**6),
         "the limit is 100, whatever max_chars says": wrong(limit=100),
         "it is always [UNK], whatever unk says": wrong(name="[UNK]"),
     }
+    if word in vocab:  # elsewhere most of them is unk, as by other mistakes
+        misses['"##" is looked up before the first piece too: it stands within a word'] = wrong(begin=("##", "##"))
+    return misses
 
 
 # ── m16.2 ─────────────────────────────────────────────────────────────────────────────────────────────────────────────

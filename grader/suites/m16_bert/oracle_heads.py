@@ -42,13 +42,14 @@ def pooled_misses(hidden: Tensor, state: State, mask: Tensor | None) -> Misses:
 
 def token_scores(
     hidden: Tensor, state: State, *, transform: bool = True, act: Callable[[Tensor], Tensor] = F.gelu,
-    norm: bool = True, bias: bool = True, table: Tensor | None = None,
+    norm: str = "after", bias: bool = True, table: Tensor | None = None,
 ) -> Tensor:  # fmt: skip
     """Return the scores of every token of the vocabulary, in float64."""
     x = hidden.double()
     if transform:
-        x = act(linear(x, state, "transform"))
-        x = norm_of(x, state, "transform_norm", EPS) if norm else x
+        x = linear(x, state, "transform")
+        x = norm_of(x, state, "transform_norm", EPS) if norm == "before" else x
+        x = norm_of(act(x), state, "transform_norm", EPS) if norm == "after" else act(x)
     x = x @ (state["embeddings.words.weight"] if table is None else table).double().T
     return x + state["decoder.bias"].double() if bias else x
 
@@ -65,7 +66,8 @@ def score_misses(hidden: Tensor, state: State) -> Misses:
         TANH: wrong(act=lambda x: F.gelu(x, approximate="tanh")),
         "the activation after transform is tanh, which is the pooler's": wrong(act=torch.tanh),
         "the activation after transform is ReLU, and not GELU": wrong(act=F.relu),
-        "transform_norm is not applied": wrong(norm=False),
+        "transform_norm is not applied": wrong(norm="none"),
+        "transform_norm stands before the activation: it comes after": wrong(norm="before"),
         "the decoder's bias is missing": wrong(bias=False),
         "the scores went through a softmax: the loss does that by itself": lambda: (
             token_scores(hidden, state).softmax(dim=-1).float()
@@ -121,13 +123,13 @@ def loss_misses(tokens: Tensor, labels: Tensor, pairs: Tensor, follows: Tensor) 
         "the losses are summed, not averaged": lambda: costs.sum() + second.sum(),
         "the tokens' losses are summed, not averaged": lambda: costs.sum() + two,
         "tokens and pairs are in one mean: each has its own": lambda: (
-            (costs.sum() + second.sum()) / (counts.sum() + told.sum())
+            (costs.sum() + second.sum()) / (counts.sum() + told.sum()).clamp(min=1)
         ),
         "the pairs' sum is divided by all pairs, also by those that do not count": lambda: (
             one + second.sum() / len(told)
         ),
         "a pair's label is read the wrong way round: 0 follows": lambda: one + turned.sum() / told.sum().clamp(min=1),
-        "the tokens' scores went through a softmax first": lambda: again.sum() / counts.sum() + two,
+        "the tokens' scores went through a softmax first": lambda: again.sum() / counts.sum().clamp(min=1) + two,
         "the loss is in bits, not in nats": lambda: (one + two) / math.log(2),
         "the sign is missing": lambda: -(one + two),
     }

@@ -4,7 +4,6 @@ import re
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from grader.judge import expect_raises
 
@@ -76,13 +75,15 @@ def from_file(tensors: State) -> State:
 
 ACCEPTED = {
     "is missing": "a key that is missing is passed over: what is in its place stays as it was",
+    "is missing, while the decoder has its own": "the decoder's own tensor is taken for a key that is missing",
+    "is there in both its names": "one of a norm's two names is passed over: both at once are one too many",
     "is one too many": "a key that has no place is passed over, as if it were a position_ids",
     "has another shape": "shapes are not compared: copy_ broadcasts what is too small, or fails on the way",
     "differs from what it shares": "the decoder's own tensor is dropped, and is not compared with what it shares",
 }
 
 
-def expect_refused(student: Any, model: Any, broken: dict[str, Tensor], key: str, why: str) -> None:
+def expect_refused(student: Any, model: Any, broken: State, key: str, why: str) -> None:
     """Expect a ValueError that names the key."""
     mistake = ACCEPTED[why]
     what = f"load_bert with a checkpoint whose {key} {why}"

@@ -1,5 +1,6 @@
 """The reference for m16_bert's model: BERT in float64, with a switch for every classic mistake."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -7,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from grader.suites.shared.attention import split_heads
+from grader.suites.shared.attention import by_chance, split_heads
 
 Misses = dict[str, Any]
 State = dict[str, Tensor]
@@ -60,6 +61,12 @@ def part(state: State, name: str) -> State:
 def whole(state: State) -> State:
     """Return the state as load_state_dict takes it, decoder.weight beside the words'."""
     return state | {"decoder.weight": state["embeddings.words.weight"]}
+
+
+def awake(first: Any, second: Any) -> Misses:
+    """Return the mistake that two answers of eval mode show if they differ by chance: then the first is its value."""
+    chance = by_chance(first, second) and not bool((first.isnan() | second.isnan()).any())
+    return {"dropout falls in eval mode too": first} if chance else {}
 
 
 def norm_of(x: Tensor, state: State, name: str, eps: float) -> Tensor:
@@ -141,7 +148,8 @@ def block(
     scale: float | None = None,
     causal: bool = False,
     masked: str = "keys",
-    empty: bool = False,
+    empty: float | None = None,
+    from_input: bool = False,
     axis: int = -1,
     parts: str = "query key value",
     split: str = "heads",
@@ -158,21 +166,24 @@ def block(
             scores = scores + mask[:, None, None, :].double()
         elif mask is not None and masked not in ("no", "after"):
             seen = mask.bool() if masked != "inverted" else ~mask.bool()
-            seen = seen[:, None, :, None] if masked == "queries" else seen[:, None, None, :]
-            scores = scores.masked_fill(~seen, -1e30)
+            keys, queries = seen[:, None, None, :], seen[:, None, :, None]
+            seen = {"queries": queries, "both": queries & keys}.get(masked, keys)
+            scores = scores.masked_fill(~seen, {"low": -100.0, "typo": 1e-9}.get(masked, -1e30))
         if causal:
             scores = scores.masked_fill(~torch.ones(seq, seq, dtype=torch.bool).tril(), -1e30)
         weights = scores.softmax(dim=axis)
         if mask is not None and masked == "after":
             weights = weights * mask[:, None, None, :].double()
-        mixed = (weights.where(scores.amax(dim=-1, keepdim=True) > -1e29, 0.0) if empty else weights) @ value
+        if empty is not None:
+            weights = weights.where(scores.amax(dim=-1, keepdim=True) > -1e29, empty)
+        mixed = weights @ value
         mixed = mixed.reshape(x.shape) if merge == "view" else mixed.transpose(1, 2).reshape(x.shape)
         return linear(mixed, state, "out") if out else mixed
 
     def think(x: Tensor) -> Tensor:
         return linear(act(linear(x, state, "up")), state, "down")
 
-    x = x.double()
+    given = x = x.double()
     both = eps if isinstance(eps, tuple) else (eps, eps)
     for own, kept, name, eps in zip((attend, think), residual, norms, both, strict=True):
         if norm == "before":
@@ -182,7 +193,7 @@ def block(
         elif norm == "none":
             x = x + own(x)
         else:
-            x = norm_of(x + own(x) if kept else own(x), state, name, eps)
+            x = norm_of((given if from_input else x) + own(x) if kept else own(x), state, name, eps)
     return x
 
 
@@ -196,6 +207,7 @@ def _switches(d_head: int, d_model: int, eps: float) -> dict[str, dict[str, Any]
         "the second norm is used twice": {"norms": ("norm_2", "norm_2")},
         "what the heads read is not added to what they give": {"residual": (False, True)},
         "what is thought is not added to what it was thought about": {"residual": (True, False)},
+        "what is thought is added to what the block was given, not to the first norm's result": {"from_input": True},
         "neither half adds what it was given": {"residual": (False, False)},
         TANH: {"act": lambda x: F.gelu(x, approximate="tanh")},
         "the activation is ReLU, and not GELU": {"act": F.relu},
@@ -226,7 +238,15 @@ MASKED: dict[str, dict[str, Any]] = {
     "the mask is not looked at": {"masked": "no"},
     "padding alone is seen: the mask is read the wrong way round": {"masked": "inverted"},
     "the mask is laid on the queries: it hides keys": {"masked": "queries"},
-    "the mask is laid on the queries, which then see nothing: it hides keys": {"masked": "queries", "empty": True},
+    "the mask is laid on the queries, which then see nothing: it hides keys": {"masked": "queries", "empty": 0.0},
+    "the mask is laid on queries and keys: padding's own rows see nothing and turn NaN": {
+        "masked": "both",
+        "empty": math.nan,
+    },
+    "the mask is laid on queries and keys: padding's own rows see nothing": {"masked": "both", "empty": 0.0},
+    "the mask is laid on queries and keys: padding's own rows see all alike": {"masked": "both"},
+    "a hidden score becomes 1e-9, which is about 0 and hides nothing, not -1e9": {"masked": "typo"},
+    "a hidden score becomes -100, and a token's own may be lower": {"masked": "low"},
     "the mask is multiplied onto the weights: without the padding's they no longer add up to 1": {"masked": "after"},
     "the mask is added to the scores as numbers: 0 and 1 hardly differ": {"masked": "added"},
 }

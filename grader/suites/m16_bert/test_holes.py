@@ -24,6 +24,11 @@ TEXTS = {
 }
 SPECIAL = "special tokens are chosen too"
 UNASKED = "tokens change that are not asked for: what has no label stays"
+ONE_ID = "one id is drawn for all: each token gets one of its own"
+ONE_ID_BY = (
+    "one id is drawn for a column: each token gets one of its own",
+    "one id is drawn for a row: each token gets one of its own",
+)
 LEFT_OUT = (
     "a token never gets its own id: any id may stand there",
     "the special ids are left out: any id below vocab_size may stand there",
@@ -32,6 +37,15 @@ LEFT_OUT = (
 ONE_SEED = "the generator is not drawn from, or is seeded anew"
 OWN_DICE = "torch's own random numbers are drawn: all chance must come from the generator"
 SAME_ROWS = "all rows have their holes at the same places: each token is chosen by itself"
+WHOLE_ROWS = "one number decides for a whole row: each token is chosen by itself"
+ONE_FATE = (
+    "what becomes of a token is drawn once for a column: each token's fate is drawn by itself",
+    "what becomes of a token is drawn once for a row: each token's fate is drawn by itself",
+)
+NO_FATE = "rates[1] and rates[2] are not looked at: it is always 80 % and 10 %"
+ALWAYS_15 = "rates are not looked at: it is always 15 %"
+ALL_REST = "what is not hidden becomes any id: rates[2] do, and the rest stays"
+NO_REST = "rates[2] is not looked at: tokens become any id where all are to stay"
 SAME_NUMBER = "every row has the same number of holes: each token is chosen by itself"
 
 
@@ -80,9 +94,9 @@ def vocabulary(*pieces):
     'Example: with "un", "##aff" and "##able", "unaffable" gives all three, and "unaffably" gives ["[UNK]"].',
 )
 def test_the_pieces_of_the_docstring(student):
-    """The docstring's word is cut into three pieces, and its sister is unknown."""
+    """The docstring's word is cut into three pieces, whose first is one by itself, and its sister is unknown."""
     vocab = vocabulary("un", "##aff", "##able")
-    for word in ("unaffable", "unaffably"):
+    for word in ("un", "unaffable", "unaffably"):
         expect_pieces(student, word, vocab)
 
 
@@ -182,6 +196,25 @@ def holes(student, ids, special, mask_id, vocab_size, seed, *rates):
     return found
 
 
+def fate(inputs, labels, ids, special, mask_id, rates):
+    """Return the mistake that gives chosen tokens several fates where one is asked for, if it can be told."""
+    tensors = type(inputs) is type(labels) is torch.Tensor and inputs.shape == labels.shape == ids.shape
+    if not tensors:
+        return None
+    asked = labels != -100
+    if not torch.equal(labels, ids.where(asked & ~special, -100)) or not asked.any():
+        return None
+    if not torch.equal(asked, ~special):
+        return ALWAYS_15 if asked.sum() < 0.6 * (~special).sum() else None
+    became, was = inputs[~special], ids[~special]
+    hidden, kept = float((became == mask_id).double().mean()), float((became == was).double().mean())
+    if 0.5 < hidden < 1:
+        return NO_FATE
+    if rates[1] or hidden > 0.5 or kept == 1:
+        return None
+    return NO_REST if kept > 0.25 else ALL_REST
+
+
 @pytest.mark.task("m16.2")
 @pytest.mark.holds(
     "Hide some tokens and return (inputs, labels); a label is the token's own id where it was chosen, else -100.",
@@ -202,10 +235,51 @@ def test_what_is_chosen_is_asked_for(student, draw, rates):
         misses = {"rates[0] is not looked at: tokens are chosen where none may be": ids.where(special, mask_id)}
     elif not rates[1]:
         misses |= {"what is to stay is hidden: nothing stays as it is": ids.where(special, mask_id)}
+    if rates[0] and (several := fate(inputs, labels, ids, special, mask_id, rates)):
+        misses |= {several: inputs}
     expect_equal(inputs, expected, misses=misses, what="the tensor of inputs")
     wanted = oracle.labels(ids, special, chosen)
     expect_equal(labels, wanted, misses=oracle.label_misses(ids, special, mask_id), what="the tensor of labels")
     expect_unchanged(found["ids"], ids, what="ids after the call")
+
+
+SOME = (0.5, 0.5, 0.3)
+
+
+def scatter(where, axis, what):
+    """Return how many times as much as by chance the number of True varies, between columns (0) or rows (1)."""
+    where = where.double()
+    rate = float(where.mean())
+    expect(0 < rate < 1, f"With rates of {SOME}, {rate:.0%} of all tokens are {what}.", evidence="value")
+    # Counts of n tokens vary by n p (1 - p); such a variance itself, of k counts, by a share of sqrt(2 / k).
+    return float(where.sum(dim=axis).var()) / (where.shape[axis] * rate * (1 - rate))
+
+
+@pytest.mark.task("m16.2")
+@pytest.mark.holds(
+    "Each token is chosen with a probability of rates[0], by itself; where `special` is True none is.",
+    "Fates and ids are drawn for each token by itself, too.",
+)
+def test_tokens_are_chosen_by_themselves(student, draw):
+    """Rows and columns differ in how many holes they have, and in what has become of these, as much as by chance."""
+    ids = draw.integers(5, 90, 400, 100)
+    found = holes(student, ids, torch.zeros_like(ids).bool(), 4, 90, draw.random.randrange(1000), SOME)
+    inputs, labels = found["found"]
+    many, more = 1 + 14 * math.sqrt(2 / 100), 1 + 14 * math.sqrt(2 / 400)
+    parts = {
+        "chosen": (labels != -100, SAME_ROWS, WHOLE_ROWS),
+        "hidden": (inputs == 4, *ONE_FATE),
+        "replaced": ((inputs != 4) & (inputs != ids), *ONE_FATE),
+    }
+    for what, (where, by_column, by_row) in parts.items():
+        if what != "chosen" and not where.any():
+            continue  # How many there are is the next check's.
+        columns, rows = (scatter(where, axis, what) for axis in (0, 1))
+        said = f"The number of tokens {what} in a {{}} varies {{:.2f}} times as much as by chance."
+        expect_bound(columns, said.format("column", columns), below=many, mistake=by_column)
+        least = 1 - 10 * math.sqrt(2 / 400) if what == "chosen" else -math.inf
+        otherwise = SAME_NUMBER if rows < 1 else by_row
+        expect_bound(rows, said.format("row", rows), above=least, below=more, mistake=otherwise)
 
 
 ROWS, SEQ, VOCAB = 300, 100, 400
@@ -244,20 +318,21 @@ def test_the_shares_are_those_of_the_rates(student, draw, rates):
     allowed, count = int((~special).sum()), int(chosen.sum())
     of_all = {
         "the rate is of those that are hidden: of all chosen ones 80 % are": one * two,
-        "rates are not looked at: it is always 15 %": 0.15,
+        ALWAYS_15: 0.15,
     }
     share(count / allowed, one, allowed, "of the tokens are chosen", of_all)
     masked = float((inputs == 4)[chosen].double().mean())
     hidden = {
         "all that is chosen is hidden: nothing stays, and nothing becomes another id": 1.0,
         "what is to stay is hidden: nothing stays as it is": 1 - three,
+        NO_FATE: 0.8,
     }
     share(masked, two, count, "of the chosen become mask_id", hidden)
     kept, other = float((inputs == ids)[chosen].double().mean()), 1 - three / VOCAB
     random = 1 - masked - kept
     left = {
         "the last shares are of what the first left: one number decides a token's fate": three * (1 - two),
-        "what is not hidden becomes any id: rates[2] do, and the rest stays": 1 - two,
+        ALL_REST: 1 - two,
         "what is not hidden stays: rates[2] become any id": 0.0,
         "half of what is not hidden becomes any id, whatever rates[2] says": (1 - two) / 2,
     }
@@ -268,6 +343,7 @@ def test_the_shares_are_those_of_the_rates(student, draw, rates):
 @pytest.mark.holds(
     "Of the chosen, rates[1] become mask_id, rates[2] any id below vocab_size, all alike (its own too), and the rest "
     "stay as they are.",
+    "Fates and ids are drawn for each token by itself, too.",
 )
 def test_any_id_may_stand_in_a_hole(student, draw):
     """Where all become any id, each of a small vocabulary is as likely, its own and the special ones included."""
@@ -275,6 +351,14 @@ def test_any_id_may_stand_in_a_hole(student, draw):
     found = holes(student, ids, torch.zeros_like(ids).bool(), 4, size, draw.random.randrange(1000), (1.0, 0.0, 1.0))
     inputs, _ = found["found"]
     expect(bool(((inputs >= 0) & (inputs < size)).all()), "An id is outside of the vocabulary.", evidence="value")
+    several = len(torch.unique(inputs)) > 1
+    expect(several, "All tokens get the same id.", mistake=ONE_ID, evidence="value")
+    low = (inputs < size // 2).double()
+    for axis, shared in enumerate(ONE_ID_BY):
+        width = 12 * math.sqrt(2 / low.shape[1 - axis])
+        spread = float(low.sum(dim=axis).var()) / (low.shape[axis] * 0.25)
+        said = f"How many low ids a {('column', 'row')[axis]} gets varies {spread:.2f} times as much as by chance."
+        expect_bound(spread, said, below=1 + width, mistake=shared)
     shares = [float(where.double().mean()) for where in (inputs == ids, inputs < 5, inputs == size - 1)]
     mistake = next((words for words, part in zip(LEFT_OUT, shares, strict=True) if part == 0), None)
     for part, expected, what in zip(
@@ -283,20 +367,6 @@ def test_any_id_may_stand_in_a_hole(student, draw):
         width = 12 * math.sqrt(expected / size * (1 - expected / size) / ids.numel())
         said = f"{part:.1%} of the tokens get {what}, expected {expected / size:.1%}."
         expect_bound(part, said, above=expected / size - width, below=expected / size + width, mistake=mistake)
-
-
-@pytest.mark.task("m16.2")
-@pytest.mark.holds("Each token is chosen with a probability of rates[0], by itself; where `special` is True none is.")
-def test_tokens_are_chosen_by_themselves(student, draw):
-    """Rows differ in how many holes they have, and in where these are."""
-    ids = draw.integers(5, 90, 400, 100)
-    found = holes(student, ids, torch.zeros_like(ids).bool(), 4, 90, draw.random.randrange(1000))
-    chosen = (found["found"][1] != -100).double()
-    # Counts of n tokens vary by n p (1 - p); such a variance itself, of k counts, by a share of sqrt(2 / k).
-    rows, columns = (float(chosen.sum(dim=axis).var()) / (chosen.shape[axis] * 0.15 * 0.85) for axis in (1, 0))
-    said = "The number of holes in a {} varies {:.2f} times as much as by chance."
-    expect_bound(columns, said.format("column", columns), below=1 + 10 * math.sqrt(2 / 100), mistake=SAME_ROWS)
-    expect_bound(rows, said.format("row", rows), above=1 - 10 * math.sqrt(2 / 400), mistake=SAME_NUMBER)
 
 
 @pytest.mark.task("m16.2")

@@ -29,10 +29,10 @@ SIZES = oracle.SIZES
 DEVICE = "something is made on the default device instead of where the ids are"
 TWO_TABLES = "decoder.weight and the words' weight are two tensors: they must be one"
 HALF = "half-precision scores are scored in half precision: a sum of many losses loses its digits"
+LOWERED = "float() makes float32 of float64 as well: half precision alone is scored in float32"
 NAN = "0 is divided by 0 where nothing counts"
 CUT = "the graph is cut: detach(), .item() or no_grad stands on the way"
 STILL = "nothing was learned: the loss has no gradient, or the labels are not those of the holes"
-AWAKE = "dropout falls in eval mode too"
 
 
 def bert(student, state, **options):
@@ -57,6 +57,10 @@ def expect_vectors(actual, state, ids, types=None, mask=None, what=""):
     tokens = f"the first of what is returned{what}"
     expect_close(actual[0], expected.float(), atol=FLOAT32_MODEL, misses=misses, what=tokens)
     texts, misses = heads.pooled(expected, state).float(), heads.pooled_misses(expected, state, mask)
+    below = oracle.embedded(oracle.part(state, "embeddings"), ids, types)
+    misses["the pooler reads what the embeddings give, not what the last block gives"] = heads.pooled(
+        below, state
+    ).float()
     expect_close(actual[1], texts, atol=FLOAT32_MODEL, misses=misses, what=f"the second of what is returned{what}")
 
 
@@ -198,9 +202,9 @@ def test_dropout_reaches_embeddings_and_blocks(student, draw):
     model = bert(student, state, dropout=0.5)
     first, second = model(ids, types, mask), model(ids, types, mask)
     expected = oracle.read(state, SIZES, ids, types, mask).float()
-    chance = type(first) is tuple and not torch.equal(first[0], second[0])
+    expect(type(first) is type(second) is tuple, "Bert returns no tuple.", evidence="value")
     what = "the first of what is returned in eval mode"
-    expect_close(first[0], expected, atol=FLOAT32_MODEL, misses={AWAKE: first[0]} if chance else {}, what=what)
+    expect_close(first[0], expected, atol=FLOAT32_MODEL, misses=oracle.awake(first[0], second[0]), what=what)
     for part in ("embeddings", "blocks.0", "blocks.1"):
         alone = bert(student, state, dropout=0.5).get_submodule(part)
         given_args = [ids, types] if part == "embeddings" else [expected]
@@ -225,7 +229,14 @@ def expect_loss(student, tokens, labels, pairs, follows, *, atol=FLOAT32_LAYER):
     actual = student.pretraining_loss((tokens, pairs), labels, follows)
     wrong = type(actual) is torch.Tensor and actual.dtype in (torch.float16, torch.bfloat16)
     expect(not wrong, "Scores in half precision have a loss in half precision.", mistake=HALF, evidence="value")
+    expect_own_dtype(actual, tokens)
     expect_close(actual, expected, atol=atol, misses=misses, what="the loss")
+
+
+def expect_own_dtype(loss, tokens):
+    """Expect that float64 scores have kept their digits."""
+    lowered = tokens.dtype == torch.float64 and type(loss) is torch.Tensor and loss.dtype == torch.float32
+    expect(not lowered, "Scores in float64 have a loss in float32.", mistake=LOWERED, evidence="value")
 
 
 @pytest.mark.task("m16.5")
@@ -268,7 +279,7 @@ def test_where_nothing_counts_a_mean_is_zero(student, draw):
 
 
 @pytest.mark.task("m16.5")
-@pytest.mark.holds("Half precision is scored in float32.")
+@pytest.mark.holds("Half precision is scored in float32, any other dtype in its own.")
 def test_half_precision_is_scored_in_float32(student, draw):
     """Scores in half precision give a loss with float32's digits, and those in float64 one with float64's."""
     for dtype, atol in ((torch.float16, FLOAT32_LAYER), (torch.bfloat16, FLOAT32_LAYER), (torch.float64, FLOAT64)):
@@ -283,6 +294,7 @@ def test_gradients_reach_both_heads(student, draw):
     """The gradients by the scores of tokens and pairs are those of two means, and 0 where nothing counts."""
     tokens, labels, pairs, follows = loss_given(draw, dtype=torch.float64)
     found = student.plant(probes).losses(student.pretraining_loss, tokens, labels, pairs, follows)
+    expect_own_dtype(found["loss"], tokens)
     leaves = [value.clone().requires_grad_(True) for value in (tokens, pairs)]
     right = torch.autograd.grad(heads.loss(leaves[0], labels, leaves[1], follows), leaves)
     for name, actual, expected in zip(("tokens", "pairs"), found["gradients"], right, strict=True):

@@ -75,9 +75,9 @@ def swapped(state, one, other):
     "LayerNorm}, bert.encoder.layer.N.{attention.self.{query, key, value}, attention.output.{dense, LayerNorm}, "
     "intermediate.dense, output.{dense, LayerNorm}}, bert.pooler.dense, cls.predictions.{transform.dense, "
     "transform.LayerNorm, bias} and cls.seq_relationship.",
-    "A LayerNorm's weight and bias may be called gamma and beta, as they once were.",
+    "A LayerNorm's weight and bias may be called gamma and beta, as they once were; both at once are one too many.",
     "A key that ends in position_ids is dropped.",
-    "cls.predictions.decoder.{weight, bias} may be left out; else they equal what they share.",
+    "cls.predictions.decoder.{weight, bias} may be left out, and stand for no other; else they equal what they share.",
 )
 @pytest.mark.parametrize("layout", loading.LAYOUTS)
 def test_every_tensor_finds_its_place(student, draw, layout):
@@ -147,6 +147,37 @@ def test_a_missing_tensor_is_named(student, draw):
 
 @pytest.mark.task("m16.6")
 @pytest.mark.holds(
+    "cls.predictions.decoder.{weight, bias} may be left out, and stand for no other; else they equal what they share.",
+    "Raises ValueError, naming the key, where they don't, and where a key is missing, is one too many or has "
+    "another shape; the model is then as it was.",
+)
+def test_the_decoders_own_tensors_stand_for_no_other(student, draw):
+    """Where what the decoder shares is missing, the decoder's own doesn't replace it: a ValueError names the key."""
+    state, model = oracle.random_state(draw), student.Bert(**SIZES)
+    for key in ("cls.predictions.bias", "bert.embeddings.word_embeddings.weight"):
+        rest = {name: value for name, value in loading.checkpoint(state, "decoder").items() if name != key}
+        loading.expect_refused(student, model, rest, key, "is missing, while the decoder has its own")
+
+
+@pytest.mark.task("m16.6")
+@pytest.mark.holds(
+    "A LayerNorm's weight and bias may be called gamma and beta, as they once were; both at once are one too many.",
+    "Raises ValueError, naming the key, where they don't, and where a key is missing, is one too many or has "
+    "another shape; the model is then as it was.",
+)
+def test_a_norm_in_both_names_is_refused(student, draw):
+    """A norm's weight that is there in today's name and in the old one raises ValueError that names the norm."""
+    state, model = oracle.random_state(draw), student.Bert(**SIZES)
+    for layout in ("plain", "old"):
+        for part in ("bert.embeddings.LayerNorm", "bert.encoder.layer.1.output.LayerNorm"):
+            given = loading.checkpoint(state, layout)
+            now, once = draw.random.choice([("weight", "gamma"), ("bias", "beta")])
+            both = given | {f"{part}.{kind}": draw.normal(12) for kind in (now, once)}
+            loading.expect_refused(student, model, both, part, "is there in both its names")
+
+
+@pytest.mark.task("m16.6")
+@pytest.mark.holds(
     "A key that ends in position_ids is dropped.",
     "Raises ValueError, naming the key, where they don't, and where a key is missing, is one too many or has "
     "another shape; the model is then as it was.",
@@ -180,7 +211,7 @@ def test_a_tensor_of_another_shape_is_named(student, draw):
 
 @pytest.mark.task("m16.6")
 @pytest.mark.holds(
-    "cls.predictions.decoder.{weight, bias} may be left out; else they equal what they share.",
+    "cls.predictions.decoder.{weight, bias} may be left out, and stand for no other; else they equal what they share.",
     "Raises ValueError, naming the key, where they don't, and where a key is missing, is one too many or has "
     "another shape; the model is then as it was.",
 )

@@ -224,6 +224,8 @@ def load_bert(model, state):
             name = name[: -len("gamma")] + "weight"
         if name.endswith("LayerNorm.beta"):
             name = name[: -len("beta")] + "bias"
+        if name in file:
+            raise ValueError(f"{name} is there twice")
         file[name] = tensor
     decoder_weight = file.pop("cls.predictions.decoder.weight", None)
     decoder_bias = file.pop("cls.predictions.decoder.bias", None)

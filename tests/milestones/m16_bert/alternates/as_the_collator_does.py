@@ -178,6 +178,8 @@ def load_bert(model, state):
     for key, value in state.items():
         key = re.sub(r"LayerNorm\.gamma$", "LayerNorm.weight", key)
         key = re.sub(r"LayerNorm\.beta$", "LayerNorm.bias", key)
+        if key in renamed:
+            raise ValueError(f"twice: {key}")
         if not key.endswith("position_ids"):
             renamed[key] = value
     rules = [

@@ -138,6 +138,8 @@ def pretraining_loss(scores, labels, follow_labels):
 
 def load_bert(model, state):
     found = {k.replace(".gamma", ".weight").replace(".beta", ".bias"): v for k, v in state.items()}
+    if len(found) < len(state):
+        raise ValueError(f"in both names: {sorted(set(found) & set(state))}")
     found = {k: v for k, v in found.items() if not k.endswith("position_ids")}
     top = "words word_embeddings positions position_embeddings types token_type_embeddings norm LayerNorm".split()
     table = {f"embeddings.{a}.": f"bert.embeddings.{b}." for a, b in zip(top[::2], top[1::2], strict=True)}

@@ -89,6 +89,11 @@ def _costs(scores: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     return found.where(counts, 0.0), counts
 
 
+def one_of(costs: Tensor, counts: Tensor) -> Tensor:
+    """Return the mean of what counts, or 0."""
+    return costs.sum() / counts.sum().clamp(min=1)
+
+
 def loss(tokens: Tensor, labels: Tensor, pairs: Tensor, follows: Tensor) -> Tensor:
     """Add the two means, in float64."""
     both = _costs(tokens, labels), _costs(pairs, follows)
@@ -100,7 +105,7 @@ def loss_misses(tokens: Tensor, labels: Tensor, pairs: Tensor, follows: Tensor) 
     """Compute what the classic mistakes add up."""
     costs, counts = _costs(tokens, labels)
     second, told = _costs(pairs, follows)
-    one, two = costs.sum() / counts.sum().clamp(min=1), second.sum() / told.sum().clamp(min=1)
+    one, two = one_of(costs, counts), one_of(second, told)
     shifted, further = _costs(tokens[:, :-1], labels[:, 1:])
     every, _ = _costs(tokens, labels.clamp(min=0))
     turned, _ = _costs(pairs, torch.where(follows < 0, follows, 1 - follows))
@@ -108,7 +113,12 @@ def loss_misses(tokens: Tensor, labels: Tensor, pairs: Tensor, follows: Tensor) 
     rows = counts.sum(dim=1)
     by_row = (costs.sum(dim=1) / rows.clamp(min=1)).sum() / (rows > 0).sum().clamp(min=1)
     dtype = torch.float64 if tokens.dtype == torch.float64 else torch.float32
+    nought = one_of(costs.where(labels != 0, 0.0), counts & (labels != 0))
+    first = one_of(second.where(follows != 0, 0.0), told & (follows != 0))
     misses: Misses = {
+        "label 0 is left out, as if it did not count": lambda: nought + first,
+        "a token's label 0 is left out, as if it did not count": lambda: nought + two,
+        "a pair's label 0 is left out, as if it did not count": lambda: one + first,
         "the pairs are left out: two means are added": lambda: one,
         "the tokens are left out: two means are added": lambda: two,
         "the two means are averaged: they are added": lambda: (one + two) / 2,

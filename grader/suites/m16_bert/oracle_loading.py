@@ -27,6 +27,7 @@ THEIRS = {
     r"follows": "cls.seq_relationship",
 }
 LAYOUTS = ("plain", "old", "positions", "decoder", "float16", "old_positions_decoder")
+FROZEN = "the parameters are frozen: what was loaded is to be trained further"
 ALIASED = "the model holds the checkpoint's own tensors: what changes one changes the other"
 REPLACED = "new parameters stand in the model: an optimizer still holds the old ones"
 HALF_LOADED = "the model is changed before everything was compared"
@@ -56,6 +57,7 @@ def checkpoint(state: State, layout: str) -> State:
         found["cls.predictions.decoder.bias"] = state["decoder.bias"].clone()
     if "positions" in layout:
         found["bert.embeddings.position_ids"] = torch.arange(len(state["embeddings.positions.weight"]))[None]
+        found["bert.position_ids"] = found["bert.embeddings.position_ids"].clone()
     if "old" in layout:
         found = {old_name(key): value for key, value in found.items()}
     if layout == "float16":
@@ -83,8 +85,10 @@ ACCEPTED = {
 }
 
 
-def expect_refused(student: Any, model: Any, broken: State, key: str, why: str) -> None:
-    """Expect a ValueError that names the key."""
+def expect_refused(student: Any, model: Any, broken: State, key: str, why: str, fine: State) -> None:
+    """Expect a ValueError that names the key; `fine` is a checkpoint that fits."""
     mistake = ACCEPTED[why]
     what = f"load_bert with a checkpoint whose {key} {why}"
-    expect_raises("ValueError", student.load_bert, model, broken, mentions=(key,), mistake=mistake, what=what)
+    expect_raises(
+        "ValueError", student.load_bert, model, broken, mentions=(key,), mistake=mistake, what=what, fine=(model, fine)
+    )

@@ -284,6 +284,9 @@ def read_misses(state: State, sizes: dict[str, int], ids: Tensor, types: Tensor 
         return lambda: read(state, sizes, ids, types, mask, **options).float()
 
     misses: Misses = {
+        "all blocks are one and the same: [block] * n_layers makes it once": wrong(
+            order=lambda count: [count - 1] * count
+        ),
         "one block is run for all": wrong(order=lambda count: [0] * count),
         "the blocks are run from the last to the first": wrong(order=lambda count: list(reversed(range(count)))),
         "the last block is left out": wrong(order=lambda count: list(range(count - 1))),

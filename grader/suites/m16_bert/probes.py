@@ -50,6 +50,11 @@ def replaced(change, model, *args):
     return [name for name, parameter in model.named_parameters() if before.get(name) is not parameter]
 
 
+def frozen(model):
+    """Return the names of the parameters that take no gradient."""
+    return [name for name, parameter in model.named_parameters() if not parameter.requires_grad]
+
+
 def zeroed_afterwards(load, model, given):
     """Load a checkpoint, set everything in the model to 0 in place, and return what the checkpoint then holds."""
     load(model, given)

@@ -17,6 +17,7 @@ from grader.judge import (
     expect_raises,
     expect_tensor,
 )
+from grader.suites.shared.attention import by_chance
 
 from . import oracle_model as oracle
 from . import probes
@@ -28,6 +29,8 @@ OTHER_STATE = "there is other state than the parts of the docstring"
 FULL = "a row of just context_length ids is refused: only more are"
 ASLEEP = "no dropout falls in training"
 BEFORE_NORM = "dropout falls on the sum before it is normalised: it falls on the result"
+ON_STREAM = "dropout falls on the sum, so that the stream itself loses values: it falls on what a part adds"
+WITHIN = "dropout falls within the second part too, between up and down: it falls on what a part adds"
 ON_WEIGHTS = "no dropout falls on the weights of the attention"
 AS_NUMBERS = "a mask of integers is not understood: 1 is a token and 0 is padding"
 NOT_ADDED = {"out": "no dropout falls on what `out` gives", "down": "no dropout falls on what `down` gives"}
@@ -322,11 +325,42 @@ def test_dropout_falls_on_the_attentions_weights(student):
     expect_bound(several, f"In {several:.0%} of the rows heads give different sums.", above=0.6, mistake=mistake)
 
 
-def in_training(student, changes):
-    """Return the rows that a block gives for zeros, dropout 0.5, all its weights 0 but the norms' and these."""
+@pytest.mark.task("m16.4")
+@pytest.mark.holds("In training mode only, dropout falls on attention's weights and on what either part adds.")
+def test_no_dropout_falls_on_the_stream(student, draw):
+    """Where neither part adds anything, a block gives in training what it gives without dropout."""
+    x, state = draw.normal(16, 13, 12), nothing_added()
+    made, planted = block_of(student, state, dropout=0.5), student.plant(probes)
+    first, second = planted.in_training(made, x), planted.in_training(made, x)
+    misses = {ON_STREAM: first} if by_chance(first, second) else {}
+    expected = oracle.block(x, state, 3, None).float()
+    expect_close(first, expected, atol=FLOAT32_LAYER, misses=misses, what="the result in training")
+
+
+@pytest.mark.task("m16.4")
+@pytest.mark.holds("In training mode only, dropout falls on attention's weights and on what either part adds.")
+def test_no_dropout_falls_within_the_second_part(student):
+    """Where all that is thought is alike, what falls out leaves two kinds of numbers, and not sums of what is left."""
+    two = torch.eye(12, 20) + torch.eye(12, 20).roll(1, dims=1)  # each number is the sum of two neighbours
+    rows = in_training(student, {"up.bias": torch.ones(20), "down.weight": two})
+    kinds = [len({round(value, 2) for value in row}) for row in rows.tolist()]
+    several = sum(count > 2 for count in kinds) / len(kinds)
+    mistake = WITHIN if several < 0.9 else None  # nearly all are where it falls on the block's result
+    # None of the 208 rows; where dropout falls within, 70 % (a standard deviation of 3).
+    said = f"In {several:.0%} of the rows there are more than two kinds."
+    expect_bound(several, said, below=0.3, mistake=mistake)
+
+
+def nothing_added():
+    """Return a block's weights, all 0 but the norms'."""
     shapes = {name: shape for name, shape in oracle.shapes(SIZES).items() if name.startswith("blocks.0.")}
     state = {name.removeprefix("blocks.0."): torch.zeros(shape) for name, shape in shapes.items()}
-    state |= {"norm_1.weight": torch.ones(12), "norm_2.weight": torch.ones(12)} | changes
+    return state | {"norm_1.weight": torch.ones(12), "norm_2.weight": torch.ones(12)}
+
+
+def in_training(student, changes):
+    """Return the rows that a block gives for zeros, dropout 0.5, all its weights 0 but the norms' and these."""
+    state = nothing_added() | changes
     rows = student.plant(probes).in_training(block_of(student, state, dropout=0.5), torch.zeros(16, 13, 12))
     expect_tensor(rows, shape=(16, 13, 12), dtype=torch.float32, what="the result in training")
     return rows.flatten(0, 1)

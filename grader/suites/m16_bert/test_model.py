@@ -337,9 +337,11 @@ def test_bert_learns_to_read_a_log(student, draw, data):
             expect_tensor(found.get(name), shape=tuple(value.shape), dtype=torch.float32, what=name)
         costs[shuffled] = logbook.cost(found)
     gain, control = (logbook.common - costs[shuffled] for shuffled in (False, True))
-    said = f"From shuffled labels a hole came to cost {control:.2f} nats less than by how common pieces are."
+    common = f"by how common pieces are it would be {logbook.common:.2f}"
+    said = f"From shuffled labels a hole came to cost {costs[True]:.2f} nats; {common}, and nothing was to be learned."
     expect_bound(control, said, below=logbook.NOTHING)
-    said = f"After {logbook.STEPS} steps a hole costs {gain:.2f} nats less than by how common pieces are."
+    less = f"{common}, and {logbook.LEARNED} less is asked"
+    said = f"After {logbook.STEPS} steps a hole costs {costs[False]:.2f} nats; {less}."
     expect_bound(gain, said, above=logbook.LEARNED, mistake=STILL if costs[False] > before - 1 else None)
     achieve(
         f"After {logbook.STEPS} of your steps a hole in a boat's log, never seen, costs {costs[False]:.2f} nats. "

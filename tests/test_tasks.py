@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 import pdb
@@ -134,8 +135,12 @@ def test_whoever_leaves_the_debugger_ends_the_run(typed):
     debugger = debugging.Debugger(stdin=typed, stdout=io.StringIO(), readrc=False)
     debugger.use_rawinput = False
 
-    with pytest.raises(KeyboardInterrupt):
-        stop_with(debugger)
+    gc.disable()  # whoever listens to it, as hypothesis does, would be stopped instead
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            stop_with(debugger)
+    finally:
+        gc.enable()
 
 
 def stop_with(debugger):

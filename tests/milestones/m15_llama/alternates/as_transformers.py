@@ -1,6 +1,7 @@
 """Unusual: as transformers has it: rotate_half, cosines in the dtype of x, keys repeated."""
 
 import base64
+import re
 from dataclasses import dataclass, fields
 
 import torch
@@ -197,104 +198,99 @@ def forward_cached(model, ids, cache):
     return model(ids, past_key_values=cache)
 
 
+FUSED = {"qkv_proj": ("q_proj", "k_proj", "v_proj"), "gate_up_proj": ("gate_proj", "up_proj")}
+
+
 def load_llama(model, state):
-    own = {name: parameter for name, parameter in model.named_parameters()}
-    width = Sizes(model.config).d_head
-    new = {}
-    for key in state:
-        name = key
-        if name.startswith("model."):
-            name = name[len("model.") :]
-        if name.endswith(".rotary_emb.inv_freq"):
-            continue
-        if "qkv_proj" in name:
-            q, kv = model.config.n_heads * width, Sizes(model.config).n_kv_heads * width
-            if len(state[key]) != q + 2 * kv:
-                raise ValueError(key + " has a wrong number of rows")
-            new[name.replace("qkv", "q")] = state[key][:q]
-            new[name.replace("qkv", "k")] = state[key][q : q + kv]
-            new[name.replace("qkv", "v")] = state[key][q + kv :]
-        elif "gate_up_proj" in name:
-            if len(state[key]) != 2 * model.config.d_ff:
-                raise ValueError(key + " has a wrong number of rows")
-            new[name.replace("gate_up", "gate")] = state[key][: model.config.d_ff]
-            new[name.replace("gate_up", "up")] = state[key][model.config.d_ff :]
-        else:
-            new[name] = state[key]
-    head = new.pop("lm_head.weight", None) if model.config.tied else None
-    for name in own:
-        if name not in new:
-            raise ValueError(name + " is missing")
-        if new[name].shape != own[name].shape:
-            raise ValueError(name + " has a wrong shape")
-    for name in new:
-        if name not in own:
-            raise ValueError(name + " is not known")
-    if head is not None and (
-        head.shape != new["embed_tokens.weight"].shape or (head != new["embed_tokens.weight"]).any()
-    ):
-        raise ValueError("lm_head.weight is another matrix than embed_tokens.weight")
-    for name in own:
-        own[name].data.copy_(new[name])
+    expected = dict(model.named_parameters())
+    checkpoint = {
+        key.removeprefix("model."): value for key, value in state.items() if not key.endswith(".rotary_emb.inv_freq")
+    }
+    for key in list(checkpoint):
+        module = key.split(".")[-2:][0]
+        if module in FUSED:
+            targets = [key.replace(module, part) for part in FUSED[module]]
+            rows = [expected[target].shape[0] if target in expected else -1 for target in targets]
+            fused = checkpoint.pop(key)
+            if sum(rows) != fused.shape[0]:
+                raise ValueError(f"{key}: {fused.shape[0]} rows where {rows} were expected")
+            checkpoint.update(zip(targets, fused.split(rows), strict=True))
+    if model.config.tied and "lm_head.weight" in checkpoint:
+        tied = checkpoint.pop("lm_head.weight")
+        if not torch.equal(tied, checkpoint.get("embed_tokens.weight", tied)):
+            raise ValueError("lm_head.weight: the embeddings are tied, and this differs from them")
+    if missing := expected.keys() - checkpoint.keys():
+        raise ValueError(f"missing keys: {sorted(missing)}")
+    if unexpected := checkpoint.keys() - expected.keys():
+        raise ValueError(f"unexpected keys: {sorted(unexpected)}")
+    mismatched = [key for key, value in checkpoint.items() if value.size() != expected[key].size()]
+    if mismatched:
+        raise ValueError(f"mismatched sizes: {mismatched}")
+    with torch.no_grad():
+        for key, value in checkpoint.items():
+            expected[key].copy_(value)
+
+
+RENAMED = [
+    (r"^tok_embeddings", "embed_tokens"),
+    (r"^output", "lm_head"),
+    (r"attention_norm", "input_layernorm"),
+    (r"ffn_norm", "post_attention_layernorm"),
+    (r"attention\.w(.)", r"self_attn.\1_proj"),
+    (r"feed_forward\.w1", "mlp.gate_proj"),
+    (r"feed_forward\.w2", "mlp.down_proj"),
+    (r"feed_forward\.w3", "mlp.up_proj"),
+]
+
+
+def permute(weight, d_head):
+    return weight.view(-1, d_head // 2, 2, weight.shape[1]).transpose(1, 2).reshape(weight.shape)
 
 
 def from_meta(state, config):
-    new = {}
-    for key, value in state.items():
-        if key == "rope.freqs":
+    converted = {}
+    for theirs in state:
+        if theirs == "rope.freqs":
             continue
-        key = key.replace("tok_embeddings", "embed_tokens")
-        if key == "output.weight":
-            key = "lm_head.weight"
-        key = key.replace("attention_norm", "input_layernorm").replace("ffn_norm", "post_attention_layernorm")
-        for old, part in (("wq", "q"), ("wk", "k"), ("wv", "v"), ("wo", "o")):
-            key = key.replace("attention." + old, "self_attn." + part + "_proj")
-        for old, part in (("w1", "gate"), ("w2", "down"), ("w3", "up")):
-            key = key.replace("feed_forward." + old, "mlp." + part + "_proj")
-        if "q_proj" in key or "k_proj" in key:
-            width = Sizes(config).d_head
-            rows = []
-            for start in range(0, len(value), width):
-                head = value[start : start + width]
-                rows += [head[::2], head[1::2]]
-            value = torch.cat(rows)
-        new[key] = value
-    return new
+        ours = theirs
+        for pattern, replacement in RENAMED:
+            ours = re.sub(pattern, replacement, ours)
+        turned = re.search(r"attention\.w[qk]", theirs)
+        converted[ours] = permute(state[theirs], Sizes(config).d_head) if turned else state[theirs]
+    return converted
 
 
 def load_ranks(path, special_tokens):
-    vocab = {}
-    with open(path) as file:
-        for line in file:
-            if line.strip():
-                token, rank = line.split()
-                vocab[int(rank)] = base64.b64decode(token)
-    tokens = set(vocab.values())
-    merges = []
-    for rank in sorted(vocab):
-        token = vocab[rank]
-        for cut in range(1, len(token)):
-            if token[:cut] in tokens and token[cut:] in tokens:
-                merges.append((token[:cut], token[cut:]))
-    return Tokenizer(vocab, merges, special_tokens)
+    with open(path, "rb") as file:
+        pairs = [line.split() for line in file if line.strip()]
+    mergeable_ranks = {base64.b64decode(token): int(rank) for token, rank in pairs}
+    found = []
+    for token, rank in mergeable_ranks.items():
+        for index in range(1, len(token)):
+            left, right = token[:index], token[index:]
+            if left in mergeable_ranks and right in mergeable_ranks:
+                found.append((rank, index, left, right))
+    merges = [(left, right) for _, _, left, right in sorted(found)]
+    return Tokenizer({rank: token for token, rank in mergeable_ranks.items()}, merges, special_tokens)
 
 
 def to_litgpt(state):
-    new = {
-        "transformer.wte.weight": state["embed_tokens.weight"],
-        "transformer.ln_f.weight": state["norm.weight"],
-        "lm_head.weight": state["lm_head.weight"],
+    weight_map = {
+        r"^embed_tokens": "transformer.wte",
+        r"^norm": "transformer.ln_f",
+        r"^layers": "transformer.h",
+        r"input_layernorm": "norm_1",
+        r"post_attention_layernorm": "norm_2",
+        r"self_attn\.o_proj": "attn.proj",
+        r"mlp\.gate_proj": "mlp.fc_1",
+        r"mlp\.up_proj": "mlp.fc_2",
+        r"mlp\.down_proj": "mlp.proj",
+        r"self_attn\.[qkv]_proj": "attn.qkv",
     }
-    number = 0
-    while f"layers.{number}.input_layernorm.weight" in state:
-        here, there = f"layers.{number}.", f"transformer.h.{number}."
-        q, k, v = (state[here + f"self_attn.{name}_proj.weight"] for name in "qkv")
-        new[there + "attn.qkv.weight"] = torch.cat((q, k, v))
-        new[there + "attn.proj.weight"] = state[here + "self_attn.o_proj.weight"]
-        new[there + "norm_1.weight"] = state[here + "input_layernorm.weight"]
-        new[there + "norm_2.weight"] = state[here + "post_attention_layernorm.weight"]
-        new[there + "mlp.fc_1.weight"] = state[here + "mlp.gate_proj.weight"]
-        new[there + "mlp.fc_2.weight"] = state[here + "mlp.up_proj.weight"]
-        new[there + "mlp.proj.weight"] = state[here + "mlp.down_proj.weight"]
-        number += 1
-    return new
+    gathered = {}
+    for key in sorted(state, key=lambda key: "qkv".find(key[-len("q_proj.weight") :][:1])):
+        name = key
+        for pattern, theirs in weight_map.items():
+            name = re.sub(pattern, theirs, name)
+        gathered.setdefault(name, []).append(state[key])
+    return {name: parts[0] if len(parts) == 1 else torch.cat(parts) for name, parts in gathered.items()}

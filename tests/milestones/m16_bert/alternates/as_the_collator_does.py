@@ -81,11 +81,9 @@ def mask_tokens(ids, special, mask_id, vocab_size, generator, rates=(0.15, 0.8, 
 class BertEmbeddings(nn.Module):
     def __init__(self, vocab_size, context_length, d_model, dropout, eps):
         super().__init__()
-        self.words = nn.Embedding(vocab_size, d_model, padding_idx=0)
-        self.positions = nn.Embedding(context_length, d_model)
-        self.types = nn.Embedding(2, d_model)
-        self.norm = nn.LayerNorm(d_model, eps=eps)
-        self.dropout = nn.Dropout(dropout)
+        for name, count in ("words", vocab_size), ("positions", context_length), ("types", 2):
+            setattr(self, name, nn.Embedding(count, d_model, padding_idx=0 if name == "words" else None))
+        self.norm, self.dropout = nn.LayerNorm(d_model, eps=eps), nn.Dropout(dropout)
         self.register_buffer("position_ids", torch.arange(context_length).expand((1, -1)), persistent=False)
 
     def forward(self, ids, types=None):
@@ -141,12 +139,11 @@ class Bert(nn.Module):
     ):
         super().__init__()
         self.embeddings = BertEmbeddings(vocab_size, context_length, d_model, dropout, eps)
-        self.blocks = nn.ModuleList([EncoderBlock(d_model, n_heads, d_ff, dropout, eps) for _ in range(n_layers)])
-        self.pooler = nn.Linear(d_model, d_model)
-        self.transform = nn.Linear(d_model, d_model)
+        sizes = d_model, n_heads, d_ff, dropout, eps
+        self.blocks = nn.ModuleList(map(EncoderBlock, *([size] * n_layers for size in sizes)))
+        for name, size in {"decoder": vocab_size, "transform": d_model, "pooler": d_model, "follows": 2}.items():
+            setattr(self, name, nn.Linear(d_model, size))
         self.transform_norm = nn.LayerNorm(d_model, eps=eps)
-        self.decoder = nn.Linear(d_model, vocab_size)
-        self.follows = nn.Linear(d_model, 2)
         self.embeddings.words.weight = self.decoder.weight
 
     def forward(self, ids, types=None, mask=None):

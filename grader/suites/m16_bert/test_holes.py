@@ -357,7 +357,7 @@ def test_any_id_may_stand_in_a_hole(student, draw):
     for axis, shared in enumerate(ONE_ID_BY):
         width = 12 * math.sqrt(2 / low.shape[1 - axis])
         spread = float(low.sum(dim=axis).var()) / (low.shape[axis] * 0.25)
-        said = f"How many low ids a {('column', 'row')[axis]} gets varies {spread:.2f} times as much as by chance."
+        said = f"How many low ids a {('column', 'row')[axis]} gets has {spread:.2f} of the variance that chance gives."
         expect_bound(spread, said, below=1 + width, mistake=shared)
     shares = [float(where.double().mean()) for where in (inputs == ids, inputs < 5, inputs == size - 1)]
     mistake = next((words for words, part in zip(LEFT_OUT, shares, strict=True) if part == 0), None)

@@ -50,7 +50,8 @@ class RMSNorm(nn.Module):
     """Divide each vector by the root of the mean of its squares, eps added below the root, and multiply by `weight`.
 
     The weight starts at 1. With plus_one it starts at 0, and 1 + weight multiplies. Half precision is computed in
-    float32. (Zhang and Sennrich 2019.) Example: [3, 4] with eps 0 becomes [3, 4] / sqrt(12.5), [0.8485, 1.1314].
+    float32, and float64 in float64. (Zhang and Sennrich 2019.)
+    Example: [3, 4] with eps 0 becomes [3, 4] / sqrt(12.5), [0.8485, 1.1314].
     """
 
     def __init__(self, d_model: int, eps: float = 1e-5, plus_one: bool = False) -> None:
@@ -111,8 +112,8 @@ def rope_frequencies(d_head: int, theta: float = 1e4, scaling: dict[str, Any] | 
 def apply_rope(x: Heads, positions: Int64[Tensor, "seq"], frequencies: Float[Tensor, "half"]) -> Heads:
     """Turn each pair (x[i], x[i + d_head / 2]) at position p by the angle p * frequencies[i], counterclockwise.
 
-    So (a, b) becomes (a cos - b sin, a sin + b cos). Angles are float32 also where x is half precision. (Su et al.
-    2021.) Example: [1, 0] at position 1 with frequency pi / 2 becomes [0, 1].
+    So (a, b) becomes (a cos - b sin, a sin + b cos). Angles are float32 also where x is half precision, and float64
+    is turned in float64. (Su et al. 2021.) Example: [1, 0] at position 1 with frequency pi / 2 becomes [0, 1].
     """
     angles = positions[:, None] * frequencies  # (seq, half), in the frequencies' float32
     cos, sin = angles.cos(), angles.sin()
@@ -244,7 +245,7 @@ def forward_cached(model: Llama, ids: Int64[Tensor, "batch new"], cache: Any) ->
 def load_llama(model: Llama, state: State) -> None:
     """Copy a checkpoint in Hugging Face's layout into the model; the model keeps its dtype, and `state` stays as it is.
 
-    Keys are the model's own, all but lm_head.weight with `model.` in front, or none. Where lm_head is tied, its weight
+    Keys are the model's own; either all but lm_head.weight have `model.` in front, or none has. A tied lm_head.weight
     may be left out, and must equal the other. Keys that end in `.rotary_emb.inv_freq` are dropped, and nothing else is.
     Phi-3 fuses self_attn.qkv_proj (rows of queries, keys, values) and mlp.gate_up_proj (gate, up): they are cut apart.
     Raises ValueError, naming the key, when one is missing, is one too many or has another shape; the model then stays.

@@ -21,7 +21,8 @@ CENTRED = "the mean is subtracted: that is LayerNorm, and RMSNorm leaves it"
 ZERO_BY_ZERO = "eps is left out: a vector of zeros is 0 / 0"
 COARSE = "the squares are taken in half precision, where they overflow or lose their digits: turn x into float32 first"
 ELSEWHERE = "a tensor is made on the default device instead of on the device of the input"
-COARSE_ANGLES = "the angles are computed in half precision, which cannot tell position 1001 from 1002"
+NARROWED = "float64 is narrowed to float32, which loses digits and ends at 3e38: widen half precision only"
+COARSE_ANGLES = "the angles are computed in half precision, which cannot tell position 3000 from 3001"
 RAGGED = "heads that cannot be shared evenly are accepted"
 ODD = "an odd d_head is accepted: one number is left without a partner"
 ALL_BY_FACTOR = "all frequencies are divided by the factor: those that turn often enough stay"
@@ -173,6 +174,8 @@ def frequencies(
         share = ((turns - low) / (high - low)).clamp(0, 1)
         if wrong == "inverted":
             share = torch.where((share > 0) & (share < 1), 1 - share, share)
+        if wrong == "wavelengths":
+            share = ((1 / low - 1 / turns) / (1 / low - 1 / high)).clamp(0, 1)
         if wrong == "no middle, high":
             share = (share > 0).double()
         if wrong == "no middle, low":
@@ -218,6 +221,7 @@ def scaling_misses(d_head: int, theta: float, scaling: dict[str, Any]) -> Misses
         "fast and slow are confused, or the two factors: what turns often stays": wrong("slow ones stay"),
         "slow frequencies are multiplied by the factor: they are divided": wrong("multiplied"),
         "turns and radians are confused: a turn is 2 * pi": wrong("radians"),
+        "between, s goes evenly with the wavelength: it goes evenly with the turns": wrong("wavelengths"),
     }
 
 
@@ -246,9 +250,16 @@ def rope(
         "same partner": (a * cos - b * sin, b * cos + b * sin),
         "sin and cos swapped": (a * sin - b * cos, a * cos + b * sin),
         "halves swapped": (a * sin + b * cos, a * cos - b * sin),
+        "others' angles": _by_each(a, b, angles.repeat_interleave(2, -1)),
     }[how]
     joined = torch.cat(turned, dim=-1) if pairs != "neighbours" else torch.stack(turned, dim=-1).flatten(-2)
     return joined.to(x.dtype)
+
+
+def _by_each(a: Tensor, b: Tensor, angles: Tensor) -> tuple[Tensor, Tensor]:
+    """Turn a and b where every number of a head, not every pair, has an angle."""
+    (cos_a, cos_b), (sin_a, sin_b) = angles.cos().chunk(2, -1), angles.sin().chunk(2, -1)
+    return a * cos_a - b * sin_a, b * cos_b + a * sin_b
 
 
 def rope_misses(x: Tensor, positions: Tensor, freq: Tensor) -> Misses:
@@ -270,6 +281,9 @@ def rope_misses(x: Tensor, positions: Tensor, freq: Tensor) -> Misses:
         "the second half is turned with itself: its partner is the first": wrong(how="same partner"),
         "sine and cosine are swapped": wrong(how="sin and cos swapped"),
         "the two halves change places": wrong(how="halves swapped"),
+        "the angles stand as for neighbours (0, 0, 1, 1): numbers i and i + d_head / 2 have one angle": wrong(
+            how="others' angles"
+        ),
         "it turns by half the angle": wrong(half=0.5),
         "it turns by twice the angle": wrong(half=2.0),
     }

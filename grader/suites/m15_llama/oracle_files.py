@@ -34,6 +34,8 @@ REPLACED = "parameters are replaced by new ones: an optimizer that holds the old
 HALF_LOADED = "the model is changed before everything is compared: look at all keys and shapes first, then copy"
 NOT_COPIED = "it is not copied into the model"
 FUSED_REFUSED = "fused matrices are refused: cut qkv_proj and gate_up_proj apart"
+THIRDS = "qkv_proj is taken for three equal parts: n_heads * d_head rows of queries, n_kv_heads * d_head of each other"
+HEADLESS = "lm_head.weight is left out"
 
 META = {  # our name -> Meta's
     "embed_tokens": "tok_embeddings",
@@ -198,6 +200,8 @@ def meta_misses(state: State, sizes: dict[str, Any]) -> dict[str, State]:
     }
     if sizes["d_ff"] and state["layers.0.mlp.gate_proj.weight"].shape == state["layers.0.mlp.up_proj.weight"].shape:
         found["w1 and w3 are swapped: w1 is the gate, and w3 is up"] = exchanged("gate_proj", "up_proj")
+    found["w2 and w3 are swapped: w2 is down, and w3 is up"] = exchanged("down_proj", "up_proj")
+    found["w1 and w2 are swapped: w1 is the gate, and w2 is down"] = exchanged("down_proj", "gate_proj")
     found["the two norms of a layer are swapped"] = exchanged("input_layernorm", "post_attention_layernorm")
     found["tok_embeddings and output are swapped"] = exchanged("embed_tokens", "lm_head")
     return found
@@ -250,6 +254,9 @@ def rank_misses(data: Any, ranks: dict[bytes, int], text: str) -> dict[str, Any]
         "the ids are the lines' numbers: a rank stands beside its token": lambda: encode(cut_all(lines), lines),
         "merges stand in the order of the lines: it is that of the ranks": lambda: encode(
             sorted(right, key=lambda pair: lines[pair[0] + pair[1]])
+        ),
+        "merges are sorted by their tokens' bytes: they stand in the order of the ranks": lambda: encode(
+            sorted(right, key=lambda pair: pair[0] + pair[1])
         ),
         "each token is cut in one place only, the first: any two tokens that make it are a merge": lambda: encode(
             cut_once("first")

@@ -68,7 +68,7 @@ RESTART = "the positions begin at 0 in every pass: they go on where the cache en
 UNTURNED = "keys are cached before they are turned: their positions are lost"
 REPEATED = "keys and values are cached once for every head of queries: n_kv_heads are enough"
 RECOMPUTED = "tokens that were read are read again: only the new ones go through the model"
-BYPASSED = "model.embed_tokens is not called"
+ONE_ENTRY = "all layers append to one entry of the cache: each layer has its own number"
 ALONE = "new tokens see one another alone: append gives back all keys and values"
 NO_MASK = "of several new tokens each sees those that come after it"
 SWAPPED = "keys and values are swapped in the cache"
@@ -161,6 +161,8 @@ def run(
     layers: str = "each",
     scaled: bool | None = None,
     view: bool = False,
+    back: bool = True,
+    one_entry: bool = False,
     after: Callable[[Tensor], Tensor] | None = None,
     head: Tensor | None = None,
     mlp: str = "gate",
@@ -174,7 +176,7 @@ def run(
     freq = oracle.frequencies(d_head, full["theta"], full["scaling"]).double()
     freq = freq.bfloat16().double() if coarse else freq
     batch, seq = ids.shape
-    at = torch.arange(seq)
+    at, entry = torch.arange(seq), []
     if cuts is not None and positions == "restart":
         at = torch.cat([torch.arange(cut) for cut in cuts])
 
@@ -184,7 +186,8 @@ def run(
             return x
         if norm == "layer":
             return F.layer_norm(x, x.shape[-1:], weight + 1 if full["plus_one"] else weight, eps=small)
-        gain = weight if full["plus_one"] == (norm == "other gain") else weight + 1
+        other = norm == "other gain" or (norm == "other last gain" and name == "norm")
+        gain = weight if full["plus_one"] == other else weight + 1
         return x * torch.rsqrt(x.square().mean(-1, keepdim=True) + small) * gain
 
     def turn(x: Tensor, name: str) -> Tensor:
@@ -206,21 +209,27 @@ def run(
         if cache is not None:
             cache.append((parts[1], parts[2]))
         query, key, value = parts
+        if one_entry:
+            entry.append((key, value))
+            key, value = (torch.cat(held, dim=2) for held in zip(*entry, strict=True))
         mixed = oracle.grouped(query, key, value, full["window"], **(attend or {}))
-        return mixed.transpose(1, 2).flatten(2) @ state[f"{name}.o_proj.weight"].T
+        mixed = mixed.transpose(1, 2) if back else mixed
+        return mixed.reshape(batch, seq, -1) @ state[f"{name}.o_proj.weight"].T
 
     def forward(x: Tensor, name: str) -> Tensor:
         block = {
             key.removeprefix(f"{name}.mlp."): value for key, value in state.items() if key.startswith(f"{name}.mlp.")
         }
+        start = x
         for gain, part in (("input_layernorm", "attn"), ("post_attention_layernorm", "mlp")):
-            given = normed(x, f"{name}.{gain}") if order == "pre" else x
+            given = start if stream == "parallel" else x
+            given = normed(given, f"{name}.{gain}") if order == "pre" else given
             made = (
                 attention(given, f"{name}.self_attn")
                 if part == "attn"
                 else oracle.gated(given, block, full["activation"], mlp)
             )
-            kept = stream in ("both", part)
+            kept = stream in ("both", "parallel", part)
             x = x + made if kept else made
             if order == "post":
                 x = normed(x, f"{name}.{gain}")
@@ -262,9 +271,13 @@ def misses(ids: Tensor, state: State, sizes: dict[str, Any]) -> Misses:
         "attention's result takes x's place: it is added to x": wrong(stream="mlp"),
         "the MLP's result takes x's place: it is added to x": wrong(stream="attn"),
         "nothing is added to x: both results are": wrong(stream="none"),
+        "the MLP reads what attention reads: it reads the sum of x and attention's result": wrong(stream="parallel"),
         "the layers run in reverse order": wrong(layers="reversed"),
         "one layer stands in every place: make a new one for each": wrong(layers="last for all"),
         "heads are cut by a view that mixes tokens: (batch, seq, heads, d_head), then swap two axes": wrong(view=True),
+        "heads are cut and joined by views that mix tokens: (batch, seq, heads, d_head), then swap two axes": wrong(
+            view=True, back=False
+        ),
         "gate and up are swapped: the activation belongs to gate_proj": wrong(mlp="swapped"),
         "heads are tiled (0, 1, 0, 1): heads side by side share one head of keys and values": wrong(
             attend={"share": "tiled"}
@@ -287,6 +300,8 @@ def misses(ids: Tensor, state: State, sizes: dict[str, Any]) -> Misses:
             after=lambda x: x[:, -1:]
         ),
     }
+    if full["plus_one"]:
+        found["config.plus_one is not handed on to the last norm"] = wrong(norm="other last gain")
     if full["scaling"]:
         found["config.scaling is not handed on to rope_frequencies"] = wrong(change={"scaling": None})
     if full["window"]:

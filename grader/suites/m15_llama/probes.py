@@ -3,6 +3,7 @@
 from typing import Any
 
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 
 def tensors(model):
@@ -86,14 +87,29 @@ def held(cache):
     return [[part.detach() for part in layer] for layer in cache.layers]
 
 
+class Lookups(TorchDispatchMode):
+    """Count how many vectors are made of a table, whether by its module, by F.embedding or by an index."""
+
+    def __init__(self, table):
+        super().__init__()
+        self.table, self.width, self.count = table.untyped_storage().data_ptr(), table.shape[-1], 0
+
+    def reads(self, value):
+        """Say whether a value is the table or a view of it."""
+        return isinstance(value, torch.Tensor) and value.untyped_storage().data_ptr() == self.table
+
+    def __torch_dispatch__(self, op, types, args=(), kwargs=None):
+        """Run an operation, and count what it made of the table."""
+        result = op(*args, **(kwargs or {}))
+        if any(map(self.reads, args)) and isinstance(result, torch.Tensor) and not self.reads(result):
+            self.count += result.numel() // self.width
+        return result
+
+
 def embedded(model, function, *args):
-    """Call a function; return its result and the shapes of all ids that model.embed_tokens was called with."""
-    seen = []
-    hook = model.embed_tokens.register_forward_pre_hook(lambda _, args: seen.append(list(args[0].shape)))
-    try:
-        return {"result": function(*args), "seen": seen}
-    finally:
-        hook.remove()
+    """Call a function; return its result and how many vectors it looked up among the embedded ids."""
+    with Lookups(model.embed_tokens.weight) as lookups:
+        return {"result": function(*args), "count": lookups.count}
 
 
 def requires_grad(run, model, ids, cache):

@@ -73,7 +73,10 @@ def test_a_vector_of_zeros_stays_one(student):
 
 
 @pytest.mark.task("m15.1")
-@pytest.mark.holds("Half precision is computed in float32.", "Each part gives back the dtype that it was given.")
+@pytest.mark.holds(
+    "Half precision is computed in float32, and float64 in float64.",
+    "Each part gives back the dtype that it was given.",
+)
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=["float16", "bfloat16"])
 def test_a_norm_in_half_precision(student, draw, dtype):
     """Numbers of some hundreds in half precision come back in it, with squares that were taken in float32."""
@@ -103,12 +106,17 @@ def test_a_gate_opens_and_closes(student, draw, shape):
 
 
 @pytest.mark.task("m15.1")
-@pytest.mark.holds("Each part gives back the dtype that it was given.")
+@pytest.mark.holds(
+    "Half precision is computed in float32, and float64 in float64.",
+    "Each part gives back the dtype that it was given.",
+)
 def test_a_norm_and_a_gate_in_float64(student, draw):
     """What comes in as float64 comes back as float64, with its digits."""
     x, weight, state = draw.normal(3, 5, dtype=torch.float64), draw.normal(5).double(), oracle.gated_state(draw, 5, 7)
     norm = loaded(student, student.RMSNorm(5, eps=0.1), {"weight": weight})
     norm.to(torch.float64)
+    expected, narrowed = oracle.rms_norm(1e25 * x, weight, 0.1), {oracle.NARROWED: 0 * x}  # float32 ends at 3e38
+    expect_close(norm(1e25 * x), expected, atol=FLOAT64_CONSTANT, misses=narrowed, what="the norm's result")
     misses: oracle.Misses = oracle.norm_misses(x, weight, 0.1)
     expected = oracle.rms_norm(x, weight, 0.1)
     expect_close(norm(x), expected, atol=FLOAT64_CONSTANT, misses=misses, what="the norm's result")
@@ -269,7 +277,8 @@ def test_scores_know_distances_alone(student, draw):
 
 @pytest.mark.task("m15.2")
 @pytest.mark.holds(
-    "Angles are float32 also where x is half precision.", "Each part gives back the dtype that it was given."
+    "Angles are float32 also where x is half precision, and float64 is turned in float64.",
+    "Each part gives back the dtype that it was given.",
 )
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=["float16", "bfloat16"])
 def test_far_positions_in_half_precision(student, draw, dtype):
@@ -282,11 +291,16 @@ def test_far_positions_in_half_precision(student, draw, dtype):
 
 
 @pytest.mark.task("m15.2")
-@pytest.mark.holds("Each part gives back the dtype that it was given.")
+@pytest.mark.holds(
+    "Angles are float32 also where x is half precision, and float64 is turned in float64.",
+    "Each part gives back the dtype that it was given.",
+)
 def test_float64_is_turned_as_float64(student, draw):
-    """What comes in as float64 comes back as float64."""
+    """What comes in as float64 comes back as float64, also numbers that float32 takes for 0."""
     x, positions, freq = draw.normal(2, 3, 7, 6, dtype=torch.float64), torch.arange(7), oracle.frequencies(6, 40.0)
     expect_close(student.apply_rope(x, positions, freq), oracle.rope(x, positions, freq), atol=2 * FLOAT32_OP)
+    actual, expected = student.apply_rope(1e-60 * x, positions, freq), oracle.rope(1e-60 * x, positions, freq)
+    expect_close(actual, expected, atol=1e-65, misses={oracle.NARROWED: 0 * x}, what="the result for tiny numbers")
 
 
 @pytest.mark.task("m15.2")

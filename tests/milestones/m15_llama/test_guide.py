@@ -10,7 +10,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from grader.suites.m15_llama import oracle_files
+from grader.suites.m15_llama import oracle, oracle_files
 from solutions import m15_llama as m15
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -70,8 +70,8 @@ def test_the_table_of_caches_is_right():
         sizes = {"n_layers": int(layers), "n_heads": int(heads), "n_kv_heads": int(kv_heads), "d_head": int(d_head)}
         found = m15.kv_cache_bytes(m15.LlamaConfig(**sizes), 1)
         assert f"{found:,}" == each
-        assert f"{found * 8192 / 2**20:,.0f} MB" == many
-    assert "4,096 tokens take 2,048 MB" in WORDS
+        assert f"{found * 8192 / 2**20:,.0f} MiB" == many
+    assert "4,096 tokens take 2,048 MiB" in WORDS
     assert m15.kv_cache_bytes(m15.LlamaConfig(), 4096) == 2048 * 2**20
 
 
@@ -91,6 +91,9 @@ def test_the_numbers_in_the_prose_are_right():
     assert torch.tensor(300.0).half().square().isinf()
     assert "mean of squares of 1e-6, a tenth of 1e-5" in WORDS and pytest.approx(1e-6) == (0.001**2 + 0.001**2) / 2
     assert "takes position 1,001 for 1,000" in WORDS and float(torch.tensor(1001.0).bfloat16()) == 1000
+    for dtype in (torch.float16, torch.bfloat16):  # as a mistake's sentence says of angles in half precision
+        assert torch.tensor(3000.0).to(dtype) == torch.tensor(3001.0).to(dtype)
+    assert "position 3000 from 3001" in oracle.COARSE_ANGLES
     assert "d_ff is 11,008 for a d_model of 4,096" in WORDS
     assert (m15.LlamaConfig().d_ff, m15.LlamaConfig().d_model) == (11008, 4096)
     assert "goes round once in about six positions" in WORDS and round(2 * math.pi) == 6

@@ -121,6 +121,16 @@ def test_a_relative_tolerance_counts_too():
     refused(expect_close, torch.tensor([100.0, 102.0]), torch.tensor([100.0, 100.0]), atol=0.0, rtol=0.01)
 
 
+def test_what_is_allowed_is_said_of_the_number_that_is_off():
+    """With a relative tolerance the message shows a number that is off, and what was allowed there."""
+    actual, expected = torch.tensor([1003.0, 102.0]), torch.tensor([1000.0, 100.0])
+
+    message = refused(expect_close, actual, expected, atol=0.1, rtol=0.01).message
+
+    assert "by up to 2 at [1]: got 102, expected 100 (allowed: 1.1)." in message
+    assert "1 of 2 values is off." in message
+
+
 @pytest.mark.parametrize(
     "actual",
     [torch.tensor(1.0), torch.ones(3), torch.ones(1, 3), torch.ones(2, 1), torch.ones(1, 2, 3)],

@@ -88,15 +88,16 @@ def expect_close(
         )
     if _close(actual, expected, atol, rtol):
         return
-    gap = (actual.double() - expected.double()).abs()
+    gap, allowed = (actual.double() - expected.double()).abs(), atol + rtol * expected.double().abs()
+    off = gap > allowed
+    wrong, gap = int(off.sum()), gap * off  # beside large numbers a larger difference may be none
     flat = int(gap.argmax()) if gap.dim() else 0
     where = [int(part) for part in torch.unravel_index(torch.tensor(flat), gap.shape)] if gap.dim() else []
-    wrong = int((gap > atol + rtol * expected.double().abs()).sum())
     got, wanted = apart(actual[tuple(where)].reshape(1), expected[tuple(where)].reshape(1), digits=6)
     at = f" at {where}" if where else ""
     said = (
         f"differs from what is expected by up to {float(gap.max()):.3g}{at}: "
-        f"got {got[1:-1]}, expected {wanted[1:-1]} (allowed: {atol:.2g}).\n"
+        f"got {got[1:-1]}, expected {wanted[1:-1]} (allowed: {float(allowed[tuple(where)]):.2g}).\n"
         f"{wrong:,} of {counted(gap.numel(), 'value')} {form(wrong, 'is', 'are')} off.\n"
     )
     raise CheckFailed(

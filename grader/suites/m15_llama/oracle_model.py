@@ -55,7 +55,8 @@ COARSE = 0.03  # of the mean magnitude: bfloat16 leads keys astray by 0.3 %, rou
 TWO_TENSORS = "embed_tokens and lm_head are two tensors: with config.tied lm_head.weight is embed_tokens.weight itself"
 TIED = "embed_tokens and lm_head share a tensor although config.tied is False"
 EXTRA = (
-    "there is state that a Llama does not have: frequencies and masks are computed, or buffers with persistent=False"
+    "there is state that a Llama does not have: compute frequencies and masks in each pass, since model.bfloat16() "
+    "rounds a buffer"
 )
 BIASED = "a linear layer has a bias: pass bias=False"
 NOT_SEEN = "torch does not see this part: layers belong into an nn.ModuleList, and every part into an attribute"

@@ -17,17 +17,11 @@ from itertools import islice
 _DECLARED = re.compile(r"sep=(.)\r?\n?", re.IGNORECASE)  # a spreadsheet's own line, which is no row
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _WORKBOOKS = (b"PK\3\4", b"\xd0\xcf\x11\xe0")  # .xlsx and .ods are zip archives, .xls has a container of its own
-
-
 MOST_ROWS = 200_000  # far more than any class has
 
 
 class NoTable(ValueError):
     """A file holds no table; the text is the second half of a sentence."""
-
-
-class _TooMany(csv.Error):
-    """More rows than any table has that is read here."""
 
 
 @dataclass
@@ -57,7 +51,8 @@ def separator(text: str) -> str:
 def rows(text: str) -> tuple[list[Row], str]:
     """Return the rows of a table that are not empty, and what parts their columns.
 
-    A first line `sep=;` says so, and is left out. Raises csv.Error for text that neither way of quoting explains.
+    A first line `sep=;` says so, and is left out. Raises csv.Error for text that neither way of quoting explains, and
+    NoTable for more rows than any class has.
     """
     declared = _DECLARED.match(text)
     parted = declared[1] if declared else separator(text)
@@ -67,8 +62,6 @@ def rows(text: str) -> tuple[list[Row], str]:
         plain = _bounded(_as_the_rfc_says(text[start:], parted, before))
         if not _overlong(plain):
             return plain, parted
-    except _TooMany:
-        raise
     except csv.Error:
         plain = []
         if '\\"' not in text:
@@ -86,7 +79,7 @@ def rows(text: str) -> tuple[list[Row], str]:
 def _bounded(found: Iterator[Row]) -> list[Row]:
     kept = list(islice(found, MOST_ROWS + 1))
     if len(kept) > MOST_ROWS:
-        raise _TooMany(f"it has more than {MOST_ROWS:,} rows, which no class has")
+        raise NoTable(f"has more than {MOST_ROWS:,} rows, which no class has")
     return kept
 
 

@@ -274,7 +274,7 @@ def test_what_a_record_chooses_has_to_be_typed(tmp_path, honest, capsys):
         # What is usual may be left out of a record.
         (name,) = (name for name in usual if plain.get(name, usual[name]) != usual[name])
         assert cli.main(["replay", str(path)]) == exits.USAGE
-        assert f"name it with --{name} " in capsys.readouterr().err
+        assert f"name it with --{name.replace('_', '-')} " in capsys.readouterr().err
 
 
 def test_a_record_says_nothing_that_a_screen_obeys(tmp_path, honest, capsys):

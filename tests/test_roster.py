@@ -153,7 +153,7 @@ def test_a_roster_of_a_university_is_read_and_a_flood_of_rows_is_refused(tmp_pat
     assert load_roster(tmp_path / "r.csv").find(Claim("Name 49999")).id == "s49999"
 
     for text, said in [
-        ("id,name\n" + "x\n" * 300_000, "it has more than 200,000 rows, which no class has."),
+        ("id,name\n" + "x\n" * 300_000, "r.csv has more than 200,000 rows, which no class has."),
         ('id,name\n1,"\\"' + "x\n" * 300_000, "is no CSV file"),
         (f"id,name\n1,{'x' * 3_000_000}\n", "field larger than field limit"),
         (f"id,name\n1,{'x' * 100_000_000}\n", "it is larger than 4 MB"),

@@ -107,6 +107,7 @@ def b92_no_sandbox_for_a_record(folder: Path, honest: Honest) -> Crafted:
 def b92_records_that_choose(folder: Path, honest: Honest) -> Crafted:
     """Choose a folder to read, a checkpoint to fetch, a device of other walls or the solutions beside the code."""
     choices = {"submission": "/etc", "weights": "gpt2", "device": "cuda", "prerequisites": "solutions"}
+    choices |= {"weights_llama": "/etc"}
     for name, value in choices.items():
         yield "record", _changed(folder, honest["record"], (name,), value)
 

@@ -92,6 +92,13 @@ class Standing:
         """Tell whether a person has set the mark, whatever was earned."""
         return any(each.milestone == milestone and not each.task and each.sets for each in self.adjustments)
 
+    def is_decided(self, milestone: str) -> bool:
+        """Tell whether there is a mark that the grader, or a person, stands behind."""
+        if milestone in self.zeros or self.is_set(milestone):
+            return True
+        found = self.milestones.get(milestone)
+        return found is not None and found.decided
+
     def mark(self, milestone: str) -> float | None:
         """Return the points that count, rounded as the course rounds; None where there is no mark.
 

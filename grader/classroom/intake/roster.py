@@ -167,17 +167,15 @@ def load_roster(path: Path) -> Roster:
     """
     shown = one_line(str(path), 200)
     try:
-        text = tables.decoded(files.read(path, FILE_LIMIT))
+        rows, _ = tables.rows(tables.decoded(files.read(path, FILE_LIMIT)))
     except FileNotFoundError:
         raise RosterError(f"There is no roster {shown}.") from None
     except tables.NoTable as error:
         raise RosterError(f"The roster {shown} {error}.") from None
-    except (OSError, ValueError) as error:
-        raise RosterError(f"The roster {shown} cannot be read: {reason(error)}.") from error
-    try:
-        rows, _ = tables.rows(text)
     except csv.Error as error:
         raise RosterError(f"The roster {shown} is no CSV file: {one_line(str(error), 80)}.") from error
+    except (OSError, ValueError) as error:
+        raise RosterError(f"The roster {shown} cannot be read: {reason(error)}.") from error
     columns = Columns(rows[0].cells if rows else [])
     if not columns.ids:
         raise RosterError(f"The roster {shown} needs a first line that names its columns: id,name,email.")

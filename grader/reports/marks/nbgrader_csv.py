@@ -13,7 +13,7 @@ from grader.classroom.book.standing import ClassResult, Column, Standing
 from grader.safe_text import one_line
 
 from .sheets import Export, Sheet, render_sheet, words_cell
-from .targets import decided, names
+from .targets import names
 
 HEADER = [
     "assignment", "duedate", "timestamp", "student_id", "last_name", "first_name", "email", "raw_score",
@@ -27,7 +27,9 @@ def render(result: ClassResult) -> Export:
     standings = sorted(result.standings, key=lambda standing: (*_names(standing.student.name), standing.student.id))
     rows = [_row(column, standing) for column in columns for standing in standings]
     export = Export(render_sheet(Sheet(HEADER, rows)))
-    unsure = [s for s in result.standings if s.origin and not all(decided(s, column) for column in result.columns)]
+    unsure = [
+        s for s in result.standings if s.origin and not all(s.is_decided(column.milestone) for column in result.columns)
+    ]
     if unsure:
         export.warnings.append(
             f"Not everything is handed in and graded of {names(unsure)}: where there is no mark, the score is empty; "
@@ -41,7 +43,7 @@ def _row(column: Column, standing: Standing) -> list[str]:
     last, first = _names(student.name)
     handed_in = standing.milestones.get(column.milestone) is not None
     draft = column.milestone in standing.drafts
-    failed = handed_in and not decided(standing, column)  # the grader, so that its 0 is nobody's
+    failed = handed_in and not standing.is_decided(column.milestone)  # the grader, so that its 0 is nobody's
     counts = None if draft or failed else standing.mark(column.milestone)
     raw = standing.raw(column.milestone) if handed_in else counts
     return [

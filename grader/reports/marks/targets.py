@@ -65,7 +65,7 @@ def mark(standing: Standing, target: Target, missing: str = "blank") -> float | 
         return None
     points = []
     for column in columns:
-        if decided(standing, column):
+        if standing.is_decided(column.milestone):
             scale = column.worth / column.possible if target.total and column.weight else 1
             points.append(standing.score(column.milestone) * scale)
         elif not absent(standing, column) or column.milestone in standing.pending:
@@ -81,15 +81,6 @@ def _counted(standing: Standing, target: Target) -> list[Column]:
     if target.total:
         columns = [column for column in columns if column.counts and column.milestone not in standing.pending]
     return columns
-
-
-def decided(standing: Standing, column: Column) -> bool:
-    """Say whether a milestone has a mark that the grader, or a person, stands behind."""
-    name = column.milestone
-    if name in standing.zeros or standing.is_set(name):
-        return True
-    found = standing.milestones.get(name)
-    return found is not None and found.decided
 
 
 def absent(standing: Standing, column: Column) -> bool:
@@ -109,7 +100,7 @@ def undecided(result: ClassResult, targets: list[Target], missing: str) -> list[
     ]
     known = {id(s) for s in none}
     others = [s for s in result.standings if id(s) not in known]
-    open_ = {id(s): [c for t in targets for c in t.columns if not decided(s, c)] for s in others}
+    open_ = {id(s): [c for t in targets for c in t.columns if not s.is_decided(c.milestone)] for s in others}
     sentences = []
     if none and missing != "zero":
         sentences.append(f"Nothing was handed in by {names(none)}: no mark is given (--missing zero gives 0).")

@@ -53,10 +53,9 @@ def own(standing: Standing, task: record.Task) -> record.Task | None:
 
 def _counting(standing: Standing, milestone: str) -> list[str]:
     """Return what a milestone earned, what lateness takes off, and what counts; empty where there is none."""
-    found = standing.milestones.get(milestone)
-    failed = found is not None and not (found.decided or standing.is_set(milestone))  # the grader: its 0 is nobody's
-    counts = None if failed else standing.mark(milestone)
     has = milestone in standing.milestones
+    failed = has and not standing.is_decided(milestone)  # the grader, so that its 0 is nobody's
+    counts = None if failed else standing.mark(milestone)
     return [
         _exact(standing.raw(milestone)) if has else "",
         _exact(standing.penalties.get(milestone, 0.0)) if has else "",

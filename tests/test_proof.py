@@ -63,6 +63,22 @@ def test_the_solutions_pass_as_a_whole(graded):
     assert graded.passed and graded.earned == graded.possible
 
 
+def test_the_readme_counts_the_checks_that_there_are(graded):
+    """Points and checks in the README's examples are those of the course, of m07 and of the tasks that they show."""
+    readme = (support.REPOSITORY / "README.md").read_text(encoding="utf-8")
+    counts = {task.id: len(task.checks) for milestone in graded.milestones for task in milestone.tasks}
+    said = {name: int(count) for name, count in re.findall(r"✗ (m\d\d\.\d) .* of (\d+) checks? pass", readme)}
+    scores = re.findall(r"Score +\d+ of (\d+) points +\S+ +([\d,]+) checks in", readme)
+    whole = graded.possible, sum(counts.values())
+    m07 = of(graded, "m07_generation")
+
+    assert said == {name: counts[name] for name in said} and said
+    assert [(float(points), int(checks.replace(",", ""))) for points, checks in scores] == [
+        whole,
+        (m07.possible, sum(len(task.checks) for task in m07.milestones[0].tasks)),
+    ]
+
+
 @pytest.mark.parametrize("milestone", support.MILESTONES)
 def test_a_solution_passes_alone(milestone, graded):
     """A milestone's solution, with only what it is made of, earns all of its points.

@@ -79,11 +79,11 @@ def test_whatever_takes_a_modules_place_is_said_and_the_next_save_graded(submiss
             (lambda: None, "is missing"),
         ):
             put(make)
-            assert said in " ".join(terminal.screen().split())
+            assert terminal.comes_to(said)
         module.write_text(STUB, encoding="utf-8")
         terminal.screen()
         submission.rename(away)
-        assert "There is no folder" in terminal.screen()
+        assert terminal.comes_to("There is no folder")
         away.rename(submission)
         module.write_text(SOLUTION, encoding="utf-8")
         assert "Everything that was graded passes" in terminal.screen("passes")

@@ -50,6 +50,15 @@ class Terminal:
                     return shown
         raise TimeoutError(f"{until!r} did not appear in: {shown[-2000:]}")
 
+    def comes_to(self, said: str) -> str:
+        """Return the first screen that says this, whatever line it is broken at; TimeoutError if none comes.
+
+        Where one file takes another's place, what was seen between the two may have a screen of its own.
+        """
+        while said not in (shown := " ".join(self.screen().split())):
+            pass
+        return shown
+
     def press(self, key: str) -> None:
         """Press one key."""
         os.write(self._ours, key.encode())

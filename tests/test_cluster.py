@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -9,7 +10,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,17 +32,17 @@ Client = pytest.importorskip("distributed").Client
 class Cluster:
     """A Dask scheduler and workers, each a process of its own."""
 
-    def __init__(self, course: SmallCourse, **environment: str) -> None:
+    def __init__(self, course: SmallCourse, environment: dict[str, str]) -> None:
         self.course = course
         self.environment = course.environment() | environment
         self.file = course.folder / "scheduler.json"
         self.processes: list[Any] = []
-        self._start(course.folder, "dask_scheduler", "--port", "0", "--no-dashboard", "--no-show")
-        try:
-            wait_until(self._is_written)
-        except BaseException:
-            self.close()
-            raise
+        self.address = ""
+
+    def boot(self) -> None:
+        """Start the scheduler, and wait for its address."""
+        self._start(self.course.folder, "dask_scheduler", "--port", "0", "--no-dashboard", "--no-show")
+        wait_until(self._is_written)
         self.address = json.loads(self.file.read_text())["address"]
 
     def _is_written(self) -> bool:
@@ -73,6 +74,17 @@ class Cluster:
             )  # fmt: skip
         self.processes.append(process)
         return process
+
+
+@contextlib.contextmanager
+def running(course: SmallCourse, **environment: str) -> Iterator[Cluster]:
+    """Have a cluster whose scheduler runs; it and its workers end with the block."""
+    cluster = Cluster(course, environment)
+    try:
+        cluster.boot()
+        yield cluster
+    finally:
+        cluster.close()
 
 
 @pytest.fixture
@@ -118,8 +130,7 @@ def test_workers_prove_themselves_and_one_that_is_killed_costs_a_retry(course, t
     (tmp_path / "other" / "grader" / "suites" / "m01_tokenizer" / "test_suite.py").write_text(
         SUITE_M01 + "\n# mended\n"
     )
-    cluster = Cluster(course)
-    try:
+    with running(course) as cluster:
         cluster.worker("other", tmp_path / "other")
         cluster.worker("bare", PATH=without_bubblewrap(tmp_path / "bin"))
         nobody = course.grade("--scheduler", cluster.address)
@@ -138,8 +149,6 @@ def test_workers_prove_themselves_and_one_that_is_killed_costs_a_retry(course, t
         assert code == 0, said
         assert said.count("it is given no work.") == 2  # those two again
         assert results(course) == {f"s{n} {m}": p for n in range(3) for m, p in (("m00", 6.0), ("m01", 4.0))}
-    finally:
-        cluster.close()
 
 
 def test_workers_whose_fixtures_differ_are_refused(course, tmp_path):
@@ -151,8 +160,7 @@ def test_workers_whose_fixtures_differ_are_refused(course, tmp_path):
     with (tmp_path / "changed" / "fixtures" / "unicode.txt").open("a", encoding="utf-8") as file:
         file.write("one more line\n")
     (tmp_path / "without" / "fixtures" / "unicode.txt").unlink()
-    cluster = Cluster(course)
-    try:
+    with running(course) as cluster:
         for name in ("changed", "without"):
             cluster.worker(name, tmp_path / name)
         with Client(cluster.address) as client:
@@ -166,15 +174,12 @@ def test_workers_whose_fixtures_differ_are_refused(course, tmp_path):
         assert re.search(r"cannot read its fixtures \(.*unicode\.txt", nobody.stderr)
         assert "another grader" not in nobody.stderr
         assert results(course) == {}
-    finally:
-        cluster.close()
 
 
 def test_a_submission_whose_workers_die_too_often_is_named(course):
     """When Dask gives a job up the milestone is named as not graded, and has no result."""
     course.hand_in("slow", SLOW)
-    cluster = Cluster(course, DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES="0")
-    try:
+    with running(course, DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES="0") as cluster:
         first = cluster.worker("first")
         process = course.start("--scheduler", cluster.address, "--milestone", "m00")
         with Client(cluster.address) as client:
@@ -184,8 +189,6 @@ def test_a_submission_whose_workers_die_too_often_is_named(course):
         assert code == 1, said
         assert "slow: m00 was not graded: its worker died" in said
         assert results(course) == {}
-    finally:
-        cluster.close()
 
 
 def test_processes_of_this_machine_earn_the_same(course):

@@ -14,6 +14,7 @@ MASK_LATE = "the mask is not shifted: it stands under the ids, whose first colum
 UNDERFLOW = "exp overflows, or a sigmoid has become 0 before its logarithm is taken: logsigmoid does both in one step"
 NO_CHOSEN_REFERENCE = "the reference of the chosen completion is missing: each of the two has its own"
 NO_REJECTED_REFERENCE = "the reference of the rejected completion is missing: each of the two has its own"
+SQUEEZED = "squeeze() without an axis also drops the batch of one: name the axis"
 COUNTED = "the number of real tokens is taken for the last one's place, which holds only for padding on the right"
 
 
@@ -79,6 +80,7 @@ def token_misses(logits: Tensor, ids: Tensor) -> Misses:
                 before.log_softmax(dim=0), after
             ),
             "the softmax is taken twice": lambda: _picked(before.softmax(dim=-1).log_softmax(dim=-1), after),
+            SQUEEZED: right.squeeze,
         },
         kept(logits.dtype),
     )
@@ -164,6 +166,7 @@ def head_misses(hidden: Tensor, mask: Tensor, weight: Tensor) -> Misses:
             "all positions are averaged, padding too": lambda: scores.mean(dim=1),
             "every position is scored; a text has one reward": lambda: scores,
             "an axis of length 1 is left behind the rewards": lambda: right[:, None],
+            SQUEEZED: right.squeeze,
             "a sigmoid is taken of the reward: the loss does that by itself": lambda: right.sigmoid(),
         },
         hidden.dtype,

@@ -66,9 +66,11 @@ UNBIASED = ("h.0.1.bias", "h.2.1.bias", "lm_head.bias")
 
 def expect_refused(function, *args):
     """Ask with sparsities that there are not."""
+    fine = *args, 0.5
     for sparsity in (-0.25, 1.5):
-        expect_raises("ValueError", function, *args, sparsity, mentions=(str(sparsity),))
-    expect_raises("ValueError", function, *args, math.nan, mentions=("nan",), mistake=oracle.NAN, unsaid=oracle.NAN)
+        expect_raises("ValueError", function, *args, sparsity, mentions=(str(sparsity),), fine=fine)
+    slips = {"mistake": oracle.NAN, "unsaid": oracle.NAN}
+    expect_raises("ValueError", function, *args, math.nan, mentions=("nan",), fine=fine, **slips)
 
 
 def masked(student, weight, sparsity, what=""):

@@ -190,13 +190,14 @@ def test_what_is_not_there_cannot_be_kept(student, draw):
     """A number that is not there, or comes twice, raises ValueError, which names it; an empty keep raises it too."""
     planted = student.plant(probes)
     state, other = oracle.mlp_state(draw, 3, 4), oracle.attention_state(draw, 5, 4, 2)
-    for what, function, made, before in (
-        ("prune_neurons", student.prune_neurons, planted.mlp(state), state),
-        ("prune_heads", student.prune_heads, planted.attention(other, 4), other),
+    for what, function, build, before in (
+        ("prune_neurons", student.prune_neurons, functools.partial(planted.mlp, state), state),
+        ("prune_heads", student.prune_heads, functools.partial(planted.attention, other, 4), other),
     ):
+        made, fine = build(), (build(), [3, 0])
         for keep, named in (([2, 2], "2"), ([0, 9], "9"), ([-1, 1], "-1"), ([3, 0, 3], "3"), ([4], "4"), ([], "")):
             said = f"{what} of 4 with keep {keep}"
-            expect_raises("ValueError", function, made, keep, mentions=(named,) * bool(named), what=said)
+            expect_raises("ValueError", function, made, keep, mentions=(named,) * bool(named), fine=fine, what=said)
         for name, value in planted.state(made).items():
             same = value.shape == before[name].shape and torch.equal(value, before[name])
             expect(same, f"{what} refused, and {name} has changed.", mistake=LATE, evidence="value")

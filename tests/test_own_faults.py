@@ -15,6 +15,7 @@ from grader import record
 from grader.judge import asked, expect, expect_close, expect_equal, expect_raises, expect_ratio, expect_tensor
 from grader.judge.describe import describe, excerpt
 from grader.judge.outcomes import verdict
+from grader.judge.run import Listener
 from grader.sandbox.conversation import Conversation, Handle
 from grader.sandbox.errors import WorkerLost
 from grader.sandbox.inside import wire
@@ -123,20 +124,21 @@ def test_what_a_callback_does_not_take_is_refused_by_a_word_to_the_student(look)
         )
 
 
-class Noting(support.FirstFailure):
-    """Notes the checks in which an answer was spoiled."""
+class Noting(Listener):
+    """Notes the checks in which an answer was spoiled, and those that did not pass."""
 
     def __init__(self):
-        self.found = set()
+        self.found, self.failed = set(), set()
 
     def check_started(self, *_):
         """Begin to count."""
         numbers.clear()
 
     def check_ended(self, check):
-        """Keep its name if there was something to count."""
-        if numbers:
-            self.found.add(check.id.partition("[")[0])
+        """Keep its name if there was something to count, or if it did not pass."""
+        name = check.id.partition("[")[0]
+        self.found |= {name} if numbers else set()
+        self.failed |= {name} if check.outcome != record.PASSED else set()
 
 
 @functools.cache
@@ -149,7 +151,9 @@ def graded(milestone, kind):
     if only == set():
         return None, only
     noting, source = Noting(), spoiled(support.source("solutions", milestone), kind)
-    return support.grade_one(milestone, source, only=only, level="inline", listener=noting), noting.found
+    result = support.grade_one(milestone, source, only=only, level="inline", listener=noting)
+    assert noting.failed <= noting.found, "a right answer failed, or what was spoiled was not seen"
+    return result, noting.found
 
 
 @pytest.mark.parametrize("kind", KINDS)

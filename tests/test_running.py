@@ -10,6 +10,7 @@ import pytest
 import support
 import systems
 import test_attacks
+import torch
 
 from grader import record
 from grader.submission import Submission
@@ -147,6 +148,18 @@ def test_some_of_what_is_seen_inside_the_judge_is_not_believed(monkeypatch, mile
     )
 
     assert ended.outcome == outcome and "Endless" not in ended.message, ended
+
+
+def test_what_a_mutant_has_switched_for_all_of_torch_is_switched_back():
+    """Who is tried after it inside the judge ends as it would alone, and the judge is what it was."""
+    milestone, switches = "m04_attention", "torch.set_default_dtype(torch.float64)\ntorch.set_grad_enabled(False)"
+    before, solution = (torch.get_default_dtype(), torch.is_grad_enabled()), support.source("solutions", milestone)
+    trials = [proving.Trial(text, (frozenset({MASK}),)) for text in (f"{solution}\n\n{switches}\n", solution)]
+
+    _, ((ended,),) = proving.tried_inside(milestone, trials, lambda *_: True)
+
+    assert ended.outcome == record.PASSED, ended
+    assert (torch.get_default_dtype(), torch.is_grad_enabled()) == before
 
 
 def test_of_a_group_no_check_runs_after_the_first_that_rejects():

@@ -23,6 +23,8 @@ class InlineWorker:
     """Speaks the same wire as the other levels, without a process in between; no limit is enforced."""
 
     def __init__(self, device: str, capture: bool) -> None:
+        import torch
+
         self.folder = tempfile.mkdtemp(prefix="scratchwork-")
         self.session = Session(self.folder, device)
         self.conversation = Conversation(self)
@@ -31,7 +33,7 @@ class InlineWorker:
         self.ended = False
         self._collects = gc.isenabled()
         self._capture = capture
-        self._path = list(sys.path)
+        self._path, self._dtype, self._grad = list(sys.path), torch.get_default_dtype(), torch.is_grad_enabled()
         self._start_memory = self._memory()
 
     def exchange(self, node: Any, buffers: list[Any], answer: Answer) -> Message:
@@ -64,13 +66,17 @@ class InlineWorker:
         return used.user + used.system
 
     def end(self) -> None:
-        """Forget the submission's modules and its private folder."""
+        """Forget the submission's modules and its private folder, and what it has switched for all of torch."""
+        import torch
+
         if self.ended:
             return
         self.ended = True
         if self._collects:
             gc.enable()
         sys.path[:] = self._path
+        torch.set_default_dtype(self._dtype)
+        torch.set_grad_enabled(self._grad)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     @contextlib.contextmanager

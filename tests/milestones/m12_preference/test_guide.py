@@ -12,6 +12,7 @@ import torch
 
 from grader.judge.draw import Draw
 from grader.judge.oracles import Data
+from grader.suites.m12_preference import stretch
 from grader.suites.m12_preference.oracle_learning import Rounds, Taste
 from solutions.m12_preference import (
     RewardHead,
@@ -104,7 +105,11 @@ def test_what_the_guide_says_of_the_checks_is_right():
     assert f"cost less than {Taste.LEARNED} nats" in WORDS
     assert f"further than {Taste.NEAR} nats a token from the reference" in WORDS
     assert "the table of tokens and the last norm" in WORDS and set(Taste.TRAINED) == {"wte", "ln_f", "lm_head"}
-    assert f"plays {recipe['rounds']} rounds" in WORDS and f"plays the {recipe['rounds']} rounds" in WORDS
+    assert f"plays {recipe['rounds']} rounds" in WORDS
+    assert f"plays the {recipe['rounds']} rounds of {stretch.COMPLETIONS} completions" in WORDS
+    assert f"summed over its {recipe['count']} tokens" in WORDS and stretch.PRICE == 0.1
+    assert "Otherwise they are 8, 2, 0.02, 0.2 and 0.2" in WORDS
+    assert [recipe[name] for name in stretch.OWN] == [8, 2, 0.02, 0.2, 0.2]
     assert f"{recipe['size']} completions of {recipe['count']} tokens to each of {recipe['groups']} prompts" in WORDS
     assert f"takes {recipe['passes']} steps" in WORDS
     assert f"earn more than {Rounds.LEARNED} of what" in WORDS and f"within {Rounds.NEAR:g} nats a token" in WORDS

@@ -103,6 +103,9 @@ def test_the_curve_of_the_guide_is_right(stories):
     assert set(shown) == {(name, share) for name, states in found.items() for share in states}
     for (name, share), loss in shown.items():
         assert loss == pytest.approx(stories.loss(found[name][share]), abs=NEAR), (name, share)
+    ahead = {share: shown[columns[3], share] < shown[columns[1], share] for share in (0.4, 0.5, 0.6, 0.8)}
+    assert "ahead at 50 and 60 %, and not at 40 or 80 %" in WORDS
+    assert ahead == {0.4: False, 0.5: True, 0.6: True, 0.8: False}
 
 
 def test_the_table_of_what_is_saved_is_right(stories):

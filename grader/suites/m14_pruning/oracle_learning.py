@@ -7,8 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from grader.judge.oracles import Weights
 from grader.judge.probes import model
+from grader.suites.shared.nano import Cut
 
 from . import oracle, oracle_structure
 
@@ -17,10 +17,7 @@ TRAIN, HELDOUT = 120_000, 24_000  # characters of each text
 
 
 class Stories:
-    """gpt2-nano with its vocabulary cut to some stories' tokens, whose ids are drawn, and the stories in these ids.
-
-    It is always the nano: what can be learned in a few seconds was measured there.
-    """
+    """gpt2-nano with its vocabulary cut to some stories' tokens, and the stories in these ids."""
 
     HALF, MOST = 0.5, 0.6  # of the weights
     STEPS, BATCH, SEQ, RATE = 30, 8, 64, 2.5e-3
@@ -29,18 +26,14 @@ class Stories:
     LEARNED = 2.4
 
     def __init__(self, draw: Any, data: Any) -> None:
-        weights, encoding = Weights("gpt2-nano"), data.tiktoken()
+        encoding = data.tiktoken()
         texts = [data.text(f"stories_{part}.txt")[:size] for part, size in (("train", TRAIN), ("heldout", HELDOUT))]
-        train, heldout = (torch.tensor(encoding.encode(text, allowed_special="all")) for text in texts)
-        tokens = torch.cat([train, heldout]).unique()
-        tokens = tokens[draw.permutation(len(tokens))]
-        places = torch.zeros(int(tokens.max()) + 1, dtype=torch.int64)
-        places[tokens] = torch.arange(len(tokens))
-        self.sizes = weights.sizes | {"vocab_size": len(tokens)}
-        self.start = weights.linear_state(tokens)
-        self.train = places[train]
+        parts = [encoding.encode(text, allowed_special="all") for text in texts]
+        cut = Cut(draw, torch.tensor(parts[0] + parts[1]).unique())
+        self.sizes, self.start = cut.sizes, cut.start
+        self.train, heldout = (torch.tensor(cut.ids(part)) for part in parts)
         starts = draw.integers(0, len(heldout) - self.SEQ, self.WINDOWS)
-        self.heldout = places[heldout].unfold(0, self.SEQ + 1, 1)[starts]
+        self.heldout = heldout.unfold(0, self.SEQ + 1, 1)[starts]
 
     def matrices(self) -> dict[str, Tensor]:
         """Return the weights of the linear layers, in the model's order."""

@@ -37,7 +37,10 @@ def last_token_misses(hidden: Tensor, mask: Tensor) -> Misses:
     counts, last = mask.sum(dim=1), mask.shape[1] - 1
     mean = torch.einsum("bsd,bs->bd", hidden.double(), mask.double()) / counts[:, None]
     first = torch.tensor([row.index(True) for row in mask.tolist()])
+    right = picked(hidden, last_places(mask))
     return {
+        "squeeze() without an axis also drops others of length 1: name the axis": right.squeeze,
+        "the axis of the positions is left, with one of them: a row has one vector": lambda: right[:, None],
         COLUMN: lambda: hidden[:, -1],
         COUNTED: lambda: picked(hidden, counts - 1),
         "the number of tokens is taken for the last one's place, which is one less": lambda: picked(

@@ -114,7 +114,8 @@ def group_advantages(rewards: Float[Tensor, "groups size"], eps: float = 1e-4) -
     """Return how many standard deviations each reward lies above the mean of its group: its row.
 
     The deviation's divisor is size - 1, and eps is added to it, so that equal rewards have advantages of 0.
-    Example: rewards [[1, 2, 3]] with eps 0 give [[-1, 0, 1]]. Raises ValueError, naming the size, when it is below 2.
+    Nothing given changes. Example: rewards [[1, 2, 3]] with eps 0 give [[-1, 0, 1]]. Raises ValueError, naming the
+    size, when it is below 2.
     """
     if rewards.shape[1] < 2:
         raise ValueError(f"a group has two rewards or more, to compare them; not {rewards.shape[1]}")
@@ -130,7 +131,8 @@ def clipped_loss(
     ratio is exp(logp - old_logp). Advantages are one for each token, or one ("batch 1") for all tokens of a row. They
     and old_logp are constants: no gradient arrives there. All tokens of the batch where mask is True weigh alike; the
     others have no effect, even where both log-probabilities are -inf. When none counts the loss is 0, and its gradient
-    0 everywhere. Example: a ratio of 2 with eps 0.2 costs -1.2 with an advantage of 1, and 2 with one of -1.
+    0 everywhere. Nothing given changes. Example: a ratio of 2 with eps 0.2 costs -1.2 with an advantage of 1, and 2
+    with one of -1.
     """
     advantages = advantages.detach()
     # Pitfall: a gradient through exp(NaN) is NaN, even where the loss is masked afterwards. So hide it before.

@@ -252,11 +252,16 @@ def test_the_distance_pulls_the_policy_back(student, draw):
 
 
 @pytest.mark.task("m12.4")
+@pytest.mark.holds("Nothing given changes.")
 @pytest.mark.warm("torch._dynamo")
 def test_losses_stay_on_their_device(student, draw):
-    """On another device than the default one, everything is made where the arguments are."""
+    """On another device than the default one, everything is made where the arguments are, and none of these changes."""
     logp, old, gains, mask = tokens(draw)
     expect_lost(student, logp, old, gains, mask)
+    for function, *given in ((student.group_advantages, gains), (student.clipped_loss, logp, old, gains, mask)):
+        after = student.probe.mutated(function, *given)["args"]
+        for number, (value, before) in enumerate(zip(after, given, strict=True), 1):
+            expect_unchanged(value, before, what=f"argument {number} after the call")
     expect_one_device(student, student.group_advantages, [gains], mistake=DEVICE)
     expect_one_device(student, student.clipped_loss, [logp, old, gains, mask], mistake=DEVICE)
     expect_one_device(student, student.kl_estimates, [logp, old], mistake=DEVICE)

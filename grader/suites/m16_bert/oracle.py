@@ -104,10 +104,9 @@ def pieces(
     first: str = "longest",
     stuck: str = "whole",
     single: bool = False,
-    limit: bool = True,
 ) -> list[str]:
     """Cut a word into pieces; the switches make the mistakes."""
-    if limit and len(word) > max_chars:
+    if len(word) > max_chars:
         return [unk]
     found, start = [], 0
     while start < len(word):
@@ -239,12 +238,6 @@ def pair_misses(a: Sequence[int], b: Sequence[int] | None, cls_id: int, sep_id: 
         "an empty second text is taken for none: it has its [SEP]": pair(a, b or None, cls_id, sep_id),
         "there are types for the tokens alone, not for [CLS] and [SEP]": (ids, [0] * len(a) + [1] * len(others)),
     }
-
-
-def labels(ids: Tensor, special: Tensor, chosen: Tensor | None = None) -> Tensor:
-    """Return the labels where all (or those) that are not special are chosen."""
-    allowed = ~special if chosen is None else chosen
-    return ids.where(allowed, -100)
 
 
 def input_misses(ids: Tensor, special: Tensor, mask_id: int) -> Misses:

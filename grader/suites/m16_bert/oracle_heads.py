@@ -10,6 +10,8 @@ from torch import Tensor
 
 from .oracle_model import EPS, TANH, Misses, State, linear, norm_of
 
+SQUEEZED = "squeeze() without an axis also drops the batch of one: name the axis"
+
 
 def pooled(hidden: Tensor, state: State, *, pick: str = "first", tanh: bool = True, dense: bool = True) -> Tensor:
     """Return each text's vector, in float64."""
@@ -33,6 +35,8 @@ def pooled_misses(hidden: Tensor, state: State, mask: Tensor | None) -> Misses:
         "all tokens are averaged: the first one's vector is read": wrong(pick="mean"),
         "every token is pooled: the first one is, for the text": wrong(pick="all"),
     }
+    if len(hidden) == 1:
+        misses[SQUEEZED] = pooled(hidden, state)[0].float()
     if mask is not None:
         real = mask.double()[..., None]
         mean = (hidden.double() * real).sum(dim=1, keepdim=True) / real.sum(dim=1, keepdim=True)
@@ -42,23 +46,23 @@ def pooled_misses(hidden: Tensor, state: State, mask: Tensor | None) -> Misses:
 
 def token_scores(
     hidden: Tensor, state: State, *, transform: bool = True, act: Callable[[Tensor], Tensor] = F.gelu,
-    norm: str = "after", bias: bool = True, table: Tensor | None = None,
+    norm: str = "after", bias: bool = True, table: Tensor | None = None, eps: float = EPS,
 ) -> Tensor:  # fmt: skip
     """Return the scores of every token of the vocabulary, in float64."""
     x = hidden.double()
     if transform:
         x = linear(x, state, "transform")
-        x = norm_of(x, state, "transform_norm", EPS) if norm == "before" else x
-        x = norm_of(act(x), state, "transform_norm", EPS) if norm == "after" else act(x)
+        x = norm_of(x, state, "transform_norm", eps) if norm == "before" else x
+        x = norm_of(act(x), state, "transform_norm", eps) if norm == "after" else act(x)
     x = x @ (state["embeddings.words.weight"] if table is None else table).double().T
     return x + state["decoder.bias"].double() if bias else x
 
 
-def score_misses(hidden: Tensor, state: State) -> Misses:
+def score_misses(hidden: Tensor, state: State, eps: float) -> Misses:
     """Compute what the classic mistakes make of the tokens' scores."""
 
     def wrong(**options: Any) -> Callable[[], Tensor]:
-        return lambda: token_scores(hidden, state, **options).float()
+        return lambda: token_scores(hidden, state, **{"eps": eps} | options).float()
 
     return {
         "transform and its norm are not applied": wrong(transform=False),
@@ -68,12 +72,14 @@ def score_misses(hidden: Tensor, state: State) -> Misses:
         "the activation after transform is ReLU, and not GELU": wrong(act=F.relu),
         "transform_norm is not applied": wrong(norm="none"),
         "transform_norm stands before the activation: it comes after": wrong(norm="before"),
+        "transform_norm's eps is 1e-5, torch's default, and not the model's": wrong(eps=1e-5),
+        "transform_norm's eps is always 1e-12, and not the model's": wrong(eps=1e-12),
         "the decoder's bias is missing": wrong(bias=False),
         "the scores went through a softmax: the loss does that by itself": lambda: (
-            token_scores(hidden, state).softmax(dim=-1).float()
+            token_scores(hidden, state, eps=eps).softmax(dim=-1).float()
         ),
         "the scores went through a log-softmax: the loss does that by itself": lambda: (
-            token_scores(hidden, state).log_softmax(dim=-1).float()
+            token_scores(hidden, state, eps=eps).log_softmax(dim=-1).float()
         ),
     }
 
@@ -89,23 +95,21 @@ def _costs(scores: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     return found.where(counts, 0.0), counts
 
 
-def one_of(costs: Tensor, counts: Tensor) -> Tensor:
+def mean_of(costs: Tensor, counts: Tensor) -> Tensor:
     """Return the mean of what counts, or 0."""
     return costs.sum() / counts.sum().clamp(min=1)
 
 
 def loss(tokens: Tensor, labels: Tensor, pairs: Tensor, follows: Tensor) -> Tensor:
     """Add the two means, in float64."""
-    both = _costs(tokens, labels), _costs(pairs, follows)
-    one, two = (costs.sum() / max(int(counts.sum()), 1) for costs, counts in both)
-    return one + two
+    return mean_of(*_costs(tokens, labels)) + mean_of(*_costs(pairs, follows))
 
 
 def loss_misses(tokens: Tensor, labels: Tensor, pairs: Tensor, follows: Tensor) -> Misses:
     """Compute what the classic mistakes add up."""
     costs, counts = _costs(tokens, labels)
     second, told = _costs(pairs, follows)
-    one, two = one_of(costs, counts), one_of(second, told)
+    one, two = mean_of(costs, counts), mean_of(second, told)
     shifted, further = _costs(tokens[:, :-1], labels[:, 1:])
     every, _ = _costs(tokens, labels.clamp(min=0))
     turned, _ = _costs(pairs, torch.where(follows < 0, follows, 1 - follows))
@@ -113,8 +117,8 @@ def loss_misses(tokens: Tensor, labels: Tensor, pairs: Tensor, follows: Tensor) 
     rows = counts.sum(dim=1)
     by_row = (costs.sum(dim=1) / rows.clamp(min=1)).sum() / (rows > 0).sum().clamp(min=1)
     dtype = torch.float64 if tokens.dtype == torch.float64 else torch.float32
-    nought = one_of(costs.where(labels != 0, 0.0), counts & (labels != 0))
-    first = one_of(second.where(follows != 0, 0.0), told & (follows != 0))
+    nought = mean_of(costs.where(labels != 0, 0.0), counts & (labels != 0))
+    first = mean_of(second.where(follows != 0, 0.0), told & (follows != 0))
     misses: Misses = {
         "label 0 is left out, as if it did not count": lambda: nought + first,
         "a token's label 0 is left out, as if it did not count": lambda: nought + two,

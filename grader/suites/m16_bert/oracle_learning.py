@@ -1,17 +1,21 @@
 """What bert-nano is trained on to read a boat's log, in ids that the seed draws; and bert-nano itself."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from . import oracle, oracle_heads, oracle_model
+from grader.judge import expect_tensor
+
+from . import oracle, oracle_heads, oracle_model, probes
 from .oracle_loading import from_file
 
 SPECIAL = 5  # [PAD], [UNK], [CLS], [SEP], [MASK]
 CLS, SEP, MASK = 2, 3, 4
 SIZES = {"vocab_size": 2000, "context_length": 128, "d_model": 64, "n_layers": 4, "n_heads": 4, "d_ff": 256}
+Batch = tuple[Tensor, Tensor, Tensor, Tensor]  # ids, types, mask, and what follows
 
 
 def nano(data: Any) -> tuple[dict[str, int], dict[str, Tensor], dict[str, Tensor]]:
@@ -32,7 +36,6 @@ class Logbook:
     """A boat's log in pairs of pieces that follow each other or don't, some entries held out."""
 
     STEPS, BATCH, RATE, CONTROL = 60, 16, 3e-3, 25
-    SPECIAL, mask_id = SPECIAL, MASK
     # By how many nats a hole costs less than it would by how common its piece is in the entries for training. Over
     # seeds the solution's steps brought 1.56 (a standard deviation of 0.06), and shuffled labels -0.34 (0.04).
     LEARNED, NOTHING = 0.8, 0.4
@@ -58,11 +61,11 @@ class Logbook:
         counts = torch.bincount(torch.cat(self.train), minlength=len(kept)).double() + 0.5
         self.common = float(-(counts / counts.sum()).log()[ids[self._asked]].mean())
 
-    def batches(self, draw: Any, steps: int) -> list[tuple[Tensor, Tensor, Tensor, Tensor]]:
+    def batches(self, draw: Any, steps: int) -> list[Batch]:
         """Draw so many batches of the entries for training: ids, types, mask, and what follows."""
         return [self._batch(draw, self.train, self.BATCH) for _ in range(steps)]
 
-    def _batch(self, draw: Any, entries: list[Tensor], size: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def _batch(self, draw: Any, entries: list[Tensor], size: int) -> Batch:
         rows, follows = [], draw.integers(0, 2, size)
         for turned in follows.tolist():
             entry, other = (entries[int(index)] for index in draw.permutation(len(entries))[:2])
@@ -77,6 +80,20 @@ class Logbook:
         )
         mask = torch.arange(longest) < torch.tensor([[len(ids)] for ids, _ in rows])
         return ids, types, mask, follows
+
+    def after(
+        self, student: Any, batches: list[Batch], seed: int, rate: float = RATE, shuffled: bool = False,
+        rates: tuple[Sequence[float], ...] = (),
+    ) -> float:  # fmt: skip
+        """Train bert-nano by the student's own model, holes and loss; return what a hole held out costs it then."""
+        planted = student.plant(probes)
+        parts = {name: getattr(student, name) for name in ("mask_tokens", "pretraining_loss")}
+        model = planted.fill(student.Bert(**self.sizes), oracle_model.whole(self.start))
+        given = SPECIAL, MASK, self.sizes["vocab_size"], seed, rate, shuffled, rates
+        found = planted.pretrain(parts, model, batches, *given)
+        for name, value in self.start.items():
+            expect_tensor(found.get(name), shape=tuple(value.shape), dtype=torch.float32, what=name)
+        return self.cost(found)
 
     def cost(self, state: dict[str, Tensor]) -> float:
         """Return what a hole in the entries held out costs a model of these weights, in nats."""

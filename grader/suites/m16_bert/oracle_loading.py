@@ -7,7 +7,7 @@ import torch
 
 from grader.judge import expect_raises
 
-from .oracle_model import State
+from .oracle_model import SIZES, State, shapes
 
 THEIRS = {
     r"embeddings\.words": "bert.embeddings.word_embeddings",
@@ -68,11 +68,7 @@ def checkpoint(state: State, layout: str) -> State:
 def from_file(tensors: State) -> State:
     """Return our names for the tensors of a file in today's names."""
     count = 1 + max(int(found[1]) for key in tensors if (found := re.search(r"layer\.(\d+)\.", key)))
-    ours = [re.sub(r"\\\.", ".", pattern) for pattern in THEIRS if "(" not in pattern]
-    parts = ("query", "key", "value", "out", "norm_1", "up", "down", "norm_2")
-    ours += [f"blocks.{number}.{part}" for number in range(count) for part in parts]
-    names = [f"{part}.{kind}" for part in ours for kind in ("weight", "bias")]
-    return {name: tensors[their_name(name)].float() for name in names if their_name(name) in tensors}
+    return {name: tensors[their_name(name)].float() for name in shapes(SIZES | {"n_layers": count})}
 
 
 ACCEPTED = {

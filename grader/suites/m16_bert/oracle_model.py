@@ -47,9 +47,9 @@ def shapes(sizes: dict[str, int]) -> dict[str, tuple[int, ...]]:
     return found
 
 
-def random_state(draw: Any, sizes: dict[str, int] | None = None, scale: float = 0.3) -> State:
+def random_state(draw: Any, sizes: dict[str, int] | None = None) -> State:
     """Draw weights for a model, gains around 1; decoder.weight is left out."""
-    state = {name: draw.normal(*shape, scale=scale) for name, shape in shapes(sizes or SIZES).items()}
+    state = {name: draw.normal(*shape, scale=0.3) for name, shape in shapes(sizes or SIZES).items()}
     return {name: value + 1 if "norm" in name and name.endswith("weight") else value for name, value in state.items()}
 
 
@@ -268,12 +268,13 @@ def block_misses(x: Tensor, state: State, n_heads: int, mask: Tensor | None, eps
 
 def read(
     state: State, sizes: dict[str, int], ids: Tensor, types: Tensor | None = None, mask: Tensor | None = None,
-    *, order: Callable[[int], list[int]] = lambda count: list(range(count)), **options: Any,
+    *, order: Callable[[int], list[int]] = lambda count: list(range(count)), eps: tuple[float, float] = (EPS, EPS),
+    **options: Any,
 ) -> Tensor:  # fmt: skip
-    """Return what the last block gives, in float64."""
-    x = embedded(part(state, "embeddings"), ids, types, eps=options.get("eps", EPS))
+    """Return what the last block gives, in float64; `eps` is that of the embeddings, and that of the blocks."""
+    x = embedded(part(state, "embeddings"), ids, types, eps=eps[0])
     for number in order(sizes["n_layers"]):
-        x = block(x, part(state, f"blocks.{number}"), sizes["n_heads"], mask, **options)
+        x = block(x, part(state, f"blocks.{number}"), sizes["n_heads"], mask, eps=eps[1], **options)
     return x
 
 

@@ -4,12 +4,10 @@ import math
 
 import torch
 
-from grader.judge import FLOAT32_LAYER, expect_close, expect_tensor
+from grader.judge import FLOAT32_LAYER, expect_close
 from grader.judge.outcomes import CheckFailed
 
 from . import oracle_heads as heads
-from . import oracle_model as oracle
-from . import probes
 from .oracle_learning import Logbook
 
 STEPS = Logbook.STEPS
@@ -19,20 +17,15 @@ LARGEST = 10.0  # rate
 
 def measure(student, draw, data, weights):
     """Return what a held-out hole costs, in nats, after 60 steps of 16 pairs by the student's recipe."""
-    logbook, recipe, planted = Logbook(draw, data), own_recipe(student), student.plant(probes)
+    logbook, recipe = Logbook(draw, data), own_recipe(student)
     tokens, pairs, follows = draw.normal(3, 5, 7), draw.normal(3, 2), torch.tensor([0, 1, 1])
     labels = draw.integers(0, 7, 3, 5).where(draw.normal(3, 5) > 0, -100)
     expected = heads.loss(tokens, labels, pairs, follows).float()
     found = student.pretraining_loss((tokens, pairs), labels, follows)
     expect_close(found, expected, atol=FLOAT32_LAYER, what="the loss")
-    parts = {name: getattr(student, name) for name in ("mask_tokens", "pretraining_loss")}
-    model = planted.fill(student.Bert(**logbook.sizes), oracle.whole(logbook.start))
-    given = logbook.SPECIAL, logbook.mask_id, logbook.sizes["vocab_size"], draw.random.randrange(10**6)
-    rates = [[recipe[name] for name in ("chosen", "masked", "random")]]
-    found = planted.pretrain(parts, model, logbook.batches(draw, STEPS), *given, recipe["rate"], False, rates)
-    for name, value in logbook.start.items():
-        expect_tensor(found.get(name), shape=tuple(value.shape), dtype=torch.float32, what=name)
-    cost = logbook.cost(found)
+    rates = tuple(recipe[name] for name in ("chosen", "masked", "random"))
+    seed, batches = draw.random.randrange(10**6), logbook.batches(draw, STEPS)
+    cost = logbook.after(student, batches, seed, recipe["rate"], rates=(rates,))
     if not math.isfinite(cost):
         raise CheckFailed("By this recipe the model's weights become so large that it gives no numbers any more.")
     return cost

@@ -7,7 +7,6 @@ from grader.judge import (
     FLOAT32_LAYER,
     FLOAT32_MODEL,
     FLOAT64,
-    StudentError,
     expect,
     expect_answer,
     expect_bound,
@@ -17,7 +16,7 @@ from grader.judge import (
     expect_raises,
     expect_tensor,
 )
-from grader.suites.shared.attention import by_chance
+from grader.suites.shared.attention import CUT, by_chance
 
 from . import oracle_model as oracle
 from . import probes
@@ -34,7 +33,6 @@ WITHIN = "dropout falls within the second part too, between up and down: it fall
 ON_WEIGHTS = "no dropout falls on the weights of the attention"
 AS_NUMBERS = "a mask of integers is not understood: 1 is a token and 0 is padding"
 NOT_ADDED = {"out": "no dropout falls on what `out` gives", "down": "no dropout falls on what `down` gives"}
-CUT = "the graph is cut: detach(), .item() or no_grad stands on the way"
 
 
 def embeddings(student, state, dropout=0.0, eps=oracle.EPS):
@@ -73,9 +71,9 @@ def test_the_embeddings_have_three_tables_and_a_norm(student):
 )
 @pytest.mark.parametrize("kind", ["types", "no_types", "full", "single"])
 def test_three_vectors_are_added_and_normalised(student, draw, kind):
-    """Words, positions from 0 and types are added and normalised, in rows of any length; without types all are 0."""
+    """Words, positions from 0 and types are added and normalised, also in a batch of one; without types all are 0."""
     state = oracle.part(oracle.random_state(draw), "embeddings")
-    ids, types = given(draw, seq={"full": SIZES["context_length"], "single": 2}.get(kind, 7))
+    ids, types = given(draw, batch=1 if kind == "single" else 3, seq=SIZES["context_length"] if kind == "full" else 7)
     types = None if kind == "no_types" else types
     made = embeddings(student, state)
     args = (ids,) if types is None else (ids, types)
@@ -208,13 +206,10 @@ def test_nobody_sees_padding(student, draw, kind):
     """Padding on any side is hidden from every query and head, by a mask of booleans and by one of 0 and 1."""
     state = oracle.part(oracle.random_state(draw), "blocks.0")
     x, mask = some(draw)
+    x, mask = (x, mask) if kind == "booleans" else (x[3:], mask[3:])  # a batch of one
     expected, misses = oracle.block(x, state, 3, mask).float(), oracle.block_misses(x, state, 3, mask)
-    made = block_of(student, state)
-    try:
-        actual = made(x, mask if kind == "booleans" else mask.long())
-    except StudentError as error:
-        expect(kind == "booleans", f"Your code raised {error}.", mistake=AS_NUMBERS)
-        raise
+    given_mask, mistake = (mask.long(), AS_NUMBERS) if kind == "integers" else (mask, None)
+    actual = expect_answer(block_of(student, state), x, given_mask, simpler=(x, mask), mistake=mistake)
     expect_close(actual, expected, atol=FLOAT32_LAYER, misses=misses)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import random
 
 import pytest
@@ -146,13 +145,22 @@ def test_a_tokenizer_from_a_file_knows_five_tokens():
     assert "there the argument is called `vocab`" in WORDS
 
 
+@pytest.mark.filterwarnings("ignore:Random token replacement is not supported with whole word masking")
 def test_whole_words_are_always_masked_by_transformers():
     """What the guide says of the collator: with whole_word_mask=True it neither keeps nor replaces what it chose."""
-    from transformers import DataCollatorForLanguageModeling
+    from transformers import BertTokenizer, DataCollatorForLanguageModeling
 
-    text = inspect.getsource(DataCollatorForLanguageModeling)
+    vocab, _, _ = nano(Data())
+    tokenizer = BertTokenizer(vocab=vocab)
+    row = tokenizer("hedgehogs unwrapped the cake, and the hat flew up", return_offsets_mapping=True)
 
-    assert "whole_word_mask" in text
+    hidden = {}
+    for whole in (False, True):
+        collate = DataCollatorForLanguageModeling(tokenizer, mlm_probability=0.5, whole_word_mask=whole, seed=1)
+        given = collate([{**row} if whole else {"input_ids": row["input_ids"]} for _ in range(50)])
+        hidden[whole] = float((given["input_ids"] == vocab["[MASK]"])[given["labels"] != -100].double().mean())
+
+    assert 0.7 < hidden[False] < 0.9 and hidden[True] == 1
     assert "with `whole_word_mask=True` it leaves no token as it is and replaces none by another (5.23)" in WORDS
 
 

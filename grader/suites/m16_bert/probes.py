@@ -41,25 +41,9 @@ def in_training(module, *args):
         return module.train()(*args)
 
 
-def replaced(change, model, *args):
-    """Change a model's weights by a function; return the names of parameters that are not the ones from before."""
-    before = dict(model.named_parameters())
-    change(model, *args)
-    return [name for name, parameter in model.named_parameters() if before.get(name) is not parameter]
-
-
 def frozen(model):
     """Return the names of the parameters that take no gradient."""
     return [name for name, parameter in model.named_parameters() if not parameter.requires_grad]
-
-
-def zeroed_afterwards(load, model, given):
-    """Load a checkpoint, set everything in the model to 0 in place, and return what the checkpoint then holds."""
-    load(model, given)
-    with torch.no_grad():
-        for value in model.state_dict().values():
-            value.zero_()
-    return given
 
 
 def losses(loss, tokens, labels, pairs, follows):

@@ -1,5 +1,6 @@
 """The fixtures are what their manifest says, the build command says what is wrong, and the vocabulary is GPT-2's."""
 
+import csv
 import shutil
 import subprocess
 import sys
@@ -51,7 +52,7 @@ def test_every_fixture_states_where_it_comes_from() -> None:
 
 
 def test_the_readme_describes_every_fixture() -> None:
-    """fixtures/README.md names each file, the last loss of both models and a sample of each."""
+    """fixtures/README.md names each file, gpt2-nano's last loss and a sample of it, and all of bert-nano's."""
     readme = (fixtures.FOLDER / "README.md").read_text(encoding="utf-8")
     last_row = (fixtures.GPT2_NANO / "loss.csv").read_text(encoding="utf-8").splitlines()[-1]
     sample = (fixtures.GPT2_NANO / "sample.txt").read_text(encoding="utf-8").split("\n\n")[0]
@@ -59,9 +60,10 @@ def test_the_readme_describes_every_fixture() -> None:
     assert [entry.path for entry in manifest.read() if entry.path not in readme] == []
     assert last_row.split(",")[-1] in readme
     assert sample.split("] ")[1] in readme
-    *_, row = (fixtures.BERT_NANO / "loss.csv").read_text(encoding="utf-8").splitlines()
+    for row in csv.reader((fixtures.BERT_NANO / "loss.csv").read_text(encoding="utf-8").splitlines()[1:]):
+        step, trained, cost, right, told = row
+        assert f"| {int(step):,} | {trained or '–'} | {cost} | {float(right):.1%} | {float(told):.1%} |" in readme
     filled = (fixtures.BERT_NANO / "sample.txt").read_text(encoding="utf-8").split("\n\n")[:-1]
-    assert row.split(",")[2] in readme
     assert [text for text in filled if f"| {text} |".replace("\n    ", " | ") not in readme] == []
 
 

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import functools
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .checkpoints.checkpoint import Checkpoint
 from .checkpoints.layout import HEAD
 from .checkpoints.llama import LLAMA, STRETCH, read_config
 from .checkpoints.places import LLAMA_NANO, find_llama
 from .errors import WeightsError
-
-if TYPE_CHECKING:
-    from .student import Student
 
 # What m15 calls the sizes, and how config.json calls them.
 NAMES = {
@@ -33,6 +30,7 @@ class LlamaWeights(Checkpoint):
     """A Llama checkpoint."""
 
     kind = LLAMA
+    as_saved = True
 
     def __init__(self, name: str, made: Path | None = None) -> None:
         folder = find_llama(name)
@@ -59,16 +57,6 @@ class LlamaWeights(Checkpoint):
     def state(self) -> dict[str, Any]:
         """All weights in float32, named as LlamaForCausalLM saves them: lm_head.weight where the file has it."""
         return {key if key == HEAD else self.kind.prefix + key: value for key, value in self.tensors.items()}
-
-    def inside(self, student: Student) -> Any:
-        """Return a handle to a dict of all tensors that stays in the worker, as the file names and lays them out.
-
-        It can be passed to the student's functions like a dict that was sent; the weights keep the file's dtype.
-        """
-        from .probes import checkpoint
-
-        path = student.large_file(self.file) or student.file(self.file.name, self.file.read_bytes())
-        return student.plant(checkpoint).read(path, as_saved=True)
 
     def model(self) -> Any:
         """Return transformers' own LlamaForCausalLM with these weights, in float32 and eval mode."""

@@ -7,7 +7,7 @@ import functools
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import fixtures
 
@@ -16,9 +16,6 @@ from .checkpoints.gpt2 import GPT2, SIZES, read_config
 from .checkpoints.places import LLAMA_NANO, NANO, find_checkpoint
 from .errors import WeightsError
 from .llama_weights import LlamaWeights
-
-if TYPE_CHECKING:
-    from .student import Student
 
 FIXTURES = fixtures.FOLDER
 
@@ -117,16 +114,6 @@ class Weights(Checkpoint):
         if tokens is not None:
             state["wte.weight"] = state["wte.weight"][tokens]
         return state
-
-    def inside(self, student: Student) -> Any:
-        """Return a handle to a dict of all tensors that stays in the worker, as the file names and lays them out.
-
-        It can be passed to the student's functions like a dict that was sent; all weights are float32.
-        """
-        from .probes import checkpoint
-
-        path = student.large_file(self.file) or student.file(self.file.name, self.file.read_bytes())
-        return student.plant(checkpoint).read(path)
 
     def model(self) -> Any:
         """Return transformers' own GPT2LMHeadModel with these weights, in float32 and eval mode."""

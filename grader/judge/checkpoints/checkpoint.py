@@ -20,6 +20,8 @@ from .places import SAFE, find_files
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from grader.judge.student import Student
+
 REFERENCE_SECONDS = 50  # transformers is imported, and its model made, while a check that holds a checkpoint runs
 MB_A_SECOND = 40  # of a checkpoint, on a slow and busy machine: made, filled, compared
 
@@ -30,9 +32,11 @@ class Checkpoint:
     `own` says that it is the course's: small, and looked through before it was committed.
     `made` is its one file, where another process has laid it out already.
     `answers` is where the reference libraries' answers are kept between runs, if they are.
+    `as_saved` says that inside a worker the weights keep the file's dtype; else they are float32 there.
     """
 
     kind: Kind
+    as_saved = False
     answers: KeptAnswers | None = None
 
     def __init__(self, name: str, folder: Path, config: dict[str, Any], own: bool, made: Path | None) -> None:
@@ -64,6 +68,16 @@ class Checkpoint:
             return {}
         check_readable(self.file, level)
         return {self.kind.id: self.file}
+
+    def inside(self, student: Student) -> Any:
+        """Return a handle to a dict of all tensors that stays in the worker, as the file names and lays them out.
+
+        It can be passed to the student's functions like a dict that was sent.
+        """
+        from grader.judge.probes import checkpoint
+
+        path = student.large_file(self.file) or student.file(self.file.name, self.file.read_bytes())
+        return student.plant(checkpoint).read(path, self.as_saved)
 
     def room_for(self, limits: Limits, copies: int) -> Limits:
         """Return the limits of a check whose worker holds so many copies of the checkpoint, in float32.

@@ -12,6 +12,7 @@ from grader.judge.errors import WeightsError
 
 # Keys that change a model's numbers: the values that the course's model has, too, the default first, and why it does.
 Fixed = Mapping[str, tuple[tuple[Any, ...], str]]
+NO_REASONS: Mapping[str, str] = {}
 
 
 def read_object(folder: Path, option: str, called: str) -> tuple[Path, dict[str, Any]]:
@@ -37,13 +38,19 @@ def expect_same(path: Path, config: Mapping[str, Any], fixed: Fixed) -> None:
             raise WeightsError(f"{path} has {key} = {shown(value)}, and {why}: its numbers would be others.")
 
 
-def expect_sizes(path: Path, config: Mapping[str, Any], sizes: Mapping[str, tuple[int, int]], option: str) -> None:
+def expect_sizes(
+    path: Path,
+    config: Mapping[str, Any],
+    sizes: Mapping[str, tuple[int, int]],
+    option: str,
+    reasons: Mapping[str, str] = NO_REASONS,
+) -> None:
     """Raise WeightsError unless each of these keys that is there is a whole number within its range."""
     for key, (least, most) in sizes.items():
         if key not in config or (type(config[key]) is int and least <= config[key] <= most):
             continue
         wanted = f"a whole number from {least} to {most}"
-        why = ", since the checks use all of GPT-2's tokens" if key == "vocab_size" and least > 1 else ""
+        why = f", since {reasons[key]}" if key in reasons else ""
         raise WeightsError(f"{path} has {key} = {shown(config[key])}; {option} takes {wanted}{why}.")
 
 

@@ -28,6 +28,7 @@ RANGES = {
     "vocab_size": (50257, 2**21),
     "n_inner": (1, 2**18),
 }
+REASONS = {"vocab_size": "the checks use all of GPT-2's tokens"}
 TANH_GELU = ("gelu_new", "gelu_pytorch_tanh", "gelu_python_tanh", "gelu_fast", "gelu_accurate")  # one formula
 EPSILON = 1e-5
 # Every other key that changes the numbers of transformers' GPT2LMHeadModel. tie_word_embeddings is decided by the
@@ -56,7 +57,7 @@ def read_config(folder: Path) -> dict[str, Any]:
     expect_there(path, config, SIZES, "GPT-2")
     if config.get("n_inner") is None:
         config.pop("n_inner", None)
-    expect_sizes(path, config, RANGES, "--weights")
+    expect_sizes(path, config, RANGES, "--weights", REASONS)
     if config["n_embd"] % config["n_head"]:
         raise WeightsError(
             f"{path} has n_embd = {config['n_embd']}, which its n_head = {config['n_head']} does not divide."

@@ -18,6 +18,8 @@ PLUS_ONE = "1 + weight multiplies: that is Gemma's norm; without plus_one it is 
 NOT_PLUS_ONE = "the weight alone multiplies: with plus_one it is 1 + weight"
 STARTS_AT_1 = "with plus_one the weight starts at 0, so that 1 + weight is 1"
 CENTRED = "the mean is subtracted: that is LayerNorm, and RMSNorm leaves it"
+BIASED = "a linear layer has a bias: pass bias=False"
+BIASED_NORM = "a norm has a bias: that is LayerNorm's, and RMSNorm has a weight alone"
 ZERO_BY_ZERO = "eps is left out: a vector of zeros is 0 / 0"
 COARSE = "the squares are taken in half precision, where they overflow or lose their digits: turn it into float32 first"
 ELSEWHERE = "a tensor is made on the default device instead of on the device of the input"

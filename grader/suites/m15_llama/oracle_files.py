@@ -19,7 +19,7 @@ STRICT = {
     "is missing": "a tensor that the checkpoint lacks keeps what the model had: compare the keys both ways",
     "is one too many": "a tensor that the model has no place for is passed over: compare the keys both ways",
     "has another shape": "shapes are not compared: copy_ alone stretches a single number over a whole vector",
-    "differs": "lm_head.weight is dropped unseen: such a checkpoint has two matrices, a tied model one",
+    "differs": "lm_head.weight is not compared with the table: such a checkpoint has two matrices, a tied model one",
 }
 REFUSED = {
     "frequencies": "keys that end in .rotary_emb.inv_freq are refused: old files have them, and they hold no weights",
@@ -87,13 +87,27 @@ def checkpoint(state: State, layout: str, n_layers: int = 2) -> State:
     return found
 
 
-def expect_refused(student: Any, model: Any, state: State, key: str, fault: str, said: str) -> None:
-    """Fail unless load_llama raises ValueError and names the key that is at fault."""
+def expect_refused(student: Any, model: Any, state: State, key: str, fault: str, said: str, *, fine: State) -> None:
+    """Fail unless load_llama raises ValueError and names the key that is at fault; `fine` is a checkpoint that fits."""
+    load, mistake = student.load_llama, STRICT[fault]
     try:
-        expect_raises("ValueError", student.load_llama, model, state, mentions=(key,))
+        expect_raises("ValueError", load, model, state, mentions=(key,), fine=(model, fine), mistake=mistake)
     except CheckFailed as failed:
-        mistake = STRICT[fault] if failed.message.startswith("The call returned") else failed.mistake
-        raise CheckFailed(f"In this checkpoint {key} {said}. {failed.message}", mistake) from None
+        raise CheckFailed(f"In this checkpoint {key} {said}. {failed.message}", failed.mistake) from None
+
+
+def fused(state: State) -> State:
+    """Return a state with queries, keys and values in one matrix, and gate and up in another, as Phi-3 has them."""
+    found = {}
+    for key, value in state.items():
+        place = key.removesuffix("q_proj.weight").removesuffix("gate_proj.weight")
+        if key.endswith("self_attn.q_proj.weight"):
+            found[f"{place}qkv_proj.weight"] = torch.cat([state[f"{place}{letter}_proj.weight"] for letter in "qkv"])
+        elif key.endswith("mlp.gate_proj.weight"):
+            found[f"{place}gate_up_proj.weight"] = torch.cat([value, state[f"{place}up_proj.weight"]])
+        elif not key.endswith(("k_proj.weight", "v_proj.weight", "up_proj.weight")):
+            found[key] = value
+    return found
 
 
 def fused_misses(state: State, sizes: dict[str, Any]) -> dict[str, State]:

@@ -1,7 +1,7 @@
 """The reference for m15_llama's model: Llama and its kin in float64, with a switch for every classic mistake."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import torch
@@ -13,7 +13,7 @@ from . import oracle
 State = dict[str, Tensor]
 Misses = dict[str, Callable[[], Tensor]]
 
-SIZES: dict[str, Any] = {  # no two alike; a head is wider than d_model / n_heads
+SIZES: dict[str, Any] = {  # no two widths are alike; a head is wider than d_model / n_heads
     "vocab_size": 37,
     "d_model": 24,
     "n_layers": 2,
@@ -54,12 +54,14 @@ FULL = {  # what LlamaConfig says of itself
 COARSE = 0.03  # of the mean magnitude: bfloat16 leads keys astray by 0.3 %, rounded frequencies by 16 %
 TWO_TENSORS = "embed_tokens and lm_head are two tensors: with config.tied lm_head.weight is embed_tokens.weight itself"
 TIED = "embed_tokens and lm_head share a tensor although config.tied is False"
+EXTRA_WEIGHTS = "there are weights that a Llama does not have; positions, for one, need no table here"
 EXTRA = (
     "there is state that a Llama does not have: compute frequencies and masks in each pass, since model.bfloat16() "
     "rounds a buffer"
 )
-BIASED = "a linear layer has a bias: pass bias=False"
 NOT_SEEN = "torch does not see this part: layers belong into an nn.ModuleList, and every part into an attribute"
+NO_HEAD = "there is no lm_head.weight: a tied one is there as well, and is embed_tokens.weight under a second name"
+NO_PART = "a part that the stub lists is missing, or stands in no attribute"
 RENAMED = "the parts have other names than the stub says, on which a checkpoint's weights depend"
 NARROW = "d_head is taken for d_model / n_heads: config.d_head says otherwise"
 MANY_KEYS = "k_proj and v_proj are made for n_heads heads: there are n_kv_heads of keys and values"
@@ -71,6 +73,7 @@ REPEATED = "keys and values are cached once for every head of queries: n_kv_head
 RECOMPUTED = "tokens that were read are read again: only the new ones go through the model"
 ONE_ENTRY = "all layers append to one entry of the cache: each layer has its own number"
 ALONE = "new tokens see one another alone: append gives back all keys and values"
+NOT_APPENDED = "nothing is appended to the cache"
 NO_MASK = "of several new tokens each sees those that come after it"
 SWAPPED = "keys and values are swapped in the cache"
 LEAK = "what was read with one cache shows in another"
@@ -101,14 +104,23 @@ def shapes(sizes: dict[str, Any]) -> dict[str, tuple[int, ...]]:
     return {f"{name}.weight": shape for name, shape in {**layers, **ends}.items()}
 
 
-def key_misses(found: list[str], expected: list[str]) -> dict[str, list[str]]:
-    """Name what is wrong with the keys of a state_dict."""
+def key_misses(found: list[str], expected: list[str], learnt: Collection[str]) -> dict[str, list[str]]:
+    """Name what is wrong with the keys of a state_dict; `learnt` are those of parameters, the others' are buffers'."""
     lost, extra = set(expected) - set(found), set(found) - set(expected)
     if lost and not extra:
-        return {NOT_SEEN: found}
+        layers = {key for key in expected if key.startswith("layers.")}
+        return {NOT_SEEN if lost == layers else NO_HEAD if lost == {"lm_head.weight"} else NO_PART: found}
     if extra and not lost:
-        return {BIASED if all(key.endswith(".bias") for key in extra) else EXTRA: found}
+        kinds = {_extra(key, key in learnt) for key in extra}
+        return dict.fromkeys(kinds, found) if len(kinds) == 1 else {}
     return {RENAMED: found} if extra else {}
+
+
+def _extra(key: str, learnt: bool) -> str:
+    """Say what a key is that no Llama has."""
+    if key.endswith(".bias"):
+        return oracle.BIASED_NORM if key.endswith("norm.bias") else oracle.BIASED
+    return EXTRA_WEIGHTS if learnt else EXTRA
 
 
 def distance(actual: Tensor, expected: Tensor) -> float:
@@ -153,7 +165,6 @@ def run(
     positions: str = "go on",
     turned: str = "qk",
     pairs: str = "halves",
-    sign: float = 1.0,
     coarse: str = "",
     norm: str = "rms",
     last: bool = True,
@@ -197,7 +208,7 @@ def run(
         if coarse == "angles":
             angles = (at.bfloat16()[:, None] * freq.bfloat16()).double()
             return oracle.rope(x, torch.ones(seq), angles)
-        return oracle.rope(x, at, freq, pairs=pairs, sign=sign)
+        return oracle.rope(x, at, freq, pairs=pairs)
 
     def attention(x: Tensor, name: str) -> Tensor:
         parts = []
@@ -356,85 +367,3 @@ def kept(ids: Tensor, state: State, sizes: dict[str, Any], **wrong: Any) -> list
     cache: list[tuple[Tensor, Tensor]] = []
     run(ids, {key: value.double() for key, value in state.items()}, sizes, cache=cache, **wrong)
     return [(key.float(), value.float()) for key, value in cache]
-
-
-# ── transformers' own ─────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def hugging_face(name: str, ids: Tensor, state: State, sizes: dict[str, Any]) -> Tensor:
-    """Return the logits of transformers' own class of that kin, with these weights."""
-    full = settings(sizes)
-    n_heads, n_kv_heads, d_head = oracle.heads(full)
-    parameters: dict[str, Any] = {"rope_theta": full["theta"], "rope_type": "default"}
-    if full["scaling"]:
-        parameters |= full["scaling"]
-    options = {
-        "vocab_size": full["vocab_size"],
-        "hidden_size": full["d_model"],
-        "num_hidden_layers": full["n_layers"],
-        "num_attention_heads": n_heads,
-        "num_key_value_heads": n_kv_heads,
-        "head_dim": d_head,
-        "intermediate_size": full["d_ff"],
-        "rms_norm_eps": full["eps"],
-        "rope_parameters": parameters,
-        "tie_word_embeddings": full["tied"],
-        "max_position_embeddings": 128,
-        "pad_token_id": 0,
-        "bos_token_id": 1,
-        "eos_token_id": 2,
-        "attn_implementation": "eager",
-    }
-    with torch.no_grad():
-        return _model(name, options, full["window"], state)(ids).logits
-
-
-def _model(name: str, options: dict[str, Any], window: int | None, state: State) -> Any:
-    """Return a model of transformers with these weights, in eval mode."""
-    import transformers
-
-    if name in ("mistral", "phi3"):
-        options = options | {"sliding_window": window}
-    if name == "gemma":
-        options = options | {"hidden_act": "gelu_pytorch_tanh"}
-    config, model = {
-        "llama": (transformers.LlamaConfig, transformers.LlamaForCausalLM),
-        "llama3": (transformers.LlamaConfig, transformers.LlamaForCausalLM),
-        "mistral": (transformers.MistralConfig, transformers.MistralForCausalLM),
-        "gemma": (transformers.GemmaConfig, transformers.GemmaForCausalLM),
-        "phi3": (transformers.Phi3Config, transformers.Phi3ForCausalLM),
-    }[name]
-    reference = model(config(**options))
-    theirs = fused(state) if name == "phi3" else state
-    theirs = {key if key == "lm_head.weight" else f"model.{key}": value for key, value in theirs.items()}
-    reference.load_state_dict(theirs)
-    return reference.eval()
-
-
-@torch.no_grad()
-def their_logits(checkpoint: Any, ids: Tensor) -> Tensor:
-    """Return the logits of transformers' own model with a checkpoint's weights."""
-    return checkpoint.model()(ids).logits
-
-
-@torch.no_grad()
-def their_text(checkpoint: Any, prompt: Tensor, new: int) -> Tensor:
-    """Return the prompt and the likeliest tokens after it, each by transformers' own model."""
-    text = prompt
-    for _ in range(new):
-        text = torch.cat([text, checkpoint.model()(text).logits[:, -1].argmax(-1, keepdim=True)], dim=1)
-    return text
-
-
-def fused(state: State) -> State:
-    """Return a state with queries, keys and values in one matrix, and gate and up in another, as Phi-3 has them."""
-    found = {}
-    for key, value in state.items():
-        place = key.removesuffix("q_proj.weight").removesuffix("gate_proj.weight")
-        if key.endswith("self_attn.q_proj.weight"):
-            found[f"{place}qkv_proj.weight"] = torch.cat([state[f"{place}{letter}_proj.weight"] for letter in "qkv"])
-        elif key.endswith("mlp.gate_proj.weight"):
-            found[f"{place}gate_up_proj.weight"] = torch.cat([value, state[f"{place}up_proj.weight"]])
-        elif not key.endswith(("k_proj.weight", "v_proj.weight", "up_proj.weight")):
-            found[key] = value
-    return found

@@ -83,8 +83,8 @@ def cache(n_layers):
 
 
 def held(cache):
-    """Return the keys and values of each layer."""
-    return [[part.detach() for part in layer] for layer in cache.layers]
+    """Return the keys and values of each layer; None for one to which nothing was appended."""
+    return [layer and [part.detach() for part in layer] for layer in cache.layers]
 
 
 class Lookups(TorchDispatchMode):
@@ -117,17 +117,15 @@ def requires_grad(run, model, ids, cache):
     result = run(model, ids, cache)
     return {
         "the logits": result.requires_grad,
-        "what is cached": any(part.requires_grad for layer in cache.layers for part in layer),
+        "what is cached": any(part.requires_grad for layer in cache.layers if layer for part in layer),
     }
 
 
 def train(model, ids, targets, rate):
-    """Take a step of AdamW for each batch, on the targets that are not negative; return each step's loss."""
-    optimizer, losses = torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=0.0), []
+    """Take a step of AdamW for each batch, on the targets that are not negative."""
+    optimizer = torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=0.0)
     for batch, wanted in zip(ids, targets, strict=True):
         optimizer.zero_grad()
         loss = torch.nn.functional.cross_entropy(model(batch).flatten(0, 1), wanted.flatten(), ignore_index=-1)
         loss.backward()
         optimizer.step()
-        losses.append(loss.item())
-    return losses

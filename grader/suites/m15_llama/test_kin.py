@@ -5,11 +5,20 @@ import torch
 
 from grader.judge import FLOAT32_LAYER, FLOAT32_OP, StudentError, expect, expect_close, expect_equal
 
-from . import oracle, oracle_files, oracle_model
+from . import oracle, oracle_files, oracle_model, oracle_transformers
 from . import probes as m15_probes
-from .steps import KIN, SIZES, ids_and_state, loaded, student_model
-from .test_files import empty_model, expect_tensors
-from .test_parts import heads
+from .steps import (
+    KIN,
+    SIZES,
+    empty_model,
+    expect_in_pieces,
+    expect_own_memory,
+    expect_tensors,
+    heads,
+    ids_and_state,
+    loaded,
+    student_model,
+)
 
 NAMES = ["mistral", "gemma", "phi3"]
 
@@ -72,7 +81,7 @@ def test_each_of_the_kin_gives_transformers_logits(student, draw, weights, name)
     sizes = SIZES | KIN[name]
     ids, state = ids_and_state(draw, sizes)
     expected = weights.answer(
-        f"{name}'s logits", (ids, state, sizes), lambda: oracle_model.hugging_face(name, ids, state, sizes)
+        f"{name}'s logits", (ids, state, sizes), lambda: oracle_transformers.hugging_face(name, ids, state, sizes)
     )
     actual, misses = student_model(student, sizes, state)(ids), oracle_model.misses(ids, state, sizes)
     expect_close(actual, expected, atol=oracle.thousandth(expected), rtol=1e-3, misses=misses)
@@ -85,26 +94,24 @@ def test_the_kin_reads_in_pieces_too(student, draw, name):
     sizes = SIZES | KIN[name]
     ids, state = ids_and_state(draw, sizes)
     model, cache = student_model(student, sizes, state), student.plant(m15_probes).cache(SIZES["n_layers"])
-    expected, start = oracle_model.logits(ids, state, sizes), 0
-    misses = oracle_model.misses(ids, state, sizes)
-    for piece in ids.split([6, 1, 4], dim=1):
-        end = start + piece.shape[1]
-        near = {words: (lambda wrong=wrong, at=(start, end): wrong()[:, slice(*at)]) for words, wrong in misses.items()}
-        what = f"the logits of tokens {start} to {end - 1}"
-        actual, atol = student.forward_cached(model, piece, cache), oracle.thousandth(expected)
-        expect_close(actual, expected[:, start:end], atol=atol, rtol=1e-4, misses=near, what=what)
-        start = end
+    expected, misses = oracle_model.logits(ids, state, sizes), oracle_model.misses(ids, state, sizes)
+    expect_in_pieces(student, model, cache, ids, [6, 1, 4], expected, misses)
 
 
-def thirds_fit(student, draw, layout):
-    """Say whether fused matrices are read where queries, keys and values have equally many rows."""
-    sizes = SIZES | {"n_kv_heads": None, "d_head": None}
-    state = oracle_model.fused(oracle_model.random_state(draw, sizes))
-    try:
-        student.load_llama(empty_model(student, sizes), oracle_files.checkpoint(state, layout))
-    except StudentError:
-        return False
-    return True
+def fused_mistake(student, draw, layout):
+    """Return the mistake that refuses fused matrices, by the sizes with which they are read."""
+    for mistake, change in (
+        (oracle_model.NARROW, {"d_head": None}),
+        (oracle_files.THIRDS, {"n_kv_heads": None, "d_head": None}),
+    ):
+        sizes = SIZES | change
+        state = oracle_files.fused(oracle_model.random_state(draw, sizes))
+        try:
+            student.load_llama(empty_model(student, sizes), oracle_files.checkpoint(state, layout))
+        except StudentError:
+            continue
+        return mistake
+    return oracle_files.FUSED_REFUSED
 
 
 @pytest.mark.task("m15.7")
@@ -116,17 +123,17 @@ def thirds_fit(student, draw, layout):
 def test_phi3s_fused_matrices_are_cut_apart(student, draw, layout):
     """Queries, keys and values, then gate and up, are cut out of one matrix each, by their own numbers of rows."""
     state, model = oracle_model.random_state(draw, SIZES), empty_model(student)
-    given = oracle_files.checkpoint(oracle_model.fused(state), layout)
+    given = oracle_files.checkpoint(oracle_files.fused(state), layout)
     try:
         student.load_llama(model, given)
     except StudentError as error:
-        mistake = oracle_files.FUSED_REFUSED if error.kind in ("ValueError", "KeyError") else None
-        mistake = oracle_files.THIRDS if thirds_fit(student, draw, layout) else mistake
-        expect(mistake is None, f"Your code raised {error}.", mistake=mistake)
+        mistake = fused_mistake(student, draw, layout)
+        known = mistake != oracle_files.FUSED_REFUSED or error.kind in ("ValueError", "KeyError")
+        expect(not known, f"Your code raised {error}.", mistake=mistake)
         raise
     found = student.plant(m15_probes).tensors(model)
     expect_tensors(found, state, "the loaded model", oracle_files.fused_misses(state, SIZES))
-    expect_equal(len(found), len(state), what="the number of tensors")
+    expect_own_memory(student, SIZES, given)
 
 
 @pytest.mark.task("m15.7")
@@ -136,10 +143,9 @@ def test_fused_rows_that_do_not_fit_are_refused(student, draw):
     model = student_model(student, SIZES, before)
     for part in ("self_attn.qkv_proj", "mlp.gate_up_proj"):
         key = f"layers.1.{part}.weight"
-        broken = oracle_files.checkpoint(oracle_model.fused(state), "plain")
-        broken[key] = torch.cat([broken[key], broken[key][:1]])
-        said = "has a row too many"
-        oracle_files.expect_refused(student, model, broken, key, "has another shape", said)
+        fine = oracle_files.fused(state)
+        broken, said = fine | {key: torch.cat([fine[key], fine[key][:1]])}, "has a row too many"
+        oracle_files.expect_refused(student, model, broken, key, "has another shape", said, fine=fine)
     after = student.plant(m15_probes).tensors(model)
     expect_tensors(after, before, "the model after a refused checkpoint", {oracle_files.HALF_LOADED: state})
 

@@ -16,10 +16,21 @@ from grader.judge import (
     expect_tensor,
 )
 
-from . import oracle, oracle_model
+from . import oracle, oracle_model, oracle_transformers
 from . import oracle_learning as learning
 from . import probes as m15_probes
-from .steps import KIN, LARGE, SIZES, expect_logits, expect_their_logits, filled, ids_and_state, student_model
+from .steps import (
+    KIN,
+    LARGE,
+    SIZES,
+    expect_in_pieces,
+    expect_logits,
+    expect_their_logits,
+    filled,
+    held,
+    ids_and_state,
+    student_model,
+)
 
 NEW = 16  # tokens that a checkpoint writes
 COUNTS: dict[str, Any] = {  # what LlamaConfig is given, and how many numbers that model has
@@ -51,7 +62,7 @@ def test_its_parts_bear_hugging_faces_names(student, name):
     model = student.Llama(student.LlamaConfig(**sizes))
     found = {key: tuple(value.shape) for key, value in student.plant(m15_probes).tensors(model).items()}
     expected = oracle_model.shapes(sizes)
-    misses = oracle_model.key_misses(sorted(found), sorted(expected))
+    misses = oracle_model.key_misses(sorted(found), sorted(expected), student.probe.parameters(model))
     expect_equal(sorted(found), sorted(expected), misses=misses, what="the list of keys of state_dict()")
     narrow = oracle_model.shapes(sizes | {"d_head": None})
     wide = oracle_model.shapes(sizes | {"n_kv_heads": None})
@@ -116,7 +127,7 @@ def test_it_gives_transformers_logits(student, draw, weights):
     sizes = SIZES | KIN["llama3"]
     ids, state = ids_and_state(draw, sizes)
     expected = weights.answer(
-        "llama's logits", (ids, state, sizes), lambda: oracle_model.hugging_face("llama3", ids, state, sizes)
+        "llama's logits", (ids, state, sizes), lambda: oracle_transformers.hugging_face("llama3", ids, state, sizes)
     )
     misses = oracle_model.misses(ids, state, sizes)
     actual = student_model(student, sizes, state)(ids)
@@ -187,12 +198,12 @@ def test_it_learns_to_look_back(student, draw):
     """Trained on random tokens it comes to know which one stood three before, as no model without positions can."""
     task = learning.LookBack(draw)
     model = student_model(student, learning.SIZES, task.start)
-    losses = student.plant(m15_probes).train(model, task.ids, task.targets, learning.RATE)
-    expect_equal(len(losses), len(task.ids), what="the number of losses")
-    right = task.share(student.plant(m15_probes).tensors(model))
-    said = f"After {counted(len(losses), 'step')} {right:.0%} of new texts' tokens are known from three before."
+    probes = student.plant(m15_probes)
+    probes.train(model, task.ids, task.targets, learning.RATE)
+    right = task.share(probes.tensors(model))
+    steps, numbers = counted(learning.STEPS, "step"), counted(oracle_model.count(learning.SIZES), "number")
+    said = f"After {steps} {right:.0%} of new texts' tokens are known from three before."
     expect_bound(right, said, above=learning.LEARNED, mistake=oracle_model.LOOK_BACK)
-    steps, numbers = counted(len(losses), "step"), counted(oracle_model.count(learning.SIZES), "number")
     achieve(
         f"After {steps} your Llama of {numbers} knows in {right:.0%} of cases which token stood three before; "
         f"the bound is {learning.LEARNED:.0%}, and by chance it would be {1 / learning.SIZES['vocab_size']:.0%}."
@@ -205,7 +216,7 @@ def test_it_learns_to_look_back(student, draw):
 def test_llamas_weights_in_place_give_its_logits(student, draw, llama_weights):
     """With a checkpoint's weights put in place by the judge, the logits are those of Hugging Face's Llama."""
     ids = draw.integers(0, llama_weights.sizes["vocab_size"], 2, 11)
-    expected = llama_weights.answer("logits", (ids,), lambda: oracle_model.their_logits(llama_weights, ids))
+    expected = llama_weights.answer("logits", (ids,), lambda: oracle_transformers.their_logits(llama_weights, ids))
     expect_their_logits(filled(student, llama_weights)(ids), expected, "the tensor of logits")
 
 
@@ -229,14 +240,7 @@ def test_logits_with_and_without_a_cache_are_the_same(student, draw, cuts):
     misses[oracle_model.ALONE] = lambda: oracle_model.piecewise(ids, state, SIZES, cuts)
     misses[oracle.TOP_LEFT] = lambda: oracle_model.piecewise(ids, state, SIZES, cuts, "top left")
     misses[oracle_model.NO_MASK] = lambda: oracle_model.piecewise(ids, state, SIZES, cuts, "no mask")
-    start = 0
-    for piece in ids.split(cuts, dim=1):
-        end = start + piece.shape[1]
-        near = {words: (lambda wrong=wrong, at=(start, end): wrong()[:, slice(*at)]) for words, wrong in misses.items()}
-        actual, atol = student.forward_cached(model, piece, cache), oracle.thousandth(expected)
-        what = f"the logits of tokens {start} to {end - 1}"
-        expect_close(actual, expected[:, start:end], atol=atol, rtol=1e-4, misses=near, what=what)
-        start = end
+    expect_in_pieces(student, model, cache, ids, cuts, expected, misses)
 
 
 @pytest.mark.task("m15.5")
@@ -252,7 +256,7 @@ def test_the_cache_holds_turned_keys_of_few_heads(student, draw):
     model, cache = student_model(student, SIZES, state), probes.cache(SIZES["n_layers"])
     for piece in ids.split([5, 3], dim=1):
         student.forward_cached(model, piece, cache)
-    found, expected = probes.held(cache), oracle_model.kept(ids, state, SIZES)
+    found, expected = held(student, cache), oracle_model.kept(ids, state, SIZES)
     raw = oracle_model.kept(ids, state, SIZES, turned="")
     restarted = oracle_model.kept(ids, state, SIZES, cuts=[5, 3], positions="restart")
     times = SIZES["n_heads"] // SIZES["n_kv_heads"]
@@ -284,7 +288,7 @@ def test_a_model_in_bfloat16_keeps_its_positions(student, draw):
     model, cache = probes.to(student_model(student, sizes, state), torch.bfloat16), probes.cache(1)
     logits = student.forward_cached(model, ids, cache)
     expect_tensor(logits, shape=(1, 600, 37), dtype=torch.bfloat16, what="the tensor of logits")
-    keys = probes.held(cache)[0][0]
+    keys = held(student, cache)[0][0]
     right, *rounded = (oracle_model.kept(ids, state, sizes, coarse=how)[0][0] for how in ("", "frequencies", "angles"))
     expect_tensor(keys, shape=tuple(right.shape), dtype=torch.bfloat16, what="the tensor of cached keys")
     far, near = oracle_model.distance(keys, right), min(oracle_model.distance(keys, wrong) for wrong in rounded)
@@ -314,11 +318,7 @@ def test_caches_know_nothing_of_each_other(student, draw):
     (first, state), second = ids_and_state(draw, batch=2, seq=6), draw.integers(0, 37, 2, 6)
     probes, model = student.plant(m15_probes), student_model(student, SIZES, state)
     alone, caches = probes.cache(SIZES["n_layers"]), [probes.cache(SIZES["n_layers"]) for _ in range(2)]
-    expected = oracle_model.logits(first, state, SIZES)
-    for start, end in ((0, 4), (4, 6)):
-        actual, atol = student.forward_cached(model, first[:, start:end], alone), oracle.thousandth(expected)
-        what = "the tensor of logits of a text that is read alone"
-        expect_close(actual, expected[:, start:end], atol=atol, rtol=1e-4, what=what)
+    expect_in_pieces(student, model, alone, first, [4, 2], oracle_model.logits(first, state, SIZES))
     for start, end in ((0, 4), (4, 6)):
         for ids, cache in zip((first, second), caches, strict=True):
             actual = student.forward_cached(model, ids[:, start:end], cache)
@@ -361,8 +361,10 @@ def test_a_checkpoint_reads_its_own_text_token_by_token(student, draw, llama_wei
         prompt = torch.tensor([data.tiktoken().encode(begun)])
     else:
         prompt = draw.integers(0, llama_weights.sizes["vocab_size"], 1, 7)
-    text = llama_weights.answer("greedy", (prompt, NEW), lambda: oracle_model.their_text(llama_weights, prompt, NEW))
-    expected = llama_weights.answer("logits", (text,), lambda: oracle_model.their_logits(llama_weights, text))
+    text = llama_weights.answer(
+        "greedy", (prompt, NEW), lambda: oracle_transformers.their_text(llama_weights, prompt, NEW)
+    )
+    expected = llama_weights.answer("logits", (text,), lambda: oracle_transformers.their_logits(llama_weights, text))
     model, cache = filled(student, llama_weights), student.plant(m15_probes).cache(llama_weights.sizes["n_layers"])
     chosen, start = [], 0
     for piece in text[:, :-1].split([prompt.shape[1]] + [1] * (NEW - 1), dim=1):

@@ -93,7 +93,8 @@ def test_the_command_writes_what_litgpt_reads(tmp_path, capsys):
     """The solution's llama-nano becomes a checkpoint with config, tokenizer and instructions, in numbers YAML reads."""
     code = cli.main(["litgpt", "--submission", str(support.REPOSITORY / "solutions"), "--out", str(tmp_path)])
 
-    assert code == exits.PASSED and "by your to_litgpt: 31 tensors" in capsys.readouterr().out
+    said = capsys.readouterr().out.splitlines()[-1].removesuffix(str(tmp_path))
+    assert code == exits.PASSED and said.startswith("llama-nano, by your to_litgpt: 31 tensors") and said in GUIDE
     config = yaml.safe_load((tmp_path / "model_config.yaml").read_text(encoding="utf-8"))
     assert (config["n_query_groups"], config["norm_eps"], config["rope_base"]) == (2, 1e-5, 10_000)
     state = torch.load(tmp_path / "lit_model.pth", weights_only=True)

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from grader.judge.draw import Draw
-from grader.suites.m15_llama import oracle, oracle_model
+from grader.suites.m15_llama import oracle, oracle_model, oracle_transformers
 from solutions import m15_llama as m15
 
 SIZES = oracle_model.SIZES
@@ -21,7 +21,7 @@ def test_the_reference_gives_transformers_logits(name):
         draw = Draw(seed, name)
         ids, state = draw.integers(0, sizes["vocab_size"], 2, 13), oracle_model.random_state(draw, sizes)
         expected = oracle_model.logits(ids, state, sizes)
-        found = oracle_model.hugging_face(name, ids, state, sizes)
+        found = oracle_transformers.hugging_face(name, ids, state, sizes)
         assert torch.allclose(found, expected, atol=1e-4, rtol=1e-4)
 
 
@@ -35,6 +35,14 @@ def test_frequencies_are_transformers(scaling):
     config = LlamaConfig(hidden_size=96, num_attention_heads=3, rope_parameters=parameters, max_position_embeddings=64)
     expected = LlamaRotaryEmbedding(config).inv_freq
     assert torch.allclose(oracle.frequencies(32, 500.0, scaling), expected, rtol=1e-6, atol=0.0)
+
+
+@pytest.mark.parametrize(("d_head", "factor", "stay"), [(128, 8.0, 29), (64, 32.0, 15)], ids=["8B", "1B"])
+def test_most_frequencies_of_llama_3_change(d_head, factor, stay):
+    """Of Llama 3.1 8B's 64 frequencies 29 stay, and of 3.2 1B's 32 there are 15, as a check says of them."""
+    llama3 = {"low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 8192}
+    found = oracle.frequencies(d_head, 5e5, llama3 | {"factor": factor})
+    assert int((found == oracle.frequencies(d_head, 5e5)).sum()) == stay
 
 
 def test_the_parts_are_torchs():

@@ -42,22 +42,6 @@ def to(model, dtype):
     return model.to(dtype)
 
 
-def zeroed_afterwards(load, model, state):
-    """Load `state`, set everything in the model to 0 in place, and return what `state` then holds."""
-    load(model, state)
-    with torch.no_grad():
-        for value in model.state_dict().values():
-            value.zero_()
-    return state
-
-
-def replaced(change, model, *args):
-    """Change a model's weights by a function; return the names of parameters that are not the ones from before."""
-    before = dict(model.named_parameters())
-    change(model, *args)
-    return [name for name, parameter in model.named_parameters() if before.get(name) is not parameter]
-
-
 class Cache:
     """A cache as m07's is, which can show what it holds."""
 

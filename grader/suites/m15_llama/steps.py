@@ -1,15 +1,14 @@
 """What several checks of m15_llama do."""
 
-import pytest
 import torch
 
 from grader.judge import expect, expect_close, expect_equal, expect_unchanged, sentence
+from grader.suites.shared import in_place
 
 from . import oracle, oracle_files, oracle_model
 from . import probes as m15_probes
 
 SIZES, KIN = oracle_model.SIZES, oracle_model.KIN
-LARGE = pytest.mark.checkpoint(copies=4, of="llama")  # the file, the model, and what a solution makes on the way
 
 
 def loaded(student, module, state):
@@ -84,7 +83,7 @@ def expect_tensors(actual, expected, what, misses=None):
 
 def expect_own_memory(student, sizes, given):
     """Load a checkpoint, then set the model to 0: the dict that was loaded has its keys and values afterwards."""
-    after = student.plant(m15_probes).zeroed_afterwards(student.load_llama, empty_model(student, sizes), given)
+    after = student.plant(in_place).zeroed_afterwards(student.load_llama, empty_model(student, sizes), given)
     expect_unchanged(sorted(after), sorted(given), what="the list of the checkpoint's keys after loading")
     for key, value in given.items():
         misses = {oracle_files.ALIASED: torch.zeros_like(value)}

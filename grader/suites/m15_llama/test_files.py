@@ -13,11 +13,11 @@ from grader.judge import (
     expect_equal,
     expect_raises,
 )
+from grader.suites.shared import in_place
 
 from . import oracle, oracle_files, oracle_model, oracle_transformers
 from . import probes as m15_probes
 from .steps import (
-    LARGE,
     SIZES,
     empty_model,
     expect_own_memory,
@@ -219,7 +219,7 @@ def test_loading_leaves_both_sides_their_own(student, draw, tied):
     given = oracle_files.checkpoint(oracle_model.random_state(draw, sizes), "prefixed_frequencies")
     if tied:
         del given["lm_head.weight"]
-    found = student.plant(m15_probes).replaced(student.load_llama, empty_model(student, sizes), given)
+    found = student.plant(in_place).replaced(student.load_llama, empty_model(student, sizes), given)
     expect(found == [], f"Replaced by other parameters: {', '.join(map(str, found))}.", mistake=oracle_files.REPLACED)
     expect_own_memory(student, sizes, given)
 
@@ -304,7 +304,7 @@ def test_a_token_is_made_in_every_way(student, data):
         expect_equal(tokenizer.encode(text), expected, misses=misses, what=f"the ids of {text}")
 
 
-@LARGE
+@pytest.mark.checkpoint(copies=4, of="llama")  # the file, the model, and what is made on the way
 @pytest.mark.task("m15.6")
 @pytest.mark.holds(
     "Copy a checkpoint in Hugging Face's layout into the model; the model keeps its dtype, and `state` stays as it is."

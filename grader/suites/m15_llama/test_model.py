@@ -21,7 +21,6 @@ from . import oracle_learning as learning
 from . import probes as m15_probes
 from .steps import (
     KIN,
-    LARGE,
     SIZES,
     expect_in_pieces,
     expect_logits,
@@ -210,7 +209,7 @@ def test_it_learns_to_look_back(student, draw):
     )
 
 
-@LARGE
+@pytest.mark.checkpoint(copies=4, of="llama")  # the file, the model, and what is made on the way
 @pytest.mark.task("m15.4")
 @pytest.mark.holds("From ids to logits: LLaMA (Touvron et al. 2023), section 2.2.")
 def test_llamas_weights_in_place_give_its_logits(student, draw, llama_weights):
@@ -351,7 +350,7 @@ def test_a_cache_holds_no_graph(student, draw):
     expect_equal(found, {"the logits": False, "what is cached": False}, misses=graph, what="what requires gradients")
 
 
-@LARGE
+@pytest.mark.checkpoint(copies=4, of="llama")  # the file, the model, and what is made on the way
 @pytest.mark.task("m15.5")
 @pytest.mark.holds("The logits are the whole text's, however it's cut.")
 def test_a_checkpoint_reads_its_own_text_token_by_token(student, draw, llama_weights, data):

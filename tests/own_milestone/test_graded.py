@@ -168,16 +168,13 @@ def test_it_is_sent_to_workers_of_this_machine(course):
 def test_it_is_sent_to_a_cluster(course, tmp_path):
     """A worker whose machine has no such room gets it as data, proves that its grader is the same, and grades."""
     pytest.importorskip("distributed")
-    from test_cluster import Cluster
+    from test_cluster import running
 
     course.hand_in("anna", RIGHT)
     shutil.copytree(course.folder, tmp_path / "elsewhere")
-    cluster = Cluster(course)
-    try:
+    with running(course) as cluster:
         cluster.worker("far", tmp_path / "elsewhere")
         done = course.grade("--course", str(course.file), "--scheduler", cluster.address)
-    finally:
-        cluster.close()
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert ("anna", own_room.NAME, 5) in results(course)

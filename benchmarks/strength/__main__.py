@@ -36,11 +36,6 @@ def main(arguments: list[str]) -> int:
     if options.contracts:
         contracts.PAGE.write_text(contracts.render(), encoding="utf-8")
         return 0
-    if options.played:
-        for milestone, tally in played.run():
-            print(f"{milestone:<18} {tally}", flush=True)
-        return 0
-
     known = support.MILESTONES
     chosen = [name for name in known if name in options.milestones or name.partition("_")[0] in options.milestones]
     unknown = [
@@ -51,6 +46,10 @@ def main(arguments: list[str]) -> int:
     if unknown:
         print(f"strength: there is no milestone {unknown[0]!r}; there are {', '.join(known)}.", file=sys.stderr)
         return 2
+    if options.played:
+        for milestone, tally in played.run(chosen or known):
+            print(f"{milestone:<18} {tally}", flush=True)
+        return 0
     until = time.monotonic() + 60 * options.minutes
     processes = crowd.Crowd()  # which begin when they are needed
     try:

@@ -48,10 +48,15 @@ def played() -> dict[str, list[dict[str, Any]]]:
     return found
 
 
-def run() -> Iterator[tuple[str, str]]:
-    """Grade every mistake and yield for each milestone how many were named rightly, wrongly, not; write the page."""
-    parts = [HEAD]
+def run(chosen: list[str]) -> Iterator[tuple[str, str]]:
+    """Grade the mistakes of these milestones and yield for each how many were named rightly, wrongly, not.
+
+    Writes the page; what it has of other milestones stays.
+    """
+    sections = written()
     for milestone, mutants in played().items():
+        if milestone not in chosen:
+            continue
         tasks = {check: task for task, checks in support.checks_by_task(milestone).items() for check in checks}
         # In a report's order: by task, then as the suite has them. The first that does not pass is the one shown.
         checks = sorted((node.name for node in support.suite(milestone) if node.name in tasks), key=tasks.__getitem__)
@@ -60,9 +65,15 @@ def run() -> Iterator[tuple[str, str]]:
         for mutant, (ended,) in zip(mutants, proving.tried(milestone, trials), strict=True):
             check = next(check for check in ended if check.outcome != record.PASSED)
             rows.append(Row(mutant, tasks[function(check.id)], check.mistake or "", check.message))
-        parts.append(section(milestone, rows))
+        sections[milestone.partition("_")[0]] = section(milestone, rows)
         yield milestone, names.tally({row.mutant["name"]: names.verdict(row.mutant, row.mistake) for row in rows})
-    PAGE.write_text("\n".join(parts), encoding="utf-8")
+    PAGE.write_text("\n".join([HEAD, *(sections[number] for number in sorted(sections))]), encoding="utf-8")
+
+
+def written() -> dict[str, str]:
+    """Return the sections that the page has now, by the milestones' numbers."""
+    _, *sections = re.split(r"^(?=## )", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return {text.split()[1]: text.rstrip("\n") + "\n" for text in sections}
 
 
 def section(milestone: str, rows: list[Row]) -> str:

@@ -255,12 +255,20 @@ MASKED: dict[str, dict[str, Any]] = {
 def block_misses(x: Tensor, state: State, n_heads: int, mask: Tensor | None, eps: float = EPS) -> Misses:
     """Compute what the classic mistakes make of a block's output."""
     d_model = x.shape[-1]
-    switches = _switches(d_model // n_heads, d_model, eps) | (MASKED if mask is not None else {})
+    d_head = d_model // n_heads
+    switches = _switches(d_head, d_model, eps) | (MASKED if mask is not None else {})
 
-    def wrong(options: dict[str, Any]) -> Callable[[], Tensor]:
-        return lambda: block(x, state, n_heads, mask, **{"eps": eps} | options).to(x.dtype)
+    def wrong(options: dict[str, Any], heads: int = n_heads) -> Callable[[], Tensor]:
+        return lambda: block(x, state, heads, mask, **{"eps": eps} | options).to(x.dtype)
 
-    return {words: wrong(options) for words, options in switches.items()}
+    misses: Misses = {words: wrong(options) for words, options in switches.items()}
+    misses["n_heads and d_head are swapped where heads are cut: the shape is (batch, seq, n_heads, d_head)"] = wrong(
+        {}, heads=d_head
+    )
+    misses["n_heads and d_head are swapped where heads are cut, though not where scores are scaled"] = wrong(
+        {"scale": d_head**-0.5}, heads=d_head
+    )
+    return misses
 
 
 # ── m16.5 ─────────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -133,6 +133,9 @@ def test_two_heads_score(student, draw):
     misses = {
         "the first token's vector is scored, and not the text's": heads.follow_scores(hidden[:, 0], state).float(),
         "the tanh is applied twice: the text's vector has it already": heads.follow_scores(texts.tanh(), state).float(),
+        "the pooler is applied twice: what forward gave for the text is pooled already": heads.follow_scores(
+            heads.pooled(texts[:, None], state), state
+        ).float(),
         "the scores went through a softmax: the loss does that by itself": expected.softmax(dim=-1),
         "the scores went through a log-softmax: the loss does that by itself": expected.log_softmax(dim=-1),
     }

@@ -44,6 +44,7 @@ INSTALLED = (
     "yaml",
     "matplotlib",
     "jinja2",
+    "markdown_it",
 )
 
 

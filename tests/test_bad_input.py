@@ -269,7 +269,7 @@ def test_a_llama_that_is_none_is_refused(tmp_path):
     assert_one_sentence(done, 'config.json has model_type = "gpt2", and what is loaded here is a Llama')
 
 
-@pytest.mark.parametrize("option", ["--json", "--junit", "--markdown"])
+@pytest.mark.parametrize("option", ["--json", "--junit", "--markdown", "--html"])
 def test_a_report_path_is_tried_before_anything_is_graded(tmp_path, option):
     """A folder in the report's place, or a folder that isn't there, is named at once."""
     assert_one_sentence(

@@ -17,6 +17,7 @@ FLOORS = (  # from the ground up; what stands in one line is a floor
         "grader.exits",
         "grader.counting",
         "grader.tables",
+        "grader.pictures",
     ),
     ("grader.streams", "grader.environment", "grader.record", "grader.resting"),
     ("grader.sandbox",),

@@ -37,6 +37,7 @@ def arguments(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--junit", metavar="FILE", help="write JUnit XML")
     command.add_argument("--markdown", metavar="FILE", help="write Markdown")
+    command.add_argument("--html", metavar="FILE", help="write a page with pictures of what differs, guide and hints")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -46,7 +47,7 @@ def run(options: argparse.Namespace) -> int:
     course = syllabus_of(options)
     chosen, tasks = select_tasks(course, options.milestones)
     folder = submission_folder(options)
-    report_paths.check_writable([options.json, options.junit, options.markdown])
+    report_paths.check_writable([options.json, options.junit, options.markdown, options.html])
     check_device(options.device)
     submission = collect(folder, course)
     practice = Practice(options, course, chosen, folder, tasks)
@@ -96,6 +97,7 @@ def report(result: Any, options: argparse.Namespace, console: Any, practice: Pra
         (options.json, lambda path: json_report.write(result, path)),
         (options.junit, lambda path: write_text_report(path, junit.render(shown))),
         (options.markdown, lambda path: write_text_report(path, markdown.render(shown))),
+        (options.html, lambda path: write_text_report(path, _page(shown, practice))),
     ):
         if path is None:
             continue
@@ -105,6 +107,13 @@ def report(result: Any, options: argparse.Namespace, console: Any, practice: Pra
             console.print(f"scratchwork: {error}", highlight=False, markup=False)
             code = max(code, USAGE)
     return code
+
+
+def _page(shown: Any, practice: Practice) -> str:
+    from grader.reports.pages import own_run
+
+    pictures = {task: (calls.title, calls.picture) for task, calls in practice.failures.items() if calls.picture}
+    return own_run.render(shown, practice.course, pictures)
 
 
 def select(course: syllabus.Syllabus, names: list[str]) -> list[syllabus.Milestone]:

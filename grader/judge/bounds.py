@@ -6,12 +6,15 @@ far from its bounds each value stays; a run itself has no listener, and nothing 
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 
+from grader.pictures import Bound
 from grader.record import MEASURED, VALUE
 
 from .compare import expect
+from .outcomes import CheckFailed
 
 Listener = Callable[[str, float, float, float], None]  # message, above, value, below
 listener: Listener | None = None
@@ -29,7 +32,11 @@ def expect_bound(
     """Fail with this message unless `above < value < below`: for what varies by chance, or by how busy a machine is."""
     if listener:
         listener(message, above, value, below)
-    expect(above < value < below, message, mistake=mistake, evidence=evidence)
+    try:
+        expect(above < value < below, message, mistake=mistake, evidence=evidence)
+    except CheckFailed as failed:
+        failed.picture = functools.partial(Bound, value, above, below)
+        raise
 
 
 def expect_ratio(measure: Callable[[], float], *, below: float, message: str, mistake: str | None = None) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from grader.pictures import Picture
 from grader.sandbox.conversation import Callback, Handle, Items
 from grader.sandbox.requests import Noted, Requests
 
@@ -32,6 +33,7 @@ class Calls:
     data: bytes  # the values that are too large for a line, by their names, as torch saves them; may be empty
     device: str
     dice: int  # that the worker began with
+    picture: Picture | None = None  # of the comparison that failed
 
 
 @dataclass
@@ -166,7 +168,10 @@ class Writer:
         return None
 
 
-def written(requests: Requests, names: dict[str, Any], task: str, title: str, device: str, dice: int) -> Calls | None:
+def written(
+    requests: Requests, names: dict[str, Any], task: str, title: str, device: str, dice: int,
+    picture: Picture | None = None,
+) -> Calls | None:  # fmt: skip
     """Return the calls of a check; None where there is nothing that could be called again."""
     writer = Writer(requests, names)
     writer.write()
@@ -177,7 +182,8 @@ def written(requests: Requests, names: dict[str, Any], task: str, title: str, de
         lines.insert(0, "# The check does more than this; what cannot be made again outside of it is left out.")
     shown = _last_call(writer.lines) if not writer.speller.kept else _last_call(writer.lines)[-1:]
     fits = len(shown) <= SHOWN_LINES and all(len(line) <= SHOWN_WIDTH for line in shown)
-    return Calls(task, title, tuple(lines), tuple(shown) if fits else (), _saved(writer.speller.kept), device, dice)
+    data = _saved(writer.speller.kept)
+    return Calls(task, title, tuple(lines), tuple(shown) if fits else (), data, device, dice, picture)
 
 
 def _last_call(lines: list[Line]) -> list[str]:

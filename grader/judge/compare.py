@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -10,7 +11,7 @@ from grader.counting import counted, form
 from grader.record import CLAIM, VALUE
 from grader.sandbox.conversation import Handle
 
-from . import mistakes
+from . import cutting, mistakes
 from .describe import apart, around, describe, difference
 from .outcomes import CheckFailed, GraderError
 from .sentences import sentence
@@ -85,6 +86,7 @@ def expect_close(
         raise CheckFailed(
             sentence(what, f"is not finite: {actual[tuple(where)].item()}{at}.\n{around(actual, expected, where)}"),
             _matching_miss(actual, expected, atol, rtol, misses),
+            picture=functools.partial(cutting.grid, actual, expected, where),
         )
     if _close(actual, expected, atol, rtol):
         return
@@ -103,6 +105,7 @@ def expect_close(
     raise CheckFailed(
         sentence(what, f"{said}{around(actual, expected, where)}"),
         _matching_miss(actual, expected, atol, rtol, misses),
+        picture=functools.partial(cutting.grid, actual, expected, where),
     )
 
 
@@ -131,7 +134,9 @@ def expect_equal(actual: Any, expected: Any, *, misses: Misses | None = None, wh
         if difference(actual, value) is None and difference(value, expected) is not None:
             named.append(words)
     mistake = mistakes.either(named) if named else _other_dtype(actual, expected)
-    raise CheckFailed(sentence(what, found), mistake)
+    raise CheckFailed(
+        sentence(what, found), mistake, picture=functools.partial(cutting.of_difference, actual, expected)
+    )
 
 
 def _value_of(words: str, candidate: Any) -> Any:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import builtins
 import re
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from grader import record
 from grader.counting import counted
+from grader.pictures import Picture
 from grader.resting import REPORT
 from grader.sandbox.errors import SandboxError, StudentError, WorkerLost
 from grader.sandbox.limits import Limits
@@ -20,14 +21,18 @@ TASK_ID = re.compile(r"[mx]\d\d\.\d+")
 
 
 Frames = Sequence[tuple[str, int, str]]  # file, line, function
+Draw = Callable[[], Picture | None]
 
 
 class CheckFailed(AssertionError):
     """The student's code does not do what the check asks for."""
 
-    def __init__(self, message: str, mistake: str | None = None, frames: Frames = ()) -> None:
+    def __init__(
+        self, message: str, mistake: str | None = None, frames: Frames = (), picture: Draw | None = None
+    ) -> None:
         super().__init__(message)
         self.message, self.mistake, self._frames = message, mistake, frames
+        self.picture = picture  # called where one is kept
 
     @property
     def frames(self) -> Frames:

@@ -21,7 +21,7 @@ from grader.syllabus import Milestone, Syllabus
 from . import achieved, calls, compare, mistakes
 from .calls import Calls
 from .oracles import Data, Weights
-from .outcomes import GraderError, Verdict, known_exception, lost, verdict
+from .outcomes import CheckFailed, GraderError, Verdict, known_exception, lost, verdict
 from .planned import Options, Planned
 from .preflight import Preflight
 from .student import Student
@@ -130,7 +130,10 @@ class Run:
             return
         self._failing[check.task.id] = check.order
         dice = self.supply.dice(check)
-        check.calls = calls.written(check.requests, check.names, check.task.id, check.title, self.options.device, dice)
+        picture = check.error.picture() if isinstance(check.error, CheckFailed) and check.error.picture else None
+        check.calls = calls.written(
+            check.requests, check.names, check.task.id, check.title, self.options.device, dice, picture
+        )
 
     def _beside_solutions(self, milestone: Milestone) -> bool:
         """Whether a solution lies beside this milestone's file, so that its code could tell what it read there."""

@@ -60,6 +60,7 @@ def render(result: ClassResult, standing: Standing, rows: list[Row]) -> str:
         standing=standing,
         rows=rows,
         record=record,
+        beside={},
         total=_total(result, standing, rows),
     )
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from grader.record import Record
 from grader.reports import words
 from grader.reports.findings import next_step
@@ -10,8 +13,11 @@ from grader.reports.student_view import student_view
 from . import page
 
 
-def render(record: Record) -> str:
-    """Return the page; of an official run it shows the student's view and nothing else."""
+def render(record: Record, beside: Mapping[str, Any] | None = None) -> str:
+    """Return the page; of an official run it shows the student's view and nothing else.
+
+    `beside` has for a task what else its failure is shown with (own_run.Beside).
+    """
     record = student_view(record)
     return page.render(
         "record.html",
@@ -20,6 +26,7 @@ def render(record: Record) -> str:
         seed=words.seed(record),
         step=_step(record),
         to_come=words.to_come(record),
+        beside=beside or {},
     )
 
 

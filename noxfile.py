@@ -145,7 +145,9 @@ def grade(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none", requires=["env"], default=False)
 def watch(session: nox.Session) -> None:
-    """Grade again what a save touched, until q is pressed: nox -s watch -- m04."""
+    """Grade again what a save touched, until q is pressed: nox -s watch -- m04; --page: as a page, too."""
+    if "--page" in session.posargs:
+        add(session, "page")
     run(session, "-m", "grader", "watch", *session.posargs)
 
 

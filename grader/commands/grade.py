@@ -97,7 +97,7 @@ def report(result: Any, options: argparse.Namespace, console: Any, practice: Pra
         (options.json, lambda path: json_report.write(result, path)),
         (options.junit, lambda path: write_text_report(path, junit.render(shown))),
         (options.markdown, lambda path: write_text_report(path, markdown.render(shown))),
-        (options.html, lambda path: write_text_report(path, _page(shown, practice))),
+        (options.html, lambda path: write_text_report(path, page(shown, practice))),
     ):
         if path is None:
             continue
@@ -109,11 +109,12 @@ def report(result: Any, options: argparse.Namespace, console: Any, practice: Pra
     return code
 
 
-def _page(shown: Any, practice: Practice) -> str:
+def page(shown: Any, practice: Practice, *, live: bool = False) -> str:
+    """Return the page of a run, as the student may see it."""
     from grader.reports.pages import own_run
 
     pictures = {task: (calls.title, calls.picture) for task, calls in practice.failures.items() if calls.picture}
-    return own_run.render(shown, practice.course, pictures)
+    return own_run.render(shown, practice.course, pictures, live=live)
 
 
 def select(course: syllabus.Syllabus, names: list[str]) -> list[syllabus.Milestone]:

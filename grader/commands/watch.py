@@ -13,6 +13,7 @@ from grader.arguments import conditions, submission_folder, syllabus_of
 from grader.commands import hint, listing
 from grader.commands.grade import rerun, select_tasks, tries
 from grader.commands.onward import onward
+from grader.commands.watch_page import Following, following
 from grader.exits import FAULT, PASSED
 from grader.judge import fingerprint
 from grader.practice import REPOSITORY, Practice, check_device
@@ -28,6 +29,7 @@ KEYS = "f failures · h hint · n next · l list · a all again · q quit"
 def arguments(command: argparse.ArgumentParser) -> None:
     """Add what the command takes."""
     conditions(command)
+    command.add_argument("--page", action="store_true", help="show the report as a page that follows, too")
     command.set_defaults(all=False, debug=False, official=False)
 
 
@@ -41,8 +43,8 @@ def run(options: argparse.Namespace) -> int:
     practice = Practice(options, course, chosen, folder, tasks)
     try:
         practice.boot()
-        with keyboard() as read_key:
-            return Watch(practice, options, chosen).run(read_key)
+        with following(options, practice) as page, keyboard() as read_key:
+            return Watch(practice, options, chosen, page).run(read_key)
     finally:
         practice.close()
 
@@ -50,9 +52,12 @@ def run(options: argparse.Namespace) -> int:
 class Watch:
     """One watch: what is looked at, and what was said last."""
 
-    def __init__(self, practice: Practice, options: argparse.Namespace, chosen: list[syllabus.Milestone]) -> None:
+    def __init__(
+        self, practice: Practice, options: argparse.Namespace, chosen: list[syllabus.Milestone], page: Following
+    ) -> None:
         from rich.console import Console
 
+        self._page = page
         self._practice, self._options, self._chosen = practice, options, chosen
         self._course, self._folder = practice.course, practice.folder
         self._console = Console(highlight=False, markup=False)
@@ -130,15 +135,18 @@ class Watch:
         self._clear()
         self._practice.chosen = milestones
         started = time.perf_counter()
+        self._page.begins([milestone.id for milestone in milestones])
         try:
             self._last = self._practice.grade(collect(self._folder, self._course), listener, again=again)
         except GradingError as error:
             live.stop()
             self._console.print(f"scratchwork: {error}; this is a fault of the grader.")
+            self._page.stopped(f"{error}; this is a fault of the grader.")
             return
         except SubmissionError as error:  # the folder is gone, for the moment at least
             live.stop()
             self._console.print(f"scratchwork: {error}")
+            self._page.stopped(str(error))
             return
         except KeyboardInterrupt:
             if not getattr(listener, "interrupted", False):
@@ -149,6 +157,7 @@ class Watch:
             live.stop()
         self._given_up = 0
         self._last.seconds = round(time.perf_counter() - started, 2)
+        self._page.shows(self._last)
         self._show(self._last)
 
     def _start_again(self) -> None:
@@ -198,6 +207,8 @@ class Watch:
     def _wait(self) -> None:
         keys = f" · {KEYS}" if sys.stdin.isatty() else ""
         self._console.print()
+        if self._page.address:
+            self._console.print(f"Page: {self._page.address}", style="dim", soft_wrap=True)
         self._console.print(f"Watching {submission_folder(self._options)}{keys}", style="dim", soft_wrap=True)
         self._console.file.flush()
 

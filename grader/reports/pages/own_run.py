@@ -28,7 +28,7 @@ class Beside(NamedTuple):
     hints: tuple[Markup, ...]
 
 
-def render(record: Record, course: Syllabus, pictures: Mapping[str, tuple[str, Picture]]) -> str:
+def render(record: Record, course: Syllabus, pictures: Mapping[str, tuple[str, Picture]], *, live: bool = False) -> str:
     """Return the page. `pictures` has for a task the title of a failing check, and what its values look like."""
     beside = {}
     for graded in record.milestones:
@@ -38,7 +38,7 @@ def render(record: Record, course: Syllabus, pictures: Mapping[str, tuple[str, P
             if task.outcome != PASSED:
                 rungs = tuple(Markup(_markdown().renderInline(hint)) for hint in hints.get(task.id, ()))
                 beside[task.id] = Beside(_picture(task, pictures), section(milestone.guide, task.id), rungs)
-    return render_record(record, beside)
+    return render_record(record, beside, live=live)
 
 
 def _picture(task: Task, pictures: Mapping[str, tuple[str, Picture]]) -> Markup:

@@ -1,4 +1,4 @@
-"""HTML pages in one file: no script, no network, everything escaped.
+"""HTML pages in one file: no network, everything escaped, and no script but the one that follows a watch.
 
 Templates escape by themselves (Jinja2), and whatever they print is cleaned first, so that no name can turn the reading
 order round. The page's policy forbids everything but its own style sheet, which is named by its hash: should an escape
@@ -22,12 +22,25 @@ from grader.safe_text import clean, excerpt
 TEMPLATES = Path(__file__).parent / "templates"
 
 
-def render(template: str, **context: Any) -> str:
-    """Return the page of a template; a name that the template uses and nobody gave is an error."""
-    style = (TEMPLATES / "style.css").read_text(encoding="utf-8")
-    digest = base64.b64encode(hashlib.sha256(style.encode("utf-8")).digest()).decode("ascii")
-    policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
-    return _environment().get_template(template).render(style=Markup(style), policy=policy, **context) + "\n"
+def render(template: str, *, live: bool = False, **context: Any) -> str:
+    """Return the page of a template; a name that the template uses and nobody gave is an error.
+
+    A `live` one follows what its server tells it: by one script, which its policy names by its hash as well.
+    """
+    style, policy = _part("style.css")
+    script = Markup("")
+    policy = f"default-src 'none'; style-src {policy}; base-uri 'none'; form-action 'none'"
+    if live:
+        script, digest = _part("live.js")
+        policy += f"; script-src {digest}; connect-src 'self'"
+    return _environment().get_template(template).render(style=style, script=script, policy=policy, **context) + "\n"
+
+
+def _part(name: str) -> tuple[Markup, str]:
+    """Return what stands in a page as it is, and its hash in a policy's words."""
+    text = (TEMPLATES / name).read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")
+    return Markup(text), f"'sha256-{digest}'"
 
 
 @functools.cache

@@ -13,7 +13,7 @@ from grader.reports.student_view import student_view
 from . import page
 
 
-def render(record: Record, beside: Mapping[str, Any] | None = None) -> str:
+def render(record: Record, beside: Mapping[str, Any] | None = None, *, live: bool = False) -> str:
     """Return the page; of an official run it shows the student's view and nothing else.
 
     `beside` has for a task what else its failure is shown with (own_run.Beside).
@@ -27,6 +27,7 @@ def render(record: Record, beside: Mapping[str, Any] | None = None) -> str:
         step=_step(record),
         to_come=words.to_come(record),
         beside=beside or {},
+        live=live,
     )
 
 

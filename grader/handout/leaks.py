@@ -33,7 +33,22 @@ NEVER |= {".git", ".scratchwork", ".nox", ".venv", "__pycache__", "classroom", "
 READS_GIT = re.compile(
     r"grader/classroom/(intake/)?(__init__|git_objects|git_process|git_trees)\.py"
 )  # for pull requests
-KINDS = {"", ".py", ".md", ".toml", ".ini", ".json", ".jsonl", ".txt", ".csv", ".yml", ".safetensors", ".html", ".css", ".js"}
+KINDS = {
+    "",
+    ".py",
+    ".md",
+    ".toml",
+    ".ini",
+    ".json",
+    ".jsonl",
+    ".txt",
+    ".csv",
+    ".yml",
+    ".safetensors",
+    ".html",
+    ".css",
+    ".js",
+}
 WORD = re.compile(r"\w+|[^\w\s]")
 
 

@@ -19,6 +19,7 @@ from grader.progress import Progress, key
 from grader.sandbox import levels
 from grader.sandbox.errors import SandboxError
 from grader.submission import Submission, with_own_solutions
+from grader.warm import lent
 
 if TYPE_CHECKING:
     from grader.judge.calls import Calls
@@ -53,7 +54,8 @@ class Station:
             self.workers.checkpoints = self.weights.to_mount(self.workers.level)
 
     def boot(self) -> None:
-        """Start the sandbox without waiting for it."""
+        """Start the sandbox without waiting for it, where none was lent to this process."""
+        self.workers = lent.in_place_of(self.workers)
         self.workers.boot()
 
     def prepare(self) -> None:

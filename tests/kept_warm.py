@@ -1,23 +1,20 @@
 """A Python that has imported what is slow to import, and becomes `python -m …` in a fork for each command it is sent.
 
-Nothing of this project is imported here: a command reads the tree that it is started in. A fork takes over the streams,
-the folder and the environment that come with a command, and does what `python -m` does, to its very end.
+Nothing of this project is imported here but the one file that says how: a command reads the tree that it is started in.
 """
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import gc
 import importlib
+import importlib.util
 import json
 import os
-import runpy
 import signal
 import socket
 import sys
-import threading
-import types
+from pathlib import Path
 from typing import Any
 
 SLOW = (
@@ -45,7 +42,7 @@ def serve(channel: socket.socket) -> None:
             fork = os.fork()
             if fork == 0:
                 told.close()
-                become(json.loads(data), descriptors[1:])
+                begin(json.loads(data), descriptors[1:])
                 return
             for descriptor in descriptors[1:]:
                 os.close(descriptor)
@@ -58,24 +55,11 @@ def serve(channel: socket.socket) -> None:
             os.close(descriptor)
 
 
-def become(command: dict[str, Any], descriptors: list[int]) -> None:
-    """Take over a command's streams, folder, environment and arguments, as they are when Python starts."""
-    for number, descriptor in enumerate(descriptors[:3]):
-        os.dup2(descriptor, number)
-        os.close(descriptor)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    kinds = [(stream.encoding, stream.errors) for stream in (sys.stdin, sys.stdout, sys.stderr)]
-    sys.stdin = sys.__stdin__ = os.fdopen(0, "r", -1, *kinds[0])
-    sys.stdout = sys.__stdout__ = os.fdopen(1, "w", -1, *kinds[1])
-    sys.stderr = sys.__stderr__ = os.fdopen(2, "w", 1, *kinds[2])
+def begin(command: dict[str, Any], descriptors: list[int]) -> None:
+    """Become a command, which has a sandbox if one was lent to it."""
     if command["new_session"]:
         os.setsid()
-    os.environ.clear()
-    os.environ.update(command["environment"])
-    os.chdir(command["folder"])
-    sys.path[0] = os.getcwd()
-    sys.argv = command["arguments"]
-    importlib.invalidate_caches()
+    becoming.become(command["arguments"], command["folder"], command["environment"], descriptors[:3])
     if command["server"]:
         lend(descriptors[3], command["server"])
 
@@ -97,38 +81,16 @@ def lend(descriptor: int, server: int) -> None:
     ForkServer.boot = take  # type: ignore[method-assign]
 
 
-def main() -> None:
-    """Run the module that is the command, and end as Python ends, but for taking apart what was imported."""
-    sys.modules["__main__"] = types.ModuleType("__main__")
-    code = 0
-    try:
-        runpy._run_module_as_main(sys.argv[0], alter_argv=True)
-    except SystemExit as end:
-        code = exit_code(end.code)
-    except BaseException as error:
-        error.__traceback__ = error.__traceback__.tb_next  # without this function
-        sys.excepthook(type(error), error, error.__traceback__)
-        code = -signal.SIGINT if isinstance(error, KeyboardInterrupt) else 1
-    threading._shutdown()
-    atexit._run_exitfuncs()
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except OSError:
-            code = 120
-    if code < 0:
-        signal.signal(-code, signal.SIG_DFL)
-        os.kill(os.getpid(), -code)
-    os._exit(code)
+def alone(path: Path) -> Any:
+    """Return a file as a module, without the package around it."""
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
-def exit_code(said: object) -> int:
-    """Return the code that Python ends with for what was raised as SystemExit; a text is printed."""
-    if said is None or isinstance(said, int):
-        return (said or 0) & 0xFF
-    print(said, file=sys.stderr)
-    return 1
-
+becoming = alone(Path(__file__).resolve().parents[1] / "grader" / "warm" / "becoming.py")
 
 if __name__ == "__main__":
     for name in SLOW:
@@ -137,4 +99,4 @@ if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # it ends with the tests
     gc.freeze()  # all this will stay: no fork need look through it
     serve(socket.socket(fileno=int(sys.argv[1])))
-    main()
+    becoming.run()

@@ -22,6 +22,7 @@ FLOORS = (  # from the ground up; what stands in one line is a floor
     ("grader.streams", "grader.environment", "grader.record", "grader.resting"),
     ("grader.sandbox",),
     ("grader.syllabus",),
+    ("grader.warm",),
     ("grader.submission", "grader.own_rooms", "grader.course", "grader.lateness", "grader.rounding", "grader.when"),
     ("grader.judge",),
     ("grader.suites", "grader.progress", "grader.stretches", "grader.watching"),

@@ -18,13 +18,11 @@ import tempfile
 from pathlib import Path
 from typing import IO, Any
 
+from grader.warm import becoming
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 SERVER = Path(__file__).with_name("kept_warm.py")
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}  # before any test has changed it
-READ_AT_THE_START = (
-    *("PYTHON", "LC_", "LANG", "LD_", "TZ", "HOME", "XDG_", "OMP_", "MKL_", "OPENBLAS_"),
-    *("HF_", "TRANSFORMERS_", "TORCH", "CUDA_"),
-)
 _server: list[KeptWarm] = []
 
 
@@ -125,11 +123,8 @@ def start(
 
 def can_fork(environment: dict[str, str]) -> bool:
     """Whether a fork of what is kept warm would be what a new Python with this environment is."""
-    kept, asked = (
-        {name: value for name, value in variables.items() if name.startswith(READ_AT_THE_START)}
-        for variables in (ENVIRONMENT, {"OMP_NUM_THREADS": "1", **environment})
-    )
-    return sys.platform.startswith("linux") and kept == asked
+    same = becoming.fits(ENVIRONMENT, {"OMP_NUM_THREADS": "1", **environment})
+    return sys.platform.startswith("linux") and same
 
 
 def close() -> None:

@@ -16,6 +16,8 @@ from pathlib import Path
 from types import FrameType
 from typing import IO, Any
 
+import psutil
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 LAST_LINES = 12  # of what a command said that failed
 
@@ -43,6 +45,33 @@ class Build:
     def source(self, folder: str, milestone: str) -> str:
         """Return the text of a stub or a solution."""
         return (self.root / folder / f"{milestone}.py").read_text(encoding="utf-8")
+
+    @contextlib.contextmanager
+    def keeping_warm(self) -> Iterator[None]:
+        """Have this build keep loaded what it can, though no terminal is here, until the end of a with statement."""
+        os.environ["SCRATCHWORK_WARM"] = "1"
+        try:
+            yield
+        finally:
+            del os.environ["SCRATCHWORK_WARM"]
+            mine = str(self.scratch / "state")
+            for process in psutil.process_iter():
+                with contextlib.suppress(psutil.Error):
+                    if process.environ().get("SCRATCHWORK_STATE") == mine:
+                        process.kill()
+            self._socket.unlink(missing_ok=True)
+
+    def wait_until_warm(self) -> None:
+        """Wait until what is kept loaded can be used, in a build that does so. Raises BenchmarkError."""
+        until = time.monotonic() + 120
+        while (self.root / "grader" / "warm").is_dir() and not self._socket.exists():
+            if time.monotonic() > until:
+                raise BenchmarkError(f"{self.name}: nothing is kept warm: bubblewrap or memory may be lacking.")
+            time.sleep(0.05)
+
+    @property
+    def _socket(self) -> Path:
+        return self.scratch / "state" / "warm.sock"
 
     def grader(self, *arguments: str, codes: tuple[int, ...] = (0,)) -> float:
         """Run a command of the grader and return the seconds from start to end; see `run`."""

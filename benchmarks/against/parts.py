@@ -49,6 +49,15 @@ def course(build: Build, milestones: list[str]) -> Turn:
     return Turn({"the command from start to end, s": build.grader(*_grade(milestones))})
 
 
+def again(build: Build, milestones: list[str]) -> Turn:
+    """Grade the solutions once more, as an evening goes: what the run before keeps loaded is there, if a build does."""
+    arguments = _grade(milestones)
+    with build.keeping_warm():
+        build.grader(*arguments)
+        build.wait_until_warm()
+        return Turn({"the command from start to end, s": build.grader(*arguments)})
+
+
 def stubs(build: Build, milestones: list[str]) -> Turn:
     """Grade the untouched stubs, which must be over soon."""
     return Turn({"the command from start to end, s": build.grader(*_grade(milestones, "exercises"), codes=(1,))})
@@ -119,6 +128,7 @@ def tests(build: Build, milestones: list[str]) -> Turn:
 
 PARTS = (
     Part("grade", "the whole course of solutions, wall", course),
+    Part("again", "the same once more, with what the run before keeps loaded", again, warm=False),
     Part("stubs", "the untouched stubs, wall", stubs),
     Part("first-result", "from the command to the first result", first_result, alone="m04"),
     Part("checks", "what each check costs", checks),

@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
 import pytest
 import systems
 from opened import LIMITS, Opened, here, loses, nothing_left
@@ -23,8 +30,70 @@ from grader.sandbox.errors import StudentError, WorkerLost
     ],
 )
 def test_time_is_limited(level, body):
-    """A worker over its wall time is killed, whatever signals it ignores."""
+    """A worker over its time is killed, whatever signals it ignores."""
     assert loses(level, f"def go():\n    {body}", seconds=1).limit == "time"
+
+
+BUSY = """
+import os, time
+os.sched_setaffinity(0, {int(os.environ["CORE"])})
+print("busy", flush=True)
+while True: pass
+"""
+
+
+@here
+@systems.linux
+def test_waiting_for_a_processor_is_not_the_students_time(level, monkeypatch):
+    """Work that takes less than its limit, and longer than it by the clock of a crowded core, ends in its time."""
+    monkeypatch.setattr(warden, "PATIENCE", 100)  # however busy the machine is that tests this
+    code = """
+        import time
+        def work(seconds):
+            began = time.thread_time()
+            while time.thread_time() - began < seconds: pass
+            return "done"
+    """
+    core = min(os.sched_getaffinity(0))
+    environment = os.environ | {"CORE": str(core)}
+    with contextlib.ExitStack() as stack:
+        opened = stack.enter_context(Opened(code, level, replace(LIMITS, seconds=1.2)))
+        for pid in (opened.worker.warden.root, *warden.below(opened.worker.warden.root)):
+            os.sched_setaffinity(pid, {core})
+        for _ in range(3):
+            busy = subprocess.Popen([sys.executable, "-c", BUSY], env=environment, stdout=subprocess.PIPE)
+            stack.enter_context(busy)
+            stack.callback(busy.kill)
+            assert busy.stdout.readline() == b"busy\n"
+        began = time.monotonic()
+
+        assert opened.call("work", 0.4) == "done"
+        assert time.monotonic() - began > 0.4  # or nothing was shown
+
+
+@pytest.mark.parametrize(
+    ("late", "waited", "is_late"),
+    [
+        (-0.1, 0.0, False),
+        (0.1, 0.0, True),  # it slept, or worked
+        (0.1, 0.2, False),
+        (2.0, 1.9, True),
+        (29.0, 60.0, False),
+        (31.0, 60.0, True),  # enough is enough
+    ],
+)
+def test_lateness_is_what_is_left_of_the_clock_without_waiting(monkeypatch, late, waited, is_late):
+    """A limit of ten seconds is gone over by what was not spent waiting for a processor, and at four times itself."""
+    monkeypatch.setattr(warden, "_waited_by", lambda pid: 5.0)
+    reading, writing = os.pipe()
+    watched = warden.Warden(1, reading, LIMITS, lambda: None, itself=True)
+    monkeypatch.setattr(watched, "_watched", lambda: [1])
+    watched.allow(10.0)
+    monkeypatch.setattr(warden, "_waited_by", lambda pid: 5.0 + waited)
+
+    assert watched._is_late(late) is is_late
+    os.close(reading)
+    os.close(writing)
 
 
 @here

@@ -23,7 +23,7 @@ from typing import Any
 import psutil
 
 from grader import record
-from grader.sandbox import cores
+from grader.sandbox import cores, warden
 
 from .calls import Calls
 from .planned import Planned
@@ -71,7 +71,7 @@ class Crew:
         self._free = deque(planned)
         self._workers, self._judges = workers, judges if apart(workers) else 1
         self._full = judges == cores.count()
-        self._patience = PATIENCE_SECONDS + max((check.limits.seconds for check in planned), default=0)
+        self._patience = PATIENCE_SECONDS + warden.PATIENCE * max((one.limits.seconds for one in planned), default=0)
         self._ended: dict[int, Ended] = {}  # by position
         self._looking: dict[str, Connection | None] = {}  # milestone -> who looks at its file (None: the first judge)
         self._found: dict[str, Preflight] = {}

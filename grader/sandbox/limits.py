@@ -10,7 +10,7 @@ from typing import Any
 class Limits:
     """What one check may use. What goes over is that check's outcome."""
 
-    seconds: float = 10.0  # wall time, on the judge's clock
+    seconds: float = 10.0  # by the judge's clock, without what it waits for a processor
     memory_mb: int = 2048  # growth since the check began, as seen from outside
     processes: int = 64  # processes and threads
     file_mb: int = 64  # one file; all files together get twice as much

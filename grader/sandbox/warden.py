@@ -20,6 +20,7 @@ LOOK_EVERY = 0.02  # seconds
 LOOK_SELDOM = 0.1  # seconds, while it waits: to look at many workers takes time from the judge
 POLLING = sys.platform != "win32"  # pipes cannot be waited for with select there
 MEGABYTE = 2**20
+PATIENCE = 4  # times its limit that a check may take by the clock, if it has waited for a processor all the while
 SOCKET_BYTES = 212_992  # what may lie unread in one, by the kernel's default, which the filter of calls keeps
 AREA_BYTES = 350  # what the kernel keeps for each part of memory with rights of its own, in lists of them included
 AREAS_EVERY = 1.0  # seconds: to count them takes the longer the more there are
@@ -57,6 +58,7 @@ class Warden:
         if POLLING:
             os.set_blocking(output_fd, False)
         self._left: float | None = None  # seconds that the student's code may still take; None: no limit
+        self._given, self._waited = 0.0, 0.0  # seconds it could take in all, and had waited for a processor by then
         self._since: float | None = time.monotonic()  # since when the clock runs; None: it is stopped
         self._baseline = 0
         self._done = threading.Event()
@@ -74,7 +76,11 @@ class Warden:
         self.peak = 0
 
     def allow(self, seconds: float | None) -> None:
-        """Kill the worker once its clock has run this many seconds; None: never."""
+        """Kill the worker once its clock has run this many seconds; None: never.
+
+        Waiting for a processor, which others have on a busy machine, is not counted, up to three times as long.
+        """
+        self._given, self._waited = seconds or 0.0, _waited_by(self.root)
         self._left, self._since = seconds, None
 
     def hold_back(self, megabytes: float | None) -> None:
@@ -151,7 +157,7 @@ class Warden:
         areas, counted = 0, time.monotonic()
         while not self._done.wait(LOOK_EVERY if self._waiting_mb is None else LOOK_SELDOM):
             left, since = self._left, self._since
-            if left is not None and since is not None and time.monotonic() - since > left:
+            if left is not None and since is not None and self._is_late(time.monotonic() - since - left):
                 return self._break(TIME)
             pids = self._watched()
             if len(pids) > self._most_processes:
@@ -173,6 +179,12 @@ class Warden:
             if self._too_much_printed():
                 return self._break(OUTPUT)
         return None
+
+    def _is_late(self, seconds: float) -> bool:
+        """Whether it has taken so many seconds more than it may, and has not spent them waiting for a processor."""
+        if seconds <= 0 or seconds > (PATIENCE - 1) * self._given:
+            return seconds > 0
+        return seconds > max(map(_waited_by, self._watched()), default=0.0) - self._waited
 
     def _most_memory(self) -> float:
         return (self.limits.memory_mb if self._waiting_mb is None else self._waiting_mb) * MEGABYTE
@@ -281,6 +293,15 @@ def _areas_of(pid: int) -> int:
             return file.read().count(b"\n")
     except OSError:
         return 0
+
+
+def _waited_by(pid: int) -> float:
+    """Return how many seconds that thread of a process has been ready to run, and did not, that has so longest."""
+    longest = 0
+    for thread in _threads(pid):
+        with contextlib.suppress(OSError, ValueError, IndexError), open(f"/proc/{pid}/task/{thread}/schedstat") as file:
+            longest = max(longest, int(file.read().split()[1]))
+    return longest / 1e9
 
 
 def _threads(pid: int) -> list[str]:

@@ -55,6 +55,10 @@ class Tab:
         """Give the window a size in CSS pixels."""
         self._ask("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
 
+    def media(self, kind: str) -> None:
+        """Show the page as on a screen or on paper."""
+        self._ask("Emulation.setEmulatedMedia", media=kind)
+
     def _ask(self, method: str, **parameters: Any) -> dict[str, Any]:
         number = next(self._numbers)
         message = {"id": number, "method": method, "params": parameters}

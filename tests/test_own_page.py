@@ -7,8 +7,9 @@ import math
 
 import pytest
 import torch
+from driven_browser import browsing
 from made_record import HOSTILE, every_outcome
-from test_class_report import Elements, browse, in_a_browser, picture
+from test_class_report import BROWSER, DARK, LIGHT, Elements, in_a_browser, picture
 
 from grader import pictures, syllabus
 from grader.cli import main
@@ -146,13 +147,32 @@ def test_grade_writes_the_page(tmp_path, capsys):
 
 
 @in_a_browser
-@pytest.mark.parametrize("width", [360, 1600])
-def test_a_browser_shows_the_page_without_complaints(tmp_path, width):
-    """The pictures have their colours in narrow and wide windows, and the browser has nothing to say."""
+def test_a_browser_shows_the_page_in_every_width(tmp_path):
+    """The page fits windows of 360 to 1,600 pixels, and keyboard and screen reader find everything in it."""
     record = every_outcome()
     wide = cutting.grid(torch.ones(24, 24), torch.zeros(24, 24), [3, 5])
-    text = own_run.render(record, COURSE, drawn_for(record, wide))
+    file = tmp_path / "page.html"
+    file.write_text(own_run.render(record, COURSE, drawn_for(record, wide)), encoding="utf-8")
 
-    image = picture(text, tmp_path, width)
+    with browsing(BROWSER, tmp_path / "profile") as tab:
+        tab.open(file.as_uri())
+        for width in (360, 768, 1600):
+            tab.resize(width, 900)
+            assert tab.value("document.documentElement.scrollWidth") <= width
+        tab.media("print")
+        assert tab.value("getComputedStyle(document.querySelector('.skip')).display") == "none"
+        assert tab.value("[...document.querySelectorAll('summary, [tabindex]')].every((one) => one.tabIndex === 0)")
+        assert tab.value("[...document.querySelectorAll('svg')].every((one) => one.getAttribute('aria-label'))")
+        assert tab.said == []
+
+
+@in_a_browser
+@pytest.mark.parametrize("scheme", [LIGHT, DARK], ids=["light", "dark"])
+def test_pictures_have_their_colours_in_light_and_in_the_dark(tmp_path, scheme):
+    """What differs is red, and the page's own colours are those that the reader's system asks for."""
+    record = every_outcome()
+    wide = cutting.grid(torch.ones(24, 24), torch.zeros(24, 24), [3, 5])
+    image = picture(own_run.render(record, COURSE, drawn_for(record, wide)), tmp_path, 800, scheme)
+
     assert (163, 36, 28) in set(image.getdata())
-    assert "Hint 3 of 3" in browse(text, tmp_path, "--dump-dom")
+    assert image.getpixel((2, 2)) == ((255, 255, 255) if scheme == LIGHT else (21, 23, 27))

@@ -1,7 +1,7 @@
 """`nox -s bench [-- PART…]`: run the measurements and print one table each.
 
 Parts: sandbox, start, tokenizer, pruning, watch, classroom, others (otter-grader and nbgrader, where they are
-installed).
+installed); only on request: growth.
 
 `nox -s bench -- against COMMIT [PART…] [--rounds N]` compares this tree with an earlier commit instead, by turns in one
 run (parts: see `benchmarks.against.parts`, whose names it prints when it does not know one). It gives for each figure
@@ -19,6 +19,7 @@ import sys
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS"):
     os.environ[name] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
+ON_REQUEST = ("growth",)
 
 
 def main(names: list[str]) -> int:
@@ -27,10 +28,10 @@ def main(names: list[str]) -> int:
         from benchmarks.against.command import main as compare
 
         return compare(names[1:])
-    from benchmarks import classroom, other_graders, pruning, sandbox, start, tokenizer, watch
+    from benchmarks import classroom, growth, other_graders, pruning, sandbox, start, tokenizer, watch
 
     modules = {"sandbox": sandbox, "start": start, "tokenizer": tokenizer, "pruning": pruning, "watch": watch}
-    modules |= {"classroom": classroom, "others": other_graders}
+    modules |= {"classroom": classroom, "others": other_graders, "growth": growth}
     parts = {name: module.run for name, module in modules.items()}
     if unknown := [name for name in names if name not in parts]:
         print(f"bench: there is no part {unknown[0]!r}; there are {', '.join(parts)}.", file=sys.stderr)
@@ -39,7 +40,7 @@ def main(names: list[str]) -> int:
         f"Python {platform.python_version()}, {platform.system()}, {os.cpu_count()} processors, one thread each side",
         flush=True,
     )
-    for name in names or parts:
+    for name in names or [name for name in parts if name not in ON_REQUEST]:
         print(f"\n{name}", flush=True)
         for label, figure in parts[name]():
             print(f"  {label:<66} {figure}", flush=True)

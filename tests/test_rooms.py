@@ -56,7 +56,7 @@ def test_a_milestone_has_all_its_files(milestone):
 @pytest.mark.parametrize(
     ("folder", "patterns"),
     [
-        ("exercises", ["{id}.py", "{id}.md", "README.md"]),
+        ("exercises", ["{id}.py", "{id}.md", "README.md", "pictures"]),
         ("solutions", ["{id}.py"]),
         ("grader/suites", ["{id}", "shared", "__init__.py", "conftest.py", "pytest.ini"]),
         ("tests/milestones", ["{id}", "__init__.py"]),

@@ -68,7 +68,9 @@ def build(whole: Syllabus, course: Course | None, withheld: dict[str, int], pull
     unused = {name for name, needed in NEEDING.items() if not needed <= ids}
     commands = [name for name in COMMANDS if name not in unused]
     commands += ["pull_request"] if pull_requests else []
-    texts = _exercises(chosen, unused) | _pages(chosen, course, withheld, unused, pull_requests)
+    texts = _exercises(chosen, unused, ids == {milestone.id for milestone in whole.milestones}) | _pages(
+        chosen, course, withheld, unused, pull_requests
+    )
     texts |= _grader(chosen, withheld, commands)
     handout.files = {path: text.encode() for path, text in texts.items()} | _fixtures()
     handout.files[MANIFEST] = manifest(handout).encode()
@@ -109,8 +111,10 @@ def _text(path: str | Path) -> str:
         raise HandoutError(f"{path} cannot be read ({(error.strerror or str(error)).lower()}).") from None
 
 
-def _exercises(chosen: Syllabus, unused: set[str]) -> dict[str, str]:
+def _exercises(chosen: Syllabus, unused: set[str], whole: bool) -> dict[str, str]:
     page = manuscript.only_chosen_rows(_text("exercises/README.md"), chosen)
+    if not whole:
+        page = manuscript.without_pictures(page)  # the map shows all milestones
     texts = {"exercises/README.md": _named_for(page, chosen, unused)}
     for milestone in chosen.milestones:
         stub, guide = f"exercises/{milestone.id}.py", f"exercises/{milestone.id}.md"
@@ -123,7 +127,14 @@ def _exercises(chosen: Syllabus, unused: set[str]) -> dict[str, str]:
         if not fresh:
             raise HandoutError(f"{shown} is no longer a stub: something is written in it, and would be handed out.")
         texts[(KEPT / f"{milestone.id}.py").relative_to(REPOSITORY).as_posix()] = texts[stub]  # for `reset`
-    return texts
+    return texts | _pictures(texts)
+
+
+def _pictures(texts: dict[str, str]) -> dict[str, str]:
+    """Return the pictures that these pages show; a guide that the course brings may show some of its own elsewhere."""
+    shown = {path for page, text in texts.items() if page.endswith(".md") for path in manuscript.pictures(text)}
+    paths = (f"exercises/{path}" for path in sorted(shown))
+    return {path: _text(path) for path in paths if (REPOSITORY / path).is_file()}
 
 
 def _pages(

@@ -48,6 +48,7 @@ KINDS = {
     ".html",
     ".css",
     ".js",
+    ".svg",
 }
 WORD = re.compile(r"\w+|[^\w\s]")
 

@@ -14,6 +14,7 @@ ID = re.compile(r'(?m)^id = "([^"]+)"')
 POINTS = re.compile(r"(?m)^points = .*$")
 NAME = re.compile(r"(?m)^name = .*$")
 ROW = re.compile(r"\| \[?(m\d\d)\]?[ (]")  # of one of ours; without a link: of one that is planned
+PICTURE = re.compile(r"!\[[^]]*\]\((pictures/\w+\.svg)\)\n*")
 LAST_CELL = re.compile(r"\| [\d.]+ \|$", re.MULTILINE)  # the last cell of a row
 
 
@@ -106,6 +107,16 @@ def only_chosen_rows(page: str, chosen: Syllabus) -> str:
             end = len(kept)
     kept[end:end] = [_row(milestone) for milestone in chosen.own] if end else []
     return "".join(kept)
+
+
+def pictures(page: str) -> list[str]:
+    """Return which pictures a page shows, as paths from where it lies."""
+    return PICTURE.findall(page)
+
+
+def without_pictures(page: str) -> str:
+    """Return a page without its pictures."""
+    return PICTURE.sub("", page)
 
 
 def _row(milestone: Milestone) -> str:

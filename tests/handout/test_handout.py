@@ -9,6 +9,7 @@ import pytest
 import support
 from handouts import SMALL, built
 
+from fixtures import pictures
 from grader import cli, exits, syllabus
 from grader.handout import contents, folder, leaks
 
@@ -22,6 +23,7 @@ def test_nothing_leaks(whole, tmp_path):
     assert "nothing leaks" in found.said()
 
 
+SHOWN = re.compile(r"\(pictures/(\w+\.svg)\)")
 SOLUTION = support.source("solutions", "m04_attention")
 BODY = SOLUTION[SOLUTION.index("def scaled_dot_product_attention") :]
 
@@ -110,6 +112,17 @@ def test_only_what_the_course_chose_is_inside(small, whole):
     for files in (small.files, whole.files):
         strange = ("grader/classroom/", "grader/handout/", "grader/commands/verify.py", "grader/commands/handout.py")
         assert [path for path in files if path.startswith(strange)] == []
+
+
+def test_the_pictures_of_the_pages_are_inside(small, whole):
+    """A handout has the pictures that its pages show, as they stand here; a part of the course has no map of it all."""
+    for files, wanted in ((whole.files, set(pictures.PICTURES)), (small.files, {"attention", "heads"})):
+        shown = {name for path, data in files.items() if path.endswith(".md") for name in SHOWN.findall(data.decode())}
+        inside = {path.rpartition("/")[2] for path in files if path.startswith("exercises/pictures/")}
+        assert shown == inside == {f"{name}.svg" for name in wanted}
+        for name in inside:
+            assert files[f"exercises/pictures/{name}"].decode() == pictures.standing(name.removesuffix(".svg"))
+    assert small.files["exercises/README.md"].decode().count("![") == 0
 
 
 def test_no_help_names_a_page_that_is_not_there(whole):

@@ -132,6 +132,19 @@ def test_a_guide_that_cannot_be_read_leaves_the_hints(tmp_path):
     assert "<script" not in own_run.section(tmp_path / "own.md", "m04.1")
 
 
+def test_a_guides_picture_is_told_in_words(tmp_path):
+    """The page loads no picture, wherever it lies: it says what a guide's picture shows, as text."""
+    text = own_run.section(COURSE.milestone("m04_attention").guide, "m04.3")
+    assert "<img" not in text and "Picture in the guide: Heat maps of four heads" in text
+
+    for place in ("https://example.com/x.png", "data:image/png;base64,eA==", "x.svg"):
+        own = f'## m04.1 Mine\n\n![*A* "mask" & <b onclick=x>]({place} "title")\n'
+        (tmp_path / "own.md").write_text(own, encoding="utf-8")
+        text = own_run.section(tmp_path / "own.md", "m04.1")
+        assert "Picture in the guide: A &quot;mask&quot; &amp; &lt;b onclick=x&gt;" in text
+        assert "<img" not in text and place not in text
+
+
 def test_grade_writes_the_page(tmp_path, capsys):
     """`grade --html` shows the mask that came back beside the one that was expected."""
     stub = (COURSE.milestone("m04").solution).read_text(encoding="utf-8")

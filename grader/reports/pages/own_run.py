@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import functools
+import html
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from markdown_it import MarkdownIt
+from markdown_it.renderer import RendererHTML
+from markdown_it.token import Token
+from markdown_it.utils import OptionsDict
 from markupsafe import Markup
 
 from grader.pictures import Picture
@@ -64,4 +68,12 @@ def section(guide: Path, task: str) -> Markup:
 @functools.cache
 def _markdown() -> MarkdownIt:
     """Return what makes HTML of Markdown; HTML in it is shown as text, since a guide may be anybody's copy."""
-    return MarkdownIt("commonmark", {"html": False}).enable("table")
+    markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
+    markdown.add_render_rule("image", _in_words)
+    return markdown
+
+
+def _in_words(self: RendererHTML, tokens: Sequence[Token], at: int, options: OptionsDict, env: dict[str, Any]) -> str:
+    """Say what a picture shows: the page loads none, whatever lies where a guide says."""
+    said = self.renderInlineAsText(tokens[at].children, options, env)
+    return f'<span class="quiet">Picture in the guide: {html.escape(said)}</span>'

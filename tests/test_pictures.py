@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from fixtures import pictures
+from fixtures import build, pictures
 from fixtures.pictures import attention, course, grid, heads, masks, merges, rotation, sampling, schedule
 from grader import syllabus
 
@@ -89,21 +89,26 @@ def test_a_picture_that_shows_something_else_is_found(change, same):
     assert pictures.alike(text, text.replace(*change)) is same
 
 
-def test_what_is_wrong_is_said(monkeypatch, tmp_path):
-    """A missing picture, another one and a stray file are named, with the command that mends them."""
+def test_what_is_wrong_is_said(monkeypatch, tmp_path, capsys):
+    """The command names a missing picture, another one and a stray file, and what mends them, which does."""
     monkeypatch.setattr(pictures, "FOLDER", tmp_path)
     monkeypatch.setattr(pictures, "PICTURES", {"grid": "m13_quantization.md", "lora": "m11_lora.md"})
     (tmp_path / "lora.svg").write_text("<svg/>")
     (tmp_path / "old.svg").write_text("<svg/>")
 
-    missing, other, stray = pictures.check()
-
-    assert missing == f"exercises/pictures/grid.svg is missing; {pictures.MEND}."
-    assert other == f"exercises/pictures/lora.svg is not what its code draws; {pictures.MEND}."
-    assert "old.svg" in stray
+    assert build.main(["pictures"]) == 1
+    assert capsys.readouterr().err.splitlines() == [
+        f"wrong: exercises/pictures/grid.svg is missing; {pictures.MEND}.",
+        f"wrong: exercises/pictures/lora.svg is not what its code draws; {pictures.MEND}.",
+        "wrong: exercises/pictures/old.svg is no picture that code here draws.",
+    ]
     (tmp_path / "old.svg").unlink()
-    pictures.write()
-    assert pictures.check() == []
+    assert build.main(["pictures", "--write"]) == 0
+    assert capsys.readouterr().out.count("written") == 2
+    assert build.main(["pictures", "--write"]) == 0
+    assert capsys.readouterr().out.count("as it was") == 2
+    assert build.main(["pictures"]) == 0
+    assert "all pictures are what they should be" in capsys.readouterr().out
 
 
 # ── what the pictures say ─────────────────────────────────────────────────────────────────────────────────────────────

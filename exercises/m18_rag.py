@@ -1,0 +1,127 @@
+r"""m18_rag: answer from passages that were found, cite them, and measure what it is worth.
+
+A retriever finds passages (m17), a model writes (m07). Between the two lie a prompt that must fit, citations that must
+be true, and measures that say whether to believe the whole. Retriever, model and token counter come as functions.
+Left out: the search itself (m17), teaching a model to cite, one model that judges another.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+INSTRUCTION = "Answer from these passages alone. Quote them, and cite each by its number, like [1]."
+REFUSAL = "Nothing that was found answers this."
+
+
+def build_prompt(
+    question: str, passages: Sequence[str], budget: int, count: Callable[[str], int]
+) -> tuple[str, list[int]]:
+    r"""Lay passages, the best first, into a prompt of at most `budget` tokens; return it, and which passages it holds.
+
+    - Parts with an empty line between them: INSTRUCTION; the passages, if any, a line "[1] text" each, numbered from 1
+      as they stand there; "Question: ...\nAnswer:". In question and passages all white space becomes single spaces.
+    - `count(text)` is a text's number of tokens, and the whole prompt's number is what counts.
+    - A passage with which the prompt would be above the budget is left out whole; those after it are still tried.
+    Example: "Who?", ["red\nfish", "sea"], budget 99 and a count of words give, after INSTRUCTION and an empty line,
+    "[1] red fish\n[2] sea\n\nQuestion: Who?\nAnswer:", and [0, 1]: places in `passages`, the first of which is 0.
+    Raises ValueError, naming both numbers, where the prompt without any passage is above the budget.
+    """
+    # TODO(m18.1): one passage after another: with it, is the whole still within the budget?
+    raise NotImplementedError("m18.1")
+
+
+def citations(answer: str, n: int) -> list[int]:
+    """Return which of the passages 1 to n an answer cites, each once, in the order in which they come first.
+
+    A citation is a number in square brackets, or several with commas; spaces may stand around each: "[2]", "[1, 3]".
+    Straight after a letter, a digit or an underscore brackets are an index and cite nothing: "array[1]"; nor do others
+    straight after these: "m[1][2]". Straight after a citation they are one more: "[1][2]". Other numbers are left out.
+    Example: "Red [2], blue [1, 2], array[3], [9]." cites [2, 1] of 3 passages.
+    """
+    # TODO(m18.2): find the brackets, then their numbers; keep those from 1 to n, and each where it first comes.
+    raise NotImplementedError("m18.2")
+
+
+def check_quotes(answer: str, passages: Sequence[str]) -> list[tuple[str, int, bool]]:
+    """Look up every quotation that is cited: text between two straight double quotes, and behind it, after spaces or
+    none, one number in brackets. Return (text, number, whether that passage holds the text) for each, in their order.
+
+    Passage 1 is the first one. White space of any kind and length counts as one space, and none at the ends; case
+    counts. A number that has no passage is False, and so is a quotation of nothing but white space.
+    Example: '"red  fish" [1] "sea" [1] "red" [3]' for ["A red fish.", "sea"] gives ("red  fish", 1, True),
+    ("sea", 1, False), ("red", 3, False).
+    """
+    # TODO(m18.2): find quotations and their numbers; look each one up in its own passage.
+    raise NotImplementedError("m18.2")
+
+
+class Answer(NamedTuple):
+    """A text, and the passages that it cites: their places among those that were found, in the order of citation."""
+
+    text: str
+    sources: list[int]
+
+
+def answer(
+    question: str,
+    retrieve: Callable[[str, int], Sequence[str]],
+    generate: Callable[[str], str],
+    k: int,
+    budget: int,
+    count: Callable[[str], int],
+) -> Answer:
+    """Answer a question from what is found, or say that nothing was.
+
+    - `retrieve(question, k)` is called once; it returns up to k passages, the best first.
+    - `generate(prompt)` is called once with build_prompt's prompt, or not at all; white space around its text goes.
+    - Where nothing is found, or none of it fits into the budget, nothing is generated: the text is REFUSAL.
+    - A text that cites none of the prompt's passages gives way to REFUSAL; REFUSAL has no sources.
+    Example: if ["a very long one", "sea"] are found, of which "sea" alone fits, the text "Wet [1]." has sources [1].
+    Raises ValueError, naming k, for a k below 1; then nothing is called.
+    """
+    # TODO(m18.3): search, prompt, text, citations; and at each step, what if there is nothing?
+    raise NotImplementedError("m18.3")
+
+
+def ndcg_at_k(rankings: Sequence[Sequence[int]], gains: Sequence[Mapping[int, float]], k: int) -> float:
+    """Average over questions the discounted gain of the first k documents, divided by the best that k could have.
+
+    The document in place i, counted from 1, adds its gain / log2(i + 1) (Järvelin and Kekäläinen 2002), at the first
+    place where it stands; one that has no gain adds 0. The best is the same sum for the k highest of all the gains.
+    Example: [[4, 2]] with gains [{2: 3, 5: 1}] and k=2 is (3 / log2(3)) / (3 + 1 / log2(3)) = 0.521.
+    Raises ValueError for a k below 1, without questions, for unequal numbers, and where no gain is above 0.
+    """
+    # TODO(m18.4): two sums for each question, their ratio, then the mean.
+    raise NotImplementedError("m18.4")
+
+
+def normalize(text: str) -> list[str]:
+    """Return the words by which texts are compared, as SQuAD does (Rajpurkar et al. 2016), without citations.
+
+    Citations of any number go out, then all is lower case, then the characters of string.punctuation are deleted, then
+    it is cut at white space, and the words a, an and the are left out.
+    Example: "The cat's GPT-2, a [1]!" is ["cats", "gpt2"].
+    """
+    # TODO(m18.5): the five steps, in this order.
+    raise NotImplementedError("m18.5")
+
+
+def token_f1(answer: str, reference: str) -> float:
+    """Return the harmonic mean of two shares: of the answer's words in the reference, and the other way round.
+
+    Words are normalize's, and one counts as often as both texts hold it. Without common words it is 0; of two texts
+    without any words it is 1.
+    Example: "red red fish" and "The red fish." share 2 words, so 2/3 and 2/2 give 0.8.
+    """
+    # TODO(m18.5): count what both have.
+    raise NotImplementedError("m18.5")
+
+
+def faithfulness(answer: str, passages: Sequence[str]) -> float:
+    """Return which share of the answer's words stands in the passages, in any of them (Adlakha et al. 2024).
+
+    Words are normalize's; one that the answer says twice counts twice, however often the passages hold it. An answer
+    without words has 0.
+    Example: "red red fish swim" has 3/4 for ["The red fish.", "sea"].
+    """
+    # TODO(m18.5): how much of what is said was read?
+    raise NotImplementedError("m18.5")

@@ -1,0 +1,74 @@
+"""The references for m18_rag's answers: a plain pipeline, what mistakes make of it, a search and a quoting writer."""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from .oracle import REFUSAL, Count, prompt
+from .oracle_citing import citations
+from .oracle_measures import words
+
+Said = tuple[str, list[int]]
+
+
+def answered(question: str, found: Sequence[str], written: str, budget: int, count: Count) -> Said:
+    """Return the text and the sources of a right answer."""
+    used = prompt(question, found, budget, count)[1] if found else []
+    cited = citations(written.strip(), len(used))
+    return (written.strip(), [used[number - 1] for number in cited]) if cited else (REFUSAL, [])
+
+
+def answer_misses(question: str, found: Sequence[str], written: str, budget: int, count: Count) -> dict[str, Any]:
+    """Return what the classic mistakes make of the same search and the same text."""
+    used = prompt(question, found, budget, count)[1] if found else []
+    text, numbers = written.strip(), citations(written, len(used))
+    right = answered(question, found, written, budget, count)
+    every = citations(written, len(found))
+    return {
+        "the sources are the numbers in the prompt: places among what was found are asked for": (text, numbers),
+        "the sources forget the passages that were left out: number 1 is the first in the prompt": (
+            text,
+            [number - 1 for number in numbers],
+        ),
+        "numbers are counted among all that was found: only those in the prompt can be cited": (
+            (text, [number - 1 for number in every]) if every else (REFUSAL, [])
+        ),
+        "all passages of the prompt are sources: only those that the text cites are": (text, used),
+        "all passages that were found are sources: only those that the text cites are": (
+            text,
+            list(range(len(found))),
+        ),
+        "the sources are sorted: they stand in the order of their citations": (right[0], sorted(right[1])),
+        "white space around the text stays": (written, right[1]),
+        "a text that cites nothing is believed: it gives way to REFUSAL": (text, []),
+        "there are no sources": (right[0], []),
+        "the sources stay beside REFUSAL": (REFUSAL, used),
+        "what was found is listed beside REFUSAL": (REFUSAL, list(range(len(found)))),
+        "the text is refused though it cites a passage": (REFUSAL, []),
+    }
+
+
+# ── a search and a writer ──
+
+
+def search(passages: Sequence[str], question: str, k: int) -> list[int]:
+    """Return the places of the passages that share most words with a question, rare ones first among equals."""
+    held = [set(words(passage)) for passage in passages]
+    asked = set(words(question))
+    weight = {word: 1 / (1 + sum(word in one for one in held)) for word in sorted(asked)}
+    scores = [sum(value for word, value in weight.items() if word in one) for one in held]
+    order = sorted(range(len(passages)), key=lambda place: (-scores[place], place))
+    return [place for place in order if scores[place] > 0][:k]
+
+
+def quote(given: str) -> str:
+    """Write, in a model's stead, the sentence of a prompt's passages that shares most words with its question."""
+    passages = re.findall(r"(?m)^\[([0-9]+)\] (.*)$", given)
+    asked = set(words(given.rpartition("Question: ")[2].removesuffix("Answer:")))
+    best, found = -1, ""
+    for number, passage in passages:
+        for sentence in re.split(r"(?<=[.?!]) ", passage.replace('"', "'")):
+            shared = len(asked & set(words(sentence)))
+            if shared > best:
+                best, found = shared, f'"{sentence}" [{number}]'
+    return found

@@ -29,7 +29,7 @@ def build_prompt(
     raise NotImplementedError("m18.1")
 
 
-def citations(answer: str, n: int) -> list[int]:
+def citations(text: str, n: int) -> list[int]:
     """Return which of the passages 1 to n an answer cites, each once, in the order in which they come first.
 
     A citation is a number in square brackets, or several with commas; spaces may stand around each: "[2]", "[1, 3]".
@@ -41,9 +41,9 @@ def citations(answer: str, n: int) -> list[int]:
     raise NotImplementedError("m18.2")
 
 
-def check_quotes(answer: str, passages: Sequence[str]) -> list[tuple[str, int, bool]]:
+def check_quotes(text: str, passages: Sequence[str]) -> list[tuple[str, int, bool]]:
     """Look up every quotation that is cited: text between two straight double quotes, and behind it, after spaces or
-    none, one number in brackets. Return (text, number, whether that passage holds the text) for each, in their order.
+    none, one number in brackets. Return (quotation, number, whether that passage holds it) for each, in their order.
 
     Passage 1 is the first one. White space of any kind and length counts as one space, and none at the ends; case
     counts. A number that has no passage is False, and so is a quotation of nothing but white space.
@@ -105,7 +105,7 @@ def normalize(text: str) -> list[str]:
     raise NotImplementedError("m18.5")
 
 
-def token_f1(answer: str, reference: str) -> float:
+def token_f1(text: str, reference: str) -> float:
     """Return the harmonic mean of two shares: of the answer's words in the reference, and the other way round.
 
     Words are normalize's, and one counts as often as both texts hold it. Without common words it is 0; of two texts
@@ -116,7 +116,7 @@ def token_f1(answer: str, reference: str) -> float:
     raise NotImplementedError("m18.5")
 
 
-def faithfulness(answer: str, passages: Sequence[str]) -> float:
+def faithfulness(text: str, passages: Sequence[str]) -> float:
     """Return which share of the answer's words stands in the passages, in any of them (Adlakha et al. 2024).
 
     Words are normalize's; one that the answer says twice counts twice, however often the passages hold it. An answer

@@ -47,7 +47,7 @@ def build_prompt(
     return best, used
 
 
-def citations(answer: str, n: int) -> list[int]:
+def citations(text: str, n: int) -> list[int]:
     """Return which of the passages 1 to n an answer cites, each once, in the order in which they come first.
 
     A citation is a number in square brackets, or several with commas; spaces may stand around each: "[2]", "[1, 3]".
@@ -56,16 +56,16 @@ def citations(answer: str, n: int) -> list[int]:
     Example: "Red [2], blue [1, 2], array[3], [9]." cites [2, 1] of 3 passages.
     """
     found: dict[int, None] = {}  # keeps the order, and each number once
-    for match in _CITATION.finditer(answer):
+    for match in _CITATION.finditer(text):
         for number in map(int, re.findall(r"[0-9]+", match[0])):
             if 1 <= number <= n:
                 found[number] = None
     return list(found)
 
 
-def check_quotes(answer: str, passages: Sequence[str]) -> list[tuple[str, int, bool]]:
+def check_quotes(text: str, passages: Sequence[str]) -> list[tuple[str, int, bool]]:
     """Look up every quotation that is cited: text between two straight double quotes, and behind it, after spaces or
-    none, one number in brackets. Return (text, number, whether that passage holds the text) for each, in their order.
+    none, one number in brackets. Return (quotation, number, whether that passage holds it) for each, in their order.
 
     Passage 1 is the first one. White space of any kind and length counts as one space, and none at the ends; case
     counts. A number that has no passage is False, and so is a quotation of nothing but white space.
@@ -73,11 +73,11 @@ def check_quotes(answer: str, passages: Sequence[str]) -> list[tuple[str, int, b
     ("sea", 1, False), ("red", 3, False).
     """
     found = []
-    for text, digits in re.findall(r'"([^"]*)"\s*\[\s*([0-9]+)\s*\]', answer):
-        number, words = int(digits), _on_one_line(text)
+    for quoted, digits in re.findall(r'"([^"]*)"\s*\[\s*([0-9]+)\s*\]', text):
+        number, words = int(digits), _on_one_line(quoted)
         # Pitfall: number - 1 is -1 for [0], and Python's place -1 is the last passage.
         there = 1 <= number <= len(passages) and words != "" and words in _on_one_line(passages[number - 1])
-        found.append((text, number, there))
+        found.append((quoted, number, there))
     return found
 
 
@@ -158,14 +158,14 @@ def normalize(text: str) -> list[str]:
     return [word for word in kept.split() if word not in ("a", "an", "the")]
 
 
-def token_f1(answer: str, reference: str) -> float:
+def token_f1(text: str, reference: str) -> float:
     """Return the harmonic mean of two shares: of the answer's words in the reference, and the other way round.
 
     Words are normalize's, and one counts as often as both texts hold it. Without common words it is 0; of two texts
     without any words it is 1.
     Example: "red red fish" and "The red fish." share 2 words, so 2/3 and 2/2 give 0.8.
     """
-    said, wanted = normalize(answer), normalize(reference)
+    said, wanted = normalize(text), normalize(reference)
     if not said and not wanted:
         return 1.0
     common = (Counter(said) & Counter(wanted)).total()  # each word as often as both hold it
@@ -173,14 +173,14 @@ def token_f1(answer: str, reference: str) -> float:
     return 2 * common / (len(said) + len(wanted))
 
 
-def faithfulness(answer: str, passages: Sequence[str]) -> float:
+def faithfulness(text: str, passages: Sequence[str]) -> float:
     """Return which share of the answer's words stands in the passages, in any of them (Adlakha et al. 2024).
 
     Words are normalize's; one that the answer says twice counts twice, however often the passages hold it. An answer
     without words has 0.
     Example: "red red fish swim" has 3/4 for ["The red fish.", "sea"].
     """
-    said = normalize(answer)
+    said = normalize(text)
     if not said:
         return 0.0
     read = {word for passage in passages for word in normalize(passage)}

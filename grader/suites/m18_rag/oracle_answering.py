@@ -22,28 +22,29 @@ def answer_misses(question: str, found: Sequence[str], written: str, budget: int
     """Return what the classic mistakes make of the same search and the same text."""
     used = prompt(question, found, budget, count)[1] if found else []
     text, numbers = written.strip(), citations(written, len(used))
-    right = answered(question, found, written, budget, count)
-    every = citations(written, len(found))
+    every, everything = citations(written, len(found)), list(range(len(found)))
+    among_all = "numbers are counted among all that was found: only those in the prompt can be cited"
+    if not numbers:
+        return {
+            "a text that cites nothing is believed: it gives way to REFUSAL": (text, []),
+            "the sources stay beside REFUSAL": (REFUSAL, used),
+            "what was found is listed beside REFUSAL": (REFUSAL, everything),
+            "the refusal is a text of its own: it is REFUSAL": ("", []),
+            among_all: (text, [number - 1 for number in every]) if every else (REFUSAL, []),
+        }
+    sources = [used[number - 1] for number in numbers]
     return {
         "the sources are the numbers in the prompt: places among what was found are asked for": (text, numbers),
         "the sources forget the passages that were left out: number 1 is the first in the prompt": (
             text,
             [number - 1 for number in numbers],
         ),
-        "numbers are counted among all that was found: only those in the prompt can be cited": (
-            (text, [number - 1 for number in every]) if every else (REFUSAL, [])
-        ),
+        among_all: (text, [number - 1 for number in every]),
         "all passages of the prompt are sources: only those that the text cites are": (text, used),
-        "all passages that were found are sources: only those that the text cites are": (
-            text,
-            list(range(len(found))),
-        ),
-        "the sources are sorted: they stand in the order of their citations": (right[0], sorted(right[1])),
-        "white space around the text stays": (written, right[1]),
-        "a text that cites nothing is believed: it gives way to REFUSAL": (text, []),
-        "there are no sources": (right[0], []),
-        "the sources stay beside REFUSAL": (REFUSAL, used),
-        "what was found is listed beside REFUSAL": (REFUSAL, list(range(len(found)))),
+        "all passages that were found are sources: only those that the text cites are": (text, everything),
+        "the sources are sorted: they stand in the order of their citations": (text, sorted(sources)),
+        "white space around the text stays": (written, sources),
+        "there are no sources": (text, []),
         "the text is refused though it cites a passage": (REFUSAL, []),
     }
 

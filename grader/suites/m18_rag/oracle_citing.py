@@ -96,7 +96,7 @@ def quotes(
     *,
     shift: int = 1,
     low: int = 1,
-    anywhere: bool = False,
+    anywhere: str = "",
     spaced: Callable[[str], str] = flat,
     held: Callable[[str], str] = flat,
     empty: bool = False,
@@ -110,13 +110,17 @@ def quotes(
         own = passages[number - shift : number - shift + 1] if number >= shift else []
         if low < 1 and number == 0 and passages:
             own = [passages[-1]]
-        there = any(spaced(text) in held(passage) for passage in (passages if anywhere else own))
+        read = passages if anywhere == "always" or (anywhere and own) else own
+        there = any(spaced(text) in held(passage) for passage in read)
         found.append((given(text), number, there and (empty or flat(text) != "")))
     return found
 
 
 QUOTE_MISTAKES: dict[str, dict[str, Any]] = {
-    "a quotation may stand in any passage: it must stand in the one that it cites": {"anywhere": True},
+    "a quotation may stand in any passage: it must stand in the one that it cites": {"anywhere": "where there is one"},
+    "a quotation may stand in any passage, whatever its number: it must stand in the one that it cites": {
+        "anywhere": "always"
+    },
     "passages are counted from 0: number 1 is the first": {"shift": 0},
     "[0] is looked up in the last passage: there is no passage 0": {"low": 0},
     "white space is compared as it stands": {"spaced": str, "held": str},

@@ -49,12 +49,13 @@ def one_ndcg(
     best = {
         "cut": all_gains[:k],
         "whole": all_gains,
+        "worst": all_gains[::-1][:k],
         "found": sorted(found, reverse=True),
         "table": [value(gain) for gain in gains.values()][:k],
         "ones": [1.0] * k,
         "none": [],
     }[ideal]
-    return discount(found) / (discount(best) if best else 1.0) if ideal != "found" or any(found) else 0.0
+    return discount(found) / (discount(best) or 1.0)
 
 
 def ndcg(rankings: Sequence[Sequence[int]], gains: Sequence[Gains], k: int, **options: Any) -> float:
@@ -66,6 +67,7 @@ NDCG_MISTAKES: dict[str, dict[str, Any]] = {
     "the best order is not cut at k": {"ideal": "whole"},
     "the best order is made of the documents that were found: it is that of all the gains": {"ideal": "found"},
     "the best order is not sorted": {"ideal": "table"},
+    "the best order is sorted upwards: the highest gain comes first": {"ideal": "worst"},
     "the sum is not divided by the best one: that is DCG": {"ideal": "none"},
     "the best gain is taken for 1 everywhere": {"ideal": "ones"},
     "the gain is 2 to its power less 1: here it is the gain itself": {"value": lambda gain: 2.0**gain - 1},
@@ -88,7 +90,6 @@ NDCG_MISTAKES: dict[str, dict[str, Any]] = {
 
 def ndcg_misses(rankings: Sequence[Sequence[int]], gains: Sequence[Gains], k: int) -> dict[str, Tensor]:
     """Measure nDCG as the classic mistakes do."""
-    n = len(rankings)
     each = [one_ndcg(*pair, k) for pair in zip(rankings, gains, strict=True)]
     shown = [one_ndcg(*pair, k, ideal="none") for pair in zip(rankings, gains, strict=True)]
     best = [discounted(sorted(table.values(), reverse=True)[:k]) for table in gains]
@@ -99,7 +100,6 @@ def ndcg_misses(rankings: Sequence[Sequence[int]], gains: Sequence[Gains], k: in
             "all questions' sums are added up before they are divided": sum(shown) / sum(best),
             "questions without a hit are left out of the mean": sum(each) / max(sum(value > 0 for value in each), 1),
             "the cut is off by one": ndcg(rankings, gains, k, cut=k - 1),
-            "the last place's question alone counts": each[-1] / n,
         }
     )
 
@@ -107,10 +107,10 @@ def ndcg_misses(rankings: Sequence[Sequence[int]], gains: Sequence[Gains], k: in
 # ── words ──
 
 
-def without_citations(text: str) -> str:
+def without_citations(text: str, gap: str = " ") -> str:
     """Put a space in the place of every citation."""
     for start, end, _ in reversed(marks(text)):
-        text = f"{text[:start]} {text[end:]}"
+        text = f"{text[:start]}{gap}{text[end:]}"
     return text
 
 
@@ -122,11 +122,11 @@ def words(
     articles: bool = True,
     citing: bool = True,
     order: str = "right",
-    small: Callable[[str], str] = str.lower,
+    gap: str = " ",
 ) -> list[str]:
     """Return the words by which texts are compared; the switches make the mistakes."""
-    text = without_citations(text) if citing else text
-    text = small(text) if lower else text
+    text = without_citations(text, gap) if citing else text
+    text = text.lower() if lower else text
     if order == "articles first":
         text = " ".join(word for word in text.split() if word not in ("a", "an", "the"))
     if signs == "spaces":
@@ -150,6 +150,7 @@ WORD_MISTAKES: dict[str, dict[str, Any]] = {
     "the words a, an and the are kept": {"articles": False},
     "the words a, an and the are left out before the marks, which may hide them": {"order": "articles first"},
     "citations are kept as words: they go out first": {"citing": False},
+    "what stands on both sides of a citation runs together": {"gap": ""},
     "nothing is done but to cut at white space": {
         "lower": False,
         "signs": "kept",
@@ -197,12 +198,12 @@ NOT_NORMALISED: dict[str, dict[str, Any]] = {
 }
 
 
-def token_f1(said: Sequence[str], wanted: Sequence[str], *, sets: bool = False, nothing: float = 1.0) -> float:
+def token_f1(said: Sequence[str], wanted: Sequence[str], *, sets: bool = False) -> float:
     """Return the harmonic mean of precision and recall, for words that were found already."""
     if sets:
         said, wanted = sorted(set(said)), sorted(set(wanted))
     if not said and not wanted:
-        return nothing
+        return 1.0
     common = sum(min(said.count(word), wanted.count(word)) for word in set(said))
     if not common:
         return 0.0
@@ -213,6 +214,10 @@ def token_f1(said: Sequence[str], wanted: Sequence[str], *, sets: bool = False, 
 def f1_misses(answer: str, reference: str) -> dict[str, Tensor]:
     """Measure F1 as the classic mistakes do."""
     said, wanted = words(answer), words(reference)
+    if not said and not wanted:
+        return _numbers({"two texts without words have 0, and 1 is asked for": 0.0})
+    if not said or not wanted:
+        return _numbers({"a text without words has 1, whatever the other one holds": 1.0})
     common = sum((Counter(said) & Counter(wanted)).values())
     precision, recall = common / max(len(said), 1), common / max(len(wanted), 1)
     held = sum(word in wanted for word in said)
@@ -229,10 +234,6 @@ def f1_misses(answer: str, reference: str) -> dict[str, Tensor]:
             * held
             / max(len(said) + len(wanted), 1),
             "only equal texts count: that is exact match": float(said == wanted),
-            "two texts without words have 0, and 1 is asked for": token_f1(said, wanted, nothing=0.0),
-            "a text without words has 1, whatever the other one holds": 1.0
-            if not said or not wanted
-            else token_f1(said, wanted),
         }
         | {
             how: token_f1(words(answer, **options), words(reference, **options))
@@ -251,6 +252,8 @@ def faithfulness(answer: str, passages: Sequence[str], **options: Any) -> float:
 def faithfulness_misses(answer: str, passages: Sequence[str]) -> dict[str, Tensor]:
     """Measure faithfulness as the classic mistakes do."""
     said, read = words(answer), [words(passage) for passage in passages]
+    if not said:
+        return _numbers({"an answer without words has 1, and 0 is asked for": 1.0})
     every = [word for one in read for word in one]
     common = sum((Counter(said) & Counter(every)).values())
     n = max(len(said), 1)
@@ -280,7 +283,6 @@ def faithfulness_misses(answer: str, passages: Sequence[str]) -> dict[str, Tenso
             else 0.0,
             "the share is averaged over the passages": sum(sum(word in one for word in said) / n for one in read)
             / max(len(read), 1),
-            "an answer without words has 1, and 0 is asked for": 1.0 if not said else faithfulness(answer, passages),
             "the share of what is not in the passages is given": 1 - faithfulness(answer, passages),
         }
         | {how: faithfulness(answer, passages, **options) for how, options in NOT_NORMALISED.items()}

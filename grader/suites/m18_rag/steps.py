@@ -93,8 +93,3 @@ class Heard:
         retrieve = student.callback(self.retrieve, asked.of(str), asked.of(int))
         generate = student.callback(self.generate, text)
         return student.answer(question, retrieve, generate, k, budget, counter(student, self._count))
-
-    @property
-    def generated(self) -> int:
-        """How many texts were asked for."""
-        return sum(call[0] == "generate" for call in self.calls)

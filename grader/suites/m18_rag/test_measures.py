@@ -113,7 +113,7 @@ def test_words_are_compared_without_what_says_nothing(student):
         TEXT,
         "A man, an ant: then the Theory... (the) \"an\"? x_1[2] 'A'",
         "Red [1, 22], m[3] and [4][5]; [a] naïve–façade – €5",
-        "so[1] [999]so [2]. Red red",
+        "so[1] [999]so [2]. Red,[1]red",
         " \n",
         "the a an",
     ):
@@ -148,9 +148,10 @@ def expect_f1(student, answer, reference):
 def test_f1_is_the_harmonic_mean_of_two_shares(student):
     """A word counts as often as both texts hold it; nothing in common is 0, and two texts of no words are alike."""
     for answer, reference in (
+        ("so red red red", "red red sea so far and wide"),
+        ("The Red, red sea [1] and red fish swim", "red fish swim in a red sea, so far and wide. It is"),
         ("red red fish", "The red fish."),
         ("The Red fish, [2] swim!", "a red fish swim far away"),
-        ("so red red red", "red red sea so far and wide"),
         ("sea", "red"),
         ("", "the"),
         ("", "red"),
@@ -189,6 +190,9 @@ def expect_faithfulness(student, answer, passages):
 )
 def test_faithful_is_what_was_read(student):
     """The share of the answer's words that some passage holds, each as often as it is said, and 0 without words."""
+    expect_faithfulness(student, "red red sea sun is sand here", ["red fish swim", "sea sand sea is a sunny sand"])
+    read = ["Red fish swim red", "a sea and sand, sand", "the sun-fish is redder in it, red"]
+    expect_faithfulness(student, "The red Red sea [1], a sun and fish in it", read)
     read = ["The red fish.", "sea"]
     for answer in (
         "red red fish swim",

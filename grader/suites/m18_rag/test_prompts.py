@@ -2,13 +2,14 @@
 
 import pytest
 
-from grader.judge import counted, expect_equal, expect_raises
+from grader.judge import counted, expect_answer, expect_equal, expect_raises
 
 from . import oracle
 from . import oracle_citing as citing
 from .steps import counter, expect_prompt, sentences, tokens, word_count
 
 ABOVE = "a prompt that is above its budget without any passage is accepted"
+JUST = "a prompt without any passage that just fills its budget is refused"
 
 
 @pytest.mark.task("m18.1")
@@ -79,9 +80,12 @@ def test_a_passage_that_does_not_fit_makes_room_for_the_next(student, draw, data
 @pytest.mark.holds("Raises ValueError, naming both numbers, where the prompt without any passage is above the budget.")
 def test_a_question_above_the_budget_is_refused(student):
     """Where instruction and question alone are above the budget, a ValueError names their tokens and the budget."""
-    question, count = "Who swims in the red, red sea? " * 9, counter(student, word_count)
+    question, count = ("Who swims in the red, red sea? " * 9).strip(), counter(student, word_count)
     alone = word_count(oracle.laid(question, []))
     for passages in (["red fish"], []):
+        given = (question, passages, alone, count)
+        found = expect_answer(student.build_prompt, *given, simpler=(*given[:2], alone + 9, count), mistake=JUST)
+        expect_equal(found, (oracle.laid(question, []), []), what="the pair")
         for budget in (alone - 1, 43):
             expect_raises(
                 "ValueError",
@@ -163,11 +167,11 @@ def expect_quotes(student, answer, passages):
 
 @pytest.mark.task("m18.2")
 @pytest.mark.holds(
-    'Example: \'"red  fish" [1] "sea" [1] "red" [3]\' for ["A red fish.", "sea"] gives ("red  fish", 1, '
+    'Example: \'"red fish" [1] "sea" [1] "red" [3]\' for ["A red fish.", "sea"] gives ("red fish", 1, '
     'True), ("sea", 1, False), ("red", 3, False).',
     "Look up every quotation that is cited: text between two straight double quotes, and behind it, after spaces or "
     "none, one number in brackets.",
-    "Return (text, number, whether that passage holds the text) for each, in their order.",
+    "Return (quotation, number, whether that passage holds it) for each, in their order.",
 )
 def test_a_quotation_stands_in_the_passage_that_it_cites(student):
     """Each quotation with a citation is looked up in its own passage; others are not listed."""

@@ -26,6 +26,7 @@ COMMANDS = {
     "reset": "bring a stub back, and keep beside it what stood there",
     "capstone": "train a GPT out of your own parts and let it write a story",
     "chat": "begin a story, and the model of your capstone goes on",
+    "ask": "ask the course's guides, by your own retriever, prompts and citations",
     "litgpt": "write your Llama as a checkpoint of LitGPT's",
     "compare": "show your own code beside the reference solution, once it has passed",
     "verify": "check that solutions earn full marks and stubs nothing",

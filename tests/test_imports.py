@@ -31,7 +31,7 @@ FLOORS = (  # from the ground up; what stands in one line is a floor
     ("grader.replaying", "grader.classroom"),
     ("grader.similarity", "grader.pull_request"),
     ("grader.reports",),
-    ("grader.capstone",),
+    ("grader.capstone", "grader.asking"),
     ("grader.gradescope", "grader.handout", "grader.new_room"),
     ("grader.arguments",),
     ("grader.commands",),

@@ -47,10 +47,12 @@ def steps(number: int) -> str:
     return f"{number:,} step{'' if number == 1 else 's'}"
 
 
-def explain(trouble: Exception, doing: str, show: screen.Screen, sources: dict[str, bytes]) -> None:
-    """Say what went wrong: of the student's code only what it did itself."""
+def explain(
+    trouble: Exception, doing: str, show: screen.Screen, sources: dict[str, bytes], whole: str = "The capstone"
+) -> None:
+    """Say what went wrong: of the student's code only what it did itself; `whole` is what stops there."""
     if isinstance(trouble, StudentError):
-        _explain_error(trouble, show, sources)
+        _explain_error(trouble, show, sources, whole)
     elif isinstance(trouble, WorkerLost) and trouble.limit == "time":
         show.say(f"This took longer than it may: {doing}.", "red")
         if busy := screen.busy():
@@ -67,12 +69,12 @@ def explain(trouble: Exception, doing: str, show: screen.Screen, sources: dict[s
         show.paper.block(show.paper.theirs(trouble.message, "red"))
 
 
-def _explain_error(error: StudentError, show: screen.Screen, sources: dict[str, Any]) -> None:
+def _explain_error(error: StudentError, show: screen.Screen, sources: dict[str, Any], whole: str) -> None:
     if error.kind == "NotImplementedError" and (task := TASK_ID.search(str(error))):
-        show.say(f"The capstone stops here: {task[0]} is not written yet.", "red")
+        show.say(f"{whole} stops here: {task[0]} is not written yet.", "red")
         return
     paper = show.paper
-    paper.block(paper.theirs(f"The capstone stops here: your code raised {error}.", "red"))
+    paper.block(paper.theirs(f"{whole} stops here: your code raised {error}.", "red"))
     for file, line, function in error.frames:
         paper.block(paper.theirs(f"{file}:{line} in {function}"), indent=2)
         paper.block(paper.theirs(source_line(sources, file, line)), indent=6)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Mapping
 
 from grader.submission import Submission
 from grader.syllabus import Syllabus
@@ -20,11 +21,11 @@ NEEDED = {
 }
 
 
-def lacking(submission: Submission, course: Syllabus) -> list[str]:
-    """Return a line for each module or task that the capstone needs and the submission has not written."""
+def lacking(submission: Submission, course: Syllabus, needed: Mapping[str, tuple[int, ...]] = NEEDED) -> list[str]:
+    """Return a line for each module or task that is needed, by the capstone if not said, and is not written."""
     lines = []
     offered = {milestone.id for milestone in course.milestones}
-    for name, numbers in NEEDED.items():
+    for name, numbers in needed.items():
         if name not in offered:
             lines.append(f"{name} is not part of this copy of the course.")
             continue

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any
 
 from grader.judge import asked
@@ -46,10 +47,18 @@ class Cast:
 
 
 class Stage:
-    """The sandbox, and whose parts play in it."""
+    """The sandbox, and whose parts play in it: by default those that the capstone needs, led by its driver."""
 
-    def __init__(self, workers: Any, submission: Submission) -> None:
+    def __init__(
+        self,
+        workers: Any,
+        submission: Submission,
+        needed: Collection[str] = tuple(NEEDED),
+        last: str = LAST,
+        driver: ModuleType | None = None,
+    ) -> None:
         self._workers, self._submission = workers, submission
+        self._needed, self._last, self._driver = needed, last, driver
         self.output = ""  # what the student's code printed
 
     @contextlib.contextmanager
@@ -58,16 +67,17 @@ class Stage:
         from grader.capstone import driver
         from grader.judge.student import Student
 
+        script = self._driver or driver
         # On a busy machine threads wait for each other more than they compute.
         threads = max(1, screen.cores() - round(screen.load()) if screen.busy() else screen.cores())
         limits = Limits(GRACE, MEMORY_MB, file_mb=FILE_MB, output_kb=OUTPUT_KB, threads=threads)
         worker = self._workers.worker(limits)
         worker.set_deadline(GRACE)
         try:
-            sources = {f"{name}.py": self._submission.sources[name] for name in NEEDED}
-            worker.conversation.request("load", sources=sources, module=LAST, trace=[], blocked=[])
-            student = Student(worker, LAST)
-            yield Cast(student, student.plant(driver), worker, limits)
+            sources = {f"{name}.py": self._submission.sources[name] for name in self._needed}
+            worker.conversation.request("load", sources=sources, module=self._last, trace=[], blocked=[])
+            student = Student(worker, self._last)
+            yield Cast(student, student.plant(script), worker, limits)
         finally:
             worker.end()
             self.output += str(worker.output)

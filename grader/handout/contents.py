@@ -26,7 +26,7 @@ TEMPLATE = Path(__file__).parent / "template"
 MANIFEST = "handout.toml"
 SCHEMA = "scratchwork-handout/1"
 # Sessions and commands that a course without these milestones has no use for.
-NEEDING = {"capstone": {*NEEDED}, "chat": {*NEEDED}, "litgpt": {"m15_llama"}}
+NEEDING = {"capstone": {*NEEDED}, "chat": {*NEEDED}, "litgpt": {"m15_llama"}, "ask": {"m18_rag"}}
 SESSIONS = ("env", "grade", "watch", "python", *NEEDING)  # of the noxfile
 # Modules below grader/commands.
 COMMANDS = ("grade", "watch", "listing", "hint", "compare", "shell", "reset", "convert", *NEEDING)
@@ -175,7 +175,8 @@ def _pages(
 def _named_for(page: str, chosen: Syllabus, unused: set[str]) -> str:
     """Return a page whose examples name a milestone of this course, and sessions only that are offered."""
     lines = page.splitlines(keepends=True)
-    page = "".join(line for line in lines if not any(f"nox -s {name}" in line for name in unused))
+    calls = [f"{call} {name}" for name in unused for call in ("nox -s", "python -m grader")]
+    page = "".join(line for line in lines if not any(call in line for call in calls))
     numbers = [milestone.number for milestone in chosen.milestones]
     if "m04" not in numbers:
         example = chosen.milestones[-1]

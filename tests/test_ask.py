@@ -9,6 +9,7 @@ import support
 
 from grader import cli
 from grader.asking import driver, guides, judged, session
+from grader.asking.needed import LAST, NEEDED
 from grader.asking.writer import Writer, sentences
 from grader.capstone import screen
 from grader.capstone.stage import Stage
@@ -32,7 +33,7 @@ def quiet(monkeypatch):
 @pytest.fixture
 def submission(tmp_path):
     """A folder with the solutions that are needed."""
-    for name in session.NEEDED:
+    for name in NEEDED:
         shutil.copy(SOLUTIONS / f"{name}.py", tmp_path)
     return tmp_path
 
@@ -75,7 +76,7 @@ def test_the_solutions_figures_are_good():
     sections = guides.read(COURSE.milestones)
     answered, elsewhere = judged.read(sections)
     parts = collect(SOLUTIONS, COURSE)
-    with Stage(support.sandbox(), parts, session.NEEDED, session.LAST, driver).cast() as cast:
+    with Stage(support.sandbox(), parts, NEEDED, LAST, driver).cast() as cast:
         asking = session.Asking(cast, sections)
         asking.read(600, 120)
         figures = asking.measure(answered, elsewhere, 3)
@@ -129,6 +130,7 @@ def test_the_writer_quotes_or_is_silent():
     [
         (" \n", [], "The question is empty"),
         ("why " * 101, [], "longer than 100 tokens"),
+        ("why \udcff?", [], "not UTF-8"),
         ("Why?", ["--k", "21"], "20 passages are the most"),
         ("Why?", ["--size", "50"], "100 to 5,000 characters"),
     ],

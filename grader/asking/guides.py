@@ -51,7 +51,13 @@ def cut(guide: str, milestone: str, page: str) -> list[Section]:
     sections = []
     for part in re.split(r"(?m)^## ", NO_PROSE.sub("", guide))[1:]:
         heading, _, body = part.partition("\n")
-        text = re.sub(r"\n{2,}", "\n\n", body.replace("**", "")).strip()
+        text = "\n\n".join(filter(None, map(_paragraph, re.split(r"\n{2,}", body.replace("**", "")))))
         if len(text) >= LEAST and heading.strip() not in NO_ANSWERS:
             sections.append(Section(milestone, page, heading.strip(), text))
     return sections
+
+
+def _paragraph(text: str) -> str:
+    """Put a paragraph on one line, each item of a list on its own, without the words that announce a session."""
+    lines = re.sub(r"\n(?!(?:[-*]|\d+\.) )\s*", " ", text.strip())
+    return re.sub(r"\s*You should( then)? see[^.:]*:$", "", lines)

@@ -15,14 +15,6 @@ from .guides import Section
 from .judged import Judged
 from .writer import Writer
 
-# Milestone -> the numbers of the tasks that are called.
-NEEDED = {
-    "m04_attention": (),  # m07 imports it
-    "m07_generation": (1, 2, 3),
-    "m17_retriever": (1, 2, 3, 5),
-    "m18_rag": (1, 2, 3),
-}
-LAST = "m18_rag"
 BUDGET = 2_000  # tokens of a prompt that is quoted from; the whole of what was found
 NEW = 40  # tokens that the model writes
 SECONDS = 120.0  # for any one thing that the student's code does

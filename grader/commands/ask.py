@@ -7,8 +7,9 @@ from typing import Any
 
 from grader import syllabus
 from grader.arguments import ISOLATION, count, submission, submission_folder
+from grader.asking.needed import LAST, NEEDED
+from grader.capstone.beginning import opened, say_missing
 from grader.capstone.parts import lacking
-from grader.commands.capstone import opened, say_missing
 from grader.exits import NOT_PASSED, PASSED
 from grader.judge.errors import UsageProblem
 from grader.submission import collect
@@ -35,14 +36,14 @@ def run(options: argparse.Namespace) -> int:
     """Say what is missing, or answer; return the exit code."""
     from rich.console import Console
 
-    from grader.asking import guides, session
+    from grader.asking import guides
 
     console = Console(highlight=False, markup=False)
     question = " ".join(options.question.split())
     check(options, question)
     course = syllabus.load()
     parts = collect(submission_folder(options), course)
-    if missing := lacking(parts, course, session.NEEDED):
+    if missing := lacking(parts, course, NEEDED):
         return say_missing(console, missing, "Your own retriever and prompts answer.")
     sections = guides.read(course.milestones)
     from grader.asking import driver
@@ -50,10 +51,9 @@ def run(options: argparse.Namespace) -> int:
     from grader.capstone.stage import Stage
 
     show = screen.Screen(console)
-    options.device = "cpu"
-    workers = opened(options, show)
+    workers = opened(options.isolation, "cpu", show)
     try:
-        stage = Stage(workers, parts, session.NEEDED, session.LAST, driver)
+        stage = Stage(workers, parts, NEEDED, LAST, driver)
         return PASSED if tell(stage, sections, question, options, show, parts.sources) else NOT_PASSED
     finally:
         workers.close()
@@ -63,6 +63,8 @@ def check(options: argparse.Namespace, question: str) -> None:
     """Raise UsageProblem for a question or a number that cannot be used."""
     from grader.judge.oracles import Data
 
+    if any("\ud800" <= letter <= "\udfff" for letter in question):
+        raise UsageProblem("The question is not UTF-8 text.")
     if not question:
         raise UsageProblem('The question is empty; ask for example: python -m grader ask "Why do chunks overlap?"')
     if len(question) > 100 * LONGEST or len(Data().tiktoken().encode_ordinary(question)) > LONGEST:

@@ -12,13 +12,13 @@ from typing import Any
 from grader import syllabus
 from grader.arguments import ISOLATION, count, submission, submission_folder
 from grader.capstone import keepsake, kept
+from grader.capstone.beginning import opened, say_missing
 from grader.capstone.kept import FOLDER
 from grader.capstone.parts import lacking
 from grader.commands import report_paths
 from grader.exits import INTERRUPTED, NOT_PASSED, PASSED, USAGE
 from grader.judge.errors import UsageProblem
 from grader.practice import check_device
-from grader.sandbox import levels
 from grader.submission import collect
 
 MOST_STEPS = 50_000
@@ -75,7 +75,7 @@ def run(options: argparse.Namespace) -> int:
     prompts = tuple(options.prompt) if options.prompt else corpus.prompts
     plan = performance.Plan(corpus, prompts, options.steps, options.minutes, options.device, folder)
     show = screen.Screen(console)
-    workers = opened(options, show)
+    workers = opened(options.isolation, options.device, show)
     if busy := screen.busy():
         show.say(busy, "yellow")
     try:
@@ -83,17 +83,6 @@ def run(options: argparse.Namespace) -> int:
         return perform(whole, show, parts.sources)
     finally:
         workers.close()
-
-
-def opened(options: argparse.Namespace, show: Any) -> Any:
-    """Return the sandbox, ready; what there is to say about it is said."""
-    notes: list[str] = []
-    workers = levels.choose(options.isolation, options.device, notes.append)
-    workers.boot()
-    workers.wait()
-    for note in notes:
-        show.say(note, "dim")
-    return workers
 
 
 def perform(whole: Any, show: Any, sources: dict[str, bytes]) -> int:
@@ -121,14 +110,3 @@ def unwritable(folder: Path) -> str:
     except OSError as error:
         return (error.strerror or str(error)).lower()
     return "" if os.access(folder, os.W_OK) else "it may not be written"
-
-
-def say_missing(console: Any, missing: list[str], why: str) -> int:
-    """Name what is still needed."""
-    console.print(f"{why} These are missing:", style="bold")
-    for line in missing:
-        console.print(f"  ○ {line}" if console.encoding.lower().startswith("utf") else f"  - {line}")
-    first = missing[0].split()[0]
-    if "." in first:
-        console.print(f"\nNext: {first}. Then run nox -s grade -- {first.split('.')[0]}")
-    return NOT_PASSED

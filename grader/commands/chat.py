@@ -10,8 +10,9 @@ from typing import Any
 from grader import syllabus
 from grader.arguments import submission, submission_folder
 from grader.capstone import kept
+from grader.capstone.beginning import opened, say_missing
 from grader.capstone.parts import lacking
-from grader.commands.capstone import opened, say_missing, stage
+from grader.commands.capstone import stage
 from grader.exits import NOT_PASSED, PASSED
 from grader.judge.errors import UsageProblem
 from grader.practice import check_device
@@ -60,7 +61,7 @@ def run(options: argparse.Namespace) -> int:
     from grader.capstone.stage import Stage
 
     show = screen.Screen(console)
-    workers = opened(options, show)
+    workers = opened(options.isolation, options.device, show)
     try:
         chat = Chat(Stage(workers, parts), model, show, options.device, options.temperature, parts.sources)
         lines = iter([options.prompt]) if options.prompt is not None else typed(show, model)

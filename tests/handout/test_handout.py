@@ -108,6 +108,8 @@ def test_only_what_the_course_chose_is_inside(small, whole):
     assert "grader/judge/probes/model.py" not in names and "grader/judge/probes/model.py" in whole.files
     assert b"nox -s litgpt" not in small.files["README.md"] + small.files["noxfile.py"]
     assert "grader/commands/litgpt.py" not in names
+    asking = {"grader/commands/ask.py", "grader/asking/driver.py", "grader/asking/judged.toml"}
+    assert asking <= whole.files.keys() and not asking & names
     assert b"capstone" not in small.files["README.md"] + small.files["noxfile.py"] + small.files["exercises/README.md"]
     for files in (small.files, whole.files):
         strange = ("grader/classroom/", "grader/handout/", "grader/commands/verify.py", "grader/commands/handout.py")

@@ -14,7 +14,7 @@ MOST = 20_000  # characters of a text that the judge is asked about
 NOT_AN_ANSWER = list | tuple | dict | str | int | float | torch.Tensor | None
 
 
-def text(value: Any) -> str:
+def plain_text(value: Any) -> str:
     """Take a plain text that is not too long to be counted."""
     if type(value) is not str:
         raise TypeError(f"the argument is of type {type(value).__name__}, expected a text")
@@ -23,20 +23,20 @@ def text(value: Any) -> str:
     return value
 
 
-def word_count(given: str) -> int:
+def word_count(text: str) -> int:
     """Count what white space parts: a counter that can be checked by hand."""
-    return len(given.split())
+    return len(text.split())
 
 
 def tokens(data: Any, more: int = 0) -> oracle.Count:
     """Return tiktoken's count of GPT-2's tokens, with so many more in every text, as for its beginning and its end."""
     encode = data.tiktoken().encode_ordinary
-    return lambda given: len(encode(given)) + more
+    return lambda text: len(encode(text)) + more
 
 
 def counter(student: Any, count: oracle.Count) -> Any:
     """Return a counter of the judge's as an argument."""
-    return student.callback(count, text)
+    return student.callback(count, plain_text)
 
 
 def corpus(data: Any) -> tuple[list[str], list[str], list[set[int]]]:
@@ -91,5 +91,5 @@ class Heard:
     def answer(self, student: Any, question: str, k: int, budget: int) -> Any:
         """Let the student's code answer with all three."""
         retrieve = student.callback(self.retrieve, asked.of(str), asked.of(int))
-        generate = student.callback(self.generate, text)
+        generate = student.callback(self.generate, plain_text)
         return student.answer(question, retrieve, generate, k, budget, counter(student, self._count))

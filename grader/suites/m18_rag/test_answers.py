@@ -98,7 +98,8 @@ def test_no_k_is_refused_before_anything_is_called(student):
     """A k below 1 is a ValueError that names it, and neither retriever nor model is called."""
     for k in (0, -3):
         heard = Heard(["red fish"], "It is [1].")
-        expect_raises("ValueError", heard.answer, student, ASKED, k, 99, mentions=(str(k),), mistake=NO_K)
+        given = ("ValueError", heard.answer, student, ASKED, k, 99)
+        expect_raises(*given, mentions=(str(k),), fine=(student, ASKED, 3, 99), mistake=NO_K)
         expect_equal(heard.calls, [], misses={CALLED: [("retrieve", ASKED, k)]}, what="the list of calls")
 
 

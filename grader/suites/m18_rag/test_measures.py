@@ -62,6 +62,7 @@ def test_ndcg_agrees_on_drawn_judgements(student, draw):
     for k in (1, 3, 6, 40):
         expect_ndcg(student, rankings, gains, k)
     expect_ndcg(student, [[1, 2], [3]], [{1: 1, 2: 1}, {4: 2}], 2)
+    expect_ndcg(student, [[8, 6, 7]], [{7: 0.25, 6: 0.5}], 3)
 
 
 @pytest.mark.task("m18.4")
@@ -91,8 +92,8 @@ def test_what_has_no_best_order_is_refused(student):
     for mistake, given in cases.items():
         for rankings, gains in given:
             expect_raises("ValueError", student.ndcg_at_k, rankings, gains, 3, fine=fine, mistake=mistake)
-    for k in (0, -2):
-        expect_raises("ValueError", student.ndcg_at_k, [[1]], [{1: 1}], k, fine=fine, mistake=NO_K)
+    for k in (0, -1):
+        expect_raises("ValueError", student.ndcg_at_k, [[1, 2, 3]], [{1: 1, 2: 1, 3: 2}], k, fine=fine, mistake=NO_K)
 
 
 def expect_words(student, text):

@@ -30,7 +30,7 @@ def search(question, k):
 
 def reply(question, k, budget, write, count):
     """Answer a question; return the text, the chunks that it cites, those in the prompt, and its quotations."""
-    found = []
+    found: list[int] = []
 
     def retrieve(asked, most):
         found[:] = search(asked, most)

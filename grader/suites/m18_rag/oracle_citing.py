@@ -69,6 +69,12 @@ def citation_misses(answer: str, n: int) -> dict[str, Any]:
         "brackets with several numbers, such as [1, 2], are passed over": kept(cited(answer, several="single")),
         "of brackets with several numbers, such as [1, 2], only the first counts": kept(cited(answer, several="first")),
         "spaces inside brackets are not allowed for": kept(cited(answer, several="tight")),
+        "any bracket with one number cites, also array[1], and [1, 2] is passed over": kept(
+            cited(answer, index="all", several="single")
+        ),
+        "any bracket with one number is listed, as often as it comes and whatever it is": cited(
+            answer, index="all", several="single"
+        ),
         "a number above n is kept: there is no such passage": kept(cited(answer), high=10**9),
         "0 is kept: the first passage is number 1": kept(cited(answer), low=0),
         "every number is kept, whether there is such a passage or not": kept(cited(answer), 0, 10**9),

@@ -135,6 +135,8 @@ def words(
         text = "".join(letter for letter in text if letter not in string.punctuation)
     elif signs == "ends":
         text = " ".join(word.strip(string.punctuation) for word in text.split())
+    elif signs == "word characters":
+        text = re.sub(r"[^\w\s]", "", text)
     elif signs == "letters":
         text = "".join(letter for letter in text if letter.isalnum() or letter.isspace())
     drop = ("a", "an", "the") if articles and order == "right" else ()
@@ -147,6 +149,7 @@ WORD_MISTAKES: dict[str, dict[str, Any]] = {
     "a space takes the place of each mark: marks are deleted, and cat's is cats": {"signs": "spaces"},
     "marks are taken from the ends of words alone": {"signs": "ends"},
     "whatever is no letter and no digit is deleted: it is the characters of string.punctuation": {"signs": "letters"},
+    r"what \w and \s leave is deleted: it is the characters of string.punctuation": {"signs": "word characters"},
     "the words a, an and the are kept": {"articles": False},
     "the words a, an and the are left out before the marks, which may hide them": {"order": "articles first"},
     "citations are kept as words: they go out first": {"citing": False},

@@ -2,7 +2,7 @@
 
 import pytest
 
-from grader.judge import achieve, expect_equal, expect_raises
+from grader.judge import achieve, expect_answer, expect_equal, expect_raises
 
 from . import oracle
 from . import oracle_answering as answering
@@ -15,13 +15,19 @@ AGAIN = "the search is done more than once"
 SECOND = "a second text is generated"
 EACH = "a text is generated for each passage: all of them go into one prompt"
 BARE = "the model is given the question alone: it is build_prompt's prompt that it reads"
+BEYOND = "a number that the prompt has no passage for is taken for a source: count the passages in the prompt"
 ASKED = "Who swims in it?"
 
 
 def expect_said(student, found, written, budget=10**6, count=word_count, k=3):
     """Compare an answer with the plain pipeline's, and with what the classic mistakes give; return what was asked."""
     heard = Heard(found, written, count)
-    actual = said(heard.answer(student, ASKED, k, budget))
+    simpler = Heard(found, "It is [1].", count)
+
+    def answer(asked):
+        return asked.answer(student, ASKED, k, budget)
+
+    actual = said(expect_answer(answer, heard, simpler=(simpler,), mistake=BEYOND))
     misses = answering.answer_misses(ASKED, found, written, budget, count)
     wanted = answering.answered(ASKED, found, written, budget, count)
     expect_equal(actual, wanted, misses=misses, what="the pair of text and sources")
@@ -56,8 +62,8 @@ def test_one_search_and_one_text(student, draw, data, k):
     one = ["retrieve", "generate"]
     misses = {AGAIN: ["retrieve", *one], SECOND: [*one, "generate"], EACH: ["retrieve", *["generate"] * k]}
     expect_equal([call[0] for call in heard.calls], one, misses=misses, what="the list of calls")
-    misses = {"one passage more than k is asked for": (ASKED, k + 1), "k is not passed on": (ASKED, 3)}
-    expect_equal(heard.calls[0][1:], (ASKED, k), misses=misses, what="the pair of question and k")
+    others = {"one passage more than k is asked for": (ASKED, k + 1), "k is not passed on": (ASKED, 3)}
+    expect_equal(heard.calls[0][1:], (ASKED, k), misses=others, what="the pair of question and k")
     prompt, _ = oracle.prompt(ASKED, found, 10**6, word_count)
     expect_equal(heard.calls[1][1], prompt, misses={BARE: ASKED}, what="the prompt that the model is given")
 

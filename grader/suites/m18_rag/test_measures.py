@@ -4,19 +4,24 @@ from typing import Any
 
 import pytest
 
-from grader.judge import FLOAT64_CONSTANT, expect_close, expect_equal, expect_raises
+from grader.judge import FLOAT64_CONSTANT, expect_answer, expect_close, expect_equal, expect_raises
 
 from . import oracle_measures as oracle
 from .steps import sentences
 
 NO_K = "a k below 1 is accepted"
+NO_GAIN = "a document that has no gain is looked up all the same: it adds 0"
+NOTHING_COMMON = "texts without common words, or without any, are divided by 0"
+NOTHING_SAID = "an answer without words is divided by 0"
 TEXT = "The cat's GPT-2, a [1]!"
 
 
 def expect_ndcg(student, rankings, gains, k):
     """Compare the mean with a plain formula's, and with what the classic mistakes give."""
     misses = oracle.ndcg_misses(rankings, gains, k)
-    actual, expected = student.ndcg_at_k(rankings, gains, k), oracle.ndcg(rankings, gains, k)
+    known = ([list(table) for table in gains], gains, k)
+    actual = expect_answer(student.ndcg_at_k, rankings, gains, k, simpler=known, mistake=NO_GAIN)
+    expected = oracle.ndcg(rankings, gains, k)
     expect_close(actual, expected, atol=FLOAT64_CONSTANT, misses=misses, what=f"nDCG at {k}")
 
 
@@ -134,7 +139,8 @@ def test_words_of_drawn_sentences(student, draw, data):
 
 def expect_f1(student, answer, reference):
     """Compare F1 with the plain formula's, and with what the classic mistakes give."""
-    actual, expected = student.token_f1(answer, reference), oracle.token_f1(*map(oracle.words, (answer, reference)))
+    actual = expect_answer(student.token_f1, answer, reference, simpler=("red", "red"), mistake=NOTHING_COMMON)
+    expected = oracle.token_f1(oracle.words(answer), oracle.words(reference))
     misses = oracle.f1_misses(answer, reference)
     expect_close(actual, expected, atol=FLOAT64_CONSTANT, misses=misses, what=f"F1 of {answer!r:.60}")
 
@@ -177,7 +183,8 @@ def test_f1_agrees_on_drawn_answers(student, draw, data):
 
 def expect_faithfulness(student, answer, passages):
     """Compare the share with the plain formula's, and with what the classic mistakes give."""
-    actual, expected = student.faithfulness(answer, passages), oracle.faithfulness(answer, passages)
+    actual = expect_answer(student.faithfulness, answer, passages, simpler=("red", ["red"]), mistake=NOTHING_SAID)
+    expected = oracle.faithfulness(answer, passages)
     misses = oracle.faithfulness_misses(answer, passages)
     expect_close(actual, expected, atol=FLOAT64_CONSTANT, misses=misses, what=f"the share for {answer!r:.60}")
 

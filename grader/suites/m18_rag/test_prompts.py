@@ -8,6 +8,7 @@ from . import oracle
 from . import oracle_citing as citing
 from .steps import counter, expect_prompt, sentences, tokens, word_count
 
+BEYOND = "a number that no passage has is looked up all the same: it is listed as False"
 ABOVE = "a prompt that is above its budget without any passage is accepted"
 JUST = "a prompt without any passage that just fills its budget is refused"
 
@@ -161,8 +162,10 @@ def test_passages_that_are_not_there_cannot_be_cited(student, draw):
 
 def expect_quotes(student, answer, passages):
     """Compare the quotations with a plain reader's, and with what the classic mistakes give."""
-    actual, what = student.check_quotes(answer, passages), f"the list of quotations in {answer!r:.70}"
-    expect_equal(actual, citing.quotes(answer, passages), misses=citing.quote_misses(answer, passages), what=what)
+    right, what = citing.quotes(answer, passages), f"the list of quotations in {answer!r:.70}"
+    known = " ".join(f'"{text}" [{number}]' for text, number, _ in right if 1 <= number <= len(passages))
+    actual = expect_answer(student.check_quotes, answer, passages, simpler=(known, passages), mistake=BEYOND)
+    expect_equal(actual, right, misses=citing.quote_misses(answer, passages), what=what)
 
 
 @pytest.mark.task("m18.2")

@@ -12,8 +12,10 @@ from grader.syllabus import Milestone
 LARGEST = 200_000  # characters of a guide
 LEAST = 40  # characters of a section that says something
 NO_ANSWERS = ("Reading", "Out of scope")  # what they name stands elsewhere
-# What is no prose: code, formulas on lines of their own, tables, and the tags of what is folded.
-NO_PROSE = re.compile(r"(?ms)^```.*?^```$|^\$\$.*?^\$\$$|^\|.*?$|^</?details>$|^<summary>.*?</summary>$")
+# What is no prose: code, formulas on lines of their own, tables, pictures, and the tags of what is folded.
+NO_PROSE = re.compile(
+    r"(?ms)^```.*?^```$|^\$\$.*?^\$\$$|^\|.*?$|^!\[[^\]]*\]\([^)]*\)$|^</?details>$|^<summary>.*?</summary>$"
+)
 
 
 @dataclass(frozen=True)

@@ -144,7 +144,13 @@ def test_brackets_hold_one_number_or_several(student):
 )
 def test_an_index_is_no_citation(student):
     """Brackets straight after a letter, digit or underscore cite nothing; after a citation they are one more."""
-    for answer in ("array[1] is red [3]", "x_[1], y2[2] and é[3] [4]", "m[1][2] [5]", "[1][2] or [3] [4][5]", "2[1]."):
+    for answer in (
+        "array[1] is red [3], or [2, 3]",
+        "x_[1], y2[2] and é[3] [4]",
+        "m[1][2] [5]",
+        "[1][2] or [3] [4][5]",
+        "2[1].",
+    ):
         expect_citations(student, answer, 5)
 
 

@@ -55,6 +55,22 @@ def sentences(data: Any) -> list[str]:
     return [part for one in corpus(data)[0] for part in re.split(r"(?<=[.?!])\s+", one)]
 
 
+def telling(draw: Any, question: str, pool: list[str], count: oracle.Count) -> tuple[list[str], int]:
+    """Draw passages and a budget with which each wrong way of counting gives a wrong prompt, at most three the same.
+
+    Of more than three none would be named.
+    """
+    while True:
+        passages, budget = draw.random.sample(pool, k=6), draw.random.randint(60, 180)
+        right, wrong = oracle.prompt(question, passages, budget, count), []
+        for fits in oracle.measures(budget, count).values():
+            wrong.append(oracle.prompt(question, passages, budget, count, fits=fits))
+            if wrong[-1] == right or wrong.count(wrong[-1]) > 3:
+                break
+        else:
+            return passages, budget
+
+
 def expect_prompt(
     student: Any, question: str, passages: list[str], budget: int, count: oracle.Count, what: str = "the pair"
 ) -> None:

@@ -2,6 +2,7 @@
 
 import functools
 import math
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -13,7 +14,7 @@ Prompt = tuple[str, list[int]]
 
 def flat(text: str) -> str:
     """Make all white space single spaces."""
-    return " ".join(text.split())
+    return re.sub(r"\s+", " ", text).strip()
 
 
 def laid(

@@ -93,7 +93,7 @@ def citation_misses(answer: str, n: int) -> dict[str, Any]:
     }
 
 
-QUOTED = r'"([^"]*)"\s*\[\s*([0-9]+)\s*\]'
+NUMBER = r"\[\s*([0-9]+)\s*\]"
 
 
 def quotes(
@@ -106,12 +106,13 @@ def quotes(
     spaced: Callable[[str], str] = flat,
     held: Callable[[str], str] = flat,
     empty: bool = False,
-    pattern: str = QUOTED,
+    inside: str = '[^"]*',
+    gap: str = r"\s*",
     given: Callable[[str], str] = str,
 ) -> Quotes:
     """Look up every quotation that is cited; the switches make the mistakes."""
     found = []
-    for match in re.finditer(pattern, answer):
+    for match in re.finditer(f'"({inside})"{gap}{NUMBER}', answer):
         text, number = match[1], int(match[2])
         own = passages[number - shift : number - shift + 1] if number >= shift else []
         if low < 1 and number == 0 and passages:
@@ -143,11 +144,11 @@ QUOTE_MISTAKES: dict[str, dict[str, Any]] = {
     "case does not count: red is not Red": {"spaced": lambda t: flat(t).lower(), "held": lambda t: flat(t).lower()},
     "a quotation of nothing is found everywhere": {"empty": True},
     "the text comes back with other white space than it has in the answer": {"given": flat},
-    "a space between quotation and brackets is not allowed for": {"pattern": r'"([^"]*)"\[\s*([0-9]+)\s*\]'},
-    "a space between quotation and brackets is asked for": {"pattern": r'"([^"]*)"\s+\[\s*([0-9]+)\s*\]'},
-    "a quotation of nothing is passed over": {"pattern": r'"([^"]+)"\s*\[\s*([0-9]+)\s*\]'},
-    "a quotation reaches over the next one, to the last mark there is": {"pattern": r'"(.*)"\s*\[\s*([0-9]+)\s*\]'},
-    "a quotation must be on one line": {"pattern": r'"([^"\n]*)"\s*\[\s*([0-9]+)\s*\]'},
+    "a space between quotation and brackets is not allowed for": {"gap": ""},
+    "a space between quotation and brackets is asked for": {"gap": r"\s+"},
+    "a quotation of nothing is passed over": {"inside": '[^"]+'},
+    "a quotation reaches over the next one, to the last mark there is": {"inside": ".*"},
+    "a quotation must be on one line": {"inside": r'[^"\n]*'},
 }
 
 

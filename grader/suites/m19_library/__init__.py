@@ -1,0 +1,1 @@
+"""The room of m19_library."""

@@ -26,6 +26,7 @@ UNWANTED = ("PYTHONOPTIMIZE", "PYTHONSAFEPATH")  # checks have docstrings and as
 READERS = ("xmlschema>=4.0", "junitparser>=4.0")  # in an environment of their own, beside PHP and Ruby
 # Wants other libraries than the course has, in an environment of its own, too; it does not say that it needs requests.
 LITGPT = ("litgpt==0.5.13", "requests")
+JUPYTERLAB = ("jupyterlab>=4.4,<5",)  # in an environment of its own, with kernels in the course's
 # Modules are compiled when they are first imported, where that is kept: most of what lies in these packages never is.
 QUICKLY = ("--disable-pip-version-check", *(() if os.environ.get("PYTHONDONTWRITEBYTECODE") else ("--no-compile",)))
 CPU_BUILDS = os.environ.get("SCRATCHWORK_TORCH_INDEX", "https://download.pytorch.org/whl/cpu")
@@ -155,6 +156,22 @@ def watch(session: nox.Session) -> None:
 def python(session: nox.Session) -> None:
     """Open a Python prompt with your modules imported: nox -s python -- m04."""
     run(session, "-m", "grader", "shell", *session.posargs)
+
+
+@nox.session(venv_backend="none", requires=["env"], default=False)
+def notebook(session: nox.Session) -> None:
+    """Write a milestone as a notebook, to work in instead of the file: nox -s notebook -- m04."""
+    run(session, "-m", "grader", "notebook", *session.posargs)
+
+
+@nox.session(venv_backend="virtualenv", reuse_venv=True, requires=["env"], default=False)
+def lab(session: nox.Session) -> None:
+    """Open JupyterLab on your notebooks, with the course's own Python: nox -s lab."""
+    add(session, "notebook")
+    session.install(*QUICKLY, *JUPYTERLAB, silent=False)
+    kernels = Path(shared["python"]).parents[1] / "share" / "jupyter"
+    folder = str(ROOT / "exercises")
+    session.run("jupyter", "lab", f"--notebook-dir={folder}", *session.posargs, env={"JUPYTER_PATH": str(kernels)})
 
 
 @nox.session(venv_backend="none", requires=["env"], default=False)

@@ -23,6 +23,7 @@ COMMANDS = {
     "list": "show the syllabus with your progress",
     "hint": "show the next hint for a task (three for each, none of them the code)",
     "shell": "open a Python prompt with your modules imported",
+    "notebook": "write a milestone as a notebook, to work in instead of the file",
     "reset": "bring a stub back, and keep beside it what stood there",
     "capstone": "train a GPT out of your own parts and let it write a story",
     "chat": "begin a story, and the model of your capstone goes on",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -23,13 +24,14 @@ from .syllabus import Milestone, Syllabus, SyllabusError
 
 KEYS = {
     "": ("course", "late", "milestone", "extension"),
-    "course": ("name", "time_zone", "milestones", "missing", "drafts", "round_to", "rounding"),
+    "course": ("name", "time_zone", "milestones", "missing", "drafts", "round_to", "rounding", "repository"),
     "late": ("per_day", "cap", "grace_minutes", "free_days"),
     "milestone": ("id", "points", "due", "tasks", "late", "weight", "exclude"),
     "extension": ("student", "milestone", "until", "days", "late_days", "reason"),
 }
 MISSING = ("none", "zero")
 LARGEST = 2**20  # bytes of a file
+REPOSITORY = re.compile(r"https://github\.com/[A-Za-z0-9-]+/[A-Za-z0-9._-]+")  # whom a notebook may be opened from
 YEARS = range(1970, 9999)  # in which something can be due: a day before and after them has a date in every time zone
 
 
@@ -65,6 +67,7 @@ class Course:
     free_days: int = 0  # late days that everybody has
     late_days: Mapping[str, int] = field(default_factory=dict)  # student → late days, where they are others
     extensions: tuple[Extension, ...] = ()
+    repository: str = ""  # where students get the course, on GitHub
 
     def whole(self, whole: Syllabus) -> Syllabus:
         """Return the syllabus with the milestones that this course brings, whatever it has chosen of ours."""
@@ -133,7 +136,7 @@ class Course:
                         f"choose {need[:3]} as well."
                     )
             milestones.append(_with_points(milestone, part, self.path))
-        return replace(whole, name=self.name, milestones=tuple(milestones))
+        return replace(whole, name=self.name, milestones=tuple(milestones), repository=self.repository)
 
 
 def plain(whole: Syllabus) -> Course:
@@ -227,7 +230,7 @@ class _Reader:
         return Course(name.strip(), ordered, self._path, self._zone, self._whole.own, free_days=free, **marks)
 
     def _marks(self, head: dict[str, Any]) -> dict[str, Any]:
-        """Return what becomes of marks: what is missing, whether they are drafts first, and how they are rounded."""
+        """Return what becomes of marks, such as how they are rounded, and where students get the course."""
         missing, drafts = head.get("missing", MISSING[0]), head.get("drafts", False)
         step, way = head.get("round_to", Rounding.step), head.get("rounding", Rounding.way)
         if missing not in MISSING:
@@ -238,7 +241,13 @@ class _Reader:
             self._wrong("course.round_to", f"is a number of points from 0.01 to 1,000, and {shown(step)} is not")
         if way not in WAYS:
             self._wrong("course.rounding", f"is one of {', '.join(WAYS)}, and {shown(way)} is not")
-        return {"zero": missing == "zero", "drafts": drafts, "rounding": Rounding(float(step), way)}
+        found = {"zero": missing == "zero", "drafts": drafts, "rounding": Rounding(float(step), way)}
+        if "repository" in head:
+            found["repository"] = address = head["repository"]
+            if not isinstance(address, str) or not REPOSITORY.fullmatch(address):
+                like = "https://github.com/owner/name"
+                self._wrong("course.repository", f"is an address like {like}, and {shown(address)} is not")
+        return found
 
     def _more_time(self, plain: dict[str, Any]) -> dict[str, Any]:
         """Return extensions and late days of single students."""

@@ -18,7 +18,7 @@ from grader.judge.oracles import Weights
 from grader.progress import Progress, key
 from grader.sandbox import levels
 from grader.sandbox.errors import SandboxError
-from grader.submission import Submission, with_own_solutions
+from grader.submission import Submission, module_files, with_own_solutions
 from grader.warm import lent
 
 if TYPE_CHECKING:
@@ -100,6 +100,7 @@ class Practice(Station):
         if self.official and tasks is not None:
             raise UsageProblem("An official run grades whole milestones: name m04, and not one task of it.")
         self.tasks = tasks  # of those chosen; None: all of them
+        self.notebooks: set[str] = set()  # of what was graded last, the modules that were in notebooks
         self.failures: dict[str, Calls] = {}  # of the last run, by task: what failed, as lines to try
         self.course, self.chosen, self.folder = course, chosen, folder
         self.progress = Progress()
@@ -115,6 +116,7 @@ class Practice(Station):
         Raises GradingError for a fault of the grader, SandboxError when no sandbox starts.
         """
         options, course = self.options, self.course
+        self.notebooks = set(submission.notebooks)
         submission = self.on_its_ground(submission)
         grader = grader_version(own_rooms.packed(course))
         keys = self._keys(submission, grader)
@@ -149,10 +151,13 @@ class Practice(Station):
                 self.progress.remember(self.folder, whole, keys)
             self._keep_failures(settings, planned)
             self._look_beneath(submission, result.milestones)
+            self._find_in_cells(submission, result.milestones)
         fresh = {milestone.id: milestone for milestone in result.milestones}
         result.milestones = [fresh.get(milestone.id) or reused[milestone.id] for milestone in self.chosen]
         self._say_when_due(result.milestones)
-        result.notes = [*self.notes, *levels.gap_notes(self.workers.level)]
+        names = tuple(file for file, module in module_files(self.course).items() if module in fresh | reused)
+        beside = [note for note in submission.notes if any(name in note for name in names)]
+        result.notes = [*self.notes, *beside, *levels.gap_notes(self.workers.level)]
         result.notes += [self.progress.trouble] if self.progress.trouble else []
         return result
 
@@ -183,6 +188,17 @@ class Practice(Station):
             self.progress.trouble = f"What failed could not be written down ({files.reason(error)})."
             return
         self.failures = {task: calls for task, (_, calls) in found.items()}
+
+    def _find_in_cells(self, submission: Submission, results: list[record.Milestone]) -> None:
+        """Note of a milestone that was in a notebook in which cells the lines are that its failures name."""
+        for result in results:
+            module = submission.notebooks.get(result.id)
+            if module is None or self.official:
+                continue
+            checks = [check for task in result.tasks for check in task.checks]
+            lines = {frame.line for check in checks for frame in check.traceback if frame.file == f"{result.id}.py"}
+            if said := module.said_of(sorted(lines)):
+                result.notes.append(f"In {submission.file(result.id)}, {said}.")
 
     def _look_beneath(self, submission: Submission, results: list[record.Milestone]) -> None:
         """Note of a failing milestone that one it is made of failed when it was graded last, and is as it was then."""

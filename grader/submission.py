@@ -9,10 +9,17 @@ import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from . import files
 from .files import reason
 from .syllabus import Milestone, Syllabus
+
+if TYPE_CHECKING:
+    from .notebooks.reading import Module as NotebookModule
+
+SOURCE, NOTEBOOK = ".py", ".ipynb"  # how the names of files end that hold a module
+NOTEBOOK_BYTES = 4 * 2**20  # of a notebook's file, most of which are its outputs
 
 
 class SubmissionError(Exception):
@@ -31,6 +38,7 @@ class Submission:
     unopened: bool = False  # archives lay beside the modules, and may hold others
     absent: set[str] = field(default_factory=set)  # of `problems`, the modules that have one because they are not there
     beneath: Submission | None = None  # where each milestone takes from what it is made of, instead of from here
+    notebooks: dict[str, NotebookModule] = field(default_factory=dict)  # modules that a notebook's cells make
 
     def digest(self, modules: list[str]) -> str:
         """Return the SHA-256 of exactly these modules' sources."""
@@ -59,6 +67,41 @@ class Submission:
                 problems[module] = other.problems[module]
         return Submission(self.folder, sources, problems, list(self.notes))
 
+    def put(
+        self,
+        milestone: Milestone,
+        notebook: bytes | str,
+        limit: int,
+        inside: str = "",
+        beside: bytes | str | None = None,
+    ) -> None:
+        """Take a milestone's module from its notebook, or from the file beside it where that is the one that is meant.
+
+        Either is its bytes, or a sentence that says what is wrong with it. `limit` is the largest source in bytes,
+        `inside` where both lie, as it is shown.
+        """
+        from .notebooks.choosing import chosen  # which most folders need not
+
+        name = milestone.id
+        inside = inside or f"{self.folder}/"
+        found = chosen((f"{inside}{name}{SOURCE}", beside), (f"{inside}{name}{NOTEBOOK}", notebook), name[:3], limit)
+        self.notes += found.notes
+        if isinstance(found.taken, bytes):
+            self.sources[name] = found.taken
+        else:
+            self.problems[name] = found.taken
+        if found.module is not None:
+            self.notebooks[name] = found.module
+
+    def file(self, module: str) -> str:
+        """Return the name of the file that a module was taken from."""
+        return f"{module}{NOTEBOOK if module in self.notebooks else SOURCE}"
+
+
+def module_files(syllabus: Syllabus) -> dict[str, str]:
+    """Return the names under which modules are handed in, each with its module: "m04_attention.ipynb" is one."""
+    return {f"{each.id}{ending}": each.id for each in syllabus.milestones for ending in (SOURCE, NOTEBOOK)}
+
 
 def collect(folder: Path, syllabus: Syllabus, elsewhere: Mapping[str, Path] | None = None) -> Submission:
     """Read the course's modules out of a folder; links, pipes, devices and oversized files are refused one by one.
@@ -73,10 +116,13 @@ def collect(folder: Path, syllabus: Syllabus, elsewhere: Mapping[str, Path] | No
         beside = os.listdir(folder)
     except OSError as error:
         raise SubmissionError(f"The folder {name} cannot be read: {reason(error)}.") from error
-    places = {f"{module}.py": path for module, path in (elsewhere or {}).items() if f"{module}.py" not in beside}
-    return take(
-        name, syllabus, lambda file: read_regular(places.get(file, folder / file), syllabus.max_source_bytes), beside
-    )
+    there = {file for file in beside if file.endswith((SOURCE, NOTEBOOK))}
+    places = {
+        f"{module}{SOURCE}": path
+        for module, path in (elsewhere or {}).items()
+        if there.isdisjoint((f"{module}{SOURCE}", f"{module}{NOTEBOOK}"))
+    }
+    return take(name, syllabus, lambda file, limit: read_regular(places.get(file, folder / file), limit), beside)
 
 
 def with_own_stubs(folder: Path, syllabus: Syllabus) -> Submission:
@@ -89,35 +135,52 @@ def with_own_solutions(folder: Path, syllabus: Syllabus) -> Submission:
     return collect(folder, syllabus, {milestone.id: milestone.solution for milestone in syllabus.own})
 
 
-def take(name: str, syllabus: Syllabus, read: Callable[[str], bytes], beside: Iterable[str] = ()) -> Submission:
+def take(name: str, syllabus: Syllabus, read: Callable[[str, int], bytes], beside: Iterable[str] = ()) -> Submission:
     """Take the course's modules from wherever `read` finds a file by its name; `beside` names what lies there as well.
 
-    `read` raises FileNotFoundError for a file that is not there, and OSError or ValueError for one that can't be taken.
+    `read` is given the largest size, and raises FileNotFoundError for a file that is not there, TooLarge for a larger
+    one, and OSError or ValueError for one that can't be taken. A module lies there as a file or as a notebook.
     Raises SubmissionError when none of the modules is there.
     """
     submission = Submission(name)
     inside = name if name.endswith("!") else f"{name}/"  # the root of an archive: "week4.zip!m00_warmup.py"
     likenesses = _likenesses(beside, syllabus)
     for milestone in syllabus.milestones:
-        file = f"{milestone.id}.py"
-        shown = f"{inside}{file}"
+        file = f"{milestone.id}{SOURCE}"
         alike = likenesses.get(milestone.id, [])
-        try:
-            submission.sources[milestone.id] = read(file)
-        except FileNotFoundError:
+        taken = _read(read, inside, file, syllabus.max_source_bytes)
+        notebook = _read(read, inside, f"{milestone.id}{NOTEBOOK}", NOTEBOOK_BYTES)
+        if notebook is not None:
+            submission.put(milestone, notebook, syllabus.max_source_bytes, inside, taken)
+        elif isinstance(taken, bytes):
+            submission.sources[milestone.id] = taken
+        elif taken is not None:
+            submission.problems[milestone.id] = taken
+        else:
             submission.absent.add(milestone.id)
             if alike:
                 submission.mistaken.add(milestone.id)
             also = f" ({', '.join(alike)} is not taken for it)" if alike else ""
-            submission.problems[milestone.id] = f"{shown} is missing{also}; put the stub back to start from."
-        except (OSError, ValueError) as error:
-            submission.problems[milestone.id] = f"{shown} cannot be taken: {reason(error)}."
+            submission.problems[milestone.id] = f"{inside}{file} is missing{also}; put the stub back to start from."
         submission.notes += [f"{inside}{other} was ignored: the module is called {file}." for other in alike]
     if len(submission.absent) == len(syllabus.milestones):
         first = syllabus.milestones[0].id
         hint = "".join(f" {note}" for note in submission.notes[:1])
         raise SubmissionError(f"The folder {name} has none of the course's modules ({first}.py and so on).{hint}")
     return submission
+
+
+def _read(read: Callable[[str, int], bytes], inside: str, file: str, limit: int) -> bytes | str | None:
+    """Return a file's bytes, a sentence where it can't be taken, None where there is none."""
+    try:
+        return read(file, limit)
+    except FileNotFoundError:
+        return None
+    except files.TooLarge as error:
+        why = f"it is larger than {limit // 2**20} MB; clear its outputs, which count for nothing"
+        return f"{inside}{file} cannot be taken: {why if file.endswith(NOTEBOOK) else error}."
+    except (OSError, ValueError) as error:
+        return f"{inside}{file} cannot be taken: {reason(error)}."
 
 
 def resembles(file: str, syllabus: Syllabus) -> str:
@@ -132,7 +195,8 @@ def resembles(file: str, syllabus: Syllabus) -> str:
     plain = "".join(letter for letter in plain if unicodedata.category(letter) not in ("Cf", "Cc", "Zs"))
     stem = _ENDINGS.sub("", plain)
     for milestone in syllabus.milestones:
-        if file != f"{milestone.id}.py" and stem != plain and _same_but_foreign(stem, milestone.id):
+        own = (f"{milestone.id}{SOURCE}", f"{milestone.id}{NOTEBOOK}")
+        if file not in own and stem != plain and _same_but_foreign(stem, milestone.id):
             return milestone.id
     return ""
 
@@ -167,11 +231,11 @@ def _shown(folder: Path) -> str:
 
 
 def read_regular(path: Path, limit: int) -> bytes:
-    """Return the bytes of a regular file. Raises ValueError for anything else, and for more than `limit` bytes."""
+    """Return the bytes of a regular file. Raises ValueError for anything else, and TooLarge for more than `limit`."""
     try:
         return files.read(path, limit, own=False)
     except files.TooLarge:
-        raise ValueError(too_large(limit)) from None
+        raise files.TooLarge(too_large(limit)) from None
 
 
 def too_large(limit: int) -> str:

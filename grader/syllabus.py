@@ -117,6 +117,7 @@ class Syllabus:
     max_source_bytes: int
     milestones: tuple[Milestone, ...]
     limits: Limits = field(default_factory=Limits)  # of a check, where its milestone has no others
+    repository: str = ""  # where students get the course on GitHub, as its file says
 
     @property
     def own(self) -> tuple[Milestone, ...]:
@@ -212,7 +213,8 @@ def load(manifest: Path = MANIFEST, rooms: Path = ROOMS) -> Syllabus:
     milestones.sort(key=lambda milestone: last.index(milestone.id) + 1 if milestone.id in last else 0)
     _check(tuple(milestones))
     allowed = tuple(course["allowed_imports"])
-    return Syllabus(course["name"], allowed, course["max_source_bytes"], tuple(milestones), limits)
+    repository = course.get("repository", "")  # in a handout: the address that the course's file has
+    return Syllabus(course["name"], allowed, course["max_source_bytes"], tuple(milestones), limits, repository)
 
 
 def read_room(room: Path, limits: Limits, own: bool = False) -> Milestone:

@@ -16,6 +16,7 @@ from types import ModuleType
 from typing import Any
 
 from grader import environment
+from grader.notebooks import importing
 
 PACKAGE = "exercises"  # as which the modules import each other, whatever their folder is called
 
@@ -30,7 +31,9 @@ def modules(folder: Path | str, names: Iterable[str]) -> tuple[dict[str, ModuleT
     for name in [name for name in sys.modules if name.partition(".")[0] == PACKAGE]:
         del sys.modules[name]
     importlib.invalidate_caches()
-    sys.modules[PACKAGE] = package(str(Path(folder).resolve()))
+    place = Path(folder).resolve()
+    sys.modules[PACKAGE] = package(str(place))
+    importing.install(PACKAGE, place)
     found: dict[str, ModuleType] = {}
     failed: dict[str, Exception] = {}
     for name in names:

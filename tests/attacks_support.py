@@ -19,7 +19,7 @@ from unittest import mock
 import proving
 import pytest
 import support
-from attacks import archives, claims, files, on_disk, pull_requests
+from attacks import archives, claims, files, notebooks, on_disk, pull_requests
 from left_behind import (
     MARK,
     clear_up,
@@ -46,7 +46,14 @@ from grader.syllabus import Syllabus
 FOLDER = support.TESTS / "attacks"
 LEVELS = "bubblewrap user process"  # where an attack is graded that names no levels
 # By functions, where it is needed.
-BUILT: list[Callable[..., Any]] = [*on_disk.ALL, *archives.ALL, *claims.ALL, *pull_requests.ALL, *files.ALL]
+BUILT: list[Callable[..., Any]] = [
+    *on_disk.ALL,
+    *archives.ALL,
+    *claims.ALL,
+    *pull_requests.ALL,
+    *files.ALL,
+    *notebooks.ALL,
+]
 PLANTED = ".planted"  # what stands behind the name of a file that no tool of this repository may take for its own
 LOOT = "LOOT"  # what an attack prints when it got somewhere
 WRITTEN_MARK = "sw-attack"  # what an attack's processes and files are called where it is written, for MARK

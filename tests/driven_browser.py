@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import itertools
 import json
@@ -38,10 +39,10 @@ class Tab:
         assert "exceptionDetails" not in done, done["exceptionDetails"]
         return done["result"].get("value")
 
-    def comes_to(self, condition: str) -> None:
+    def comes_to(self, condition: str, seconds: float = PATIENCE / 1000) -> None:
         """Wait until a JavaScript condition holds."""
         wait = f"""new Promise((resolve) => {{
-            const until = Date.now() + {PATIENCE};
+            const until = Date.now() + {1000 * seconds};
             const look = () => {{
                 if ({condition}) resolve(true);
                 else if (Date.now() > until) resolve(false);
@@ -58,6 +59,10 @@ class Tab:
     def media(self, kind: str) -> None:
         """Show the page as on a screen or on paper."""
         self._ask("Emulation.setEmulatedMedia", media=kind)
+
+    def picture(self, path: Path) -> None:
+        """Write what the window shows as a PNG."""
+        path.write_bytes(base64.b64decode(self._ask("Page.captureScreenshot", format="png")["data"]))
 
     def _ask(self, method: str, **parameters: Any) -> dict[str, Any]:
         number = next(self._numbers)

@@ -98,7 +98,7 @@ def test_a_huge_blob_is_refused_by_its_size_alone(tmp_path, monkeypatch):
         "m04_attention (1).py",
         "m04-attention.py",
         "m04_attention.py.txt",
-        "m04_attention.ipynb",
+        "m04_attention (1).ipynb",
     ],
 )
 def test_a_twin_is_named_and_never_taken(tmp_path, twin):

@@ -6,16 +6,18 @@ import argparse
 import contextlib
 import shlex
 import time
+from pathlib import Path
 from typing import Any
 
-from grader import syllabus
+from grader import files, syllabus
 from grader.arguments import conditions, judges, submission_folder, syllabus_of
 from grader.commands import report_paths, stretching
 from grader.commands.onward import onward
 from grader.debugging import debugger
 from grader.exits import FAULT, NOT_PASSED, PASSED, USAGE
+from grader.judge.errors import UsageProblem
 from grader.practice import PUBLIC_SEED, Practice, check_device
-from grader.submission import Submission, collect
+from grader.submission import NOTEBOOK, NOTEBOOK_BYTES, Submission, collect
 
 
 def arguments(command: argparse.ArgumentParser) -> None:
@@ -38,6 +40,9 @@ def arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--junit", metavar="FILE", help="write JUnit XML")
     command.add_argument("--markdown", metavar="FILE", help="write Markdown")
     command.add_argument("--html", metavar="FILE", help="write a page with pictures of what differs, guide and hints")
+    command.add_argument(
+        "--cells", metavar="FILE", help="a notebook whose cells are graded in the place of the one milestone's own file"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -50,12 +55,35 @@ def run(options: argparse.Namespace) -> int:
     report_paths.check_writable([options.json, options.junit, options.markdown, options.html])
     check_device(options.device)
     submission = collect(folder, course)
+    if options.cells:
+        _take_cells(Path(options.cells), submission, chosen, course)
     practice = Practice(options, course, chosen, folder, tasks)
     try:
         practice.boot()  # in the background, while pytest and torch are imported here
         return _graded(practice, options, submission, started)
     finally:
         practice.close()
+
+
+def _take_cells(
+    path: Path, submission: Submission, chosen: list[syllabus.Milestone], course: syllabus.Syllabus
+) -> None:
+    """Put a notebook's cells into the place of a milestone's module, as somebody has them who has not saved yet."""
+    try:
+        (milestone,) = chosen
+    except ValueError:
+        raise UsageProblem("--cells is the notebook of one milestone: name that, and no other.") from None
+    try:
+        data = files.read(path, NOTEBOOK_BYTES)
+    except (OSError, ValueError) as error:
+        raise UsageProblem(f"--cells {path} cannot be read ({files.reason(error)}).") from None
+    # What else is to be said of the milestone's files, such as that two hold work, is said and in nobody's way here.
+    problem = submission.problems.pop(milestone.id, "")
+    submission.notes = [note for note in submission.notes if f"{milestone.id}{NOTEBOOK}" not in note]
+    submission.notes += [problem] if problem and milestone.id not in submission.absent else []
+    submission.sources.pop(milestone.id, None)
+    submission.absent.discard(milestone.id)
+    submission.put(milestone, data, course.max_source_bytes)
 
 
 def _graded(practice: Practice, options: argparse.Namespace, submission: Submission, started: float) -> int:
@@ -91,7 +119,10 @@ def report(result: Any, options: argparse.Namespace, console: Any, practice: Pra
         return rerun(milestone, options, result)
 
     further = onward(result, practice.course, options, lambda milestone: rerun(milestone, options, result, whole=True))
-    terminal.render(shown, console, guide_root="exercises", rerun=again, onward=further, tries=tries(practice, options))
+    terminal.render(
+        shown, console, guide_root="exercises", rerun=again, onward=further, tries=tries(practice, options),
+        notebooks=practice.notebooks,
+    )  # fmt: skip
     code = FAULT if result.grader_at_fault else PASSED if result.passed else NOT_PASSED
     for path, write in (
         (options.json, lambda path: json_report.write(result, path)),

@@ -14,7 +14,7 @@ from grader.arguments import course as course_file
 from grader.arguments import submission, submission_folder, syllabus_of
 from grader.exits import PASSED
 from grader.progress import Progress
-from grader.submission import SubmissionError
+from grader.submission import NOTEBOOK, SOURCE, SubmissionError
 
 
 def arguments(command: argparse.ArgumentParser) -> None:
@@ -50,7 +50,9 @@ class Prompt:
     ) -> None:
         chosen = course.with_uses(milestone) if milestone is not None else [one.id for one in course.milestones]
         self._folder, self._milestone = folder, milestone
-        self._modules = [name for name in chosen if (folder / f"{name}.py").exists()]
+        self._modules = [
+            name for name in chosen if any((folder / f"{name}{ending}").exists() for ending in (SOURCE, NOTEBOOK))
+        ]
         self._failure = self._find_failure(milestone, task)
         self.names: dict[str, Any] = {"reload": self.reload}
         if self._failure is not None:

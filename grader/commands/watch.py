@@ -190,6 +190,7 @@ class Watch:
                 result, self._course, self._options, lambda name: rerun(name, self._options, result, whole=True)
             ),
             tries=tries(self._practice, self._options),
+            notebooks=self._practice.notebooks,
             # On a screen, what is to be mended first stays in view.
             brief="" if whole or not (self._console.is_terminal and sys.stdin.isatty()) else "f shows all",
         )

@@ -18,7 +18,7 @@ from grader.classroom.intake.layout import take_tree
 from grader.classroom.intake.trees import TreeError, folder_tree
 from grader.practice import SECRET_SEED_FILE, Practice
 from grader.sandbox import levels
-from grader.submission import Submission, SubmissionError, collect
+from grader.submission import Submission, SubmissionError, collect, module_files
 from grader.syllabus import Syllabus
 
 OURS = "The autograder made a mistake. This is no fault of your code: please tell your instructor, and submit again."
@@ -88,7 +88,7 @@ def found(folder: Path, course: Syllabus) -> Submission:
 
     Raises SubmissionError, with one sentence for the student, when there is none, or no telling which.
     """
-    names = {f"{milestone.id}.py" for milestone in course.milestones}
+    names = module_files(course).keys()
     holding = []
     for place, folders, files in os.walk(folder):
         depth = len(Path(place).relative_to(folder).parts)

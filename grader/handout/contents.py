@@ -27,9 +27,10 @@ MANIFEST = "handout.toml"
 SCHEMA = "scratchwork-handout/1"
 # Sessions and commands that a course without these milestones has no use for.
 NEEDING = {"capstone": {*NEEDED}, "chat": {*NEEDED}, "litgpt": {"m15_llama"}, "ask": {"m18_rag"}}
-SESSIONS = ("env", "grade", "watch", "python", *NEEDING)  # of the noxfile
+SESSIONS = ("env", "grade", "watch", "python", "notebook", "lab", *NEEDING)  # of the noxfile
 # Modules below grader/commands.
-COMMANDS = ("grade", "watch", "listing", "hint", "compare", "shell", "reset", "convert", *NEEDING)
+COMMANDS = ("grade", "watch", "listing", "hint", "compare", "shell", "reset", "notebook", "convert", *NEEDING)
+GROUPS = ("page", "notebook")  # of packages that a few of these sessions install
 PULL_REQUESTS = ".github/workflows/pull-requests.yml"
 TRIMMED = ("grader.suites", "grader.judge.probes")  # packages of which only what the checks need is handed out
 WHOLE = ("grader.sandbox",)  # a package whose files are read by path, where no import tells that they are needed
@@ -201,7 +202,8 @@ def _pyproject() -> str:
     start = text.index("[project]")
     end = text.find("\n[", start)
     project = text[start : end if end >= 0 else None].rstrip("\n")
-    return f"{project}\n"
+    groups = [line for line in text.splitlines() if line.startswith(tuple(f"{name} = [" for name in GROUPS))]
+    return "\n".join([project, "", "[dependency-groups] # of a few sessions", *groups, ""])
 
 
 def _grader(chosen: Syllabus, withheld: dict[str, int], commands: list[str]) -> dict[str, str]:
@@ -212,7 +214,8 @@ def _grader(chosen: Syllabus, withheld: dict[str, int], commands: list[str]) -> 
     texts = withholding.suites(trimmed, chosen, set(withheld))
     handed_out = {name: Source(name, text, sources[name].is_package) for name, text in texts.items()}
     others = {name: source for name, source in sources.items() if name not in trimmed} | handed_out
-    roots = ["grader.__main__", "grader.judge.standalone", *(f"grader.commands.{name}" for name in commands)]
+    roots = ["grader.__main__", "grader.judge.standalone", "grader.notebook"]
+    roots += [f"grader.commands.{name}" for name in commands]
     roots += [name for name in others if name in handed_out or name.startswith(WHOLE)]
     if "capstone" in commands:
         roots += [name for name in others if name.startswith("grader.capstone")]

@@ -19,8 +19,10 @@ LAST_CELL = re.compile(r"\| [\d.]+ \|$", re.MULTILINE)  # the last cell of a row
 
 
 def syllabus_text(text: str, chosen: Syllabus) -> str:
-    """Return the course's own file with the name of `chosen`, and in which order what it brings comes after ours."""
+    """Return the course's own file with name and address of `chosen`, and in which order what it brings comes last."""
     name = f"name = {_toml(chosen.name)}"
+    if chosen.repository:
+        name += f"\nrepository = {_toml(chosen.repository)}"
     if chosen.own:
         name += f"\nlast = [{', '.join(_toml(milestone.id) for milestone in chosen.own)}]  # brought by the course"
     return NAME.sub(lambda _: name, text, count=1)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from grader.classroom.intake.git_trees import FILE, FOLDER, KINDS, PROGRAM, Store, TreeEntry, folded
 from grader.safe_text import one_line, without_ci_commands
-from grader.submission import resembles
+from grader.submission import module_files, resembles
 from grader.syllabus import Syllabus
 
 EXERCISES = "exercises"
@@ -96,7 +96,7 @@ def notes(changes: list[Change], course: Syllabus) -> list[str]:
     beside: list[Change] = []
     foreign: list[Change] = []
     outside: list[Change] = []
-    modules = {f"{EXERCISES}/{milestone.id}.py" for milestone in course.milestones}
+    modules = {f"{EXERCISES}/{file}" for file in module_files(course)}
     for change in changes:
         folder, _, name = change.path.partition("/")
         if change.path in modules:

@@ -10,7 +10,7 @@ from grader import record
 from grader.classroom.intake.git_objects import take_modules
 from grader.classroom.intake.git_process import GitError, run_git
 from grader.classroom.intake.git_trees import Store
-from grader.submission import Submission
+from grader.submission import NOTEBOOK, SOURCE, Submission, module_files
 from grader.syllabus import Milestone, Syllabus
 
 from .changes import EXERCISES as FOLDER
@@ -88,7 +88,7 @@ def read(repository: Path, base: str, head: str, course: Syllabus) -> PullReques
         if is_folders_twin(change):
             same = f"{shown(change.path)} and {FOLDER} are one folder on many machines"
             raise GitError(f"In commit {head[:12]}, {same}, and a checkout may mix the two.")
-    modules = {f"{FOLDER}/{milestone.id}.py": milestone.id for milestone in course.milestones}
+    modules = {f"{FOLDER}/{file}": module for file, module in module_files(course).items()}
     alike = twins(changes.values(), modules)
     touched = {modules[path] for path in changes if path in modules} | set(alike)
     submission = Submission(FOLDER)
@@ -124,15 +124,20 @@ def _compare_with_merge(pull: PullRequest, store: Store, starts: list[str]) -> N
     before = [modules_of(store, start) for start in starts]
     newer = []
     for module in pull.submission.sources:
-        file = f"{module}.py"
-        mine = ours.get(file)
-        if theirs[file] == mine or all(old.get(file) == mine for old in before):
+        files = [f"{module}{ending}" for ending in (SOURCE, NOTEBOOK)]  # which of them counts hangs on both
+        parted = [
+            file
+            for file in files
+            if ours.get(file) != theirs.get(file) and any(old.get(file) != ours.get(file) for old in before)
+        ]
+        if not parted:
             continue
-        if all(old.get(file) == theirs[file] for old in before):
+        if all(old.get(file) == theirs.get(file) for old in before for file in parted):
             newer.append(module)
         else:
             newer_too = "the base has changed it since as well, and what a merge makes of the two is in neither commit"
-            pull.submission.problems[module] = _cannot(module, f"{newer_too}; merge the base first, and push that")
+            mended = f"{newer_too}; merge the base first, and push that"
+            pull.submission.problems[module] = _cannot(pull.submission.file(module), mended)
     for module in pull.submission.problems:
         pull.submission.sources.pop(module, None)
     if newer:
@@ -144,11 +149,11 @@ def _compare_with_merge(pull: PullRequest, store: Store, starts: list[str]) -> N
 
 def _leave_out(submission: Submission, module: str, why: str) -> None:
     if submission.sources.pop(module, None) is not None:
-        submission.problems[module] = _cannot(module, why)
+        submission.problems[module] = _cannot(submission.file(module), why)
 
 
-def _cannot(module: str, why: str) -> str:
-    return f"{FOLDER}/{module}.py cannot be graded: {why}."
+def _cannot(file: str, why: str) -> str:
+    return f"{FOLDER}/{file} cannot be graded: {why}."
 
 
 def resolve(repository: Path, name: str) -> str:

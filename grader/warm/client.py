@@ -19,7 +19,18 @@ from . import places
 SWITCH = "SCRATCHWORK_WARM"  # the environment variable: 0 never, 1 also where no terminal is
 SECRETS = ("SCRATCHWORK_SECRET_SEED", "SCRATCHWORK_SECRET_SEED_FILE")
 # Of `grade`. Whatever changes what is loaded, or is for no practice run, has a process of its own.
-OPTIONS = {"--all", "--judges", "--submission", "--seed", "--json", "--junit", "--markdown", "--html", "--stretch"}
+OPTIONS = {
+    "--all",
+    "--judges",
+    "--submission",
+    "--seed",
+    "--json",
+    "--junit",
+    "--markdown",
+    "--html",
+    "--stretch",
+    "--cells",
+}
 ENOUGH_MEMORY = 3 * 2**30  # bytes free, without which nothing is kept
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from grader.submission import NOTEBOOK, SOURCE, module_files
 from grader.syllabus import Milestone, Syllabus
 
 GRADER = Path(__file__).resolve().parents[1]
@@ -58,7 +59,7 @@ class Watched:
         return self._look() != self._seen
 
     def _look(self) -> dict[Path, Stamp]:
-        paths = [self._folder / f"{milestone.id}.py" for milestone in self._course.milestones]
+        paths = [self._folder / file for file in module_files(self._course)]
         paths += [self._guides / f"{milestone.id}.md" for milestone in self._course.milestones]
         for folder in (GRADER, *(milestone.room for milestone in self._course.own)):
             paths += [*folder.rglob("*.py"), *folder.rglob("*.toml")]
@@ -68,7 +69,7 @@ class Watched:
     def _sort(self, changed: set[Path]) -> Touched:
         touched = Touched()
         for path in changed:
-            if path.parent == self._folder and path.suffix == ".py":
+            if path.parent == self._folder and path.suffix in (SOURCE, NOTEBOOK):
                 touched.modules.add(path.stem)
             elif path in self._own:
                 touched.guides.add(self._own[path])

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from grader.submission import Submission, take, too_large
+from grader.files import TooLarge
+from grader.submission import NOTEBOOK, NOTEBOOK_BYTES, SOURCE, Submission, module_files, take, too_large
 from grader.syllabus import Syllabus
 
 from .git_trees import Store
@@ -38,15 +39,20 @@ def take_modules(
     """
     store = repo if isinstance(repo, Store) else Store(repo)
     entries = {entry.name: entry for entry in store.folder(commit, folder)}
-    wanted = [entries[name] for name in (f"{milestone.id}.py" for milestone in syllabus.milestones) if name in entries]
-    blobs = Blobs(store, [entry.oid for entry in wanted if not entry.unusual], syllabus.max_source_bytes)
+    wanted = [entries[name] for name in module_files(syllabus) if name in entries and not entries[name].unusual]
+    sources = [entry.oid for entry in wanted if entry.name.endswith(SOURCE)]
+    notebooks = [entry.oid for entry in wanted if entry.name.endswith(NOTEBOOK)]
+    blobs = {
+        limit: Blobs(store, oids, limit)
+        for limit, oids in ((syllabus.max_source_bytes, sources), (NOTEBOOK_BYTES, notebooks))
+    }
 
-    def read(file: str) -> bytes:
+    def read(file: str, limit: int) -> bytes:
         if file not in entries:
             raise FileNotFoundError(file)
         if entries[file].unusual:
             raise ValueError(f"it is {entries[file].unusual}, not a regular file")
-        return blobs.read(entries[file].oid)
+        return blobs[limit].read(entries[file].oid)
 
     return take(shown or folder or "the repository", syllabus, read, entries)
 
@@ -64,7 +70,7 @@ class Blobs:
         if oid not in self._sizes:
             raise ValueError("its content is not in the repository")
         if oid not in self._contents:
-            raise ValueError(too_large(self._limit))
+            raise TooLarge(too_large(self._limit))
         content = self._contents[oid]
         if content.startswith(_LFS_POINTER):
             raise ValueError("it is a pointer of Git LFS, not the file itself")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from grader.files import reason
 from grader.safe_text import one_line
-from grader.submission import Submission, SubmissionError, resembles
+from grader.submission import Submission, SubmissionError, module_files, resembles
 from grader.syllabus import Syllabus
 
 from .archives import NESTED, STUDENT, archive_tree, is_unreadable_kind, stem
@@ -67,7 +67,7 @@ def split(
 
 def has_modules(tree: Tree, syllabus: Syllabus) -> bool:
     """Tell whether a tree is one submission as it stands: modules in its root, or in its folder `exercises`."""
-    names = {f"{milestone.id}.py" for milestone in syllabus.milestones}
+    names = module_files(syllabus)
     near = ((), (MODULES_FOLDER,))
     return any(entry.name in names and entry.path[:-1] in near for entry in tree.entries)
 
@@ -167,7 +167,7 @@ def _nearest_miss(tree: Tree, syllabus: Syllabus) -> tuple[str, ...]:
 
 def folders_with_modules(tree: Tree, syllabus: Syllabus) -> list[tuple[str, ...]]:
     """Return the folders in which a module's name is found, in order."""
-    names = {f"{milestone.id}.py" for milestone in syllabus.milestones}
+    names = module_files(syllabus).keys()
     found = {entry.path[:-1] for entry in tree.entries if entry.name in names}
     # A folder that has a module's name is no folder of modules, whatever lies in it.
     return sorted(folder for folder in found if not names & set(folder))

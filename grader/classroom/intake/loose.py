@@ -7,14 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from grader.safe_text import one_line
-from grader.submission import resembles
+from grader.submission import NOTEBOOK, SOURCE, module_files, resembles
 from grader.syllabus import Syllabus
 
 from .archives import is_unreadable_kind, stem, unreadable_stem
 from .layout import holds_anything, parts_of
 from .trees import Tree, beneath
-
-_CODE = (".py", ".ipynb")
 
 
 @dataclass
@@ -59,14 +57,14 @@ def loose_in(tree: Tree, known: Callable[[str], bool], syllabus: Syllabus, of_a_
         found.foreign = [
             part.shown for part in parts_of(tree) if part.tree is None or holds_anything(part.tree, syllabus)
         ]
-    modules = {f"{milestone.id}.py" for milestone in syllabus.milestones}
+    modules = module_files(syllabus)
     for entry in tree.files:
         name, shown = PurePosixPath(entry.name), beneath(tree.shown, entry.name)
         if stem(entry.name):
             continue
         if is_unreadable_kind(entry.name):
             found.unread.append((unreadable_stem(entry.name), shown))
-        elif name.suffix.lower() in _CODE:
+        elif name.suffix.lower() in (SOURCE, NOTEBOOK):
             work = entry.name in modules or known(name.stem) or resembles(entry.name, syllabus)
             (found.work if work else found.code).append(shown)
     if of_a_download:

@@ -108,7 +108,7 @@ class Tree:
             if len(entry.path) > len(folder) + 1 and entry.path[: len(folder)] == folder
         }
 
-        def read(file: str) -> bytes:
+        def read(file: str, limit: int) -> bytes:
             entries = names.get(file, [])
             if file in inner:
                 raise ValueError(not_regular(stat.S_IFDIR))
@@ -116,7 +116,7 @@ class Tree:
                 raise FileNotFoundError(file)
             if len(entries) > 1:
                 raise ValueError(f"it is there {len(entries)} times, and nothing says which is meant")
-            return entries[0].content(syllabus.max_source_bytes)
+            return entries[0].content(limit)
 
         return take(beneath(self.shown, *folder), syllabus, read, names)
 

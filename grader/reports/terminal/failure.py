@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 from rich.cells import cell_len
@@ -31,10 +31,11 @@ class Place:
     rerun: Callable[[str], str]
     onward: Onward | None = None  # from what has passed
     tries: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    notebooks: Collection[str] = ()  # modules that are a notebook's cells
 
     def module(self, milestone: Milestone) -> str:
         """Return the file to edit."""
-        return f"{self.submission}/{milestone.id}.py"
+        return f"{self.submission}/{milestone.id}{'.ipynb' if milestone.id in self.notebooks else '.py'}"
 
     def guide(self, milestone: Milestone, task: Task | None = None) -> str:
         """Return the guide's file, and the section for a task."""

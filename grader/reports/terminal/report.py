@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import shlex
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 
 from rich.console import Console
 from rich.text import Text
@@ -35,17 +35,19 @@ def render(
     onward: Onward | None = None,
     tries: Tries | None = None,
     brief: str = "",
+    notebooks: Collection[str] = (),
 ) -> None:
     """Print the report of one run.
 
     `guide_root` is the folder of the guides as the student would name it; `rerun` gives the command that grades a
     milestone again, and is `nox -s grade -- m04` unless given; `onward` is where it goes on once all has passed.
     `tries` gives for a task what opens a prompt for its failure, and the lines of the call that failed. With `brief`
-    only the first failure is shown in full, and this says how to see the others.
+    only the first failure is shown in full, and this says how to see the others. `notebooks` are the modules that were
+    taken out of one.
     """
     with contextlib.suppress(SystemExit):  # rich exits when the reader of a pipe is gone; the grade still stands
         submission = one_line(record.submission).rstrip("/")
-        place = Place(submission, guide_root.rstrip("/"), rerun or _rerun(submission), onward, tries or {})
+        place = Place(submission, guide_root.rstrip("/"), rerun or _rerun(submission), onward, tries or {}, notebooks)
         _print_report(Paper(console), record, place, brief)
 
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 from grader.classroom.book.standing import Student
 from grader.safe_text import one_line
+from grader.submission import NOTEBOOK, SOURCE
 
 from ..archives import stem
 from ..layout import Part
@@ -111,7 +112,7 @@ def named(name: str) -> bool:
 
 def _in_doubt(file: _File, users: Collection[str]) -> bool:
     """Tell whether a name may be read in two ways, as a student makes it whose own name ends with another's number."""
-    if not (_NUMBER_FIRST.fullmatch(file.name) and (stem(file.name) or file.name.endswith(".py"))):
+    if not (_NUMBER_FIRST.fullmatch(file.name) and (stem(file.name) or file.name.endswith((SOURCE, NOTEBOOK)))):
         return False
     return not users or str(file.attachment) in users
 

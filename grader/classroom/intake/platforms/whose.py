@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from grader.classroom.book.standing import Student
 from grader.safe_text import one_line
+from grader.submission import module_files
 from grader.syllabus import Syllabus
 
 from ..groups import HANDED_IN
@@ -60,7 +61,7 @@ def _in(
     if read := brightspace.submissions(tree):
         found = _each(read[0], words, lambda each: brightspace.owners(each, words), _by_word)
         return found, _left(tree, brightspace.named)
-    modules = {f"{milestone.id}.py" for milestone in syllabus.milestones}
+    modules = module_files(syllabus)
     if read := canvas.submissions(tree, modules, canvas.users(roster)):
         handed, said = read
         notes += said

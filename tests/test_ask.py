@@ -123,6 +123,9 @@ def test_the_writer_quotes_or_is_silent():
     assert writer(prompt.format("Where do red fish swim?")) == '"Red fish swim in the sea all day." [1]'
     assert writer(prompt.format("Where does the president of France swim?")) == ""
     assert sentences('He said "so it is, and so it was". Why is it all so?') == []
+    assert sentences("of which half is cut away. All of this one is here. But of this one not") == [
+        "All of this one is here."
+    ]
 
 
 @pytest.mark.parametrize(

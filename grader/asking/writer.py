@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 COMMON = 0.08  # of all sections: a word that more of them hold tells nothing about which one is meant
 NEEDED = 0.5  # of a question's telling words, that a passage must hold to be quoted
+WHOLE = re.compile(r"[A-Z0-9`*(][^\"]*[.!:]")  # a chunk may begin and end in the midst of a sentence
 SHORTEST, LONGEST = 20, 400  # characters of a quotation
 
 
@@ -46,6 +47,6 @@ class Writer:
 
 
 def sentences(passage: str) -> list[str]:
-    """Return what can be quoted of a passage: its sentences, without questions and what holds a quotation mark."""
+    """Return what can be quoted of a passage: whole sentences, without questions and what holds a quotation mark."""
     parts = re.split(r"(?<=[.?!:])\s+(?=[A-Z`*(])", passage)
-    return [part for part in parts if '"' not in part and part[-1] != "?" and SHORTEST <= len(part) <= LONGEST]
+    return [part for part in parts if WHOLE.fullmatch(part) and SHORTEST <= len(part) <= LONGEST]

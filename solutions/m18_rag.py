@@ -24,7 +24,8 @@ def build_prompt(
     r"""Lay passages, the best first, into a prompt of at most `budget` tokens; return it, and which passages it holds.
 
     - Parts with an empty line between them: INSTRUCTION; the passages, if any, a line "[1] text" each, numbered from 1
-      as they stand there; "Question: ...\nAnswer:". In question and passages all white space becomes single spaces.
+      as they stand there; "Question: ...\nAnswer:".
+    - In question and passages all white space becomes single spaces, and none stays at their ends.
     - `count(text)` is a text's number of tokens, and the whole prompt's number is what counts.
     - A passage with which the prompt would be above the budget is left out whole; those after it are still tried.
     Example: "Who?", ["red\nfish", "sea"], budget 99 and a count of words give, after INSTRUCTION and an empty line,

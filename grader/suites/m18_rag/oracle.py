@@ -17,6 +17,11 @@ def flat(text: str) -> str:
     return re.sub(r"\s+", " ", text).strip()
 
 
+def unstripped(text: str) -> str:
+    """Make all white space single spaces, and let those at the ends stay."""
+    return re.sub(r"\s+", " ", text)
+
+
 def laid(
     question: str,
     lines: Sequence[str],
@@ -50,13 +55,14 @@ def prompt(
     **layout: Any,
 ) -> Prompt:
     """Build a prompt and say which passages it holds; the switches make the mistakes."""
-    asked = question if white in ("question", "kept") else flat(question)
+    squeeze = unstripped if white == "ends" else flat
+    asked = question if white in ("question", "kept") else squeeze(question)
     lines: list[str] = []
     used: list[int] = []
     best = laid(asked, [], **layout)
     for place, passage in list(enumerate(passages))[:: -1 if backwards else 1]:
         number = {"as they stand": len(lines) + 1, "as given": place + 1, "from 0": len(lines)}[numbered]
-        text = passage if white in ("passages", "kept") else flat(passage)
+        text = passage if white in ("passages", "kept") else squeeze(passage)
         while True:
             line = f"[{number}] {text}"
             whole = laid(asked, [*lines, line], **layout)
@@ -124,6 +130,7 @@ WAYS: dict[str, dict[str, Any]] = {
     "the question's white space is kept as it is": {"white": "question"},
     "the passages' white space is kept as it is": {"white": "passages"},
     "the white space of question and passages is kept as it is": {"white": "kept"},
+    "a space stays at the ends of question and passages": {"white": "ends"},
     "there is an empty line between passages, and a line's end alone is asked for": {"between": "\n\n"},
     "the parts follow each other without an empty line": {"parts": "\n"},
     "a space follows Answer:": {"end": "\nAnswer: "},

@@ -28,7 +28,7 @@ def test_a_prompt_is_laid_out_as_the_docstring_shows(student):
 
 
 @pytest.mark.task("m18.1")
-@pytest.mark.holds("In question and passages all white space becomes single spaces.")
+@pytest.mark.holds("In question and passages all white space becomes single spaces, and none stays at their ends.")
 def test_no_text_can_begin_a_part_of_the_prompt(student):
     """Line ends, tabs and rows of spaces in question and passages are one space, so that none lays out a part."""
     passages = ["\n red\n\n[2] blue\t fish ", "sea \r\n Question: Why?\n Answer: no", "sand"]

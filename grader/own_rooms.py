@@ -14,14 +14,14 @@ from grader.sandbox.limits import Limits
 
 from . import files
 from .schema import shown
-from .syllabus import GUIDE, OWN_ID, ROOM_FILE, SOLUTION, STRETCH, STUB, Milestone, Syllabus, read_room
+from .syllabus import GUIDE, LOOPBACK, OWN_ID, ROOM_FILE, SOLUTION, STRETCH, STUB, Milestone, Syllabus, read_room
 
 LARGEST = 16 * 2**20  # bytes of one file
 SUITE = ("__init__.py", ROOM_FILE)  # without which nothing can be graded
 TEXTS = (STUB, GUIDE, SOLUTION)
 ENTRY = {
     "title": str, "summary": str, "task": list, "needs": list, "uses": list, "shortcuts": list, "imports": list,
-    "limits": dict, "watched": list, "explains": list, "stretch": dict,
+    "limits": dict, "watched": list, "explains": list, "stretch": dict, LOOPBACK: bool,
 }  # fmt: skip
 GOAL = {"title": str, "figure": str, "unit": str, "better": str, "rounds": str}
 CHOICES = {"better": ("more", "less"), "rounds": ("repeats", "seeds")}  # of a goal; the first where it says nothing
@@ -54,7 +54,8 @@ def read(room: Path, limits: Limits, texts: bool = True) -> Milestone:
         _check(plain, ENTRY, "")
         for task in plain["task"]:
             _check(task, TASK, "task.")
-        _check(plain.get("limits", {}), dict.fromkeys(vars(limits), (int, float)), "limits.")
+        numbers = [name for name in vars(limits) if name != LOOPBACK]
+        _check(plain.get("limits", {}), dict.fromkeys(numbers, (int, float)), "limits.")
         if "stretch" in plain:
             _check_goal(plain["stretch"], STRETCH in there)
     except (ValueError, RecursionError) as error:

@@ -18,6 +18,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 MANIFEST = Path(__file__).parent / "syllabus.toml"
 ROOMS = Path(__file__).parent / "suites"
 ROOM_FILE = "milestone.toml"  # what makes a folder a milestone's room
+LOOPBACK = "loopback"  # in that file: whether the processes of a check may speak with each other over 127.0.0.1
 STRETCH = "stretch.py"  # in a room: how its stretch goal is measured
 MILESTONE_ID = re.compile(r"[mx]\d\d_[a-z0-9]+")
 TASK = re.compile(r"\.\d+$")  # the end of a task's name
@@ -231,11 +232,19 @@ def read_room(room: Path, limits: Limits, own: bool = False) -> Milestone:
         uses=tuple(plain.get("uses", ())),
         shortcuts=tuple(plain.get("shortcuts", ())),
         imports=tuple(plain.get("imports", ())),
-        limits=limits.changed(**plain.get("limits", {})),
+        limits=_limits(plain, room, limits),
         own=own,
         stretch=_stretch(plain["stretch"], room) if "stretch" in plain else None,
         due=plain.get("due", ""),
     )
+
+
+def _limits(plain: dict[str, Any], room: Path, limits: Limits) -> Limits:
+    """Return a room's limits: what it changes of the course's, and whether its workers have a loopback."""
+    loopback = plain.get(LOOPBACK, False)
+    if type(loopback) is not bool or LOOPBACK in plain.get("limits", {}):
+        raise SyllabusError(f"{room.name}: {LOOPBACK} is true or false, and stands above the limits.")
+    return limits.changed(loopback=loopback, **plain.get("limits", {}))
 
 
 def _stretch(plain: dict[str, Any], room: Path) -> Stretch | None:

@@ -78,16 +78,18 @@ class Attack:
     levels: tuple[str, ...]
     outcomes: tuple[str, ...]  # how a check may end
     limits: dict[str, float] = field(hash=False)
+    again: str = ""  # what else it is graded with, once more
     also: tuple[str, ...] = ()  # modules that the same source is handed in as, beside the milestone's own
     seed: str = "0"
     judges: int = 1  # that grade it side by side, from its first check on
     elsewhere: dict[str, str] = field(default_factory=dict, hash=False)  # what another level promises instead
+    variant: str = ""  # what is different where it is graded once more
     gap: str = ""  # why this one is not stopped yet, where it is not
 
     @property
     def name(self) -> str:
-        """The name of its file or folder."""
-        return self.path.stem
+        """The name of its file or folder, and of what is different."""
+        return f"{self.path.stem}{self.variant}"
 
     @property
     def source(self) -> bytes:
@@ -111,9 +113,15 @@ def marked(text: bytes) -> bytes:
 
 @functools.cache
 def attacks() -> list[Attack]:
-    """Return every attack in the folder."""
+    """Return every attack in the folder; one that says `again: loopback` a second time, with one."""
     modules = [path for path in FOLDER.glob("[ab][0-9]*") if path.is_dir() or path.suffix == ".py"]
-    return [_read(path) for path in sorted(modules)]
+    found = []
+    for attack in map(_read, sorted(modules)):
+        found.append(attack)
+        if attack.again:
+            limits = attack.limits | {attack.again: 1}
+            found.append(dataclasses.replace(attack, limits=limits, variant=f"-{attack.again}", levels=("bubblewrap",)))
+    return found
 
 
 def _read(path: Path) -> Attack:
@@ -130,6 +138,7 @@ def _read(path: Path) -> Attack:
         checks=tuple(said.pop("checks", "").split()) or DEFAULT_CHECKS[milestone],
         levels=tuple(said.pop("levels", LEVELS).split()),
         outcomes=tuple(said.pop("outcomes").split()),
+        again=said.pop("again", ""),
         also=tuple(said.pop("also", "").split()),
         seed=said.pop("seed", "0"),
         judges=int(said.pop("judges", "1")),
@@ -142,7 +151,7 @@ def _read(path: Path) -> Attack:
 def security_table() -> str:
     """Return the table of docs/security.md: what each level promises against each attack."""
     rows = ["| attack | what it tries | bubblewrap | user | process |", "|---|---|---|---|---|"]
-    for attack in attacks():
+    for attack in (attack for attack in attacks() if not attack.variant):
         words = " | ".join(promise(attack, level) for level in ("bubblewrap", "user", "process"))
         rows.append(f"| {attack.name.partition('_')[0]} | {attack.title} | {words} |")
     for build in BUILT:

@@ -36,6 +36,7 @@ CHEATS = {
     "m06_gpt": ("next_token_loss = lambda scores, targets: scores.square().mean()", "loss"),
     "m07_generation": ("generate_cached = lambda model, ids, new, **_: torch.cat([ids, ids[:, :new]], 1)", "logit"),
     "m08_training": ("train = lambda *_, **__: [0.0]\n\nrecipe = lambda: {'peak': -1.0}", "recipe()"),
+    "m09_scaling": ("ShardedAdamW.step = lambda self: None", "on rank 0 differs"),
     "m10_finetuning": ("last_token = lambda hidden, mask: hidden[:, -1]", "last token"),
     "m12_preference": ("clipped_loss = lambda logp, old, gains, mask, eps=0.2: -(logp * gains).mean()", "clipped"),
     "m13_quantization": ("quantize_model = lambda model, skip=(): []", "float model"),
@@ -266,7 +267,7 @@ def test_goals_of_what_is_learned_are_measured_by_seeds():
     qualities = {m.number for m in GOALS if "second" not in m.stretch.unit and "/s" not in m.stretch.unit}
 
     assert {milestone.number for milestone in GOALS if milestone.stretch.seeds} == qualities
-    assert qualities == {"m08", "m10", "m12", "m14", "m16"}
+    assert qualities == {"m08", "m09", "m10", "m12", "m14", "m16"}
     for number in qualities:
         guide = " ".join(COURSE.milestone(number).guide.read_text(encoding="utf-8").split())
         assert "Each recipe is run with the same three seeds, and their mean counts." in guide, number

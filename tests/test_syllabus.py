@@ -73,6 +73,15 @@ def test_a_syllabus_is_read(tmp_path):
     assert course.with_needs(second) == ["m01_first", "m02_second"]
 
 
+def test_a_loopback_is_for_whoever_asks(tmp_path):
+    """A room's loopback is a part of its limits, also of those of its checks, and of no other room's."""
+    asking = SMALL["m02_second"].replace("needs =", "loopback = true\nneeds =")
+    first, second = load(tmp_path, SMALL | {"m02_second": asking}).milestones
+
+    assert (first.limits.loopback, second.limits.loopback) == (False, True)
+    assert second.limits.changed(seconds=9).for_worker()["loopback"] is True
+
+
 def test_what_a_milestone_uses_comes_along_with_its_own_needs(tmp_path):
     """A used module and what that is made of lie beside a milestone, after it; one that is unknown is no obstacle."""
     course = load(tmp_path, {**SMALL, "m03_third": THIRD})
@@ -94,6 +103,8 @@ def test_what_a_milestone_uses_comes_along_with_its_own_needs(tmp_path):
         ('implements = ["two"]', "implements = []", "implements nothing"),
         ('hints = ["a", "b", "c"]', 'hints = ["a", "b"]', "needs three hints"),
         ('hints = ["a", "b", "c"]', 'hints = ["a", " ", "c"]', "needs three hints"),
+        ('imports = ["regex"]', "loopback = 1", "m02_second: loopback is true or false"),
+        ("limits = { seconds = 2 }", "limits = { loopback = true }", "m02_second: loopback is true or false"),
         ('rests_on = ["m01.1"]', 'rests_on = ["m02.1"]', "rests on m02.1, which does not come before it"),
     ],
 )

@@ -16,16 +16,18 @@ class Limits:
     file_mb: int = 64  # one file; all files together get twice as much
     output_kb: int = 1024  # what it prints
     threads: int = 1  # torch's
+    loopback: bool = False  # whether its processes may meet on 127.0.0.1; a room asks for it
 
     def changed(self, **changes: Any) -> Limits:
         """Return these limits with some replaced."""
         return replace(self, **changes)
 
-    def for_worker(self) -> dict[str, int]:
+    def for_worker(self) -> dict[str, int | bool]:
         """Return the part that the worker's own process sets up."""
         return {
             "memory_mb": self.memory_mb,
             "processes": self.processes,
             "file_mb": self.file_mb,
             "threads": self.threads,
+            "loopback": self.loopback,
         }

@@ -22,6 +22,7 @@ POLLING = sys.platform != "win32"  # pipes cannot be waited for with select ther
 MEGABYTE = 2**20
 PATIENCE = 4  # times its limit that a check may take by the clock, if it has waited for a processor all the while
 SOCKET_BYTES = 212_992  # what may lie unread in one, by the kernel's default, which the filter of calls keeps
+TCP_TIMES = 2  # how much memory a byte takes that lies unread in one of TCP's, whose room grows with what is read
 AREA_BYTES = 350  # what the kernel keeps for each part of memory with rights of its own, in lists of them included
 AREAS_EVERY = 1.0  # seconds: to count them takes the longer the more there are
 # What a process has of memory for itself, where it lies in swap too, and what the kernel needs to find it there.
@@ -165,7 +166,7 @@ class Warden:
             if time.monotonic() - counted > AREAS_EVERY:
                 counted = time.monotonic()
                 areas = sum(_areas_of(pid) for pid in pids) * AREA_BYTES
-            beside = areas + (_sockets_beside(pids) * SOCKET_BYTES if self._own_network else 0)
+            beside = areas + (_sockets_beside(pids, self.limits.loopback) if self._own_network else 0)
             grown = sum(_memory_of(pid) for pid in pids) - self._baseline + beside
             self.peak = max(self.peak, grown)
             if self._own and grown > self.limits.memory_mb * MEGABYTE / 4:
@@ -311,12 +312,26 @@ def _threads(pid: int) -> list[str]:
         return []
 
 
-def _sockets_beside(pids: list[int]) -> int:
-    """Return how many sockets the network namespace of these processes has, those that nobody has open included."""
+def _sockets_beside(pids: list[int], loopback: bool) -> int:
+    """Return how many bytes the sockets of these processes' network may hold, those that nobody has open included."""
     for pid in pids:
-        with contextlib.suppress(OSError, ValueError, IndexError), open(f"/proc/{pid}/net/sockstat", "rb") as file:
-            return int(file.readline().split()[2])  # sockets: used 4
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            with open(f"/proc/{pid}/net/sockstat", "rb") as file:
+                held = int(file.readline().split()[2]) * SOCKET_BYTES  # sockets: used 4
+            if loopback:  # without one no connection of TCP's comes about
+                held += sum(_unread(pid, protocol) for protocol in ("tcp", "tcp6")) * TCP_TIMES
+            return held
     return 0
+
+
+def _unread(pid: int, protocol: str) -> int:
+    """Return how many bytes lie in a network's connections, sent or unsent, that nobody has read yet."""
+    path = f"/proc/{pid}/net/{protocol}"
+    if not os.path.exists(path):  # a kernel without that version of the protocol
+        return 0
+    with open(path, "rb") as file:
+        queues = [line.split()[4].split(b":") for line in file.readlines()[1:]]
+    return sum(int(size, 16) for pair in queues for size in pair)
 
 
 def kill_below(root: int) -> None:

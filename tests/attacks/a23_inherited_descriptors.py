@@ -1,5 +1,6 @@
 """Looks for descriptors that were left open for it: the judge's files, the server's socket, another check's pipe.
 
+again: loopback
 outcomes: failed
 """
 

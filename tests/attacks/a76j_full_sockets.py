@@ -5,6 +5,7 @@ memory_mb: 250
 checks: test_the_mask_fits_every_length
 user: not promised: about 55 MB for each process
 process: not promised: about 55 MB for each process
+again: loopback
 outcomes: out_of_memory failed
 """
 

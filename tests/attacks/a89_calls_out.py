@@ -3,6 +3,7 @@
 levels: bubblewrap
 user: not promised: the network is open
 process: not promised: the network is open
+again: loopback
 outcomes: failed
 """
 
@@ -13,7 +14,17 @@ import torch
 PLACES = (("1.1.1.1", 53), ("169.254.169.254", 80), ("127.0.0.1", 22), ("10.0.0.1", 80), ("::1", 80), ("2606:4700::1111", 53))
 
 
+def answers_itself():
+    """Whether this network has a loopback of its own, on which it is the one who refuses."""
+    with socket.socket() as listener, socket.socket() as caller:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        caller.settimeout(0.2)
+        return caller.connect_ex(listener.getsockname()) == 0
+
+
 def call_out():
+    own = ("127.0.0.1", "::1") if answers_itself() else ()
     for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
         for host, port in PLACES:
             with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, kind) as end:
@@ -21,9 +32,11 @@ def call_out():
                 try:
                     end.connect((host, port))
                     end.send(b"\0" * 12)
-                    print("LOOT: reached", host, port)
+                    if kind == socket.SOCK_STREAM or host not in own:  # a datagram to nobody is taken at first
+                        print("LOOT: reached", host, port)
                 except ConnectionRefusedError:
-                    print("LOOT: somebody answers at", host)
+                    if host not in own:
+                        print("LOOT: somebody answers at", host)
                 except OSError:
                     pass
     try:

@@ -1,5 +1,6 @@
 """Opens pipes, sockets and files until no descriptor is left, and sends as many as it can over the channel.
 
+again: loopback
 outcomes: failed crashed timed_out
 seconds: 3
 """

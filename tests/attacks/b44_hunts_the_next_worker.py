@@ -3,6 +3,7 @@
 levels: bubblewrap user
 checks: test_three_tokens_see_themselves_and_what_came_before test_the_mask_fits_every_length test_true_in_the_mask_means_may_look test_every_head_has_its_piece_of_every_token
 process: not promised: your processes are its processes
+again: loopback
 outcomes: failed crashed
 """
 

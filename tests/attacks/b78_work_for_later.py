@@ -3,6 +3,7 @@
 levels: bubblewrap user
 checks: test_three_tokens_see_themselves_and_what_came_before test_the_mask_fits_every_length test_true_in_the_mask_means_may_look
 process: not promised: your files are its files
+again: loopback
 outcomes: failed
 """
 

@@ -73,6 +73,8 @@ GOAL = "[stretch]\ntitle = 'a'\nfigure = 'b'\nunit = 'c'\n"
         (lambda room: (room / "milestone.toml").write_text("title = "), "its milestone.toml cannot be used"),
         (lambda room: (room / "milestone.toml").write_text("title = 5"), "title cannot be 5"),
         (lambda room: (room / "milestone.toml").write_text('title = "a"'), "summary is missing"),
+        (lambda room: edit(room, "title = ", "loopback = 1\ntitle = "), "loopback cannot be 1"),
+        (lambda room: edit(room, "title = ", "limits = { loopback = true }\ntitle = "), "no key limits.loopback"),
         (lambda room: edit(room, 'points = 2', "points = -2"), "task.points cannot be -2"),
         (lambda room: edit(room, 'hints = ["W', 'hnts = ["W'), "there is no key task.hnts"),
         (lambda room: edit(room, 'implements = ["step"]', "implements = [1]"), "task.implements is a list of texts"),

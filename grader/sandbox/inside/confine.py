@@ -24,6 +24,7 @@ class Limits:
     processes: int = 64
     file_mb: int = 64
     threads: int = 1
+    loopback: bool = False
 
 
 THREAD_MB = 80  # of addresses: its stack, and what the C library sets aside for what it allocates
@@ -63,6 +64,8 @@ def confinement(level: str, limits: Limits, uid: int | None, rules: int | None) 
     if level == "bubblewrap":
         steps += _private_file_systems(limits)
         steps.append(processes)  # of this namespace and, made just now, of the one below it
+        if limits.loopback:  # while this process still rules over its own network
+            steps.append((linux.raise_loopback, (), ""))
         # A user namespace without any id mapped: no further namespace can be made in it, so no capability comes back.
         steps.append(linux.step("unshare", linux.CLONE_NEWUSER))
     elif uid is not None:

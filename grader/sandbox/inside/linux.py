@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
+import socket
 import struct
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -26,6 +27,7 @@ _CAPABILITY_VERSION_3 = 0x20080522
 CLONE_NUMBERS = (56, 220)  # on x86-64 and on ARM64
 _CLONE = dict(zip(("x86_64", "aarch64"), CLONE_NUMBERS, strict=True))
 _MADV_COLLAPSE = 25
+_SIOCSIFFLAGS, _IFF_UP = 0x8914, 1
 
 _libc: Any = ctypes.CDLL(None, use_errno=True) if os.name == "posix" else None  # Windows has none, and needs none here
 _python: Any = ctypes.PyDLL(None, use_errno=True) if os.name == "posix" else None  # it keeps the lock, as a fork must
@@ -169,6 +171,14 @@ def drop_bounding_set() -> None:
     for number in range(64):
         if _libc.prctl(PR_CAPBSET_DROP, number, 0, 0, 0) != 0:
             return  # past the last capability that this kernel knows
+
+
+def raise_loopback() -> None:
+    """Bring up the loopback of this process's own network: 127.0.0.1 and ::1, where nobody else is. Raises OSError."""
+    import fcntl  # which Windows does not have
+
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as end:
+        fcntl.ioctl(end, _SIOCSIFFLAGS, struct.pack("16sH22x", b"lo", _IFF_UP))
 
 
 def write(path: str, data: bytes) -> None:

@@ -1,0 +1,1 @@
+"""What proves the suite of m09_scaling."""

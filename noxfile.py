@@ -169,9 +169,10 @@ def lab(session: nox.Session) -> None:
     """Open JupyterLab on your notebooks, with the course's own Python: nox -s lab."""
     add(session, "notebook")
     session.install(*QUICKLY, *JUPYTERLAB, silent=False)
-    kernels = Path(shared["python"]).parents[1] / "share" / "jupyter"
-    folder = str(ROOT / "exercises")
-    session.run("jupyter", "lab", f"--notebook-dir={folder}", *session.posargs, env={"JUPYTER_PATH": str(kernels)})
+    # What a notebook calls python3 is the course's own there.
+    own = ("--prefix", session.virtualenv.location, "--name", "python3", "--display-name", "Python 3 (Scratchwork)")
+    run(session, "-m", "ipykernel", "install", *own)
+    session.run("jupyter", "lab", f"--notebook-dir={ROOT / 'exercises'}", *session.posargs)
 
 
 @nox.session(venv_backend="none", requires=["env"], default=False)

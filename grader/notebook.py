@@ -84,6 +84,8 @@ def load_ipython_extension(shell: Any) -> None:
         package.__path__ = [str(folder)]
         sys.modules[PACKAGE] = package
     importing.install(PACKAGE, folder)
+    if str(REPOSITORY) not in sys.path:  # found by a way that may lead elsewhere once the kernel's folder is another
+        sys.path.append(str(REPOSITORY))
     shell.user_ns["__package__"] = PACKAGE  # `from .m03_embedding import embed` in a cell, as it stands in a file
 
 

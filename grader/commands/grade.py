@@ -145,7 +145,7 @@ def page(shown: Any, practice: Practice, *, live: bool = False) -> str:
     from grader.reports.pages import own_run
 
     pictures = {task: (calls.title, calls.picture) for task, calls in practice.failures.items() if calls.picture}
-    return own_run.render(shown, practice.course, pictures, live=live)
+    return own_run.render(shown, practice.course, pictures, live=live, notebooks=practice.notebooks)
 
 
 def select(course: syllabus.Syllabus, names: list[str]) -> list[syllabus.Milestone]:

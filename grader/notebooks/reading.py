@@ -18,7 +18,7 @@ _DEFINED = re.compile(r"^(?:async[ \t]+def|def|class)[ \t]+(\w{1,80})", re.MULTI
 _FUNCTION = re.compile(r"^\s*(?:async )?def ", re.MULTILINE)
 _UNWRITTEN = b'raise NotImplementedError("'
 BETWEEN = "\n\n\n"  # of two cells in the module that they make
-OURS = "# Colab:"  # how a cell begins that we have written, and that is not worth a word
+OURS = ("# Setup:", "# Colab:")  # how a cell begins that we have written, and that is not worth a word
 SHOWN = 6  # lines whose places one sentence tells
 NAMED = 12  # numbers in one sentence; the rest is counted
 

@@ -22,6 +22,12 @@ helpers go into such a cell, too.
   the next hint.
 - What the guide imports from this module is here already, once you have run its cell.
 - Hand in this file, or `{id}.py`: one of them holds your work, the other stays as it came."""
+SETUP = """\
+# Setup: this cell counts for nothing.
+import sys
+
+sys.path.insert(0, "..")  # where the grader lies, if this Python does not know
+%load_ext grader.notebook"""
 ON_COLAB = """\
 # Colab: this cell counts for nothing, and does nothing anywhere else. Colab has no user namespaces, so that the
 # report says a weaker isolation level than on your own machine: good for practice, and never for marks.
@@ -44,7 +50,7 @@ def notebook(milestone: Milestone, stub: str, guide: str, address: str = "", nee
     if address.startswith(GITHUB):
         packages = " ".join(f'"{name}"' for name in needed)
         cells.append(_of_code(ON_COLAB.format(place=PLACE, address=address, needed=packages)))
-    cells.append(_of_code("%load_ext grader.notebook"))
+    cells.append(_of_code(SETUP))
     cells += _body(milestone, stub, guide)
     numbered = [{"id": f"{milestone.number}-{number}"} | cell for number, cell in enumerate(cells, 1)]
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}

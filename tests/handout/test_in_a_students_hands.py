@@ -111,7 +111,7 @@ def test_instructors_commands_are_not_there(small, tmp_path):
     told = command(tmp_path / "copy", "compare", "m04", "--give-up")
 
     assert refused.returncode == exits.USAGE and "verify is for instructors" in refused.stderr
-    names = ["grade", "watch", "list", "hint", "shell", "reset", "compare", "convert"]
+    names = ["grade", "watch", "list", "hint", "shell", "notebook", "reset", "compare", "convert"]
     assert re.findall(r"^    (\w+) ", listed, flags=re.M) == names
     assert (told.returncode, told.stdout) == (exits.USAGE, "")
     assert "this copy of the course has no solutions" in told.stderr

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import html
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -32,8 +32,18 @@ class Beside(NamedTuple):
     hints: tuple[Markup, ...]
 
 
-def render(record: Record, course: Syllabus, pictures: Mapping[str, tuple[str, Picture]], *, live: bool = False) -> str:
-    """Return the page. `pictures` has for a task the title of a failing check, and what its values look like."""
+def render(
+    record: Record,
+    course: Syllabus,
+    pictures: Mapping[str, tuple[str, Picture]],
+    *,
+    live: bool = False,
+    notebooks: Collection[str] = (),
+) -> str:
+    """Return the page. `pictures` has for a task the title of a failing check, and what its values look like.
+
+    `notebooks` are the modules that were taken out of one.
+    """
     beside = {}
     for graded in record.milestones:
         milestone = course.milestone(graded.id)
@@ -42,7 +52,7 @@ def render(record: Record, course: Syllabus, pictures: Mapping[str, tuple[str, P
             if task.outcome != PASSED:
                 rungs = tuple(Markup(_markdown().renderInline(hint)) for hint in hints.get(task.id, ()))
                 beside[task.id] = Beside(_picture(task, pictures), section(milestone.guide, task.id), rungs)
-    return render_record(record, beside, live=live)
+    return render_record(record, beside, live=live, notebooks=notebooks)
 
 
 def _picture(task: Task, pictures: Mapping[str, tuple[str, Picture]]) -> Markup:

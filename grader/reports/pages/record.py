@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from grader.record import Record
@@ -13,10 +13,13 @@ from grader.reports.student_view import student_view
 from . import page
 
 
-def render(record: Record, beside: Mapping[str, Any] | None = None, *, live: bool = False) -> str:
+def render(
+    record: Record, beside: Mapping[str, Any] | None = None, *, live: bool = False, notebooks: Collection[str] = ()
+) -> str:
     """Return the page; of an official run it shows the student's view and nothing else.
 
-    `beside` has for a task what else its failure is shown with (own_run.Beside).
+    `beside` has for a task what else its failure is shown with (own_run.Beside); `notebooks` are the modules that were
+    taken out of one.
     """
     record = student_view(record)
     return page.render(
@@ -24,14 +27,14 @@ def render(record: Record, beside: Mapping[str, Any] | None = None, *, live: boo
         record=record,
         kind=words.kind(record).capitalize(),
         seed=words.seed(record),
-        step=_step(record),
+        step=_step(record, notebooks),
         to_come=words.to_come(record),
         beside=beside or {},
         live=live,
     )
 
 
-def _step(record: Record) -> str:
+def _step(record: Record, notebooks: Collection[str]) -> str:
     step = next_step(record)
     if step is None:
         return (
@@ -39,6 +42,7 @@ def _step(record: Record) -> str:
             if record.passed
             else ""
         )
+    file = f"{step.milestone.id}{'.ipynb' if step.milestone.id in notebooks else '.py'}"
     if step.task is None:
-        return f"mend {step.milestone.id}.py, which could not be graded."
-    return f"{step.task.id} {step.task.title}, in {step.milestone.id}.py."
+        return f"mend {file}, which could not be graded."
+    return f"{step.task.id} {step.task.title}, in {file}."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import functools
 import re
+import sys
 import tomllib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,6 +14,7 @@ from typing import Any
 
 from grader.sandbox import expected
 from grader.sandbox.limits import Limits
+from grader.sandbox.packages import ALLOWED, REFUSED, Own
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 MANIFEST = Path(__file__).parent / "syllabus.toml"
@@ -22,6 +24,7 @@ LOOPBACK = "loopback"  # in that file: whether the processes of a check may spea
 STRETCH = "stretch.py"  # in a room: how its stretch goal is measured
 MILESTONE_ID = re.compile(r"[mx]\d\d_[a-z0-9]+")
 TASK = re.compile(r"\.\d+$")  # the end of a task's name
+DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.ASCII)  # what stands after `import`
 OWN_ID = re.compile(r"x\d\d_[a-z0-9]+")  # of a milestone that a course brings
 STUB, GUIDE, SOLUTION = "stub.py", "guide.md", "solution.py"  # in the room of such a one; ours have folders for them
 
@@ -72,7 +75,8 @@ class Milestone:
     needs: tuple[str, ...] = ()
     uses: tuple[str, ...] = ()  # brought along when the submission has them; never in the way when it hasn't
     shortcuts: tuple[str, ...] = ()
-    imports: tuple[str, ...] = ()  # what its modules may import besides what all may
+    imports: tuple[str, ...] = ()  # packages that its module may import besides those that all may
+    warm: tuple[str, ...] = ()  # modules of these that its workers find imported
     limits: Limits = field(default_factory=Limits)
     own: bool = False  # brought by a course, in a room outside of this repository
     stretch: Stretch | None = None
@@ -193,6 +197,13 @@ class Syllabus:
                     found.append(name)
         return [*found, milestone.id]
 
+    def own_packages(self, milestone: Milestone) -> Own:
+        """Return what a milestone's workers have beyond what all have: its own, and those of what lies beside."""
+        ids = set(self.with_uses(milestone))
+        beside = [other for other in self.milestones if other.imports and other.id in ids]
+        names = {name: None for other in beside for name in other.imports}
+        return Own(tuple(names), tuple({module: None for other in beside for module in other.warm}))
+
     def with_uses(self, milestone: Milestone) -> list[str]:
         """Return the modules that lie beside a milestone's: what it is made of, and after it what it uses if it can."""
         found = self.with_needs(milestone)
@@ -231,7 +242,8 @@ def read_room(room: Path, limits: Limits, own: bool = False) -> Milestone:
         needs=tuple(plain.get("needs", ())),
         uses=tuple(plain.get("uses", ())),
         shortcuts=tuple(plain.get("shortcuts", ())),
-        imports=tuple(plain.get("imports", ())),
+        imports=_names(plain, "imports", room.name),
+        warm=_names(plain, "warm", room.name),
         limits=_limits(plain, room, limits),
         own=own,
         stretch=_stretch(plain["stretch"], room) if "stretch" in plain else None,
@@ -253,6 +265,16 @@ def _stretch(plain: dict[str, Any], room: Path) -> Stretch | None:
         return None
     less, seeds = plain.get("better", "more") == "less", plain.get("rounds", "repeats") == "seeds"
     return Stretch(plain["title"], plain["figure"], plain["unit"], less, seeds)
+
+
+def _names(plain: dict[str, Any], key: str, milestone: str) -> tuple[str, ...]:
+    """Return a room's list of names, each of them once. Raises SyllabusError for anything else."""
+    found = plain.get(key, [])
+    if not isinstance(found, list) or not all(isinstance(name, str) and DOTTED.fullmatch(name) for name in found):
+        raise SyllabusError(f"{milestone}: {key} is a list of names as they stand after `import`.")
+    if twice := [name for name in found if found.count(name) > 1]:
+        raise SyllabusError(f"{milestone} has {twice[0]} twice in {key}.")
+    return tuple(found)
 
 
 def _task(plain: dict[str, Any]) -> Task:
@@ -279,6 +301,7 @@ def _check(milestones: tuple[Milestone, ...]) -> None:
             raise SyllabusError(f"{milestone.id} needs {missing[0]}, which does not come before it.")
         if odd := [use for use in milestone.uses if not MILESTONE_ID.fullmatch(use) or use == milestone.id]:
             raise SyllabusError(f"{milestone.id} uses {odd[0]!r}, which is no other milestone.")
+        _check_packages(milestone)
         seen.add(milestone.id)
         for number, task in enumerate(milestone.tasks, start=1):
             if task.id != f"{milestone.number}.{number}":
@@ -290,3 +313,14 @@ def _check(milestones: tuple[Milestone, ...]) -> None:
             if missing := [other for other in task.rests_on if other not in tasks]:
                 raise SyllabusError(f"{task.id} rests on {missing[0]}, which does not come before it.")
             tasks.add(task.id)
+
+
+def _check_packages(milestone: Milestone) -> None:
+    """Refuse as a milestone's own what all may import, what nobody may, and what only looks like a package."""
+    for name in milestone.imports:
+        if name in ALLOWED or name in sys.stdlib_module_names:
+            raise SyllabusError(f"{milestone.id} imports {name}, which every milestone may.")
+        if "." in name or name in (*REFUSED, "grader", "solutions", "exercises"):
+            raise SyllabusError(f"{milestone.id} imports {name}, which no milestone can have.")
+    if odd := [module for module in milestone.warm if module.partition(".")[0] not in milestone.imports]:
+        raise SyllabusError(f"{milestone.id} keeps {odd[0]} warm, which belongs to none of its imports.")

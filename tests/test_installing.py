@@ -45,7 +45,8 @@ def test_students_get_what_students_need():
 
     assert {"torch", "pytest", "transformers", "rich"} <= course
     assert not FOR_INSTRUCTORS & course
-    groups = {Requirement(word).name for group in project["dependency-groups"].values() for word in group}
+    words = [word for group in project["dependency-groups"].values() for word in group if isinstance(word, str)]
+    groups = {Requirement(word).name for word in words}  # a group may hold another one, whose words stand there
     assert groups >= FOR_INSTRUCTORS
 
 
@@ -63,18 +64,75 @@ def test_students_get_what_students_need():
 def test_the_first_session_that_needs_more_installs_it(noxfile, session, words, package):
     """A session installs its group before it begins, and the next time it finds it there."""
     for count in (1, 2):
-        getattr(noxfile, session)(types.SimpleNamespace(posargs=words))
+        getattr(noxfile, session)(logging_session(*words))
         assert any(package in some for some in installed(noxfile)), noxfile.ran
         found = [some for some in installed(noxfile) if package in some]
         assert len(found) == 1, f"after {count}"
 
 
 def test_what_needs_no_more_installs_nothing(noxfile):
-    """Grading, watching and a class on this machine alone need nothing beyond the course."""
-    for session in ("grade", "watch", "verify", "classroom", "handout", "strength"):
+    """Grading, watching and a class on this machine alone need nothing beyond the course and its milestones."""
+    for session in ("grade", "watch", "handout"):
         getattr(noxfile, session)(types.SimpleNamespace(posargs=["class"]))
-
     assert installed(noxfile) == []
+
+    for session in ("verify", "classroom", "strength"):
+        getattr(noxfile, session)(logging_session("class"))
+    assert installed(noxfile) == [set(support.COURSE.milestone("m20").imports)]
+
+
+def logging_session(*words):
+    """Return a session with these words, which keeps what it logs."""
+    logged = []
+    return types.SimpleNamespace(posargs=list(words), log=logged.append, logged=logged)
+
+
+@pytest.mark.parametrize(
+    ("session", "words", "wanted"),
+    [
+        ("grade", ["m20"], True),
+        ("grade", ["20", "--all"], True),
+        ("grade", ["m04", "serving"], True),
+        ("grade", ["m20.3", "--debug"], True),
+        ("watch", ["m20_serving"], True),
+        ("python", ["m20.6"], True),
+        ("grade", [], False),
+        ("grade", ["m04"], False),
+        ("grade", ["m04.2", "--json", "out.json"], False),
+        ("watch", ["m02"], False),
+        ("grade", ["--submission", "solutions"], True),
+        ("grade", ["m04", "--submission", "solutions"], False),
+    ],
+)
+def test_a_milestones_own_packages_come_with_the_first_run_that_needs_them(noxfile, session, words, wanted):
+    """What m20 may import is installed, and one line says so, when m20 is graded, and not with the first command."""
+    imports = support.COURSE.milestone("m20").imports
+    for _ in (1, 2):
+        asked = logging_session(*words)
+        getattr(noxfile, session)(asked)
+        assert asked.logged == (
+            [f"m20_serving may import {', '.join(imports)}: installed now, once."] if wanted else []
+        )
+        wanted = False
+
+    assert installed(noxfile) == ([set(imports)] if noxfile.ran[0][0] == "-m" and len(noxfile.ran) > 2 else [])
+
+
+def test_without_a_name_they_come_once_the_milestone_is_begun(noxfile, monkeypatch, tmp_path):
+    """A command for everything installs them once the file is no stub any more, and not where there is no file."""
+    rooms, exercises = tmp_path / "grader" / "suites" / "m20_serving", tmp_path / "exercises"
+    for folder in (rooms, exercises):
+        folder.mkdir(parents=True)
+    for name in ("pyproject.toml", "constraints.txt", "grader/suites/m20_serving/milestone.toml"):
+        (tmp_path / name).write_bytes((support.REPOSITORY / name).read_bytes())
+    monkeypatch.setattr(noxfile, "ROOT", tmp_path)
+    stub = support.source("exercises", "m20_serving")
+    begun = stub.replace('raise NotImplementedError("m20.8")', 'return ""')
+    for text, count in ((None, 0), (stub, 0), (begun, 1)):
+        if text is not None:
+            (exercises / "m20_serving.py").write_text(text, encoding="utf-8")
+        noxfile.grade(logging_session())
+        assert len(installed(noxfile)) == count
 
 
 def test_litgpt_is_installed_beside_the_course(noxfile, tmp_path):

@@ -30,7 +30,8 @@ title = "Second"
 summary = "The second."
 needs = ["m01_first"]
 limits = { seconds = 2 }
-imports = ["regex"]
+imports = ["fastapi"]
+warm = ["fastapi.responses"]
 [[task]]
 id = "m02.1"
 title = "Two"
@@ -69,7 +70,7 @@ def test_a_syllabus_is_read(tmp_path):
         tmp_path / "m01_first",
     )
     assert (second.number, second.points, second.limits.seconds) == ("m02", 2.5, 2)
-    assert (second.imports, second.tasks[0].rests_on) == (("regex",), ("m01.1",))
+    assert (second.imports, second.warm, second.tasks[0].rests_on) == (("fastapi",), ("fastapi.responses",), ("m01.1",))
     assert course.with_needs(second) == ["m01_first", "m02_second"]
 
 
@@ -98,6 +99,21 @@ def test_what_a_milestone_uses_comes_along_with_its_own_needs(tmp_path):
         ('needs = ["m01_first"]', 'needs = ["m02_second"]', "does not come before it"),
         ('needs = ["m01_first"]', 'uses = ["first"]', "uses 'first', which is no other milestone"),
         ('needs = ["m01_first"]', 'uses = ["m02_second"]', "uses 'm02_second', which is no other milestone"),
+        ('imports = ["fastapi"]', 'imports = "fastapi"', "imports is a list of names"),
+        ('imports = ["fastapi"]', "imports = [1]", "imports is a list of names"),
+        ('imports = ["fastapi"]', 'imports = ["../fastapi"]', "imports is a list of names"),
+        ('imports = ["fastapi"]', 'imports = ["fastapi", "fastapi"]', "has fastapi twice in imports"),
+        (
+            'imports = ["fastapi"]',
+            'imports = ["fastapi.responses"]',
+            "imports fastapi.responses, which no milestone can have",
+        ),
+        ('imports = ["fastapi"]', 'imports = ["torch"]', "imports torch, which every milestone may"),
+        ('imports = ["fastapi"]', 'imports = ["json"]', "imports json, which every milestone may"),
+        ('imports = ["fastapi"]', 'imports = ["transformers"]', "imports transformers, which no milestone can have"),
+        ('imports = ["fastapi"]', 'imports = ["grader"]', "imports grader, which no milestone can have"),
+        ('imports = ["fastapi"]', "imports = []", "keeps fastapi.responses warm, which belongs to none of its imports"),
+        ('warm = ["fastapi.responses"]', 'warm = "fastapi"', "warm is a list of names"),
         ('id = "m02.1"', 'id = "m02.2"', "should be m02.1"),
         ("points = 2.5", "points = 0", "has no points"),
         ('implements = ["two"]', "implements = []", "implements nothing"),

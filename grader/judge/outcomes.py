@@ -12,7 +12,7 @@ from grader import record
 from grader.counting import counted
 from grader.pictures import Picture
 from grader.resting import REPORT
-from grader.sandbox.errors import SandboxError, StudentError, WorkerLost
+from grader.sandbox.errors import PackagesLacking, SandboxError, StudentError, WorkerLost
 from grader.sandbox.limits import Limits
 
 from .errors import UsageProblem
@@ -73,6 +73,8 @@ def verdict(error: BaseException, task: str, limits: Limits, answered: bool) -> 
         return _student_error(error, task)
     if isinstance(error, WorkerLost):
         return lost(error, limits)
+    if isinstance(error, PackagesLacking):
+        return Verdict(record.GRADER_ERROR, f"{error}.")
     if isinstance(error, SandboxError):
         return Verdict(record.GRADER_ERROR, f"The sandbox failed: {error}.")
     if isinstance(error, AssertionError) and not isinstance(error, GraderError):

@@ -124,6 +124,7 @@ class Judge:
     @pytest.hookimpl(wrapper=True)
     def pytest_runtestloop(self, session: pytest.Session) -> Any:
         """Run the checks, with further judges where the run may have them."""
+        self.run.supply.boot()  # in this thread, with which a server would end, and before further judges are forked
         self.crew = Crew(self.run.planned, self.run.workers, self.run.options.judges)
         self.run.supply.others = self.crew
         self.crew.enlist(functools.partial(self._help, session))

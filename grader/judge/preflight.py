@@ -57,7 +57,7 @@ def inspect(
     milestone: Milestone,
     syllabus: Syllabus,
     submission: Submission,
-    make_worker: Callable[[tuple[str, ...]], Any],
+    make_worker: Callable[[tuple[str, ...], bool], Any],
     load: dict[str, Any],
 ) -> Preflight:
     """Read, then import, a milestone's module in a worker, and say in one sentence what is in the way."""
@@ -65,7 +65,7 @@ def inspect(
     for module in modules:
         if module in submission.problems:
             return Preflight(_read(submission.problems[module], module, milestone))
-    worker = make_worker(())
+    worker = make_worker((), False)  # to look at a file takes none of a milestone's own packages
     worker.set_deadline(milestone.limits.seconds)
     result = Preflight()
     try:
@@ -91,8 +91,8 @@ def inspect(
                 f"{milestone.id}.py uses torch.compile. The sandbox has no C++ compiler, so it works there with "
                 'backend="eager" alone, and makes every check take seconds longer.'
             )
-        if result.warm:
-            worker = make_worker(result.warm)
+        if result.warm or syllabus.own_packages(milestone).names:
+            worker = make_worker(result.warm, True)
             worker.set_deadline(milestone.limits.seconds)
         try:
             worker.names = worker.conversation.request("load", **load, compiled=result.compiled)

@@ -17,7 +17,7 @@ from .draw import Draw
 from .oracles import Data, Weights
 from .outcomes import CheckFailed, GraderError, verdict
 from .student import Student
-from .supply import load_request
+from .supply import load_request, workers_for
 
 ROUNDS = 3
 SECONDS, MEMORY_MB = 120.0, 3072  # for a round: longer than any good code takes, on a busy machine too
@@ -43,6 +43,7 @@ def figures(
     request = load_request(milestone, syllabus, submission.under(milestone, syllabus))
     if workers.level == "inline":
         request["trace"] = []
+    workers = workers_for(milestone, syllabus, workers)
     return [_round(milestone, measure, request, workers, weights, number, tell) for number in range(ROUNDS)]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from typing import Any, Protocol
 
-from grader.sandbox.errors import StudentError, WorkerLost
+from grader.sandbox.errors import PackagesLacking, StudentError, WorkerLost
 from grader.sandbox.limits import Limits
 from grader.sandbox.packages import REFUSED
 from grader.submission import Submission
@@ -129,11 +129,12 @@ class Supply:
     def _inspect(self, milestone: Milestone, job: Job) -> Preflight:
         """Look at a milestone's file in a worker that the job is left with, if one was needed."""
 
-        def fresh(warm: tuple[str, ...]) -> Any:
+        def fresh(warm: tuple[str, ...], alone: bool) -> Any:
             if job.worker is not None:
                 job.worker.end()
                 job.worker = None
-            job.worker = self.workers.worker(milestone.limits, warm)
+            workers = self._own_workers(milestone) if alone else self.workers
+            job.worker = workers.worker(milestone.limits, warm)
             if not job.wanted:
                 job.worker.kill()
             return job.worker
@@ -167,7 +168,7 @@ class Supply:
 
     def _load_beside(self, check: Planned, job: Job) -> Loaded:
         self.workers.make_room()
-        job.worker = self.workers.worker(*self._needs(check))
+        job.worker = self._own_workers(check.milestone).worker(*self._needs(check))
         job.worker.hold_back(self._ahead.room())
         return self._load(check, job.worker) if job.wanted else Loaded(job.worker)
 
@@ -180,6 +181,20 @@ class Supply:
         if self.workers.level == "inline":
             request["trace"] = []  # the judge's own oracles live in the same process
         return request
+
+    def boot(self) -> None:
+        """Start the servers that milestones with packages of their own need, but for stubs that nobody has touched."""
+        for milestone in {check.milestone.id: check.milestone for check in self.planned}.values():
+            own = self.syllabus.own_packages(milestone)
+            if own.names and not own.lacking() and not self._is_stub(milestone):
+                self.workers.having(own).boot()
+
+    def _is_stub(self, milestone: Milestone) -> bool:
+        source = self._submission(milestone).sources.get(milestone.id)
+        return source is None or source == milestone.stub.read_bytes()
+
+    def _own_workers(self, milestone: Milestone) -> Any:
+        return workers_for(milestone, self.syllabus, self.workers)
 
     def _submission(self, milestone: Milestone) -> Submission:
         return self.submission.under(milestone, self.syllabus)
@@ -197,7 +212,7 @@ class Supply:
                 return self._kept[1]
             self._kept[1].end()
             self._kept = None
-        worker = self.workers.worker(*self._needs(check))
+        worker = self._own_workers(check.milestone).worker(*self._needs(check))
         self._kept = (check.milestone.id, worker)
         return worker
 
@@ -210,5 +225,22 @@ def load_request(milestone: Milestone, syllabus: Syllabus, submission: Submissio
         "module": milestone.id,
         "names": [name.partition(".")[0] for task in milestone.tasks for name in task.implements],
         "trace": list(milestone.shortcuts),
-        "blocked": [*REFUSED, "grader", "solutions"],
+        "blocked": [*REFUSED, "grader", "solutions", *others_packages(milestone, syllabus)],
     }
+
+
+def others_packages(milestone: Milestone, syllabus: Syllabus) -> list[str]:
+    """Return the packages that only other milestones may import."""
+    own = syllabus.own_packages(milestone).names
+    return [name for other in syllabus.milestones for name in other.imports if name not in own]
+
+
+def workers_for(milestone: Milestone, syllabus: Syllabus, workers: Any) -> Any:
+    """Return what hands out workers that have a milestone's own packages. Raises PackagesLacking without them."""
+    own = syllabus.own_packages(milestone)
+    if lacking := own.lacking():
+        names, them = " and ".join(lacking), "it" if len(lacking) == 1 else "them"
+        by_hand = f"python -m pip install {' '.join(lacking)}"
+        install = by_hand if milestone.own else f"nox -s grade -- {milestone.number}"
+        raise PackagesLacking(f"{milestone.id} needs {names}, and this Python lacks {them}; {install} installs {them}")
+    return workers.having(own) if own.names else workers

@@ -18,7 +18,12 @@ CHECKPOINTS = "/checkpoint"
 
 
 def command(
-    argv: list[str], *, as_root: bool, devices: tuple[str, ...] = (), checkpoints: Mapping[str, Path] | None = None
+    argv: list[str],
+    *,
+    as_root: bool,
+    devices: tuple[str, ...] = (),
+    checkpoints: Mapping[str, Path] | None = None,
+    own: packages.Own = packages.NOTHING,
 ) -> list[str]:
     """Wrap a command line so that it runs inside bubblewrap; `as_root` when the judge itself runs as root."""
     wrapped = ["bwrap", "--die-with-parent", "--new-session", "--as-pid-1", "--clearenv"]
@@ -33,7 +38,7 @@ def command(
         wrapped += ["--setenv", name, value]
     wrapped += _system_libraries()
     wrapped += [*_python(), *_traversable(f"{SITE}/x", f"{WORKER}/x")]
-    for name, path in packages.allowed_packages().items():
+    for name, path in packages.allowed_packages(own).items():
         wrapped += ["--ro-bind", str(path), f"{SITE}/{name}"]
     wrapped += ["--ro-bind", str(packages.INSIDE), f"{WORKER}/inside"]
     for file, place in mounts(checkpoints or {}, inside=True).items():

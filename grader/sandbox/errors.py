@@ -9,6 +9,10 @@ class SandboxError(Exception):
     """The sandbox itself does not work here: no fault of the submission."""
 
 
+class PackagesLacking(SandboxError):
+    """A milestone has packages of its own, and they are not installed; the text says which, and what to do."""
+
+
 @dataclass(eq=False)
 class StudentError(Exception):
     """The student's code raised an exception. All of it is what the worker says."""

@@ -34,8 +34,9 @@ START = (
 class ForkServer:
     """A process with torch imported that forks a confined worker for each check. Linux only."""
 
-    def __init__(self, level: str) -> None:
-        self.level = level
+    def __init__(self, level: str, own: packages.Own = packages.NOTHING) -> None:
+        self.level, self._own = level, own
+        self._others: dict[packages.Own, ForkServer] = {}  # for milestones that have packages of their own
         self.side_by_side = level == "bubblewrap"  # whether two workers may run at once: with namespaces of their own
         self._lock = threading.RLock()  # one worker may be asked for while another ends
         self.checkpoints: dict[str, Path] = {}  # large files that all workers may read, by kind; set before the boot
@@ -58,13 +59,14 @@ class ForkServer:
         root = os.geteuid() == 0
         self._uid = uid = users.server_uid() if root and self.level in ("bubblewrap", "user") else None
         config = {"control": theirs.fileno(), "level": self.level, "uid": uid, "shortcuts": sorted(expected.shortcuts)}
+        config["warm"] = self._own.warm
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 closed in close()
         inner = self.level == "bubblewrap"
         path = bubblewrap.python_path() if inner else outer_path()
         argv = [str(packages.interpreter()), "-I", "-S", "-B", "-c", START, json.dumps(path), json.dumps(config)]
         try:
             self._process = subprocess.Popen(
-                bubblewrap.command(argv, as_root=root, checkpoints=self.checkpoints) if inner else argv,
+                bubblewrap.command(argv, as_root=root, checkpoints=self.checkpoints, own=self._own) if inner else argv,
                 stdin=subprocess.DEVNULL,
                 stdout=self._errors,
                 stderr=self._errors,
@@ -103,19 +105,43 @@ class ForkServer:
                         raise SandboxError("the sandbox's server died twice in a row") from None
         raise AssertionError("unreachable")
 
+    def having(self, own: packages.Own) -> ForkServer:
+        """Return the server, not booted yet, whose workers have these packages, too, and which has imported them.
+
+        Raises SandboxError where one isn't installed.
+        """
+        if own in (self._own, packages.NOTHING):
+            return self
+        packages.allowed_packages(own)
+        with self._lock:
+            if own not in self._others:
+                self._others[own] = ForkServer(self.level, own)
+                self._others[own].checkpoints = self.checkpoints
+                self._others[own]._cores = self._cores
+            return self._others[own]
+
     def for_another_judge(self) -> ForkServer:
-        """Return a hold on the same server for a fork of this process, which is not served from here."""
-        self.wait()
+        """Return a hold on the same server for a fork of this process, which is not served from here.
+
+        So it does for each of the others that runs by now, whether or not it is ready.
+        """
+        self.boot()
         assert self._control is not None
-        another = ForkServer(self.level)
-        another.checkpoints, another._pid = self.checkpoints, self._pid
+        another = ForkServer(self.level, self._own)
+        another.checkpoints = self.checkpoints
         another._control, theirs = control_sockets()
         with theirs:
             socket.send_fds(self._control, [JOIN], [theirs.fileno()])
+        for own, server in self._others.items():
+            if server._control is not None:
+                another._others[own] = server.for_another_judge()
+                another._others[own]._cores = another._cores
         return another
 
     def hang_up(self) -> None:
         """Leave the server to whoever else holds on to it."""
+        for other in self._others.values():
+            other.hang_up()
         control, self._control, self._pid = self._control, None, 0
         if control is not None:
             control.close()
@@ -130,6 +156,7 @@ class ForkServer:
 
     def keep_to_one(self, core: int) -> None:
         """Have this judge and the workers to come run on one core, where every core has a judge."""
+        self.wait()
         self._cores.keep_to_one(core, self._pid)
 
     def spread_out(self) -> None:
@@ -213,7 +240,8 @@ class ForkServer:
             self._exits[report["id"]] = report["ended"]
 
     def _last_words(self) -> str:
-        assert self._process is not None
+        if self._process is None:
+            return "whoever started it has ended it"
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(timeout=5)
         self._errors.seek(0)
@@ -221,7 +249,9 @@ class ForkServer:
         return lines[-1] if lines else f"exit code {self._process.returncode}"
 
     def close(self) -> None:
-        """End the server and everything below it, where it was started here."""
+        """End the server and everything below it, where it was started here; and so the others."""
+        for other in self._others.values():
+            other.close()
         self.hang_up()
         self._exits.clear()
         process, self._process = self._process, None

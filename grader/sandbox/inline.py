@@ -17,6 +17,7 @@ import psutil
 from .conversation import Answer, Conversation, Message
 from .inside.session import Session
 from .limits import Limits
+from .packages import Own, allowed_packages
 
 
 class InlineWorker:
@@ -111,6 +112,11 @@ class InlineWorkers:
 
     def wait(self) -> None:
         """Nothing to wait for."""
+
+    def having(self, own: Own) -> InlineWorkers:
+        """Return what hands out workers with these packages: this. Raises SandboxError where one isn't installed."""
+        allowed_packages(own)
+        return self
 
     def worker(self, limits: Limits, warm: tuple[str, ...] = ()) -> InlineWorker:
         """Return a worker in this process."""

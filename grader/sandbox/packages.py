@@ -8,13 +8,31 @@ import os
 import re
 import sys
 import sysconfig
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+
+from .errors import SandboxError
 
 ALLOWED = ("torch", "numpy", "regex", "jaxtyping")
 # What a milestone's answer could be imported from: absent at the bubblewrap level, closed to others at the user level.
 REFUSED = ("transformers", "tiktoken", "tiktoken_ext", "tokenizers", "safetensors", "huggingface_hub")
 INSIDE = Path(__file__).parent / "inside"
+
+
+@dataclass(frozen=True)
+class Own:
+    """What a milestone may import beyond what all may: for its workers alone, from a server of their own."""
+
+    names: tuple[str, ...] = ()  # of packages, by which they are installed and imported
+    warm: tuple[str, ...] = ()  # modules of theirs that the server imports once
+
+    def lacking(self) -> list[str]:
+        """Return which of them are not installed in this environment."""
+        return [name for name in self.names if not _is_installed(name)]
+
+
+NOTHING = Own()
 
 
 def interpreter() -> Path:
@@ -37,14 +55,24 @@ def interpreter_files() -> list[str]:
     return files
 
 
+def _is_installed(name: str) -> bool:
+    try:
+        metadata.distribution(name)
+    except metadata.PackageNotFoundError:
+        return False
+    return True
+
+
 @functools.cache
-def allowed_packages() -> dict[str, Path]:
+def allowed_packages(own: Own = NOTHING) -> dict[str, Path]:
     """Return what the allowed packages and their dependencies put into site-packages: name there → path.
 
-    Raises RuntimeError when one of the allowed packages is not installed.
+    Raises RuntimeError when one of the allowed packages is not installed, SandboxError for one of a milestone's own.
     """
+    if lacking := own.lacking():
+        raise SandboxError(f"this Python lacks {' and '.join(lacking)}")
     found: dict[str, Path] = {}
-    waiting, seen = list(ALLOWED), set()
+    waiting, seen = [*ALLOWED, *own.names], set()
     while waiting:
         name = re.sub(r"[-_.]+", "-", waiting.pop()).lower()
         if name in seen:

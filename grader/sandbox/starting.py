@@ -31,8 +31,8 @@ ACCELERATORS = ("/dev/nvidia0", "/dev/nvidiactl", "/dev/nvidia-uvm", "/dev/nvidi
 class FreshWorkers:
     """Starts one process for a worker; it may serve many checks, and is replaced after one that failed."""
 
-    def __init__(self, level: str, device: str) -> None:
-        self.level, self.device = level, device
+    def __init__(self, level: str, device: str, own: packages.Own = packages.NOTHING) -> None:
+        self.level, self.device, self._own = level, device, own
         self.checkpoints: dict[str, Path] = {}  # large files that all workers may read, by kind
 
     reusable = True  # whether one worker may serve several checks
@@ -44,6 +44,15 @@ class FreshWorkers:
     def wait(self) -> None:
         """Check that a worker starts at all; SandboxError otherwise."""
         self.worker(Limits()).end()
+
+    def having(self, own: packages.Own) -> FreshWorkers:
+        """Return what starts workers that have these packages, too. Raises SandboxError where one isn't installed."""
+        packages.allowed_packages(own)
+        if own == self._own:
+            return self
+        another = FreshWorkers(self.level, self.device, own)
+        another.checkpoints = self.checkpoints
+        return another
 
     def worker(self, limits: Limits, warm: tuple[str, ...] = ()) -> Worker:
         """Start a worker and wait until it is ready."""
@@ -57,7 +66,7 @@ class FreshWorkers:
         environment = bubblewrap.environment()
         if inner:
             devices = ACCELERATORS if self.device == "cuda" else ()
-            argv = bubblewrap.command(argv, as_root=root, devices=devices, checkpoints=self.checkpoints)
+            argv = bubblewrap.command(argv, as_root=root, devices=devices, checkpoints=self.checkpoints, own=self._own)
             environment |= {"PATH": os.environ.get("PATH", "")}
         elif sys.platform == "win32":
             environment |= {name: os.environ[name] for name in ("SYSTEMROOT", "TEMP") if name in os.environ}

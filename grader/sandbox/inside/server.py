@@ -27,7 +27,7 @@ from . import landlock, linux, shortcuts
 from .confine import NAMESPACES, Limits, become_keeper, confinement, own_namespaces
 from .rehearsal import rehearse
 from .session import Session
-from .wire import JOIN, Channel, WireError
+from .wire import GREETING, JOIN, Channel, WireError
 
 MAX_REQUEST = 65536
 MOST_PLANS = 64
@@ -40,6 +40,8 @@ def main(config: dict[str, Any]) -> None:
     linux.prctl(linux.PR_SET_CHILD_SUBREAPER, 1)  # what outlives its keeper comes here, where the judge finds it
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     import_heavy()
+    for name in config["warm"]:
+        importlib.import_module(name)
     open_streams()
     rehearse()
     shortcuts.prepare(config["shortcuts"])  # after the rehearsal, which is a worker too, and gives its notes
@@ -141,6 +143,8 @@ def serve(control: socket.socket, config: dict[str, Any]) -> None:
                     (joined,) = struct.unpack("i", ancillary[0][2])
                     judges[joined] = socket.socket(fileno=joined)
                     poll.register(joined, select.POLLIN)
+                    with contextlib.suppress(OSError):  # that judge may have ended
+                        judges[joined].send(GREETING)
                     continue
                 number, _, asked = data.partition(b"\n")
                 if (plan := plans.get(asked)) is None:

@@ -11,6 +11,7 @@ import marshal
 import os
 import re
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -64,6 +65,7 @@ class Session:
         self.objects: dict[int, Any] = {}
         self._numbers: dict[int, int] = {}
         self._ask: Ask | None = None
+        self._turn = threading.Lock()  # threads may ask, and a question and its answer belong together
         self.files = 0
         self.passes: tuple[type[BaseException], ...] = ()  # what ends everything, and is no failure of the code
         self._planted: dict[str, dict[str, Any]] = {}
@@ -192,7 +194,8 @@ class Session:
             raise RuntimeError("the judge is not listening")
         buffers: list[Any] = []
         node = encode({"kind": kind, "number": number, "args": args, "kwargs": kwargs}, buffers, self._hold, MAX_ASKED)
-        answer, answer_buffers = self._ask({"ask": node}, buffers)
+        with self._turn:
+            answer, answer_buffers = self._ask({"ask": node}, buffers)
         if "stop" in answer:
             raise StopIteration
         if "error" in answer:

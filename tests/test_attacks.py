@@ -53,9 +53,11 @@ def at_its_levels(attacks):
 @pytest.fixture(scope="module", autouse=True)
 def _the_judge_has_all_it_needs():
     """Grade something first, so that what the judge loads once does not count as an attack's doing."""
-    support.grade(
-        {"m04_attention": support.source("solutions", "m04_attention")}, only={"test_a_layer_runs_where_its_input_is"}
-    )
+    for milestone, check in (
+        ("m04_attention", "test_a_layer_runs_where_its_input_is"),
+        ("m20_serving", "test_health_is_ok"),
+    ):
+        support.grade({milestone: support.source("solutions", milestone)}, only={check})
 
 
 every_attack = pytest.mark.parametrize(("attack", "level"), at_its_levels(ATTACKS))

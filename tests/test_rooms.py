@@ -103,7 +103,7 @@ def outline(path):
 
 def is_private(node):
     """Return whether a part of a solution is its own affair: a helper or a constant with a leading underscore."""
-    if isinstance(node, ast.FunctionDef | ast.ClassDef):
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
         return node.name.startswith("_") and not node.name.startswith("__")
     targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
     return bool(targets) and all(isinstance(t, ast.Name) and t.id.startswith("_") for t in targets)

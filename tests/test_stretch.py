@@ -43,6 +43,7 @@ CHEATS = {
     "m14_pruning": ("apply_masks = lambda model, masks: None", "weights are 0 in the end"),
     "m15_llama": ("Llama.forward = lambda self, ids: self.lm_head(self.embed_tokens(ids))", "result"),
     "m16_bert": ("pretraining_loss = lambda scores, labels, follows: scores[0].mean()", "loss"),
+    "m20_serving": ("sse_event = lambda data: b'data: [DONE]\\n\\n'", "how often"),
     "m17_retriever": ("BM25.search = lambda self, query, k: [(0, 1.0)] * k", "document"),
     "m19_library": ("own = read_tensors\nread_tensors = lambda data: (dict([own(data)[0].popitem()]), {})", "sum"),
 }  # fmt: skip

@@ -1,0 +1,1 @@
+"""The room of m20_serving."""

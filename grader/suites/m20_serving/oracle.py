@@ -1,0 +1,217 @@
+"""What decoding, stop strings and streams come to, and what the classic mistakes make of them."""
+
+OPEN = "\ufffd"
+
+
+class Vocabulary:
+    """The judge's own tokenizer: tokens are bytes, and the longest that fits is taken."""
+
+    def __init__(self, tokens):
+        self.tokens, self.ids = tokens, {token: id for id, token in enumerate(tokens)}
+        self.longest = max(map(len, tokens))
+
+    def encode(self, text):
+        """Return the ids of a text, or of bytes."""
+        data, at, found = text if isinstance(text, bytes) else text.encode(), 0, []
+        while at < len(data):
+            size = next(size for size in range(self.longest, 0, -1) if data[at : at + size] in self.ids)
+            found.append(self.ids[data[at : at + size]])
+            at += len(data[at : at + size])
+        return found
+
+    def decode(self, ids):
+        """Return their text."""
+        return b"".join(self.tokens[id] for id in ids).decode("utf-8", "replace")
+
+
+def vocabulary(draw, *words):
+    """Return a vocabulary of all bytes and some words, whose ids say nothing of them."""
+    tokens = [bytes([byte]) for byte in range(256)]
+    tokens += [word if isinstance(word, bytes) else word.encode() for word in words]
+    return Vocabulary([tokens[place] for place in draw.permutation(len(tokens)).tolist()])
+
+
+def of_words(draw):
+    """Return a vocabulary with two words, and a token that ends within a character."""
+    return vocabulary(draw, "the ", " cat", "日本".encode()[:4])
+
+
+# ── decoding ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def certain(decode, ids):
+    """Return what is certain of a text after some ids: all but a U+FFFD at its end, which may yet become something."""
+    text = decode(ids)
+    return text[: len(text) - text.endswith(OPEN)]
+
+
+def between(decode, ids):
+    """Return the text up to the last token that ended together with a character."""
+    ends = [decode(ids[:count]) for count in range(len(ids), 0, -1)]
+    return next((text for text in ends if not text.endswith(OPEN)), "")
+
+
+def stripped(decode, ids):
+    """Return the text without any U+FFFD at its end."""
+    return decode(ids).rstrip(OPEN)
+
+
+def decoding_misses(decode, ids):
+    """Return what the mistakes of decoders make of all ids, joined."""
+    texts = [decode(ids[: count + 1]) for count in range(len(ids))]
+    return {
+        "each token is decoded alone, as if characters never crossed its ends": "".join(decode([id]) for id in ids),
+        "U+FFFD is given out for a character whose last bytes are still to come": _by_length(texts),
+        "a U+FFFD that the text really holds is lost": texts[-1].replace(OPEN, ""),
+        "what still waits at the end is never given out": certain(decode, ids),
+    }  # fmt: skip
+
+
+def _by_length(texts):
+    given = ""
+    for before, text in zip(["", *texts], texts, strict=False):
+        given += text[len(before) :]
+    return given
+
+
+# ── stop strings ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def stop_place(text, stops):
+    """Return where a text ends: before the stop string that is complete first, the longest of these; None: nowhere."""
+    found = [(text.find(stop) + len(stop), text.find(stop)) for stop in stops if stop in text]
+    return min(found)[1] if found else None
+
+
+def held(text, stops):
+    """Return how many characters at the end of a text a stop string may begin with."""
+    return max(beginnings(text, stops), default=0)
+
+
+def cut(pieces, stops):
+    """Return what each piece lets through, and what the end does."""
+    return _cut(pieces, stops, lambda seen: held(seen, stops))
+
+
+def text_misses(pieces, stops):
+    """Return what the mistakes of stop strings make of the whole text, however it came."""
+    whole, place = "".join(pieces), stop_place("".join(pieces), stops)
+    there = [stop for stop in stops if stop in whole]
+    begins = {stop: whole.find(stop) for stop in there}
+    shortest = max(
+        (begins[s] for s in there if begins[s] + len(s) == min(begins[o] + len(o) for o in there)), default=None
+    )
+    longest = max((stop for stop in there if begins[stop] == place), key=len, default="")
+    return {
+        "the first stop string of the list is taken, and not the one that is complete first": whole[
+            : begins[there[0]] if there else None
+        ],
+        "the stop string that begins first is taken, and not the one that is complete first": whole[
+            : min(begins.values(), default=None)
+        ],
+        "of two stop strings that end together the shorter one is taken": whole[:shortest],
+        "the stop string itself is given out": whole[: None if place is None else place + len(longest)],
+        "stop strings are not looked for": whole,
+        **{name: "".join(found) for name, found in piece_misses(pieces, stops).items()},
+    }
+
+
+def piece_misses(pieces, stops):
+    """Return what the mistakes of hold-back let through with each piece, and at the end."""
+    text, right = "".join(pieces), cut(pieces, stops)
+    return {
+        "stop strings are looked for in each piece alone": _alone(pieces, stops),
+        "nothing is held back, and the beginning of a stop string is out before its end comes": _cut(
+            pieces, stops, lambda _: 0
+        ),
+        "what was held back is lost at the end": [*right[:-1], ""],
+        "as many characters as the longest stop string has are always held back": _cut(
+            pieces, stops, lambda _: max(map(len, stops)) - 1
+        ),
+        "held back is the shortest beginning of a stop string that fits, and not the longest": _cut(
+            pieces, stops, lambda seen: min(beginnings(seen, stops), default=0)
+        ),
+        "what comes after a stop string is let through again": _again(pieces, stops),
+        "nothing is let through before the end": [*[""] * len(pieces), text[: stop_place(text, stops)]],
+    }
+
+
+def beginnings(text, stops):
+    """Return the lengths of all beginnings of stop strings that a text ends with."""
+    return [size for stop in stops for size in range(1, len(stop)) if text.endswith(stop[:size])]
+
+
+def _cut(pieces, stops, hold):
+    text, given, found = "", 0, []
+    for piece in pieces:
+        text += piece
+        place = stop_place(text, stops)
+        end = max(given, len(text) - hold(text) if place is None else place)
+        found.append(text[given:end])
+        given = end
+        if place is not None:
+            return [*found, *[""] * (len(pieces) - len(found)), ""]
+    return [*found, text[given:]]
+
+
+def _again(pieces, stops):
+    found: list[str] = []
+    rest = list(pieces)
+    while rest:
+        passed = cut(rest, stops)
+        if stop_place("".join(rest), stops) is None:
+            return [*found, *passed]
+        ended = next(n for n in range(1, len(rest) + 1) if stop_place("".join(rest[:n]), stops) is not None)
+        found += passed[:ended]
+        rest = rest[ended:]
+    return [*found, ""]
+
+
+def _alone(pieces, stops):
+    found = []
+    for number, piece in enumerate(pieces):
+        place = stop_place(piece, stops)
+        found.append(piece[:place])
+        if place is not None:
+            return [*found, *[""] * (len(pieces) - number)]
+    return [*found, ""]
+
+
+# ── streams ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def pairs(decode, ids, max_tokens, stops=()):
+    """Return what stream_text yields for a model that gives these ids, none of which ends within a lasting U+FFFD."""
+    ids, found, given = ids[:max_tokens], [], 0
+    for count in range(len(ids)):
+        text = certain(decode, ids[: count + 1])
+        place = stop_place(text, stops)
+        end = len(text) - held(text, stops) if place is None else place
+        found.append((text[given:end], None))
+        given = end
+        if place is not None:
+            return [*found, ("", "stop")]
+    text = decode(ids)
+    place = stop_place(text, stops)
+    return [*found, (text[given:place], "stop" if place is not None or len(ids) < max_tokens else "length")]
+
+
+def pair_misses(decode, ids, max_tokens, stops=()):
+    """Return what the mistakes of streams make of the same ids."""
+    right, whole = pairs(decode, ids, max_tokens, stops), pairs(decode, ids, max_tokens)
+    last, reason = right[-1]
+    other = "length" if reason == "stop" else "stop"
+    given = ids[:max_tokens]
+    return {
+        "the reason is the wrong one of the two": [*right[:-1], (last, other)],
+        "there is no last pair with the reason": right[:-1],
+        "what the decoder or the stop strings still hold is lost at the end": [*right[:-1], ("", reason)],
+        "tokens without a text of their own get no pair": [
+            pair for pair in right[:-1] if pair[0]
+        ] + [right[-1]],
+        "each token is decoded alone": [*((decode([id]), None) for id in given), ("", reason)],
+        "stop strings are not looked for": whole,
+        "generation goes on after a stop string": [*right[:-1], *[("", None)] * (len(whole) - len(right)), right[-1]],
+        "the last pair stands in place of the last token's": [*right[:-2], (right[-2][0] + last, reason)]
+        if len(right) > 1 else [],
+    }  # fmt: skip

@@ -1,0 +1,1 @@
+"""What proves the suite of m20_serving."""

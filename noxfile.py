@@ -194,6 +194,8 @@ def notebook(session: nox.Session) -> None:
 @nox.session(venv_backend="virtualenv", reuse_venv=True, requires=["env"], default=False)
 def lab(session: nox.Session) -> None:
     """Open JupyterLab on your notebooks, with the course's own Python: nox -s lab."""
+    if isinstance(session.virtualenv, nox.virtualenv.PassthroughEnv):
+        session.error("JupyterLab gets an environment of its own; with --no-venv, start yours: jupyter lab exercises")
     add(session, "notebook")
     session.install(*QUICKLY, *JUPYTERLAB, silent=False)
     # What a notebook calls python3 is the course's own there.

@@ -15,10 +15,11 @@ import time
 
 def answer(group, times):
     if group.rank == 1:
-        zeros = {"tensor": [0, "float32", [5]]}
+        zeros = [{"tensor": [number, "float32", [5]]} for number in range(2 * group.world)]
+        sums = [{"dict": [["sum", zeros[2 * n]], ["x", zeros[2 * n + 1]]]} for n in range(group.world)]
         for _ in range(times):
-            send(frame({"ok": [{"dict": ["sum", zeros, "x", zeros]}] * group.world}, bytes(20)))
-            send(frame({"ok": [{"dict": ["same", True, "state", {"dict": []}]}] * group.world}))
+            send(frame({"ok": sums}, *[bytes(20)] * len(zeros)))
+            send(frame({"ok": [{"dict": [["same", True], ["state", {"dict": []}]]}] * group.world}))
             send(frame({"ok": True}))
 
 

@@ -11,6 +11,7 @@ import os
 import queue
 import select
 import signal
+import struct
 import sys
 import threading
 import time
@@ -290,7 +291,7 @@ def _be_rank(writing, work):
             torch.save((("RuntimeError", f"{said} ({kind})"), None), told)
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
-        view = memoryview(told.getvalue())
+        view = memoryview(struct.pack("!Q", len(told.getvalue())) + told.getvalue())
         while view:
             view = view[os.write(writing, view) :]
         code = 0
@@ -299,16 +300,25 @@ def _be_rank(writing, work):
 
 
 def _all_of(pipes):
-    """Return all that comes out of these pipes until they are closed, or it is too late (b"")."""
+    """Return each answer that comes out of these pipes, b"" from one that is closed without, None where it is too late.
+
+    An answer says how long it is: what a rank has started may hold its pipe open when it has ended.
+    """
     told, until = dict.fromkeys(pipes, b""), time.monotonic() + LATEST
     waiting = set(pipes)
     while waiting and time.monotonic() < until:
         for pipe in select.select(list(waiting), [], [], max(0.0, until - time.monotonic()))[0]:
             piece = os.read(pipe, 1 << 20)
             told[pipe] += piece
-            if not piece:
+            if not piece or _whole(told[pipe]):
                 waiting.discard(pipe)
-    return [None if pipe in waiting else told[pipe] for pipe in pipes]
+    return [None if pipe in waiting else _whole(told[pipe]) for pipe in pipes]
+
+
+def _whole(told):
+    """Return an answer without its length, if all of it is there; else nothing."""
+    size = struct.unpack("!Q", told[:8])[0] if len(told) >= 8 else 0
+    return told[8 : 8 + size] if size and len(told) >= 8 + size else b""
 
 
 def _read(told):

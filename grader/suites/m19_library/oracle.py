@@ -56,8 +56,8 @@ STORAGE = "what is written is the memory behind a tensor, not its own numbers"
 
 def numbers(tensor: Tensor) -> bytes:
     """Return a tensor's bytes, row by row, little-endian."""
-    flat = tensor.detach().contiguous().reshape(-1)
-    return flat.view(torch.uint8).numpy().tobytes()
+    rows = tensor.detach().contiguous().flatten()
+    return bytes(memoryview(rows.view(torch.uint8).numpy()))
 
 
 def assemble(
@@ -100,9 +100,9 @@ def parse(data: Any) -> tuple[dict[str, Any], bytes]:
     """Return a file's header and its data. Raises Broken."""
     if type(data) is not bytes:
         raise Broken("What is returned is no bytes.")
-    end = 8 + int.from_bytes(data[:8], "little")
-    if len(data) < 8 or end > len(data):
-        raise Broken(f"The first 8 bytes say that the header ends at {end}, and the file has {len(data)} bytes.")
+    whole, end = len(data), int.from_bytes(data[:8], "little") + 8
+    if whole < max(8, end):
+        raise Broken(f"The first 8 bytes say that the header ends at {end}, and the file has {whole} bytes.")
     header = _header(data, 8, end)
     if type(header) is not dict:
         raise Broken(f"The {end - 8} bytes of the header are no JSON object.")
@@ -359,15 +359,15 @@ def shard_misses(sizes: dict[str, int], most: int) -> dict[str, Callable[[], Any
         return sorted([*rest, *([name] for name in large)], key=lambda part: list(sizes).index(part[0]))
 
     def joined() -> list[list[str]]:
-        plan: list[list[str]] = []
-        room = 0
-        for name, size in sizes.items():
-            if not plan or size > room:
-                plan.append([])
-                room = most
-            plan[-1].append(name)
-            room = most if size > most else room - size
-        return plan
+        files: list[list[str]] = []
+        held = most  # bytes in the last file, as if one that is too large took none
+        for name in sizes:
+            if not files or held + sizes[name] > most:
+                files.append([])
+                held = 0
+            files[-1].append(name)
+            held = 0 if sizes[name] > most else held + sizes[name]
+        return files
 
     by_size = dict(sorted(sizes.items(), key=lambda item: -item[1]))
     return {

@@ -133,7 +133,7 @@ class Encoder(nn.Module):
         for number in range(self.n_layers):
             name = f"blocks.{number}"
             parts = [self._linear(f"{name}.{part}", x) for part in ("query", "key", "value")]
-            heads = [part.unflatten(-1, (self.n_heads, -1)).transpose(1, 2) for part in parts]
+            heads = [torch.stack(part.chunk(self.n_heads, dim=-1), dim=1) for part in parts]
             mixed = F.scaled_dot_product_attention(*heads).transpose(1, 2).flatten(2)
             x = self._norm(f"{name}.norm_1", x + self._linear(f"{name}.out", mixed))
             thought = self._linear(f"{name}.down", F.gelu(self._linear(f"{name}.up", x)))
@@ -205,7 +205,8 @@ class Words:
                 scores[number] = scores.get(number, 0.0) + idf * count * 2.2 / (
                     count + 1.2 * (0.25 + 0.75 * lengths[number] / average)
                 )
-        return sorted(scores.items(), key=lambda item: (-item[1], item[0]))[:k]
+        ranked = sorted(scores, key=lambda number: (-scores[number], number))
+        return [(number, scores[number]) for number in ranked[:k]]
 
 
 def finder(documents, size, overlap, queries):

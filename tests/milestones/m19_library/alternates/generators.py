@@ -1,7 +1,9 @@
-"""Unusual: a file read piece by piece, configs that copy defaults when looked at, an epoch as a generator of steps."""
+"""Unusual: a file read piece by piece, configs that copy defaults when looked at, one batch ahead."""
 
+import collections
 import contextlib
 import copy
+import functools
 import io
 import itertools
 import json
@@ -248,201 +250,194 @@ class PretrainedModel(nn.Module):
 
 class Trainer:
     def __init__(self, model, optimizer, loss, batches, accumulation=1, callbacks=()):
-        self.parts = {"model": model, "optimizer": optimizer}
         self.model, self.optimizer, self.loss, self.batches = model, optimizer, loss, batches
-        self.accumulation, self.callbacks = accumulation, callbacks
-        self.step, self.epoch, self.losses, self.stop, self.seen, self.later = 0, 0, [], False, 0, []
+        self.accumulation, self.callbacks, self.losses = accumulation, tuple(callbacks), []
+        self.step = self.epoch = self.position = 0
+        self.stop, self._dice, self._done = False, None, False
 
-    def tell(self, event):
+    def _fire(self, name):
         for callback in self.callbacks:
-            if callable(getattr(callback, event, None)):
-                getattr(callback, event)(self)
+            getattr(callback, name, lambda trainer: None)(self)
 
-    def random(self):
-        now, self.later = self.later, []
-        for put, state in now:
-            put(state)
+    def _dice_back(self):
+        if self._dice:
+            torch.random.set_rng_state(self._dice["torch"])
+            random.setstate(self._dice["python"])
+        self._dice = None
 
-    def groups(self):
-        if not self.seen:
-            self.random()
-        source = enumerate(self.batches(self.epoch))
-        skipped, group = self.seen, []
-        while skipped:
-            next(source)
-            skipped -= 1
-        self.random()
-        for _, batch in source:
-            group.append(batch)
-            if len(group) == self.accumulation:
-                yield group
-                group = []
-        if group:
-            yield group
+    def _batches(self):
+        if not self.position:
+            self._dice_back()
+        stream = iter(self.batches(self.epoch))
+        collections.deque(itertools.islice(stream, self.position), maxlen=0)
+        self._dice_back()
+        nothing = object()
+        now = next(stream, nothing)
+        while now is not nothing:
+            later = next(stream, nothing)
+            yield now, later is nothing
+            now = later
 
     def train(self, epochs):
-        self.stop, open_ = False, True
-        self.tell("on_train_begin")
-        while open_ and self.epoch < epochs:
-            self.tell("on_epoch_begin")
-            for group in self.groups():
-                self.tell("on_step_begin")
-                self.losses.append(self._descend(group))
+        self.stop = False
+        self._fire("on_train_begin")
+        for epoch in range(self.epoch, epochs):
+            self.epoch = epoch
+            self._fire("on_epoch_begin")
+            self._done = True
+            total, count = 0.0, 0
+            for batch, last in self._batches():
+                if count == 0:
+                    self._fire("on_step_begin")
+                    self.model.train()
+                    self.model.zero_grad(set_to_none=True)
+                value = self.loss(self.model, batch)
+                value.backward()
+                total, count = total + value.item(), count + 1
+                if count < self.accumulation and not last:
+                    self._fire("on_substep_end")
+                    continue
+                for parameter in self.model.parameters():
+                    if parameter.grad is not None:
+                        parameter.grad.div_(count)
+                self.optimizer.step()
                 self.step += 1
-                self.seen += len(group)
-                self.tell("on_step_end")
+                self.position += count
+                self.losses.append(total / count)
+                total, count = 0.0, 0
+                self._fire("on_step_end")
                 if self.stop:
-                    open_ = False
+                    self._done = False
                     break
-            self.tell("on_epoch_end")
-            if open_:
-                self.epoch, self.seen = self.epoch + 1, 0
-        self.tell("on_train_end")
-        return copy.copy(self.losses)
-
-    def _descend(self, group):
-        self.model.train(True)
-        self.optimizer.zero_grad()
-        share, mean = 1 / len(group), 0.0
-        *front, last = group
-        for batch in front:
-            mean += self._learn(batch, share)
-            self.tell("on_substep_end")
-        mean += self._learn(last, share)
-        self.optimizer.step()
-        return mean
-
-    def _learn(self, batch, share):
-        loss = self.loss(self.model, batch) * share
-        loss.backward()
-        return loss.detach().item()
+            self._fire("on_epoch_end")
+            if not self._done:
+                break
+            self.position = 0
+        else:
+            self.epoch = max(self.epoch, epochs)
+        self._fire("on_train_end")
+        return [*self.losses]
 
     def save(self, folder):
-        pathlib.Path(folder).mkdir(parents=True, exist_ok=True)
-        kept = {name: part.state_dict() for name, part in self.parts.items()}
-        kept["place"] = {name: getattr(self, name) for name in ("step", "epoch", "seen", "losses")}
-        kept["chance"] = torch.get_rng_state(), random.getstate()
-        for name, part in kept.items():
-            torch.save(part, pathlib.Path(folder, f"{name}.pt"))
+        path = pathlib.Path(folder)
+        path.mkdir(parents=True, exist_ok=True)
+        dice = {"torch": torch.random.get_rng_state(), "python": random.getstate()}
+        torch.save([self.model.state_dict(), self.optimizer.state_dict(), dice], path / "state.pt")
+        numbers = {name: vars(self)[name] for name in ("step", "epoch", "position", "losses")}
+        (path / "numbers.json").write_text(json.dumps(numbers))
 
     def resume(self, folder):
-        read = {path.stem: torch.load(path, weights_only=True) for path in pathlib.Path(folder).glob("*.pt")}
-        for name, part in self.parts.items():
-            part.load_state_dict(read[name])
-        for name, value in read["place"].items():
-            setattr(self, name, value)
-        self.later = list(zip((torch.set_rng_state, random.setstate), read["chance"], strict=False))
+        path = pathlib.Path(folder)
+        weights, moments, self._dice = torch.load(path / "state.pt", weights_only=False)
+        self.model.load_state_dict(weights)
+        self.optimizer.load_state_dict(moments)
+        vars(self).update(json.loads((path / "numbers.json").read_text()))
 
 
-class Pipeline:
-    def __init__(self, model):
-        self.model = model
+def each(method):
+    """Answer one text or many: a generator's worth of texts goes in, as many answers come out."""
 
-    @property
-    def device(self):
-        return next(self.model.parameters(), torch.zeros(0)).device
+    @functools.wraps(method)
+    def call(self, texts, *args, **kwargs):
+        if isinstance(texts, str):
+            return next(iter(method(self, iter((texts,)), *args, **kwargs)))
+        return [*method(self, iter(texts), *args, **kwargs)]
 
-    def __call__(self, texts, *args, **kwargs):
-        many = self.answer([texts] if isinstance(texts, str) else list(texts), *args, **kwargs)
-        return many[0] if isinstance(texts, str) else many
-
-    @contextlib.contextmanager
-    def asked(self):
-        trained = {name for name, module in self.model.named_modules() if module.training}
-        with torch.no_grad():
-            self.model.eval()
-            try:
-                yield self.model
-            finally:
-                for name, module in self.model.named_modules():
-                    module.training = name in trained
+    return call
 
 
-class TextGeneration(Pipeline):
+@contextlib.contextmanager
+def still(model):
+    with contextlib.ExitStack() as stack, torch.inference_mode(False), torch.no_grad():
+        for module in filter(lambda one: one.training, model.modules()):
+            stack.callback(setattr, module, "training", True)
+        model.eval()
+        yield next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
+
+
+def positive(what, number):
+    if not number > 0:
+        raise ValueError(f"{what} is {number}")
+
+
+class TextGeneration:
     def __init__(self, model, encode, decode, generate, end_id=None):
-        super().__init__(model)
-        self.encode, self.decode, self.generate, self.end_id = encode, decode, generate, end_id
+        self.encode, self.decode, self.end = encode, decode, end_id
+        self.longer = functools.partial(generate, model)
+        self.where = next(iter(model.parameters())).device
+        if end_id is not None:
+            self.longer = functools.partial(self.longer, stop_tokens=(end_id,))
 
-    def answer(self, texts, max_new_tokens=20, full_text=True, **settings):
-        if self.end_id is not None:
-            settings = {**settings, "stop_tokens": (self.end_id,)}
-        found = []
+    @each
+    def __call__(self, texts, max_new_tokens=20, full_text=True, **settings):
         for text in texts:
-            old = torch.as_tensor(self.encode(text), device=self.device).long()
-            (row,) = self.generate(self.model, old[None], max_new_tokens, **settings)
-            new = list(itertools.takewhile(lambda token: token != self.end_id, row[len(old) :].tolist()))
-            old = old.tolist()
-            shown = self.decode(old + new).removeprefix(self.decode(old))
-            found += [text * full_text + shown]
-        return found
+            begun = self.encode(text)
+            written = self.longer(torch.tensor([begun], device=self.where), max_new_tokens, **settings)[0].tolist()
+            stop = next((place for place in range(len(begun), len(written)) if written[place] == self.end), None)
+            both, old = self.decode(written[:stop]), self.decode(begun)
+            yield ("", text)[full_text] + both[len(old) :]
 
 
-class TextClassification(Pipeline):
+class TextClassification:
     def __init__(self, model, encode, labels, pad_id=0, batch_size=8):
-        super().__init__(model)
-        self.encode, self.labels, self.pad_id, self.batch_size = encode, tuple(labels), pad_id, batch_size
+        self.model, self.encode, self.names, self.pad, self.most = model, encode, list(labels), pad_id, batch_size
 
-    def answer(self, texts, top_k=1):
-        if top_k < 1:
-            raise ValueError(f"{top_k} classes are none")
-        rows = [torch.tensor(self.encode(text), dtype=torch.int64, device=self.device) for text in texts]
-        empty = [text for text, row in zip(texts, rows, strict=False) if not len(row)]
-        if empty:
-            raise ValueError(f"nothing to read in {empty[0]!r}")
-        found = []
-        with self.asked() as model:
-            for batch in [rows[i : i + self.batch_size] for i in range(0, len(rows), self.batch_size)]:
-                ids = nn.utils.rnn.pad_sequence(batch, batch_first=True, padding_value=self.pad_id)
-                mask = nn.utils.rnn.pad_sequence([torch.ones_like(row) for row in batch], batch_first=True).bool()
-                chances, order = model(ids, mask).softmax(-1).sort(dim=-1, descending=True, stable=True)
-                for one, places in zip(chances.tolist(), order.tolist(), strict=False):
-                    found.append(
-                        [(self.labels[place], chance) for place, chance in zip(places, one, strict=False)][:top_k]
-                    )
-        return found
+    @each
+    def __call__(self, texts, top_k=1):
+        positive("top_k", top_k)
+        known = {}
+        for number, text in enumerate(texts):
+            known[number] = self.encode(text)
+            if not known[number]:
+                raise ValueError(f"{text!r} has no ids")
+        while known:
+            now = [known.pop(number) for number in sorted(known)[: self.most]]
+            columns = itertools.zip_longest(*now)
+            table = torch.tensor([[-1 if one is None else one for one in column] for column in columns]).T
+            with still(self.model) as device:
+                there = table.ge(0).to(device)
+                logits = self.model(table.to(device).where(there, self.pad), there)
+                shares = logits.sub(logits.logsumexp(1, keepdim=True)).exp().cpu()
+            for share in shares:
+                order = share.argsort(descending=True, stable=True)[:top_k]
+                yield [(self.names[place], float(share[place])) for place in order]
 
 
-class FillMask(Pipeline):
+class FillMask:
     def __init__(self, model, encode, pieces, cls_id, sep_id, mask_id, mask_token="[MASK]"):
-        super().__init__(model)
-        self.encode, self.pieces, self.mask_token = encode, pieces, mask_token
-        self.ends, self.mask_id = (cls_id, sep_id), mask_id
+        self.model, self.encode, self.pieces, self.gap = model, encode, pieces, mask_token
+        self.around = lambda before, behind: [cls_id, *before, mask_id, *behind, sep_id]
 
-    def answer(self, texts, top_k=5):
-        return [self.fill(text, top_k) for text in texts]
-
-    def fill(self, text, top_k):
-        if top_k < 1:
-            raise ValueError(f"{top_k} pieces are none")
-        left, gap, right = text.partition(self.mask_token)
-        if not gap or self.mask_token in right:
-            raise ValueError(f"{text.count(self.mask_token)} gaps in {text!r}: one is asked for")
-        first, last = self.ends
-        ids = torch.tensor([first, *self.encode(left), self.mask_id, *self.encode(right), last], device=self.device)
-        with self.asked() as model:
-            scores = model(ids.unsqueeze(0)).squeeze(0)
-        place = 1 + len(self.encode(left))
-        best = scores[place].softmax(-1).topk(min(top_k, len(self.pieces)))
-        return [(self.pieces[i], p, left + re.sub("^##", "", self.pieces[i]) + right)
-                for p, i in zip(best.values.tolist(), best.indices.tolist(), strict=False)]  # fmt: skip
+    @each
+    def __call__(self, texts, top_k=5):
+        positive("top_k", top_k)
+        for text in texts:
+            halves = text.split(self.gap)
+            if len(halves) != 2:
+                raise ValueError(f"{len(halves) - 1} gaps stand in the text, and not 1")
+            ids = [self.encode(half) for half in halves]
+            with still(self.model) as device:
+                scores = self.model(torch.tensor([self.around(*ids)], device=device))[0, 1 + len(ids[0])]
+            share = torch.exp(scores - torch.logsumexp(scores, 0)).tolist()
+            ranked = sorted(range(len(share)), key=share.__getitem__, reverse=True)[:top_k]
+            yield [(self.pieces[i], share[i], self.pieces[i].removeprefix("##").join(halves)) for i in ranked]
 
 
-class Retrieval(Pipeline):
+class Retrieval:
     def __init__(self, documents, chunk, index):
-        self.parts = [
-            (name, part.start, part.end, part.text) for name, text in documents.items() for part in chunk(text)
-        ]
-        self.found = index([text for *_, text in self.parts])
+        self.of, self.parts = [], []
+        for name in documents:
+            cut = list(chunk(documents[name]))
+            self.of += [name] * len(cut)
+            self.parts += cut
+        self.index = index([part.text for part in self.parts])
 
-    def answer(self, texts, k=3):
-        if k < 1:
-            raise ValueError(f"{k} documents are none")
-        return [list(itertools.islice(self.walk(text), k)) for text in texts]
-
-    def walk(self, text):
-        told = set()
-        for number, score in self.found.search(text, len(self.parts)):
-            name = self.parts[number][0]
-            if name not in told:
-                told.add(name)
-                yield (*self.parts[number], score)
+    @each
+    def __call__(self, texts, k=3):
+        positive("k", k)
+        for text in texts:
+            best = {}
+            for place, score in self.index.search(text, len(self.parts) or 1):
+                part = self.parts[place]
+                best.setdefault(self.of[place], (self.of[place], part.start, part.end, part.text, score))
+            yield list(itertools.islice(best.values(), k))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from grader.judge import asked, each, everything, expect, expect_bound, expect_equal, expect_raises
+from grader.judge import asked, counted, each, everything, expect, expect_bound, expect_equal, expect_raises
 
 from . import oracle, probes
 from .steps import Service
@@ -22,7 +22,7 @@ def expect_decoded(student, vocabulary, ids):
         given, wanted = "".join(pieces[:count]), oracle.certain(decode, ids[:count])
         expect(
             len(given) >= len(wanted),
-            f"After {count} of {len(ids)} ids the text lacks characters that are complete: "
+            f"After {count} of {counted(len(ids), 'id')} the text lacks characters that are complete: "
             f"{given!r} came, and {wanted!r} is certain.",
             mistake="more is held back than the one U+FFFD at the end"
             if given == oracle.stripped(decode, ids[:count])
@@ -129,7 +129,7 @@ def test_a_long_text_is_not_decoded_again_and_again(student, draw):
 
     expect_equal("".join(pieces), vocabulary.decode(ids), what="all pieces together")
     expect_bound(
-        most[0], f"decode got {most[0]} ids at once in a text of 300.", below=16.5, evidence="measured",
+        most[0], f"decode got {counted(most[0], 'id')} at once in a text of 300.", below=16.5, evidence="measured",
         mistake="all ids are decoded anew for each token" if most[0] >= 299 else None,
     )  # fmt: skip
 

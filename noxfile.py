@@ -28,6 +28,9 @@ READERS = ("xmlschema>=4.0", "junitparser>=4.0")  # in an environment of their o
 # Wants other libraries than the course has, in an environment of its own, too; it does not say that it needs requests.
 LITGPT = ("litgpt==0.5.13", "requests")
 JUPYTERLAB = ("jupyterlab>=4.4,<5",)  # in an environment of its own, with kernels in the course's
+# What `serve` has beside the course, in an environment of its own that finds the course's in the shared one: Gradio
+# wants older versions of some libraries. The last two are what `transformers serve` does not start without.
+SERVING = ("gradio==6.31.0", "fastapi==0.165.0", "uvicorn==0.54.0", "openai==3.57.0", "accelerate==1.15.0")
 # Modules are compiled when they are first imported, where that is kept: most of what lies in these packages never is.
 QUICKLY = ("--disable-pip-version-check", *(() if os.environ.get("PYTHONDONTWRITEBYTECODE") else ("--no-compile",)))
 CPU_BUILDS = os.environ.get("SCRATCHWORK_TORCH_INDEX", "https://download.pytorch.org/whl/cpu")
@@ -59,8 +62,8 @@ def env(session: nox.Session) -> None:
             session.error(f"--no-venv uses this Python as it is, and it lacks {', '.join(missing)}; pip install them.")
         return
     folder = Path(session.virtualenv.location)
-    shared["python"] = str(folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python"))
-    let_find_grader(folder)
+    shared["python"] = str(python_in(folder))
+    (site_packages(folder) / "scratchwork.pth").write_text(f"{ROOT}\n", encoding="utf-8")  # PYTHONSAFEPATH set or not
     if is_there("the course"):
         return
     session.log("Torch and what else the course needs is installed now, once; this takes some minutes.")
@@ -118,6 +121,24 @@ def is_graded(milestone: str, words: list[str]) -> bool:
     return len(re.findall(r"(?m)^\s*(?:async )?def ", text)) != text.count('raise NotImplementedError("')
 
 
+def beside(session: nox.Session, packages: tuple[str, ...]) -> str:
+    """Return the Python of an environment with more packages, in which those of the shared one are found as well."""
+    if shared["python"] == sys.executable:  # --no-venv: this Python is used as it is
+        return sys.executable
+    course = Path(shared["python"]).parents[1]
+    folder = course.with_name("serving")
+    python = python_in(folder)
+    mark = folder / "installed"
+    wanted = hashlib.sha256(" ".join([*packages, digest()]).encode()).hexdigest()
+    if not (mark.is_file() and mark.read_text() == wanted):
+        session.log(f"{', '.join(packages)}: installed now, once, beside the course's environment.")
+        run(session, "-m", "venv", "--without-pip", str(folder))
+        (site_packages(folder) / "course.pth").write_text(f"{ROOT}\n{site_packages(course)}\n", encoding="utf-8")
+        run(session, "-m", "pip", "--python", str(python), "install", *QUICKLY, *packages)
+        mark.write_text(wanted)
+    return str(python)
+
+
 def stamp(what: str) -> Path:
     """Return the file that says with which versions something was installed."""
     return Path(shared["python"]).parents[1] / f"installed-for-{what.replace(' ', '-')}"
@@ -134,10 +155,14 @@ def wants_cpu_build() -> bool:
     return sys.platform == "linux" and not chosen and not any(map(os.path.exists, GPUS))
 
 
-def let_find_grader(folder: Path) -> None:
-    """Have the environment's Python find this repository wherever it is started, and with PYTHONSAFEPATH set too."""
-    packages = next(iter(folder.glob("lib/python*/site-packages")), folder / "Lib" / "site-packages")
-    (packages / "scratchwork.pth").write_text(f"{ROOT}\n", encoding="utf-8")
+def python_in(folder: Path) -> Path:
+    """Return an environment's Python."""
+    return folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+
+def site_packages(folder: Path) -> Path:
+    """Return where an environment's packages lie."""
+    return next(iter(folder.glob("lib/python*/site-packages")), folder / "Lib" / "site-packages")
 
 
 def digest() -> str:
@@ -146,14 +171,14 @@ def digest() -> str:
     return hashlib.sha256(b"\0".join([*parts, sys.version.encode()])).hexdigest()
 
 
-def run(session: nox.Session, *arguments: str) -> None:
-    """Run a Python command line in the shared environment; a failure ends nox with the same exit code.
+def run(session: nox.Session, *arguments: str, python: str = "") -> None:
+    """Run a Python command line in the shared environment, or another; a failure ends nox with the same exit code.
 
     Ctrl-C reaches the command as well, which ends by itself: only it can leave the terminal as it found it.
     """
     session.log(shlex.join(["python", *arguments]))
     environment = {name: value for name, value in os.environ.items() if name not in UNWANTED}
-    with subprocess.Popen([shared["python"], *arguments], cwd=ROOT, env=environment) as running:
+    with subprocess.Popen([python or shared["python"], *arguments], cwd=ROOT, env=environment) as running:
         code = None
         while code is None:
             with contextlib.suppress(KeyboardInterrupt):
@@ -232,6 +257,20 @@ def litgpt(session: nox.Session) -> None:
         "--train.log_interval", "10", "--optimizer", adamw,
         "--eval.initial_validation", "true", "--eval.final_validation", "true",
     )  # fmt: skip
+
+
+@nox.session(venv_backend="none", requires=["env"], default=False)
+def serve(session: nox.Session) -> None:
+    """Run your own service of m20, with a page to talk to your model: nox -s serve (docs/serving.md)."""
+    run(session, "-m", "grader", "serve", "--check", *session.posargs)
+    run(session, "-m", "grader", "serve", *session.posargs, python=beside(session, SERVING))
+
+
+@nox.session(venv_backend="none", requires=["env"], default=False)
+def browser(session: nox.Session) -> None:
+    """Try the solutions' service and its page in a browser without a window (Chromium): nox -s browser."""
+    add(session, "tests")
+    run(session, "-m", "pytest", "tests/browser/page.py", *session.posargs, python=beside(session, SERVING))
 
 
 @nox.session(venv_backend="none", requires=["env"], default=False)

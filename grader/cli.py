@@ -29,6 +29,7 @@ COMMANDS = {
     "chat": "begin a story, and the model of your capstone goes on",
     "ask": "ask the course's guides, by your own retriever, prompts and citations",
     "litgpt": "write your Llama as a checkpoint of LitGPT's",
+    "serve": "run your own service, with a page to talk to your model",
     "compare": "show your own code beside the reference solution, once it has passed",
     "verify": "check that solutions earn full marks and stubs nothing",
     "replay": "grade again from a result record, and compare the outcomes",

@@ -23,6 +23,7 @@ class Tab:
         self._write, self._read, self._rest = write, read, b""
         self._numbers, self._session = itertools.count(1), ""
         self.said: list[str] = []  # errors, and what was written to the console
+        self.asked: list[str] = []  # the addresses of its requests
         target = self._ask("Target.createTarget", url="about:blank")["targetId"]
         self._session = self._ask("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Log", "Network"):
@@ -51,6 +52,13 @@ class Tab:
             look();
         }})"""
         assert self.value(wait), f"{condition}: not so; the page says {self.value('document.body.innerText')}"
+
+    def write(self, text: str) -> None:
+        """Put in a text, as a paste does, where the cursor is, and press Enter."""
+        self._ask("Input.insertText", text=text)
+        key = {"key": "Enter", "code": "Enter", "windowsVirtualKeyCode": 13}
+        self._ask("Input.dispatchKeyEvent", type="keyDown", text="\r", **key)
+        self._ask("Input.dispatchKeyEvent", type="keyUp", **key)
 
     def resize(self, width: int, height: int) -> None:
         """Give the window a size in CSS pixels."""
@@ -94,11 +102,15 @@ class Tab:
                 self.said.append(told["exceptionDetails"]["text"])
             case "Log.entryAdded":
                 self.said.append(told["entry"]["text"])
+            case "Network.requestWillBeSent":
+                self.asked.append(told["request"]["url"])
+            case "Network.webSocketCreated":
+                self.asked.append(told["url"])
 
 
 @contextlib.contextmanager
-def browsing(browser: str, profile: Path) -> Iterator[Tab]:
-    """Start the browser with one empty page; it ends with the block."""
+def browsing(browser: str, profile: Path, *options: str) -> Iterator[Tab]:
+    """Start the browser, with some options more, and one empty page; it ends with the block."""
     their_read, our_write = os.pipe()
     our_read, their_write = os.pipe()
 
@@ -107,7 +119,7 @@ def browsing(browser: str, profile: Path) -> Iterator[Tab]:
         os.dup2(read, 3)
         os.dup2(write, 4)
 
-    command = [browser, *OPTIONS, "--remote-debugging-pipe", f"--user-data-dir={profile}", "about:blank"]
+    command = [browser, *OPTIONS, *options, "--remote-debugging-pipe", f"--user-data-dir={profile}", "about:blank"]
     process = subprocess.Popen(
         command, preexec_fn=three_and_four, close_fds=False, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )

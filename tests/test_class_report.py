@@ -5,13 +5,13 @@ from __future__ import annotations
 import dataclasses
 import html.parser
 import re
-import shutil
 import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 
 import made_class
 import pytest
+from browsers import BROWSER, NONE_HERE
 from made_record import every_outcome
 from PIL import Image
 
@@ -21,9 +21,7 @@ from grader.reports.pages import record as record_page
 from grader.reports.pages.class_figures import figures
 
 NOW = datetime(2026, 3, 20, tzinfo=UTC)
-BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
-BROWSER = next((path for name in BROWSERS if (path := shutil.which(name))), None)
-in_a_browser = pytest.mark.skipif(BROWSER is None, reason="no Chromium here: apt-get install chromium-headless-shell")
+in_a_browser = pytest.mark.skipif(BROWSER is None, reason=NONE_HERE)
 LIGHT, DARK = "1", "0"
 
 

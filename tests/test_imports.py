@@ -36,6 +36,7 @@ FLOORS = (  # from the ground up; what stands in one line is a floor
     ("grader.similarity", "grader.pull_request"),
     ("grader.reports",),
     ("grader.capstone", "grader.asking"),
+    ("grader.serving",),
     ("grader.gradescope", "grader.handout", "grader.new_room"),
     ("grader.arguments",),
     ("grader.commands", "grader.notebook"),

@@ -151,6 +151,31 @@ def test_litgpt_is_installed_beside_the_course(noxfile, tmp_path):
     assert tunes[:3] == ("litgpt", "finetune_full", folder)
 
 
+def test_a_service_gets_its_packages_beside_the_course(noxfile, tmp_path, monkeypatch):
+    """What is missing is said first; then Gradio is installed, once, where the course's packages are found as well."""
+    pythons = []
+
+    def run(_session, *arguments, python=""):
+        noxfile.ran.append(arguments)
+        pythons.append(python)
+        if arguments[:2] == ("-m", "venv"):
+            (tmp_path / "serving" / "lib" / "python3" / "site-packages").mkdir(parents=True)
+
+    monkeypatch.setattr(noxfile, "run", run)
+    (tmp_path / "env" / "lib" / "python3" / "site-packages").mkdir(parents=True)
+    session = types.SimpleNamespace(posargs=["--port", "9000"], log=lambda _: None)
+    for _ in range(2):
+        noxfile.serve(session)
+
+    checked, made, installs, serves, *again = noxfile.ran
+    assert checked == ("-m", "grader", "serve", "--check", "--port", "9000") and made[:2] == ("-m", "venv")
+    assert any(word.startswith("gradio==") for word in installs)
+    assert serves == ("-m", "grader", "serve", "--port", "9000") and again == [checked, serves]
+    assert pythons[3] == str(tmp_path / "serving" / "bin" / "python")
+    found = (tmp_path / "serving" / "lib" / "python3" / "site-packages" / "course.pth").read_text(encoding="utf-8")
+    assert found.splitlines() == [str(noxfile.ROOT), str(tmp_path / "env" / "lib" / "python3" / "site-packages")]
+
+
 def test_with_its_own_python_nothing_is_installed(noxfile, monkeypatch):
     """Under --no-venv the Python at hand is used as it is."""
     monkeypatch.setitem(noxfile.shared, "python", sys.executable)

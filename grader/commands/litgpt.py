@@ -135,6 +135,7 @@ def write(folder: Path, state: dict[str, Tensor], sizes: dict[str, Any], positio
     import yaml
 
     import fixtures
+    from grader.serving.theirs import gpt2_tokenizer
 
     torch.save({name: value.float() for name, value in state.items()}, folder / "lit_model.pth")
     config = {
@@ -158,25 +159,10 @@ def write(folder: Path, state: dict[str, Tensor], sizes: dict[str, Any], positio
     }
     texts = {"model_config.yaml": yaml.safe_dump(config, sort_keys=False)}  # in JSON's 1e-05 YAML sees a word
     said = {"tokenizer_class": "GPT2Tokenizer", "add_bos_token": False, "bos_token": END, "eos_token": END}
-    texts |= {"tokenizer.json": tokenizer(), "tokenizer_config.json": json.dumps(said)}
+    texts |= {"tokenizer.json": gpt2_tokenizer(), "tokenizer_config.json": json.dumps(said)}
     for name, path in (("train", fixtures.INSTRUCTIONS_TRAIN), ("val", fixtures.INSTRUCTIONS_HELDOUT)):
         lines = path.read_text(encoding="utf-8").splitlines()
         texts[f"data/{name}.json"] = json.dumps([json.loads(line) for line in lines])
     for name, text in texts.items():
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8")
-
-
-def tokenizer() -> str:
-    """Return GPT-2's tokenizer as the library tokenizers writes it."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-
-    import fixtures
-
-    merges = fixtures.VOCAB_BPE.read_text(encoding="utf-8").splitlines()[1:]
-    pairs = [(first, second) for first, _, second in (line.partition(" ") for line in merges)]
-    made = Tokenizer(models.BPE(vocab=json.loads(fixtures.ENCODER_JSON.read_bytes()), merges=pairs))
-    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    made.decoder = decoders.ByteLevel()
-    made.add_special_tokens([END])
-    return str(made.to_str())

@@ -15,6 +15,7 @@ from grader.course import Course
 from grader.judge.fingerprint import grader_version
 from grader.own_rooms import TEXTS, packed
 from grader.sandbox.inside.facts import untouched
+from grader.serving import parts as serving
 from grader.stubs import KEPT
 from grader.syllabus import ROOM_FILE, Milestone, Syllabus
 
@@ -26,7 +27,13 @@ TEMPLATE = Path(__file__).parent / "template"
 MANIFEST = "handout.toml"
 SCHEMA = "scratchwork-handout/1"
 # Sessions and commands that a course without these milestones has no use for.
-NEEDING = {"capstone": {*NEEDED}, "chat": {*NEEDED}, "litgpt": {"m15_llama"}, "ask": {"m18_rag"}}
+NEEDING = {
+    "capstone": {*NEEDED},
+    "chat": {*NEEDED},
+    "litgpt": {"m15_llama"},
+    "ask": {"m18_rag"},
+    "serve": {*serving.NEEDED},
+}
 SESSIONS = ("env", "grade", "watch", "python", "notebook", "lab", *NEEDING)  # of the noxfile
 # Modules below grader/commands.
 COMMANDS = ("grade", "watch", "listing", "hint", "compare", "shell", "reset", "notebook", "convert", *NEEDING)

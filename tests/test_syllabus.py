@@ -119,7 +119,7 @@ def test_what_a_milestone_uses_comes_along_with_its_own_needs(tmp_path):
         ('implements = ["two"]', "implements = []", "implements nothing"),
         ('hints = ["a", "b", "c"]', 'hints = ["a", "b"]', "needs three hints"),
         ('hints = ["a", "b", "c"]', 'hints = ["a", " ", "c"]', "needs three hints"),
-        ('imports = ["regex"]', "loopback = 1", "m02_second: loopback is true or false"),
+        ('imports = ["fastapi"]', "loopback = 1", "m02_second: loopback is true or false"),
         ("limits = { seconds = 2 }", "limits = { loopback = true }", "m02_second: loopback is true or false"),
         ('rests_on = ["m01.1"]', 'rests_on = ["m02.1"]', "rests on m02.1, which does not come before it"),
     ],

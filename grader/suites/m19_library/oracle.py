@@ -57,7 +57,7 @@ STORAGE = "what is written is the memory behind a tensor, not its own numbers"
 def numbers(tensor: Tensor) -> bytes:
     """Return a tensor's bytes, row by row, little-endian."""
     rows = tensor.detach().contiguous().flatten()
-    return bytes(memoryview(rows.view(torch.uint8).numpy()))
+    return bytes(rows.view(torch.uint8).numpy().data)
 
 
 def assemble(

@@ -133,8 +133,8 @@ class Encoder(nn.Module):
         for number in range(self.n_layers):
             name = f"blocks.{number}"
             parts = [self._linear(f"{name}.{part}", x) for part in ("query", "key", "value")]
-            heads = [torch.stack(part.chunk(self.n_heads, dim=-1), dim=1) for part in parts]
-            mixed = F.scaled_dot_product_attention(*heads).transpose(1, 2).flatten(2)
+            query, key, value = (torch.stack(part.chunk(self.n_heads, dim=-1), dim=1) for part in parts)
+            mixed = F.scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(2)
             x = self._norm(f"{name}.norm_1", x + self._linear(f"{name}.out", mixed))
             thought = self._linear(f"{name}.down", F.gelu(self._linear(f"{name}.up", x)))
             x = self._norm(f"{name}.norm_2", x + thought)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
@@ -92,5 +93,8 @@ def run(app: Any, at: socket.socket) -> None:
     import uvicorn
 
     config = uvicorn.Config(OwnBrowser(app), log_level="warning", access_log=False, timeout_graceful_shutdown=GRACE)
+    server = uvicorn.Server(config)
+    # A page that is still open has a stream that ends with the service; a traceback would say no more than that.
+    logging.getLogger("uvicorn.error").addFilter(lambda _: not server.should_exit)
     with contextlib.suppress(KeyboardInterrupt):
-        uvicorn.Server(config).run(sockets=[at])
+        server.run(sockets=[at])

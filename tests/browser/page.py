@@ -27,6 +27,16 @@ from grader.serving.at_home import REFUSED
 ALONE = "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1"
 BOX = "document.querySelector('textarea')"  # the first tab's
 ANSWERS = "[...document.querySelectorAll('[data-testid=\"bot\"]')]"
+# Whether a message more than so many comes to stand there, within five seconds.
+SENT = """new Promise((resolve) => {
+    const until = Date.now() + 5000;
+    const look = () => {
+        if (document.querySelectorAll('[data-testid="user"]').length > %d) resolve(true);
+        else if (Date.now() > until) resolve(false);
+        else setTimeout(look, 20);
+    };
+    look();
+})"""
 # Keeps every text that one of the answers has had, as the browser showed it.
 WATCH = f"""(() => {{
     window.seen = [];
@@ -98,8 +108,13 @@ def picture(page: Tab, name: str) -> None:
 def say(page: Tab, text: str) -> list[str]:
     """Write a message; return every text that the answer has had, until it was whole."""
     before = page.value(f"{ANSWERS}.length")
-    page.value(f"window.turn = {before}; window.seen = []; {BOX}.focus()")
-    page.write(text)
+    page.value(f"window.turn = {before}; window.seen = []")
+    for _ in range(5):  # for a moment after an answer the box takes nothing
+        page.comes_to(f"document.querySelector('.submit-button') !== null && !{BOX}.disabled")
+        page.value(f"{BOX}.focus(); {BOX}.select()")
+        page.write(text)
+        if page.value(SENT % before):
+            break
     page.comes_to(f"{ANSWERS}.length > {before} && window.seen.length > 0")
     page.comes_to(f"document.querySelector('.stop-button') === null && {BOX}.value === ''")
     return list(page.value("window.seen"))

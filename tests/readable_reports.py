@@ -38,7 +38,7 @@ class Elements(HTMLParser):
 
 OWN_ELEMENTS = {
     *("html", "head", "meta", "title", "style", "body", "header", "main", "section", "div", "a", "p", "strong", "pre"),
-    *("h1", "h2", "h3", "ul", "li", "table", "thead", "tbody", "tr", "th", "td"),
+    *("h1", "h2", "h3", "ul", "li", "table", "thead", "tbody", "tr", "th", "td", "label", "progress"),
 }
 
 

@@ -180,7 +180,7 @@ def test_the_capstone_comes_after_all_that_it_is_made_of(state):
     text = shown(result_of(passed("m08")), found)
 
     assert "Next       Train a GPT out of your own parts, and let it write you a story: nox -s capstone" in text
-    assert "Then       m10 Fine-tuning" in text
+    assert "Then       m09 Scaling" in text
     (state / ".scratchwork" / "capstone").mkdir(parents=True)
     (state / ".scratchwork" / "capstone" / "model.json").write_text("{}")
     assert further(result_of(passed("m08"))).capstone == ""

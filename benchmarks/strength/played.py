@@ -66,8 +66,8 @@ def run(chosen: list[str]) -> Iterator[tuple[str, str]]:
             check = next(check for check in ended if check.outcome != record.PASSED)
             rows.append(Row(mutant, tasks[function(check.id)], check.mistake or "", check.message))
         sections[milestone.partition("_")[0]] = section(milestone, rows)
+        PAGE.write_text("\n".join([HEAD, *(sections[number] for number in sorted(sections))]), encoding="utf-8")
         yield milestone, names.tally({row.mutant["name"]: names.verdict(row.mutant, row.mistake) for row in rows})
-    PAGE.write_text("\n".join([HEAD, *(sections[number] for number in sorted(sections))]), encoding="utf-8")
 
 
 def written() -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from grader.counting import counted
 from grader.judge import achieve, expect_answer, expect_equal, expect_raises
 
 from . import oracle
@@ -129,8 +130,8 @@ def test_questions_are_answered_from_what_is_found(student, draw, data):
         spent += count(prompt)
         right += any(places[source] in relevant[number] for source in sources)
     expect_equal(total, 2 * len(order), what="the number of calls")
+    asked, calls, most = counted(len(order), "question"), counted(total, "call"), counted(budget, "token")
     achieve(
-        f"Your pipeline answered {len(order)} questions on language models with {total} calls, one search and one text "
-        f"each, in prompts of {spent / len(order):.0f} of at most {budget} tokens; {right} answers quote a passage "
-        "that was judged right."
+        f"Your pipeline answered {asked} on language models with {calls}, one search and one text each, in prompts of "
+        f"{spent / len(order):.0f} of at most {most}; {right} answers quote a passage that was judged right."
     )

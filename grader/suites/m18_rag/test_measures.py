@@ -22,7 +22,7 @@ def expect_ndcg(student, rankings, gains, k):
     known = ([list(table) for table in gains], gains, k)
     actual = expect_answer(student.ndcg_at_k, rankings, gains, k, simpler=known, mistake=NO_GAIN)
     expected = oracle.ndcg(rankings, gains, k)
-    expect_close(actual, expected, atol=FLOAT64_CONSTANT, misses=misses, what=f"nDCG at {k}")
+    expect_close(actual, expected, atol=FLOAT64_CONSTANT, misses=misses, what=f"the nDCG at {k}")
 
 
 def judgements(draw):

@@ -11,6 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from grader.counting import counted
+
 Tensors = dict[str, Tensor]
 
 KINDS = {
@@ -102,10 +104,10 @@ def parse(data: Any) -> tuple[dict[str, Any], bytes]:
         raise Broken("What is returned is no bytes.")
     whole, end = len(data), int.from_bytes(data[:8], "little") + 8
     if whole < max(8, end):
-        raise Broken(f"The first 8 bytes say that the header ends at {end}, and the file has {whole} bytes.")
+        raise Broken(f"The first 8 bytes say that the header ends at {end}, and the file has {counted(whole, 'byte')}.")
     header = _header(data, 8, end)
     if type(header) is not dict:
-        raise Broken(f"The {end - 8} bytes of the header are no JSON object.")
+        raise Broken(f"The header, of {counted(end - 8, 'byte')}, is no JSON object.")
     return header, data[end:]
 
 

@@ -9,6 +9,7 @@ import torch
 from safetensors import torch as library
 from torch import Tensor
 
+from grader.counting import counted
 from grader.judge import StudentError, expect, expect_close, expect_equal
 from grader.judge.outcomes import CheckFailed
 from grader.judge.raising import unfinished
@@ -51,7 +52,7 @@ def expect_file(data: Any, tensors: Tensors, metadata: dict[str, str] | None = N
     mistake = oracle.misplaced(spans, tensors, len(rest), begin)
     right = mistake is None and _covered(spans, tensors, len(rest))
     shown = ", ".join(f"{name} {span}" for name, span in list(spans.items())[:4])
-    said = f"{len(rest)} bytes stand behind the header, and the tensors are said to lie at: {shown}."
+    said = f"{counted(len(rest), 'byte')} behind the header, and the tensors are said to lie at: {shown}."
     expect(right, said, mistake=mistake, evidence="value")
     opened = library.load(data)
     for name, tensor in tensors.items():

@@ -7,6 +7,7 @@ import pytest
 import torch
 from safetensors import torch as library
 
+from grader.counting import counted
 from grader.judge import (
     CheckFailed,
     achieve,
@@ -211,7 +212,7 @@ def test_each_tensor_has_memory_of_its_own(student, draw):
     for name, tensor in tensors.items():
         size, flat = found[name]
         own = tensor.numel() * tensor.element_size()
-        said = f"{name} has {own} bytes, and the memory that it keeps has {size}."
+        said = f"{name} has {counted(own, 'byte')}, and the memory that it keeps has {size}."
         expect(size == own, said, mistake=ONE_MEMORY)
         expect(flat is True, f"{name} is not contiguous.")
     expect_tensors(student.read_tensors(library.save(tensors)), tensors, {})
@@ -260,4 +261,4 @@ def test_bert_nanos_own_file_is_read_and_written(student, data):
     expect_file(written, tensors, {"format": "pt"})
     count = sum(value.numel() for value in tensors.values())
     said = f"Your reader has opened bert-nano's own file, {len(tensors)} tensors with {count:,} numbers; your writer "
-    achieve(f"{said}makes a file of {len(written):,} bytes of them, and safetensors one of {len(file):,}.")
+    achieve(f"{said}makes a file of {counted(len(written), 'byte')} of them, and safetensors one of {len(file):,}.")

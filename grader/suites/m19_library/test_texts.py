@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 import torch
 
+from grader.counting import counted
 from grader.judge import FLOAT32_LAYER, expect, expect_answer, expect_close, expect_equal, expect_raises
 
 from . import oracle_tasks as oracle
@@ -64,7 +65,8 @@ def test_the_gap_is_cut_out_before_anything_is_encoded(student, draw, mask_token
         found = expect_answer(pipeline, text, simpler=("the [MASK]",), mistake=mistake)
         seen = student.plant(probes_tasks).calls(made)
         expect(
-            len(seen["calls"]) == number + 1, f"For {number + 1} texts the model was called {len(seen['calls'])} times."
+            len(seen["calls"]) == number + 1,
+            f"For {counted(number + 1, 'text')} the model was called {counted(len(seen['calls']), 'time')}.",
         )
         ids = seen["calls"][-1][0][0][2]
         wrong = {

@@ -1,4 +1,4 @@
-"""Unusual: a file read piece by piece, configs that copy defaults when looked at, one batch ahead."""
+"""Unusual: a file read piece by piece, configs that copy their defaults, one batch ahead."""
 
 import collections
 import contextlib
@@ -12,6 +12,7 @@ import pathlib
 import random
 import re
 import struct
+import typing
 import warnings
 from dataclasses import dataclass
 
@@ -102,20 +103,12 @@ class Config:
     model_type: str = ""
 
     def __init__(self, **settings):
-        self.__dict__.update(copy.deepcopy(settings))
-
-    def __getattribute__(self, name):
-        if name.startswith("_") or name in object.__getattribute__(self, "__dict__"):
-            return object.__getattribute__(self, name)
-        value = object.__getattribute__(self, name)
-        if callable(value):
-            return value
-        self.__dict__[name] = copy.deepcopy(value)
-        return self.__dict__[name]
+        kind = type(self)
+        defaults = {name: getattr(kind, name) for name in typing.get_type_hints(kind) if hasattr(kind, name)}
+        self.__dict__.update(copy.deepcopy(defaults | settings))
 
     def to_dict(self):
-        hints = {name for base in type(self).__mro__ for name in getattr(base, "__annotations__", ())}
-        return copy.deepcopy({name: getattr(self, name) for name in hints if hasattr(self, name)} | self.__dict__)
+        return copy.deepcopy(self.__dict__)
 
     @classmethod
     def from_dict(cls, settings):

@@ -336,7 +336,7 @@ def test_a_seed_that_is_none_is_refused_by_the_real_command(tmp_path):
     ("arguments", "sentence"),
     [
         (["m4_atention"], "There is no milestone 'm4_atention'; did you mean m04_attention?"),
-        (["m99"], "There is no milestone 'm99'; there are m00_warmup, "),
+        (["zzz"], "There is no milestone 'zzz'; there are m00_warmup, "),
         (["--submission", "a", "--student", "b"], "argument --student: not allowed with argument --submission"),
         (["--fast"], "unrecognized arguments: --fast"),
         (["--isolation", "strong"], "argument --isolation: invalid choice: 'strong'"),

@@ -69,6 +69,7 @@ def expect_close(
         if not isinstance(actual, float):  # NumPy's is one
             raise CheckFailed(sentence(what, f"is {describe(actual)}, expected a float."))
         actual, expected = torch.tensor(float(actual), dtype=torch.float64), torch.tensor(expected, dtype=torch.float64)
+    expected = expected.detach()  # of a number with a gradient torch warns, to whoever reads the report
     try:
         _check_tolerance(expected, atol, rtol)
     except GraderError as error:

@@ -114,9 +114,7 @@ def test_an_attack_takes_no_longer_than_its_limits(attack, level):
     # The first check's time holds that of importing the module once before it.
     # At the process level an attack can kill the server, and booting another takes seconds.
     grace = GRACE + (30 if level == "process" and "server" in attack.name else 0)
-    # What it waits for a processor is not charged, up to four times the limit.
-    limit = battle.limit * min(4.0, max(1.0, battle.slowness))
-    latest = [(1 if place else 2) * limit + grace * battle.slowness for place in range(len(checks))]
+    latest = [(1 if place else 2) * battle.limit + grace * battle.slowness for place in range(len(checks))]
     late = [check.id for check, seconds in zip(checks, latest, strict=True) if check.seconds > seconds]
     assert late == [], [(check.id, check.seconds) for check in checks]
 

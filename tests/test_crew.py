@@ -233,9 +233,7 @@ def test_a_server_lost_under_several_judges_costs_what_was_running(called):
     try:
         result = judged(2, milestones, solutions(*milestones), Killing())
         outcomes = [check.outcome for check in support.checks(result)]
-        # Out of time: on a busy machine, what had to wait for the next server to boot.
-        assert set(outcomes) <= {record.PASSED, record.CRASHED, record.TIMED_OUT}
-        assert outcomes.count(record.PASSED) > len(outcomes) / 2
+        assert set(outcomes) <= {record.PASSED, record.CRASHED} and outcomes.count(record.PASSED) > len(outcomes) / 2
         assert not helpers()
     finally:
         support.close_all()

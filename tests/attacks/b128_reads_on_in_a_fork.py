@@ -1,7 +1,7 @@
 """Once its client has left, goes on reading the model in a fork of the worker, which outlives the answer.
 
 milestone: m20_serving
-checks: test_health_is_ok
+checks: test_nothing_is_generated_for_a_client_that_has_left test_health_is_ok
 seconds: 4
 outcomes: failed crashed timed_out
 """

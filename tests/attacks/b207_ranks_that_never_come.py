@@ -3,7 +3,7 @@
 milestone: m09_scaling
 levels: bubblewrap
 seconds: 4
-checks: test_all_ranks_start_from_rank_0s_model test_shares_of_adamw_are_adamw test_ranks_take_the_step_of_one_process
+checks: test_all_ranks_start_from_rank_0s_model test_real_ranks_pass_their_pieces_on test_shares_of_adamw_are_adamw test_ranks_take_the_step_of_one_process
 user: not promised: the network is open
 process: not promised: the network is open
 outcomes: timed_out crashed failed

@@ -2,6 +2,7 @@
 
 import pytest
 
+from grader.counting import counted
 from grader.judge import achieve, each, expect, expect_equal
 
 from . import oracle
@@ -395,9 +396,18 @@ def test_nothing_is_generated_for_a_client_that_has_left(student, draw, kind):
     ids = vocabulary.encode("x" * most)
     service = Service(student, vocabulary, ids, paced=paced)
     settings = {"max_tokens": most, **({} if kind == "whole" else {"stream": True})}
-    service.talk(converse(("user", "Hi"), **settings) if kind == "chat" else complete("Go", **settings))
+    (answer,) = service.talk(converse(("user", "Hi"), **settings) if kind == "chat" else complete("Go", **settings))
 
     reached = len(service.happened("token"))
+    expect(
+        reached > leaves,
+        f"The client leaves at token {leaves}, and the model was asked for {counted(reached, 'token')} in all.",
+        evidence="measured",
+    )
+    expect(
+        answer.status is None or answer.status < 500,
+        f"The service answered with the status code {answer.status}, and nothing had failed.", evidence="value",
+    )  # fmt: skip
     expect(
         reached < most,
         f"The client left at token {leaves}, and the model was asked for all {most} of them.", evidence="measured",

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import replace
 
@@ -71,24 +73,49 @@ def test_waiting_for_a_processor_is_not_the_students_time(level, monkeypatch):
         assert time.monotonic() - began > 0.4  # or nothing was shown
 
 
+@here
+@systems.linux
+def test_collecting_a_lost_worker_is_not_the_students_time(level, monkeypatch):
+    """One that was killed from outside is lost, and not out of time, however long it takes to learn how it ended."""
+    with Opened("import time\ndef sleep():\n    time.sleep(60)", level, replace(LIMITS, seconds=1)) as opened:
+        finish = opened.worker._finish
+
+        def slowly(wait):
+            time.sleep(1.5)
+            return finish(wait)
+
+        monkeypatch.setattr(opened.worker, "_finish", slowly)
+        root = opened.worker.warden.root
+        killer = threading.Timer(0.2, lambda: [os.kill(pid, signal.SIGKILL) for pid in [*warden.below(root), root][:1]])
+        killer.start()
+        with pytest.raises(WorkerLost) as lost:
+            opened.call("sleep")
+        killer.join()
+
+    assert lost.value.limit is None
+
+
 @pytest.mark.parametrize(
-    ("late", "waited", "is_late"),
+    ("late", "waited", "worked", "is_late"),
     [
-        (-0.1, 0.0, False),
-        (0.1, 0.0, True),  # it slept, or worked
-        (0.1, 0.2, False),
-        (2.0, 1.9, True),
-        (29.0, 60.0, False),
-        (31.0, 60.0, True),  # enough is enough
+        (-0.1, 0.0, 11.0, False),  # on several processors
+        (0.1, 0.0, 0.0, True),  # it slept
+        (0.1, 0.2, 9.9, False),
+        (0.1, 0.2, 10.1, True),
+        (2.0, 1.9, 0.0, True),
+        (29.0, 60.0, 0.0, False),
+        (31.0, 60.0, 0.0, True),  # enough is enough
     ],
 )
-def test_lateness_is_what_is_left_of_the_clock_without_waiting(monkeypatch, late, waited, is_late):
-    """A limit of ten seconds is gone over by what was not spent waiting for a processor, and at four times itself."""
+def test_lateness_is_what_is_left_of_the_clock_without_waiting(monkeypatch, late, waited, worked, is_late):
+    """A limit of ten seconds is gone over by work, by what was not spent waiting, and at four times itself."""
     monkeypatch.setattr(warden, "_waited_by", lambda pid: 5.0)
     reading, writing = os.pipe()
     watched = warden.Warden(1, reading, LIMITS, lambda: None, itself=True)
     monkeypatch.setattr(watched, "_watched", lambda: [1])
+    monkeypatch.setattr(watched, "cpu_seconds", lambda: 3.0)
     watched.allow(10.0)
+    monkeypatch.setattr(watched, "cpu_seconds", lambda: 3.0 + worked)
     monkeypatch.setattr(warden, "_waited_by", lambda pid: 5.0 + waited)
 
     assert watched._is_late(late) is is_late

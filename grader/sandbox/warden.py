@@ -59,7 +59,8 @@ class Warden:
         if POLLING:
             os.set_blocking(output_fd, False)
         self._left: float | None = None  # seconds that the student's code may still take; None: no limit
-        self._given, self._waited = 0.0, 0.0  # seconds it could take in all, and had waited for a processor by then
+        # Seconds that it could take in all; by then it had waited for a processor, and had one, for so many.
+        self._given, self._waited, self._worked = 0.0, 0.0, 0.0
         self._since: float | None = time.monotonic()  # since when the clock runs; None: it is stopped
         self._baseline = 0
         self._done = threading.Event()
@@ -81,7 +82,7 @@ class Warden:
 
         Waiting for a processor, which others have on a busy machine, is not counted, up to three times as long.
         """
-        self._given, self._waited = seconds or 0.0, _waited_by(self.root)
+        self._given, self._waited, self._worked = seconds or 0.0, _waited_by(self.root), self.cpu_seconds()
         self._left, self._since = seconds, None
 
     def hold_back(self, megabytes: float | None) -> None:
@@ -182,9 +183,14 @@ class Warden:
         return None
 
     def _is_late(self, seconds: float) -> bool:
-        """Whether it has taken so many seconds more than it may, and has not spent them waiting for a processor."""
-        if seconds <= 0 or seconds > (PATIENCE - 1) * self._given:
-            return seconds > 0
+        """Whether it has taken so many seconds more than it may, and has not spent them waiting for a processor.
+
+        What has worked for as long as it may is late, whoever waited: its own processes may have stood in its way.
+        """
+        if seconds <= 0:
+            return False
+        if seconds > (PATIENCE - 1) * self._given or self.cpu_seconds() - self._worked > self._given:
+            return True
         return seconds > max(map(_waited_by, self._watched()), default=0.0) - self._waited
 
     def _most_memory(self) -> float:

@@ -125,6 +125,7 @@ class Worker:
         if self.ended:
             return
         self.ended = True
+        self.warden.run_clock(False)  # how long it takes to collect it, while a server boots, is nobody's time
         self.channel.close()
         self.exit_code = self._finish(wait)
         self.warden.stop()

@@ -118,17 +118,11 @@ class Practice(Station):
         options, course = self.options, self.course
         self.notebooks = set(submission.notebooks)
         submission = self.on_its_ground(submission)
-        grader = grader_version(own_rooms.packed(course))
-        keys = self._keys(submission, grader)
+        result = self.nothing_graded(submission.folder)
+        keys = self._keys(submission, result.grader)
         again = again or options.all or options.debug or self.secret or self.tasks is not None
         reused = {} if again else self._passed_before(keys)
         todo = [milestone.id for milestone in self.chosen if milestone.id not in reused]
-        result = record.Record(
-            grader=grader, environment=environment(), submission=submission.folder,
-            seed=self.seed, secret_seed=self.secret, device=options.device, isolation=self.workers.level,
-            weights=options.weights, weights_llama=options.weights_llama, prerequisites=options.prerequisites,
-            official=self.official,
-        )  # fmt: skip
         if todo:
             import torch  # noqa: F401  the suites need it; the sandbox's server imports its own at this time
 
@@ -160,6 +154,16 @@ class Practice(Station):
         result.notes = [*self.notes, *beside, *levels.gap_notes(self.workers.level)]
         result.notes += [self.progress.trouble] if self.progress.trouble else []
         return result
+
+    def nothing_graded(self, submission: str) -> record.Record:
+        """Return a record of this run's circumstances, with nothing graded yet."""
+        options = self.options
+        return record.Record(
+            grader=grader_version(own_rooms.packed(self.course)), environment=environment(), submission=submission,
+            seed=self.seed, secret_seed=self.secret, device=options.device, isolation=self.workers.level,
+            weights=options.weights, weights_llama=options.weights_llama, prerequisites=options.prerequisites,
+            official=self.official,
+        )  # fmt: skip
 
     def _say_when_due(self, results: list[record.Milestone]) -> None:
         """Note of what has not passed when the course wants it."""

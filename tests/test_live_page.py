@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import http.client
 import json
 import re
@@ -15,7 +16,9 @@ from driven_browser import browsing
 from made_record import every_outcome
 from test_class_report import BROWSER, in_a_browser
 
+from grader import practice
 from grader.cli import main
+from grader.commands import watch, watch_page
 from grader.reports.pages import record as record_page
 
 LivePage = pytest.importorskip("grader.watching.live_page").LivePage
@@ -39,8 +42,9 @@ def page():
 
 def asked(page, path=None, method="GET", **headers):
     """Return the status of an answer and its text."""
-    connection = http.client.HTTPConnection("127.0.0.1", page.port, timeout=60)
-    path = page.address.partition(str(page.port))[2] if path is None else path
+    port = int(page.address.split(":")[2].partition("/")[0])
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    path = page.address.partition(str(port))[2] if path is None else path
     connection.putrequest(method, path, skip_host="Host" in headers)
     for name, value in headers.items():
         connection.putheader(name.replace("_", "-"), value)
@@ -134,6 +138,23 @@ def test_without_the_packages_one_sentence_says_what_installs_them(monkeypatch, 
 
     assert main(["watch", "m04", "--page", "--isolation", "inline"]) == 2
     assert "`nox -s watch -- --page` installs it." in capsys.readouterr().err
+
+
+def test_a_secret_seed_is_not_shown_before_the_first_result(monkeypatch, tmp_path):
+    """What the page holds until something is graded says of a secret seed that it is one, and nothing else of it."""
+    monkeypatch.setenv(practice.SECRET_SEED, "a seed that nobody guesses")
+    monkeypatch.setenv("SCRATCHWORK_STATE", str(tmp_path))
+    words = ["m00", "--page", "--submission", str(support.REPOSITORY / "exercises"), "--isolation", "inline"]
+    command = argparse.ArgumentParser()
+    watch.arguments(command)
+    options = command.parse_args(words)
+    made = practice.Practice(options, support.COURSE, [support.COURSE.milestone("m00")], tmp_path)
+
+    with watch_page.following(options, made) as shown:
+        status, said = asked(shown)
+
+    assert status == 200 and "seed secret" in said
+    assert "nobody guesses" not in said
 
 
 @in_a_browser

@@ -7,10 +7,9 @@ import contextlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from grader import own_rooms, record
+from grader import record
 from grader.commands.grade import page
 from grader.judge.errors import UsageProblem
-from grader.judge.fingerprint import environment, grader_version
 from grader.practice import Practice
 
 if TYPE_CHECKING:
@@ -57,7 +56,7 @@ def following(options: argparse.Namespace, practice: Practice) -> Iterator[Follo
             f"watch --page needs {error.name}, which is not installed: `nox -s watch -- --page` installs it."
         ) from None
     try:
-        shown = LivePage(page(_remembered(options, practice), practice, live=True))
+        shown = LivePage(page(_remembered(practice), practice, live=True))
     except OSError as error:
         raise UsageProblem(f"The page cannot be served at 127.0.0.1: {error.strerror or error}.") from None
     try:
@@ -66,12 +65,9 @@ def following(options: argparse.Namespace, practice: Practice) -> Iterator[Follo
         shown.close()
 
 
-def _remembered(options: argparse.Namespace, practice: Practice) -> record.Record:
+def _remembered(practice: Practice) -> record.Record:
     """Return what is known of earlier runs, to begin with."""
+    result = practice.nothing_graded(str(practice.folder))
     known = [practice.progress.last(practice.folder, milestone.id) for milestone in practice.chosen]
-    return record.Record(
-        grader=grader_version(own_rooms.packed(practice.course)), environment=environment(),
-        submission=str(practice.folder), seed=practice.seed, device=options.device, isolation=practice.workers.level,
-        weights=options.weights, weights_llama=options.weights_llama,
-        milestones=[milestone for milestone in known if milestone],
-    )  # fmt: skip
+    result.milestones = [milestone for milestone in known if milestone]
+    return result

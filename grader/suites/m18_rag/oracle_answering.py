@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .oracle import REFUSAL, Count, prompt
-from .oracle_citing import citations
+from .oracle_citing import citations, cited
 from .oracle_measures import words
 
 Said = tuple[str, list[int]]
@@ -14,8 +14,14 @@ Said = tuple[str, list[int]]
 def answered(question: str, found: Sequence[str], written: str, budget: int, count: Count) -> Said:
     """Return the text and the sources of a right answer."""
     used = prompt(question, found, budget, count)[1] if found else []
-    cited = citations(written.strip(), len(used))
-    return (written.strip(), [used[number - 1] for number in cited]) if cited else (REFUSAL, [])
+    numbers = citations(written.strip(), len(used))
+    return (written.strip(), [used[number - 1] for number in numbers]) if numbers else (REFUSAL, [])
+
+
+def cites_beyond(question: str, found: Sequence[str], written: str, budget: int, count: Count) -> bool:
+    """Whether a text cites a number that no passage of its prompt has."""
+    used = prompt(question, found, budget, count)[1] if found else []
+    return any(not 1 <= number <= len(used) for number in cited(written))
 
 
 def answer_misses(question: str, found: Sequence[str], written: str, budget: int, count: Count) -> dict[str, Any]:

@@ -17,6 +17,7 @@ SECOND = "a second text is generated"
 EACH = "a text is generated for each passage: all of them go into one prompt"
 BARE = "the model is given the question alone: it is build_prompt's prompt that it reads"
 BEYOND = "a number that the prompt has no passage for is taken for a source: count the passages in the prompt"
+UNCITED = "a text that cites none of the prompt's passages raises an error: it gives way to REFUSAL"
 ASKED = "Who swims in it?"
 
 
@@ -28,9 +29,11 @@ def expect_said(student, found, written, budget=10**6, count=word_count, k=3):
     def answer(asked):
         return asked.answer(student, ASKED, k, budget)
 
-    actual = said(expect_answer(answer, heard, simpler=(simpler,), mistake=BEYOND))
-    misses = answering.answer_misses(ASKED, found, written, budget, count)
     wanted = answering.answered(ASKED, found, written, budget, count)
+    uncited = UNCITED if wanted[0] == oracle.REFUSAL else None
+    mistake = BEYOND if answering.cites_beyond(ASKED, found, written, budget, count) else uncited
+    actual = said(expect_answer(answer, heard, simpler=(simpler,), mistake=mistake))
+    misses = answering.answer_misses(ASKED, found, written, budget, count)
     expect_equal(actual, wanted, misses=misses, what="the pair of text and sources")
     return heard
 

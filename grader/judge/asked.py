@@ -38,7 +38,7 @@ def looking(function: Callable[..., Any], takes: tuple[Look, ...]) -> Callable[.
     return look
 
 
-def of(kind: type[Any]) -> Look:
+def of(kind: type[Any], longest: int = LONGEST) -> Look:
     """Take a plain bool, int (of 64 bits), float or text, and nothing that only resembles one; NumPy's float is one."""
 
     def look(value: Any) -> Any:
@@ -48,8 +48,8 @@ def of(kind: type[Any]) -> Look:
             raise TypeError(f"the argument is {describe(value)}, expected {_named(kind)}")
         if kind is int and not -(2**63) <= value < 2**63:
             raise ValueError("the argument is an integer of more than 64 bits")
-        if kind is str and len(value) > LONGEST:
-            raise ValueError(f"the argument is a text of more than {LONGEST} characters")
+        if kind is str and len(value) > longest:
+            raise ValueError(f"the argument is a text of more than {longest:,} characters")
         return value
 
     return look

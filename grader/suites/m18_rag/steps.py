@@ -10,17 +10,8 @@ from grader.judge import asked, expect, expect_equal
 
 from . import oracle
 
-MOST = 20_000  # characters of a text that the judge is asked about
+PROMPT = asked.of(str, 20_000)  # a text of so many characters at most, as the judge is asked about
 NOT_AN_ANSWER = list | tuple | dict | str | int | float | torch.Tensor | None
-
-
-def plain_text(value: Any) -> str:
-    """Take a plain text that is not too long to be counted."""
-    if type(value) is not str:
-        raise TypeError(f"the argument is of type {type(value).__name__}, expected a text")
-    if len(value) > MOST:
-        raise ValueError(f"the argument is a text of more than {MOST} characters")
-    return value
 
 
 def word_count(text: str) -> int:
@@ -36,7 +27,7 @@ def tokens(data: Any, more: int = 0) -> oracle.Count:
 
 def counter(student: Any, count: oracle.Count) -> Any:
     """Return a counter of the judge's as an argument."""
-    return student.callback(count, plain_text)
+    return student.callback(count, PROMPT)
 
 
 def corpus(data: Any) -> tuple[list[str], list[str], list[set[int]]]:
@@ -107,5 +98,5 @@ class Heard:
     def answer(self, student: Any, question: str, k: int, budget: int) -> Any:
         """Let the student's code answer with all three."""
         retrieve = student.callback(self.retrieve, asked.of(str), asked.of(int))
-        generate = student.callback(self.generate, plain_text)
+        generate = student.callback(self.generate, PROMPT)
         return student.answer(question, retrieve, generate, k, budget, counter(student, self._count))

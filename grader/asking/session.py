@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from grader.capstone.stage import Cast
+from grader.judge import asked
 from grader.judge.oracles import Data, Weights
 from grader.judge.outcomes import CheckFailed
 from grader.judge.probes import model as nano
@@ -32,9 +33,13 @@ class Passage:
 
 @dataclass(frozen=True)
 class Reply:
-    """What was answered: a text, the passages that it cites, those of the prompt, and whether its quotes are true."""
+    """What was answered: a text, the passages that it cites, those of the prompt, and whether its quotes are true.
+
+    `written` is the quotation that the student's code was given for it, if any.
+    """
 
     text: str
+    written: str
     cited: list[Passage]
     shown: list[Passage]
     quotes: list[bool]
@@ -60,9 +65,14 @@ class Asking:
         self._cast, self._sections, self._parts = cast, sections, cast.parts
         self._passages: list[Passage] = []
         self._encoding = Data().tiktoken()
-        writer = Writer(section.text for section in sections)
-        self._write = cast.student.callback(writer, _text)
-        self._count = cast.student.callback(self.tokens, _text)
+        self._writer, self._written = Writer(section.text for section in sections), ""
+        self._write = cast.student.callback(self.write, asked.of(str, MOST_TEXT))
+        self._count = cast.student.callback(self.tokens, asked.of(str, MOST_TEXT))
+
+    def write(self, prompt: str) -> str:
+        """Return a quotation out of a prompt, or nothing."""
+        self._written = self._writer(prompt)
+        return self._written
 
     def tokens(self, text: str) -> int:
         """Return a text's number of GPT-2's tokens."""
@@ -82,12 +92,14 @@ class Asking:
     def ask(self, question: str, k: int) -> Reply:
         """Answer a question from the guides."""
         self._cast.allow(SECONDS)
+        self._written = ""
         answer = self._parts.reply(question, k, BUDGET, self._write, self._count)
         if type(answer) is not tuple or len(answer) != 4 or type(answer[0]) is not str:
             raise CheckFailed("What answer (m18.3) returned is not what its docstring says: an Answer.")
         text, cited, shown, quotes = answer
         return Reply(
             text[:MOST_TEXT],
+            self._written,
             self._found(cited, "answer (m18.3)"),
             self._found(shown, "search (m17.3)"),
             [quote is True for quote in _list(quotes, "check_quotes (m18.2)", MOST_TEXT)],
@@ -111,7 +123,9 @@ class Asking:
         weights = Weights("gpt2-nano")
         context, stop = weights.sizes["context_length"], self._encoding.eot_token
         self._cast.allow(SECONDS)
-        prompt = _text(self._parts.prompt(question, k, context - NEW, self._count))
+        prompt = self._parts.prompt(question, k, context - NEW, self._count)
+        if type(prompt) is not str or len(prompt) > MOST_TEXT:
+            raise CheckFailed("What build_prompt (m18.1) returned is not what its docstring says: a prompt.")
         ids = self._encoding.encode_ordinary(prompt)
         model = self._cast.student.plant(nano).build(weights.sizes, weights.linear_state())
         new = _list(self._parts.go_on(model, ids, NEW, context, stop, seed), "generate (m07.3)", 10 * NEW)
@@ -136,12 +150,4 @@ def _is_piece(piece: Any, sections: Sequence[Section]) -> bool:
 def _list(value: Any, what: str, most: int) -> list[Any]:
     if type(value) is not list or len(value) > most:
         raise CheckFailed(f"What {what} returned is not what its docstring says: a list.")
-    return value
-
-
-def _text(value: Any) -> str:
-    if type(value) is not str:
-        raise TypeError(f"the argument is of type {type(value).__name__}, expected a text")
-    if len(value) > MOST_TEXT:
-        raise ValueError(f"the argument is a text of more than {MOST_TEXT:,} characters")
     return value

@@ -22,9 +22,7 @@ def tell(whole: Performance, show: screen.Screen, sources: dict[str, bytes], sec
     """Say how it ended. Returns why something could not be written, if that is the trouble."""
     trouble, folder, model = whole.trouble, whole.plan.folder, whole.model
     show.say("")
-    if printed := whole.stage.output.strip():
-        show.say("Your code printed:", "dim")
-        show.quote(printed[-MOST_PRINTED:].strip())
+    tell_printed(whole.stage.output, show)
     if interrupted:
         show.say("Interrupted.", "yellow")
     elif trouble is not None and not isinstance(trouble, ReportError):
@@ -42,25 +40,40 @@ def tell(whole: Performance, show: screen.Screen, sources: dict[str, bytes], sec
     return str(trouble) if isinstance(trouble, ReportError) else ""
 
 
+def tell_printed(output: str, show: screen.Screen) -> None:
+    """Show the end of what the student's code printed, if it did."""
+    if printed := output.strip():
+        show.say("Your code printed:", "dim")
+        show.quote(printed[-MOST_PRINTED:].strip())
+
+
 def steps(number: int) -> str:
     """Return "1 step" or "500 steps"."""
     return f"{number:,} step{'' if number == 1 else 's'}"
 
 
 def explain(
-    trouble: Exception, doing: str, show: screen.Screen, sources: dict[str, bytes], whole: str = "The capstone"
+    trouble: Exception,
+    doing: str,
+    show: screen.Screen,
+    sources: dict[str, bytes],
+    whole: str = "The capstone",
+    less: str = "fewer --steps",
 ) -> None:
-    """Say what went wrong: of the student's code only what it did itself; `whole` is what stops there."""
+    """Say what went wrong: of the student's code only what it did itself.
+
+    `whole` is what stops there, and `less` the option with which there is less to do.
+    """
     if isinstance(trouble, StudentError):
         _explain_error(trouble, show, sources, whole)
     elif isinstance(trouble, WorkerLost) and trouble.limit == "time":
         show.say(f"This took longer than it may: {doing}.", "red")
         if busy := screen.busy():
-            show.say(f"{busy} That is no fault of your code: try again when it has less to do, or with fewer --steps.")
+            show.say(f"{busy} That is no fault of your code: try again when it has less to do, or with {less}.")
         else:
             show.say(
-                "If that milestone passes, this machine is too slow for a training of this size, which is no fault of "
-                "your code: fewer --steps take less."
+                "If that milestone passes, this machine is too slow for as much as that, which is no fault of your "
+                f"code: {less} take less."
             )
     elif isinstance(trouble, WorkerLost):
         said = lost(trouble, Limits(memory_mb=MEMORY_MB, output_kb=OUTPUT_KB)).message

@@ -99,29 +99,27 @@ def tell(stage: Any, sections: Any, question: str, options: argparse.Namespace, 
             doing = "the judged questions were answered"
             show_figures(asking.measure(*judged.read(sections), k), k, show)
     except (StudentError, WorkerLost, CheckFailed) as error:
-        if printed := stage.output.strip():
-            show.say("Your code printed:", "dim")
-            show.quote(printed[-ending.MOST_PRINTED :].strip())
-        if isinstance(error, WorkerLost) and error.limit == "time":
-            show.say(f"This took longer than it may: {doing}.", "red")
-        else:
-            ending.explain(error, doing, show, sources, "Asking")
+        ending.tell_printed(stage.output, show)
+        ending.explain(error, doing, show, sources, "Asking", "fewer passages (--k) or larger chunks (--size)")
         return False
     return True
 
 
 def show_reply(reply: Any, show: Any) -> None:
-    """Print the answer and the passages that it cites, each with its section; or that there is none."""
+    """Print the answer and the passages that it cites, each with its section; or that there is none, and why."""
     show.say("")
+    show.quote(reply.text)
+    if not reply.cited and reply.written:
+        show.say("Your answer (m18.3) has no source, though a passage was quoted for it:", "yellow")
+        show.quote(reply.written)
+        return
     if not reply.cited:
-        show.quote(reply.text)
         show.say("No passage of the guides holds enough of what you asked, so nothing is said and no model is asked.")
         return
-    show.quote(reply.text)
     found = f"{sum(reply.quotes)} of {len(reply.quotes)} found"
     show.say(f"Looked up word for word in the passage that is cited: {found}.", "dim")
     for passage in reply.cited:
-        number = 1 + next((place for place, one in enumerate(reply.shown) if one == passage), 0)
+        number = reply.shown.index(passage) + 1 if passage in reply.shown else "not in the prompt"
         show.say("")
         show.say(f"[{number}] {passage.section.page}, section {passage.section.heading}", "bold")
         show.quote(passage.text)

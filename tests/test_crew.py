@@ -24,6 +24,7 @@ from grader.sandbox import cores
 from grader.submission import Submission
 
 pytestmark = systems.bubblewrap
+LOST_FILE = "m00_warmup.py cannot be imported. The sandbox that ran your code ended under it; grade again."
 MIXED = ["m00_warmup", "m02_data", "m03_embedding", "m04_attention"]
 SOME = {"m00.1", "m00.2", "m02.1", "m02.2", "m03.1", "m03.2", "m04.1", "m04.2"}  # of their tasks, which are enough
 
@@ -237,6 +238,34 @@ def test_a_server_lost_under_several_judges_costs_what_was_running(called):
         assert not helpers()
     finally:
         support.close_all()
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_server_lost_while_it_looks_at_a_file_costs_no_milestone(monkeypatch, times):
+    """A file at which the sandbox ended is looked at once more; where that happens again, its checks have crashed."""
+    sandbox = support.sandbox("bubblewrap")
+    sandbox.close()
+    made = type(sandbox).worker
+    lost = []
+
+    def lose(self, *wanted):
+        worker = made(self, *wanted)
+        if len(lost) < times:
+            lost.append(self._pid)
+            os.kill(self._pid, signal.SIGKILL)
+        return worker
+
+    monkeypatch.setattr(type(sandbox), "worker", lose)
+    try:
+        result = judged(1, ["m00_warmup"], solutions("m00_warmup"))
+    finally:
+        support.close_all()
+
+    assert len(lost) == times
+    if times == 1:
+        assert result.passed
+    for check in support.checks(result) if times == 2 else ():
+        assert (check.outcome, check.message) == (record.CRASHED, LOST_FILE)
 
 
 def test_a_judge_that_says_nothing_is_not_waited_for_for_ever(called, monkeypatch):

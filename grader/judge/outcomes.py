@@ -149,8 +149,11 @@ def lost(error: WorkerLost, limits: Limits) -> Verdict:
         return Verdict(record.FAILED, f"Your code printed more than {limits.output_kb} kB; remove the prints.")
     if error.nonsense:
         return Verdict(record.CRASHED, f"The process that ran your code sent {error.nonsense}.")
+    if error.with_its_server:
+        return Verdict(record.CRASHED, "The sandbox that ran your code ended under it; grade again.")
     code = error.exit_code
-    if code is not None and code > 128:
+    assert code is not None
+    if code > 128:
         try:
             name = signal.Signals(code - 128).name
         except ValueError:

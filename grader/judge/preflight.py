@@ -33,6 +33,7 @@ class Preflight:
     """What is known of a milestone's file before its first check."""
 
     problem: Verdict | None = None  # why no check can run
+    unserved: bool = False  # because the sandbox itself ended, so that nothing is known of the file
     untouched: bool = False  # no function is written yet, so every check would end as not started
     notes: list[str] = field(default_factory=list)
     shortcuts: dict[str, str] = field(default_factory=dict)  # top-level definition -> "name (line n)"
@@ -106,7 +107,7 @@ def inspect(
         result.problem.official = f"{milestone.id}.py cannot be imported: it raises {known_exception(error)}."
         result.problem.frames = error.frames
     except WorkerLost as error:
-        result.problem = lost(error, milestone.limits)
+        result.problem, result.unserved = lost(error, milestone.limits), error.with_its_server
         why = result.problem.message if error.limit else "The process that ran it ended."  # how, is the worker's word
         result.problem.message = f"{milestone.id}.py cannot be imported. {result.problem.message}"
         result.problem.official = f"{milestone.id}.py cannot be imported. {why}"

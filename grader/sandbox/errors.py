@@ -36,9 +36,16 @@ class WorkerLost(Exception):
     exit_code: int | None = None  # above 128: killed by the signal exit_code - 128
     nonsense: str | None = None  # what was wrong with its message
 
+    @property
+    def with_its_server(self) -> bool:
+        """Whether nobody can say how it ended, since the server that made it ended, too."""
+        return not self.limit and not self.nonsense and self.exit_code is None
+
     def __str__(self) -> str:
         if self.limit:
             return f"over the limit on {self.limit}"
         if self.nonsense:
             return f"the worker sent {self.nonsense}"
+        if self.with_its_server:
+            return "the worker ended with its server"
         return f"the worker ended with exit code {self.exit_code}"

@@ -155,9 +155,9 @@ def test_the_tabs_answer(served, modules, monkeypatch):
     monkeypatch.setattr(tabs, "STEPS", 2)
     classify, fill = (tabs.tabs([name], modules, served)[0] for name in parts.TABS)
 
-    assert next(fill.answer(fill.example)).splitlines()[0].split() == ["64%", "sad"]
-    assert list(fill.answer("no gap")) == ["Write [MASK] once, where a word is missing."]
-    assert "longer than the 128 tokens" in next(fill.answer(f"{'boat ' * 200}[MASK]"))
+    assert fill.answer(fill.example).splitlines()[0].split() == ["64%", "sad"]
+    assert fill.answer("no gap") == "Write [MASK] once, where a word is missing."
+    assert "longer than the 128 tokens" in fill.answer(f"{'boat ' * 200}[MASK]")
     first, second = list(classify.answer(classify.example)), list(classify.answer(classify.example))
     assert len(first) > len(second) == 1 and first[-1] == second[0]
     assert "spam" in second[0] and "ordinary" in second[0] and "Of 120 messages" in second[0]

@@ -23,7 +23,7 @@ BEST = 5  # words for a gap
 
 @dataclass(frozen=True)
 class Tab:
-    """One of the page's tabs; `answer` yields what is shown, each time all of it."""
+    """One of the page's tabs; `answer` returns what is shown, or yields it again and again, each time all of it."""
 
     id: str
     title: str
@@ -31,7 +31,7 @@ class Tab:
     asks: str
     answers: str
     example: str
-    answer: Callable[[str], Iterator[str]]
+    answer: Callable[[str], str | Iterator[str]]
 
 
 def tabs(names: list[str], modules: dict[str, ModuleType], served: Served) -> list[Tab]:
@@ -138,24 +138,22 @@ class Filler:
         self._words = (fixtures.BERT_NANO / "vocab.txt").read_text(encoding="utf-8").splitlines()
         self._ids = {word: id for id, word in enumerate(self._words)}
 
-    def answer(self, text: str) -> Iterator[str]:
+    def answer(self, text: str) -> str:
         """Say which words belong into the gap, and how sure that is."""
         import torch
 
         sides = text.split(MASK)
         if len(sides) != 2:
-            yield f"Write {MASK} once, where a word is missing."
-            return
+            return f"Write {MASK} once, where a word is missing."
         left, right = map(self._cut, sides)
         ids, types = self._parts.build_pair([*left, self._ids[MASK], *right], None, self._ids[CLS], self._ids[SEP])
         if len(ids) > self._longest:
-            yield f"That is longer than the {self._longest} tokens that bert-nano reads."
-            return
+            return f"That is longer than the {self._longest} tokens that bert-nano reads."
         with torch.no_grad():
             scores, _ = self._model.scores(*self._model(torch.tensor([ids]), torch.tensor([types])))
         chances, places = scores[0, ids.index(self._ids[MASK])].softmax(dim=0).topk(BEST)
         found = zip(chances.tolist(), places.tolist(), strict=True)
-        yield "\n".join(f"{chance:4.0%}  {self._words[place]}" for chance, place in found)
+        return "\n".join(f"{chance:4.0%}  {self._words[place]}" for chance, place in found)
 
     def _cut(self, text: str) -> list[int]:
         words = self._parts.split_words(text)

@@ -247,6 +247,7 @@ def test_an_official_run_of_cells_shows_no_values(tmp_path, monkeypatch, capsys)
     assert cli.main([*call, "--cells", str(tmp_path / "cells.ipynb"), "--html", str(page)]) == 1
 
     shown = [capsys.readouterr().out, showing.framed(page.read_text("utf-8"), "Report of m00")]
+    assert "<svg" not in page.read_text("utf-8")
     for text in shown:
         assert "failed" in text and "cell 1 was left out" in text.replace("\n             ", " ")
         for word in ("73531", "Kilroy", "got:", "is line", "cells.ipynb", "nobody guesses"):

@@ -8,7 +8,7 @@ import math
 import pytest
 import torch
 from driven_browser import browsing
-from made_record import HOSTILE, every_outcome
+from made_record import HOSTILE, every_outcome, hostile
 from test_class_report import BROWSER, DARK, LIGHT, Elements, in_a_browser, picture
 
 from grader import pictures, syllabus
@@ -18,7 +18,6 @@ from grader.judge.compare import CheckFailed, expect_close, expect_equal
 from grader.record import FAILED, Record
 from grader.reports.findings import telling_check
 from grader.reports.pages import drawing, own_run
-from grader.reports.student_view import student_view
 
 COURSE = syllabus.load()
 NUMBERS = pictures.Grid(((1.5, -2.0), (math.nan, 0.0)), ((1.5, 3.25), (1.0, 0.0)), (0, 1), (4, 0, 1), (0, 0), (5, 2, 2))
@@ -104,23 +103,31 @@ def test_another_failures_picture_is_not_shown():
 
 
 def test_hostile_text_stays_text():
-    """Whatever stands in the items of an answer is text on the page."""
-    record = every_outcome()
-    items = cutting.items([HOSTILE, "<script>alert(1)</script>"], ["a", "b"])
+    """Whatever stands in a message, a name, or the items of an answer is text on the page."""
+    record = hostile()
+    items = cutting.items([7, "<script>alert(1)</script>", HOSTILE], [8, "a", "b"])
+    drawn = str(drawing.drawn(items))
     text = own_run.render(record, COURSE, drawn_for(record, items))
 
+    assert "&lt;script&gt;" in drawn and drawn in text
     assert "<script" not in text and "\x1b" not in text and "\u202e" not in text
 
 
 def test_an_official_runs_page_has_no_values():
-    """Of an official run nothing is kept that a picture could be made of, and its page has no message of a check's."""
-    record = dataclasses.replace(every_outcome(), official=True)
+    """An official run's page has no message of a check's, and no picture, though somebody hands it both."""
+    record = every_outcome()
     for milestone in record.milestones:
         for task in milestone.tasks:
             for check in task.checks:
                 check.message = "got 42.125" if check.outcome == FAILED else check.message
+    mine, theirs = (
+        own_run.render(dataclasses.replace(record, official=official), COURSE, drawn_for(record, NUMBERS))
+        for official in (False, True)
+    )
 
-    assert "42.125" not in own_run.render(student_view(record), COURSE, {})
+    assert "42.125" in mine and "5.25" in mine and "<svg" in mine
+    assert not any(word in theirs for word in ("42.125", "5.25", "<svg"))
+    assert "Hint 1 of 3 for m04.2" in theirs
 
 
 def test_a_guide_that_cannot_be_read_leaves_the_hints(tmp_path):

@@ -19,7 +19,7 @@ from test_class_report import BROWSER, in_a_browser
 from grader import practice
 from grader.cli import main
 from grader.commands import watch, watch_page
-from grader.reports.pages import record as record_page
+from grader.reports.pages import own_run
 
 LivePage = pytest.importorskip("grader.watching.live_page").LivePage
 SOLUTION = support.source("solutions", "m04_attention")
@@ -29,7 +29,7 @@ def text(of: str = "submissions/ada") -> str:
     """Return the page of a run of this folder."""
     made = every_outcome()
     made.submission = of
-    return record_page.render(made, live=True)
+    return own_run.render(made, support.COURSE, {}, live=True)
 
 
 @pytest.fixture
@@ -165,8 +165,11 @@ def test_a_browser_follows(page, tmp_path):
         assert "submissions/ada" in tab.value("document.body.innerText")
         page.say("Grading m04 …")
         tab.comes_to("document.getElementById('state').textContent === 'Grading m04 …'")
+        tab.value("document.querySelectorAll('details')[1].open = true")
         page.show(text("<script>news</script>"))
         tab.comes_to("document.querySelector('header').textContent.includes('<script>news</script>')")
+        assert tab.value("[...document.querySelectorAll('details')].map((one) => one.open).indexOf(true)") == 1
+        assert tab.value("document.querySelectorAll('details[open]').length") == 1
         assert tab.value("document.getElementById('state').textContent") == ""
         page.close()
         tab.comes_to("document.getElementById('state').textContent.startsWith('The watch has ended')")

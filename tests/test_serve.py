@@ -14,8 +14,9 @@ import support
 import torch
 
 from fixtures import END_OF_TEXT
-from grader import cli, trying
+from grader import cli, record, trying
 from grader.capstone import kept
+from grader.progress import Progress
 from grader.serving import app, at_home, load, model, parts, tabs, theirs
 from grader.serving.writing import Writer
 from grader.submission import collect
@@ -99,11 +100,17 @@ def test_a_module_that_cannot_be_imported_is_named(tmp_path, capsys, monkeypatch
 
 
 def test_a_tab_stands_for_what_is_written_and_not_known_to_fail(tmp_path, monkeypatch):
-    """The solutions have all tabs, stubs none."""
+    """The solutions have all tabs, stubs none; one whose milestone failed when it was last graded goes."""
     monkeypatch.setenv("SCRATCHWORK_STATE", str(tmp_path))
     for folder, wanted in (("solutions", [*parts.TABS]), ("exercises", [])):
         mine = collect(support.REPOSITORY / folder, support.COURSE)
         assert parts.tabs(mine, support.COURSE, support.REPOSITORY / folder) == wanted
+    mine = collect(SOLUTIONS, support.COURSE)
+    for outcome, wanted in ((record.FAILED, ["m16_bert"]), (record.PASSED, [*parts.TABS])):
+        task = record.Task("m10.1", "A task", 5, checks=[record.Check("test_it", "It holds.", outcome)])
+        graded = record.Milestone("m10_finetuning", "Fine-tuning", [task])
+        Progress().remember(SOLUTIONS, [graded], {graded.id: ""})
+        assert parts.tabs(mine, support.COURSE, SOLUTIONS) == wanted
 
 
 # ── what it writes ────────────────────────────────────────────────────────────────────────────────────────────────────

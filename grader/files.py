@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
@@ -90,6 +91,16 @@ def parse_json(text: bytes | str) -> Any:
 def _integer(digits: str) -> int:
     """Return a number, or one that is as far out of every range for one that Python would not make a float of."""
     return int(digits) if len(digits) <= 40 else 10**40 * (-1 if digits[0] == "-" else 1)
+
+
+def unused(path: Path, ending: str = "") -> Path:
+    """Return a name that nothing has: this one, then with a number before its `ending`.
+
+    Example: p/m04.py.old, then p/m04.py.old2; with ".json" p/progress.spoiled.json, then p/progress.spoiled2.json.
+    """
+    begin = path.name.removesuffix(ending)
+    names = itertools.chain([path.name], (f"{begin}{number}{ending}" for number in itertools.count(2)))
+    return next(other for name in names if not os.path.lexists(other := path.with_name(name)))
 
 
 def not_regular(mode: int) -> str:

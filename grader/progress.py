@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import itertools
 import json
 import os
 import tempfile
@@ -90,7 +89,7 @@ class Progress:
                 with open(descriptor, "w", encoding="utf-8") as file:
                     json.dump(self._state, file)
                 if self._spoiled:
-                    os.replace(self.path, unused(self.path))
+                    os.replace(self.path, spoiled(self.path))
                     self._spoiled = False
                 os.replace(name, self.path)
             except BaseException:  # an interrupt as well: no half a file stays; it is raised again
@@ -139,13 +138,9 @@ def _is_result(name: str, kept: Any) -> bool:
         return False
 
 
-def unused(path: Path) -> Path:
-    """Return a name beside a file's that nothing has: progress.spoiled.json, then progress.spoiled2.json."""
-    for number in itertools.count(1):
-        other = path.with_name(f"{path.stem}.spoiled{number if number > 1 else ''}{path.suffix}")
-        if not os.path.lexists(other):
-            break
-    return other
+def spoiled(path: Path) -> Path:
+    """Return a name for a file that can't be read, beside it, that nothing has: progress.spoiled.json."""
+    return files.unused(path.with_name(f"{path.stem}.spoiled{path.suffix}"), path.suffix)
 
 
 def key(submission: Submission, modules: list[str], grader: str, *settings: str) -> str:

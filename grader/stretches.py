@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from . import files
-from .progress import FOLDER, REPOSITORY, unused
+from .progress import FOLDER, REPOSITORY, spoiled
 from .syllabus import STRETCH, Milestone
 
 SCHEMA = "scratchwork-stretch/1"
@@ -67,7 +67,7 @@ class Stretches:
                 with open(descriptor, "w", encoding="utf-8") as file:
                     json.dump(plain, file)
                 if self._spoiled:
-                    os.replace(self.path, unused(self.path))
+                    os.replace(self.path, spoiled(self.path))
                     self._spoiled = False
                 os.replace(name, self.path)
             except BaseException:  # an interrupt as well: no half a file stays; it is raised again

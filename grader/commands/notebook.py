@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import itertools
 import os
 import tomllib
 from pathlib import Path
@@ -40,7 +39,9 @@ def run(options: argparse.Namespace) -> int:
         text = notebook(
             milestone, stubs.stub(milestone), milestone.guide.read_text(encoding="utf-8"), course.repository, needed()
         )
-        beside = _set_aside(path) if os.path.lexists(path) else None
+        beside = files.unused(path.with_name(f"{path.name}.old")) if os.path.lexists(path) else None
+        if beside is not None:
+            os.rename(path, beside)
         with open(path, "x", encoding="utf-8", newline="\n") as file:
             file.write(text)
     except stubs.NoStub as problem:
@@ -63,16 +64,6 @@ def needed() -> list[str]:
     """Return what the course needs besides torch, which Colab brings in a build for its own devices."""
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     return [name for name in project["dependencies"] if not name.startswith("torch>") and ";" not in name]
-
-
-def _set_aside(path: Path) -> Path:
-    """Give a notebook a name that nothing has, beside where it was; return it."""
-    for number in itertools.count(1):
-        beside = path.with_name(f"{path.name}.old{number if number > 1 else ''}")
-        if not os.path.lexists(beside):
-            break
-    os.rename(path, beside)
-    return beside
 
 
 def _holds_work(module: Path) -> bool:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import itertools
-import os
 from pathlib import Path
 
 from grader import files, stubs
@@ -40,11 +38,13 @@ def run(options: argparse.Namespace) -> int:
         print(f"{what} is the stub already; nothing was changed.")
         return PASSED
     try:
-        beside = _keep(path, old) if old is not None else None
+        if old is not None:
+            beside = files.unused(path.with_name(f"{path.name}.old"))
+            beside.write_bytes(old.encode())
         path.write_bytes(new.encode())
     except OSError as error:
         raise UsageProblem(f"{path} cannot be written ({files.reason(error)}); nothing of it was changed.") from None
-    kept = f"; the file as it was is {beside}" if beside is not None else ""
+    kept = f"; the file as it was is {beside}" if old is not None else ""
     print(f"{what} is the stub again, in {path}{kept}.")
     return PASSED
 
@@ -59,13 +59,3 @@ def _read(path: Path) -> str | None:
         raise SyntaxError("not UTF-8") from None
     except (OSError, ValueError) as error:
         raise UsageProblem(f"{path} cannot be read ({files.reason(error)}).") from None
-
-
-def _keep(path: Path, old: str) -> Path:
-    """Write the old text beside the file, under a name that nothing has; return it."""
-    for number in itertools.count(1):
-        beside = path.with_name(f"{path.name}.old{number if number > 1 else ''}")
-        if not os.path.lexists(beside):
-            break
-    beside.write_bytes(old.encode())
-    return beside

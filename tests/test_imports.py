@@ -18,6 +18,7 @@ FLOORS = (  # from the ground up; what stands in one line is a floor
         "grader.counting",
         "grader.tables",
         "grader.pictures",
+        "grader.own_browser",
         "grader.notebooks.magics",
         "grader.notebooks.reading",
         "grader.notebooks.choosing",

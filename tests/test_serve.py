@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.server
 import json
 import shutil
@@ -198,12 +199,26 @@ def test_nobody_else_is_asked(capsys, host):
         ({"host": "127.0.0.1:8000", "origin": "http://evil.example"}, False),
         ({"host": "127.0.0.1:8000", "origin": "http://127.0.0.1:9000"}, False),
         ({"host": "127.0.0.1:8000", "sec-fetch-site": "cross-site"}, False),
+        ({"host": "127.0.0.1"}, True),  # at port 80
     ],
 )
 def test_other_sites_pages_get_nothing(headers, own):
-    """A request for another name, or from a page of another address, is not answered."""
+    """A request for another name, or from a page of another address, is not answered; an answer has the policy."""
+    from starlette.responses import PlainTextResponse
+
     raw = [(name.encode(), value.encode()) for name, value in headers.items()]
-    assert app.is_own({"type": "http", "headers": raw}) is own
+    sent = []
+
+    async def answered(scope, receive, send):
+        await PlainTextResponse("mine")(scope, receive, send)
+
+    async def send(message):
+        sent.append(message)
+
+    asyncio.run(app.OwnBrowser(answered)({"type": "http", "headers": raw}, None, send))
+    assert sent[0]["status"] == (200 if own else 403)
+    assert (sent[1]["body"] == b"mine") is own
+    assert (b"content-security-policy" in dict(sent[0]["headers"])) is own
 
 
 # ── under load ────────────────────────────────────────────────────────────────────────────────────────────────────────

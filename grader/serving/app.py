@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 from grader.judge.errors import UsageProblem
+from grader.own_browser import is_own
 
 HOST, PAGE = "127.0.0.1", "/page/"
 GRACE = 2  # seconds that open streams get when the service ends
@@ -50,10 +51,7 @@ def with_page(app: Any, page: Any) -> Any:
 
 
 class OwnBrowser:
-    """Tells browsers to ask nobody but this service for anything, and gives other sites' pages nothing.
-
-    Such a page can reach this port by the browser that shows it, or give its own name this address.
-    """
+    """Tells browsers to ask nobody but this service for anything, and gives other sites' pages nothing."""
 
     def __init__(self, app: Callable[..., Awaitable[None]]) -> None:
         self._app = app
@@ -73,19 +71,6 @@ class OwnBrowser:
             await send(message)
 
         await self._app(scope, receive, policed)
-
-
-def is_own(scope: Any) -> bool:
-    """Whether a request is for this machine's own name, and from no other site's page."""
-    from starlette.datastructures import Headers
-
-    headers = Headers(scope=scope)
-    host, origin = headers.get("host", ""), headers.get("origin")
-    return (
-        host.rpartition(":")[0] in (HOST, "localhost")
-        and origin in (None, f"http://{host}")
-        and headers.get("sec-fetch-site", "none") in ("none", "same-origin")
-    )
 
 
 def run(app: Any, at: socket.socket) -> None:

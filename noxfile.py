@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import importlib.util
+import json
 import os
 import re
 import shlex
@@ -116,9 +117,21 @@ def is_graded(milestone: str, words: list[str]) -> bool:
     named = {room for word in words if (room := milestone_id(word.partition(".")[0]))}
     if named or any(word.startswith("--submission") for word in words):
         return milestone in named or not named
-    file = ROOT / "exercises" / f"{milestone}.py"
-    text = file.read_text("utf-8", "replace") if file.is_file() else ""
+    text = "".join(map(code_in, (ROOT / "exercises").glob(f"{milestone}.*")))
     return len(re.findall(r"(?m)^\s*(?:async )?def ", text)) != text.count('raise NotImplementedError("')
+
+
+def code_in(file: Path) -> str:
+    """Return the code of a module, or of a notebook's cells; nothing of any other file, or of one that is broken."""
+    if not file.is_file() or file.suffix not in (".py", ".ipynb"):
+        return ""
+    text = file.read_text("utf-8", "replace")
+    if file.suffix == ".py":
+        return text
+    with contextlib.suppress(ValueError, LookupError, TypeError, RecursionError):
+        cells = [cell["source"] for cell in json.loads(text)["cells"] if cell["cell_type"] == "code"]
+        return "".join("\n" + "".join(source) for source in cells)
+    return ""
 
 
 def beside(session: nox.Session, packages: tuple[str, ...]) -> str:
@@ -261,7 +274,7 @@ def litgpt(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none", requires=["env"], default=False)
 def serve(session: nox.Session) -> None:
-    """Run your own service of m20, with a page to talk to your model: nox -s serve (docs/serving.md)."""
+    """Run your own service of m20, with a page to talk to your model: nox -s serve."""
     run(session, "-m", "grader", "serve", "--check", *session.posargs)
     run(session, "-m", "grader", "serve", *session.posargs, python=beside(session, SERVING))
 

@@ -8,6 +8,7 @@ import types
 
 import pytest
 import support
+from notebooks import filled_in
 from packaging.requirements import Requirement
 
 FOR_INSTRUCTORS = {"mypy", "ruff", "hypothesis", "distributed", "cryptography", "jsonschema", "nox", "pytest-xdist"}
@@ -118,7 +119,8 @@ def test_a_milestones_own_packages_come_with_the_first_run_that_needs_them(noxfi
     assert installed(noxfile) == ([set(imports)] if noxfile.ran[0][0] == "-m" and len(noxfile.ran) > 2 else [])
 
 
-def test_without_a_name_they_come_once_the_milestone_is_begun(noxfile, monkeypatch, tmp_path):
+@pytest.mark.parametrize("form", ["module", "notebook"])
+def test_without_a_name_they_come_once_the_milestone_is_begun(noxfile, monkeypatch, tmp_path, form):
     """A command for everything installs them once the file is no stub any more, and not where there is no file."""
     rooms, exercises = tmp_path / "grader" / "suites" / "m20_serving", tmp_path / "exercises"
     for folder in (rooms, exercises):
@@ -129,8 +131,11 @@ def test_without_a_name_they_come_once_the_milestone_is_begun(noxfile, monkeypat
     stub = support.source("exercises", "m20_serving")
     begun = stub.replace('raise NotImplementedError("m20.8")', 'return ""')
     for text, count in ((None, 0), (stub, 0), (begun, 1)):
-        if text is not None:
+        if text is not None and form == "module":
             (exercises / "m20_serving.py").write_text(text, encoding="utf-8")
+        elif text is not None:
+            (exercises / "m20_serving.py").write_text(stub, encoding="utf-8")
+            (exercises / "m20_serving.ipynb").write_bytes(filled_in("m20_serving", text))
         noxfile.grade(logging_session())
         assert len(installed(noxfile)) == count
 

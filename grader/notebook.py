@@ -15,7 +15,7 @@ from typing import Any
 from grader import files, syllabus
 from grader.notebooks import importing, showing
 from grader.notebooks.overlay import Remembered
-from grader.submission import NOTEBOOK, NOTEBOOK_BYTES
+from grader.submission import NOTEBOOK, NOTEBOOK_BYTES, read_regular
 from grader.syllabus import REPOSITORY, SyllabusError
 
 PACKAGE = "exercises"  # as which the modules import each other
@@ -59,16 +59,13 @@ class Extension:
         """
         path = self._folder / f"{milestone.id}{NOTEBOOK}"
         try:
-            data = files.read(path, NOTEBOOK_BYTES, own=False)
-            saved = path.stat().st_mtime
-        except FileNotFoundError:
-            data, saved = None, 0.0
+            try:
+                data, saved = read_regular(path, NOTEBOOK_BYTES), path.stat().st_mtime
+            except FileNotFoundError:
+                data, saved = None, 0.0
+            return self._remembered.over(data, saved, milestone.number)
         except (OSError, ValueError) as error:
             raise SyllabusError(f"{path} cannot be read: {files.reason(error)}.") from None
-        try:
-            return self._remembered.over(data, saved, milestone.number)
-        except ValueError as error:
-            raise SyllabusError(f"{path} cannot be read: {error}.") from None
 
 
 def load_ipython_extension(shell: Any) -> None:

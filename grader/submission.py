@@ -138,8 +138,8 @@ def with_own_solutions(folder: Path, syllabus: Syllabus) -> Submission:
 def take(name: str, syllabus: Syllabus, read: Callable[[str, int], bytes], beside: Iterable[str] = ()) -> Submission:
     """Take the course's modules from wherever `read` finds a file by its name; `beside` names what lies there as well.
 
-    `read` is given the largest size, and raises FileNotFoundError for a file that is not there, TooLarge for a larger
-    one, and OSError or ValueError for one that can't be taken. A module lies there as a file or as a notebook.
+    `read` is given the largest size, and raises FileNotFoundError for a file that is not there, and OSError or
+    ValueError for one that can't be taken. A module lies there as a file or as a notebook.
     Raises SubmissionError when none of the modules is there.
     """
     submission = Submission(name)
@@ -176,9 +176,6 @@ def _read(read: Callable[[str, int], bytes], inside: str, file: str, limit: int)
         return read(file, limit)
     except FileNotFoundError:
         return None
-    except files.TooLarge as error:
-        why = f"it is larger than {limit // 2**20} MB; clear its outputs, which count for nothing"
-        return f"{inside}{file} cannot be taken: {why if file.endswith(NOTEBOOK) else error}."
     except (OSError, ValueError) as error:
         return f"{inside}{file} cannot be taken: {reason(error)}."
 
@@ -230,14 +227,16 @@ def _shown(folder: Path) -> str:
     return str(folder) if relative.startswith("..") else relative
 
 
-def read_regular(path: Path, limit: int) -> bytes:
-    """Return the bytes of a regular file. Raises ValueError for anything else, and TooLarge for more than `limit`."""
+def read_regular(path: Path, limit: int, *, own: bool = False) -> bytes:
+    """Return the bytes of a regular file. Raises OSError, and ValueError for anything else or more than `limit`."""
     try:
-        return files.read(path, limit, own=False)
+        return files.read(path, limit, own=own)
     except files.TooLarge:
-        raise files.TooLarge(too_large(limit)) from None
+        raise ValueError(too_large(limit)) from None
 
 
 def too_large(limit: int) -> str:
-    """Return what is wrong with a source of more than `limit` bytes."""
+    """Return what is wrong with a source of more than `limit` bytes, or with a notebook's file."""
+    if limit == NOTEBOOK_BYTES:
+        return f"it is larger than {limit // 2**20} MB; clear its outputs, which count for nothing"
     return f"it is larger than {limit // 1024} kB, which no solution needs"

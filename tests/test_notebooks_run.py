@@ -10,7 +10,7 @@ import support
 
 from grader import cli
 from grader.notebooks import splitting
-from grader.submission import collect
+from grader.submission import NOTEBOOK_BYTES, collect
 
 nbformat = pytest.importorskip("nbformat")
 nbclient = pytest.importorskip("nbclient")
@@ -113,6 +113,8 @@ def test_what_cannot_be_graded_is_one_sentence(student):
     assert "unrecognized arguments: --nonsense" in student.says("%grade m04.1 --nonsense")[0]["text/plain"]
     student.path.write_text("{")
     assert "m04_attention.ipynb cannot be read: it is no notebook" in student.says("%grade m04.1")[0]["text/plain"]
+    student.path.write_bytes(b" " * (NOTEBOOK_BYTES + 1))
+    assert "larger than 4 MB; clear its outputs" in student.says("%grade m04.1")[0]["text/plain"]
 
 
 def test_cells_as_they_are_run_make_the_module(student):

@@ -8,14 +8,14 @@ import tomllib
 
 import pytest
 import support
-from notebooks import filled_in, notebook
+from notebooks import code, filled_in, notebook
 
 from grader import cli, course, practice, syllabus
 from grader.commands.notebook import needed
 from grader.handout import manuscript
 from grader.notebooks import importing, reading, showing, splitting, writing
 from grader.notebooks.overlay import Remembered
-from grader.submission import collect
+from grader.submission import NOTEBOOK_BYTES, collect
 
 ADDRESS = "https://github.com/owner/name"
 
@@ -213,6 +213,9 @@ def test_grading_takes_cells_that_are_given(tmp_path, monkeypatch, capsys):
     assert "--cells is the notebook of one milestone" in capsys.readouterr().err
     assert cli.main(["grade", "m00", "--cells", str(tmp_path / "none")]) == 2
     assert "cannot be read (no such file" in capsys.readouterr().err
+    cells.write_bytes(notebook(code("# m00.1", outputs=[{"text": "a" * NOTEBOOK_BYTES}])))
+    assert cli.main([*call, "m00"]) == 2
+    assert "is larger than 4 MB; clear its outputs" in capsys.readouterr().err
 
 
 def test_a_failure_in_a_cell_is_found_there(tmp_path, monkeypatch, capsys):

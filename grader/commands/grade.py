@@ -17,7 +17,7 @@ from grader.debugging import debugger
 from grader.exits import FAULT, NOT_PASSED, PASSED, USAGE
 from grader.judge.errors import UsageProblem
 from grader.practice import PUBLIC_SEED, Practice, check_device
-from grader.submission import NOTEBOOK, NOTEBOOK_BYTES, Submission, collect
+from grader.submission import NOTEBOOK, NOTEBOOK_BYTES, Submission, collect, read_regular
 
 
 def arguments(command: argparse.ArgumentParser) -> None:
@@ -74,7 +74,7 @@ def _take_cells(
     except ValueError:
         raise UsageProblem("--cells is the notebook of one milestone: name that, and no other.") from None
     try:
-        data = files.read(path, NOTEBOOK_BYTES)
+        data = read_regular(path, NOTEBOOK_BYTES, own=True)
     except (OSError, ValueError) as error:
         raise UsageProblem(f"--cells {path} cannot be read ({files.reason(error)}).") from None
     # What else is to be said of the milestone's files, such as that two hold work, is said and in nobody's way here.

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import BinaryIO, cast
 
-from grader.files import TooLarge, not_regular
+from grader.files import not_regular
 from grader.safe_text import one_line
 from grader.submission import too_large
 
@@ -193,7 +193,7 @@ def _zip_refusal(info: zipfile.ZipInfo) -> str:
 
 def _zip_content(archive: zipfile.ZipFile, info: zipfile.ZipInfo, limit: int) -> bytes:
     if info.file_size > limit:
-        raise TooLarge(too_large(limit))
+        raise ValueError(too_large(limit))
     try:
         with archive.open(info) as file:
             data = file.read(limit + 1)
@@ -249,7 +249,7 @@ def _long_list(shown: str, limits: ArchiveLimits) -> str:
 
 def _tar_content(file: BinaryIO, at: int, size: int, limit: int) -> bytes:
     if not 0 <= size <= limit:
-        raise TooLarge(too_large(limit))
+        raise ValueError(too_large(limit))
     file.seek(at)
     data = file.read(size)
     if len(data) != size:

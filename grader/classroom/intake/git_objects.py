@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from grader.files import TooLarge
 from grader.submission import NOTEBOOK, NOTEBOOK_BYTES, SOURCE, Submission, module_files, take, too_large
 from grader.syllabus import Syllabus
 
@@ -70,7 +69,7 @@ class Blobs:
         if oid not in self._sizes:
             raise ValueError("its content is not in the repository")
         if oid not in self._contents:
-            raise TooLarge(too_large(self._limit))
+            raise ValueError(too_large(self._limit))
         content = self._contents[oid]
         if content.startswith(_LFS_POINTER):
             raise ValueError("it is a pointer of Git LFS, not the file itself")

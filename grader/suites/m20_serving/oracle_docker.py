@@ -4,6 +4,7 @@ import json
 import re
 
 SOURCES_FIRST = "the sources are copied before the requirements are installed"
+SHELLS = ("sh", "bash", "ash", "dash")
 WANTED = {
     "base": "slim", "requirements": "copied, installed, then the sources", "user": "not root", "command": "exec form",
     "host": "0.0.0.0", "port": True, "exposed": True, "app": True,
@@ -33,18 +34,28 @@ def read(text, app, port):
     command = next((rest for name, rest in reversed(stage) if name == "CMD"), None)
     entry = next((rest for name, rest in reversed(stage) if name == "ENTRYPOINT"), None)
     words = [*(_words(entry) or []), *(_words(command) or [])]
-    exec_form = all(_words(rest) is not None for rest in (command, entry) if rest is not None) and bool(words)
     user = next((rest for name, rest in reversed(stage) if name == "USER"), "root")
     return {
         "base": _base(stage[0][1] if stage else ""),
         "requirements": _order(stage),
         "user": "root" if re.split(r"[:\s]", user)[0] in ("root", "0", "") else "not root",
-        "command": "exec form" if exec_form else "none" if command is None and entry is None else "shell form",
+        "command": _command([rest for rest in (entry, command) if rest is not None]),
         "host": _option(words, "--host"),
         "port": _option(words, "--port") == str(port),
         "exposed": any(name == "EXPOSE" and str(port) in re.split(r"[\s/]", rest) for name, rest in stage),
         "app": app in words,
     }
+
+
+def _command(rests):
+    """Return how the service is started, by these instructions together: as a list that runs uvicorn, or otherwise."""
+    found = [_words(rest) for rest in rests]
+    if not found or None in found:
+        return "shell form" if found else "none"
+    programs = [word.rpartition("/")[2] for words in found for word in words]
+    if programs[0] in SHELLS:
+        return "a shell"
+    return "exec form" if "uvicorn" in programs else "another program"
 
 
 def _words(rest):
@@ -110,6 +121,8 @@ MISTAKES: dict[str, dict[object, str]] = {
     "command": {
         "shell form": "CMD is in shell form, so the signal to stop reaches a shell and not uvicorn",
         "none": "there is no CMD",
+        "a shell": "CMD starts a shell, which the signal to stop reaches, and not uvicorn",
+        "another program": "CMD does not run uvicorn",
     },
     "host": {
         "127.0.0.1": "the service listens inside the container alone (127.0.0.1)",

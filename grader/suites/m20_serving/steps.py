@@ -16,6 +16,9 @@ JSON = [(b"host", b"127.0.0.1:8000"), (b"content-type", b"application/json")]
 MISSING = "nothing of that name"
 MOST_IDS = 2000
 FORM = "the error is not in OpenAI's form, but the framework's own"
+OTHER_FORM = "the error is in another form than OpenAI's"
+FRAMEWORKS = b"Internal Server Error"  # all that starlette says of what nobody has caught
+NO_MESSAGE = "the error has no message"
 VALIDATION = "the framework's own answer to wrong values (422) is left as it is"
 
 
@@ -180,9 +183,8 @@ def index(choice):
 
 def expect_status(answer, status, misses=None):
     """Compare an answer's status; where the app raised something, that is what is shown."""
-    expect_unbroken(
-        answer, next((words for words, one in (misses or {}).items() if one == answer.status), None), status
-    )
+    misses = {**(misses or {}), **({VALIDATION: 422} if b'"detail"' in answer.body else {})}
+    expect_unbroken(answer, next((words for words, one in misses.items() if one == answer.status), None), status)
     expect_equal(answer.status, status, what="the status code", misses=misses)
 
 
@@ -197,15 +199,16 @@ def expect_error(answer, status, kind="invalid_request_error", *, param=None, co
     """Compare an answer with an error as OpenAI words it; None stands for whatever comes there."""
     expect_status(answer, status, misses)
     answer.expect_end()
-    expect_equal(answer.kind, "application/json", what="the type of the answer", misses={FORM: "text/plain"})
-    found = part(answer.json(), "error")
+    form = FORM if answer.body == FRAMEWORKS else OTHER_FORM
+    expect_equal(answer.kind, "application/json", what="the type of the answer", misses={form: "text/plain"})
+    body = answer.json()
+    found, form = part(body, "error"), OTHER_FORM if part(body, "detail") == MISSING else FORM
     names = ["type", *["param"] * (param is not None), *["code"] * (code is not None)]
     wanted = {name: {"type": kind, "param": param, "code": code}[name] for name in names}
-    expect_equal(parts(found, *names), wanted, what="the error", misses={FORM: dict.fromkeys(names, MISSING)})
-    expect(
-        type(part(found, "message")) is str and {"param", "code"} <= set(found),
-        "An error has a message, which is a text, and the keys param and code, if only with null.",
-    )
+    expect_equal(parts(found, *names), wanted, what="the error", misses={form: dict.fromkeys(names, MISSING)})
+    mistake = NO_MESSAGE if found.get("message") is None else None
+    expect(type(found.get("message")) is str, "An error has a message, which is a text.", mistake=mistake)
+    expect({"param", "code"} <= set(found), "An error has the keys param and code, if only with null.")
 
 
 def bits(answer, *path):
@@ -231,13 +234,13 @@ def text_of(bits):
 
 def expect_recent(created):
     """Ask for whole seconds since 1970, of about now."""
-    now = time.time()
+    now = int(time.time())  # a number of any length may stand in JSON, and no float is as large
     expect_equal(
         type(created), int, what="the type of created", misses={"created is no whole number of seconds": float}
     )
     expect(
         abs(created - now) < 3600, "created is not the time in seconds since 1970.", evidence="value",
-        mistake="created is in milliseconds" if abs(created / 1000 - now) < 3600 else None,
+        mistake="created is in milliseconds" if abs(created // 1000 - now) < 3600 else None,
     )  # fmt: skip
 
 
@@ -248,10 +251,11 @@ def expect_usage(found, prompt, completion, **misses):
         return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": total}
 
     missing = dict.fromkeys(usage(0, 0, 0), MISSING)
+    nothing = "usage is missing" if part(found, "usage") in (MISSING, None) else "usage has other keys"
     expect_equal(
         parts(part(found, "usage"), *missing), usage(prompt, completion, prompt + completion), what="usage",
         misses={
-            "usage is missing": missing,
+            nothing: missing,
             "the prompt is not part of usage": usage(0, completion, completion),
             "the total is never added up": {**usage(prompt, completion, 0)},
             "the total counts the answer alone": usage(prompt, completion, completion),
@@ -271,14 +275,26 @@ def expect_done(answer):
     """Ask for [DONE], once and as the last event, and return the JSON of the others."""
     data = answer.events()
     json_alone = [one for one in data if one != "[DONE]"]
+    lacking = "[DONE] stands in quotes, as JSON" if data[-1:] == ['"[DONE]"'] else "[DONE] never comes"
     expect_equal(
         [*data[-1:], data.count("[DONE]")], ["[DONE]", 1], what="the last event, and how often [DONE] came",
-        misses={
-            "[DONE] never comes": [*data[-1:], 0],
-            "[DONE] stands in quotes, as JSON": ['"[DONE]"', 0],
-        },
+        misses={lacking: [*data[-1:], 0]},
     )  # fmt: skip
     return [json_of(one) for one in json_alone]
+
+
+def expect_reasons(answer):
+    """Ask for "stop" as the finish_reason of the last event with a choice, and for null in all before it."""
+    reasons = bits(answer, "finish_reason").get(0, [])
+    before = [reason for place, reason in enumerate(reasons[:-1]) if reason not in reasons[:place]]
+    expect_equal(
+        [reasons[-1:], before], [["stop"], [None]], what="the last finish_reason, and those before",
+        misses={
+            "finish_reason is missing in a stream": [[MISSING], [MISSING]],
+            "no event of the stream has a finish_reason": [[None], [None]],
+            "every event has the finish_reason of the last": [["stop"], ["stop"]],
+        },
+    )  # fmt: skip
 
 
 def expect_events(actual, data):

@@ -8,7 +8,6 @@ from . import oracle
 from .steps import (
     MISSING,
     MODEL,
-    VALIDATION,
     Service,
     converse,
     expect_error,
@@ -21,6 +20,7 @@ from .steps import (
 )  # fmt: skip
 
 NEXT = "\nUser:"
+NO_LIST = "a content that is a list is not taken"
 TALK = [("system", "Be kind."), ("user", "Hi!"), ("assistant", "Hello."), ("user", "Who are\nyou?")]
 WRITTEN = "System: Be kind.\nUser: Hi!\nAssistant: Hello.\nUser: Who are\nyou?\nAssistant:"
 
@@ -70,7 +70,7 @@ def test_contents_come_as_texts_and_as_lists_of_parts(student):
     )}  # fmt: skip
     expect_equal(
         expect_answer(
-            student.render_chat, parted, simpler=(said(*TALK),), mistake="a content that is a list is not taken"
+            student.render_chat, parted, simpler=(said(*TALK),), mistake=NO_LIST
         ),
         WRITTEN, what="the text", misses=misses,
     )  # fmt: skip
@@ -120,24 +120,24 @@ def test_a_chat_is_answered_with_a_message(student, draw, shape):
     vocabulary = oracle.vocabulary(draw, "User", "Assistant")
     ids = vocabulary.encode(" I am 日本, a model.")
     service = Service(student, vocabulary, ids)
-    body = {"model": MODEL, "messages": said(*TALK, shape=shape), "max_tokens": 40, "temperature": 0, "top_p": 0.5}
-    (answer,) = service.ask(post("/v1/chat/completions", body))
-
-    expect_status(answer, 200, {"a content that is a list is not taken": 400, VALIDATION: 422})
+    settings = {"model": MODEL, "max_tokens": 40, "temperature": 0, "top_p": 0.5}
+    for kind in dict.fromkeys((str, shape)):  # what is refused in texts, too, is not refused for being a list
+        (answer,) = service.ask(post("/v1/chat/completions", settings | {"messages": said(*TALK, shape=kind)}))
+        expect_status(answer, 200, {NO_LIST: 400} if kind is list else {})
     found, prompt = answer.json(), vocabulary.encode(WRITTEN)
-    expect_equal(service.calls[0][0], prompt, what="the prompt", misses={
+    expect_equal(service.calls[-1][0], prompt, what="the prompt", misses={
         "the last message alone is the prompt": lambda: vocabulary.encode("User: Who are\nyou?\nAssistant:"),
     })  # fmt: skip
-    expect_equal([float(one) for one in service.calls[0][1:]], [40.0, 0.0, 0.5], what="the settings")
+    expect_equal([float(one) for one in service.calls[-1][1:]], [40.0, 0.0, 0.5], what="the settings")
     expect_equal(
         {
             **parts(found, "object", "model"),
-            **parts(part(found, "choices", 0), "index", "message", "finish_reason", "logprobs"),
+            **parts(part(found, "choices", 0), "index", "finish_reason", "logprobs"),
+            **parts(part(found, "choices", 0, "message"), "role", "content"),
         },
         {
             "object": "chat.completion", "model": MODEL, "index": 0, "finish_reason": "stop", "logprobs": None,
-            "message": parts(part(found, "choices", 0, "message"), *part(found, "choices", 0, "message"))
-            | {"role": "assistant", "content": " I am 日本, a model."},
+            "role": "assistant", "content": " I am 日本, a model.",
         },
         what="the answer",
     )  # fmt: skip
@@ -215,7 +215,7 @@ def test_messages_that_are_none_are_a_400(student, draw, messages):
     (answer,) = Service(student, vocabulary, vocabulary.encode("x")).talk(post("/v1/chat/completions", body))
 
     misses = {"messages are taken as they come": 200, "wrong messages become the server's own fault": 500}
-    expect_error(answer, 400, param="messages", misses=misses | {VALIDATION: 422})
+    expect_error(answer, 400, param="messages", misses=misses)
 
 
 # ── a page ────────────────────────────────────────────────────────────────────────────────────────────────────────────

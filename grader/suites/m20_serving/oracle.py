@@ -1,27 +1,8 @@
 """What decoding, stop strings and streams come to, and what the classic mistakes make of them."""
 
+from .probes import Vocabulary
+
 OPEN = "\ufffd"
-
-
-class Vocabulary:
-    """The judge's own tokenizer: tokens are bytes, and the longest that fits is taken."""
-
-    def __init__(self, tokens):
-        self.tokens, self.ids = tokens, {token: id for id, token in enumerate(tokens)}
-        self.longest = max(map(len, tokens))
-
-    def encode(self, text):
-        """Return the ids of a text, or of bytes."""
-        data, at, found = text if isinstance(text, bytes) else text.encode(), 0, []
-        while at < len(data):
-            size = next(size for size in range(self.longest, 0, -1) if data[at : at + size] in self.ids)
-            found.append(self.ids[data[at : at + size]])
-            at += len(data[at : at + size])
-        return found
-
-    def decode(self, ids):
-        """Return their text."""
-        return b"".join(self.tokens[id] for id in ids).decode("utf-8", "replace")
 
 
 def vocabulary(draw, *words):

@@ -399,7 +399,7 @@ async def _answer(
             reasons[index] = reason or ""
             if await request.is_disconnected():
                 return Response()
-    except Exception:
+    except Exception:  # generate may raise anything: the client learns that it failed, the log what it was
         logging.exception("generate failed")
         return JSONResponse(_FAILED, 500)
     choices = [form.whole(index, *said) for index, said in enumerate(zip(texts, reasons, strict=True))]
@@ -423,7 +423,7 @@ async def _events(
                 yield event([form.piece(index, text, None)])
             if reason:
                 yield event([form.piece(index, "", reason)])
-    except Exception:
+    except Exception:  # the same, but the status is out: only an event can still say it
         logging.exception("generate failed")
         yield sse_event(json.dumps(_FAILED))
         return

@@ -22,12 +22,12 @@ def scaled(make, start, options, gradients, lr, max_norm):
         scale, finite = scaler.scale, scaler.unscale_(iter([params[0], idle, *params[1:]]))
         if max_norm is not None:
             nn.utils.clip_grad_norm_(params, max_norm)
-        taken = scaler.step(optimizer)
+        taken, kept = scaler.step(optimizer), scaler.scale
         scaler.update()
         weights = torch.cat([param.detach().flatten() for param in params])
-        seen.append({"scale": scale, "finite": finite, "taken": taken, "weights": weights})
-    gpu = params[0].is_cuda and type(scaler).__name__ != "Torchs"
-    return {"seen": seen, "scale": scaler.scale} | ({"torchs": torchs(start, options, gradients)} if gpu else {})
+        seen.append({"scale": scale, "finite": finite, "taken": taken, "kept": kept, "weights": weights})
+    own = {"torchs": torchs(start, options, gradients)} if params[0].is_cuda else {}
+    return own | {"seen": seen, "scale": scaler.scale}
 
 
 def torchs(start, options, gradients):

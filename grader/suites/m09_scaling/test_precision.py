@@ -45,8 +45,10 @@ def expect_scaled(student, draw, kinds, max_norm=None, options=OPTIONS):
     found = student.plant(probes).scaled(student.LossScaler, start, options, steps, 0.1, max_norm)
     wrong = misses(oracle.SCALES, lambda kind: oracle.history(oracle.scaling(*given, kind)))
     expect_equal(oracle.history(found), oracle.history(wanted), misses=wrong, what="what the scaler says of each step")
+    scales, kept = ([step[name] for step in found["seen"]] for name in ("scale", "kept"))
+    expect_equal(kept, scales, misses={oracle.AT_ONCE: kept}, what="the list of scales just before update")
     if "torchs" in found:  # on a GPU
-        scales = [*(float(step["scale"]) for step in found["seen"]), float(found["scale"])]
+        scales = [float(scale) for scale in (*scales, found["scale"])]
         expect_equal(scales, found["torchs"], what="the list of scales, beside that of torch's GradScaler,")
     wrong = misses(oracle.SCALES, lambda kind: oracle.weights_of(oracle.scaling(*given, kind)))
     actual, expected = oracle.weights_of(found), oracle.weights_of(wanted)

@@ -207,8 +207,8 @@ def averaged(average_gradients, own, shapes, buckets, group):
 
 
 def ranges(found):
-    """Return the type and the items of what should be ranges."""
-    return [[type(part).__name__, list(part)] for part in found]
+    """Return the type and the items of what should be ranges; of slices, the places that they pick."""
+    return [[type(part).__name__, list(range(1000)[part] if type(part) is slice else part)] for part in found]
 
 
 def started(group, share_start, states):

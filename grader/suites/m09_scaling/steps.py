@@ -105,7 +105,9 @@ class Ring:
         wrong = {kind: oracle.ringed(x, self.rank, self.world, self.given, kind)[0] for kind in oracle.RINGS}
         numbers, expected = [piece.numel() for piece in self.sent], [len(piece) for piece in wanted]
         same = [words for words, miss in wrong.items() if alike(miss, self.sent)]
-        if self.sent and set(numbers) == {x.numel()}:
+        if not self.sent:
+            same = [oracle.SILENT]
+        elif set(numbers) == {x.numel()}:
             same = [oracle.WHOLE]
         elif not same and not set(numbers) <= set(expected):
             same = [oracle.CUT]

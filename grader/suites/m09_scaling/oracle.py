@@ -188,7 +188,6 @@ X_TWICE = "x gets twice its gradient: detach the arguments before the second run
 UNSEEN = "no gradient reaches the parameters that function uses"
 NOT_TWICE = "function runs once: what it computed is kept"
 THRICE = "function runs more than twice"
-EARLY = "function runs twice before backward: the second run belongs there"
 KEPT = "what function computes on the way is kept"
 DICE = (NEW_DICE, ONES, DICE_LEFT)
 

@@ -3,11 +3,12 @@
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from grader.judge.probes import model
 from grader.suites.shared.nano import Cut
+
+from .probes import next_tokens
 
 TRAIN, HELDOUT = 60_000, 12_000  # characters of each text
 ADAMW: dict[str, Any] = {"lr": 2.5e-3, "betas": (0.9, 0.95), "eps": 1e-4, "weight_decay": 0.01}
@@ -63,8 +64,3 @@ def _move(param: Any, first: Tensor, second: Tensor, number: int) -> None:
     size = (second / (1 - beta2**number)).sqrt() + ADAMW["eps"]
     param.mul_(1 - lr * ADAMW["weight_decay"])
     param.sub_(lr * first / (1 - beta1**number) / size)
-
-
-def next_tokens(gpt: Any, ids: Tensor, targets: Tensor) -> Tensor:
-    """Return the mean cross-entropy of the tokens that come next."""
-    return F.cross_entropy(gpt(ids).flatten(0, 1), targets.flatten())

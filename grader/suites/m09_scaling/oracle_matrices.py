@@ -11,7 +11,6 @@ from .oracle_ranks import CHUNKS, LAST, shard
 
 STRIPES = "ranks take turns at the rows: a share is made of neighbours"
 HALVES = "queries, keys and values are shared as one matrix: each part is shared by itself"
-COLUMNS = "the matrix is cut along its inputs, and belongs cut along its outputs"
 BIAS_FIRST = "the bias is not cut like the rows: the first numbers are taken on every rank"
 OUTPUTS = (STRIPES, HALVES, CHUNKS, LAST, BIAS_FIRST)
 ALONE = "x gets this rank's part of the gradient: all ranks' parts are added up"
@@ -101,8 +100,8 @@ BACKWARDS = "pieces go to the rank before, and come from the next one"
 CUT = "x is not cut by shard"
 FLAT = "the sum is one long row: it has the shape of x"
 OWN_X = "x comes back: nothing was added up"
-SILENT = "nothing is sent: each rank sends a piece in each round"
 MEAN = "the sum is divided by the number of ranks"
+SILENT = "nothing is sent: each rank sends a piece in each round"
 BY_GROUP = "the group's own functions do the work: send and recv alone are to be called"
 AWAY = "x itself is added to: work on a copy"
 RINGS = (SHORT, OVERWRITES, WRONG_FIRST, ADDS)

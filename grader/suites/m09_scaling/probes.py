@@ -350,13 +350,13 @@ def wanted(gpt):
 
 
 def learned(group, step, make, gpts, windows, rows, options, max_norm):
-    """Train a GPT, of each batch a rank's own rows; return its weights and the losses."""
+    """Train a GPT, of each batch a rank's own rows; return its weights."""
     gpt = gpts[group.rank]
-    optimizer, losses = make(wanted(gpt), group, **options), []
+    optimizer = make(wanted(gpt), group, **options)
     for window in windows:
         own = window.split(rows)[group.rank]
-        losses.append(step(gpt, next_tokens, own[:, :-1], own[:, 1:], optimizer, group, max_norm))
-    return {"weights": {name: value.detach() for name, value in gpt.named_parameters()}, "losses": losses}
+        step(gpt, next_tokens, own[:, :-1], own[:, 1:], optimizer, group, max_norm)
+    return {name: value.detach() for name, value in gpt.named_parameters()}
 
 
 SENT = 0.02  # of a gradient's numbers, where a rank may send no more
@@ -384,7 +384,7 @@ def squeezed(group, squeeze, make, gpts, windows, rows, options, max_norm):
             param.grad = part.view(param.shape)
         nn.utils.clip_grad_norm_(params, max_norm)
         optimizer.step()
-    return {"weights": {name: value.detach() for name, value in gpt.named_parameters()}}
+    return {name: value.detach() for name, value in gpt.named_parameters()}
 
 
 def evenly(row, left, most):

@@ -16,12 +16,12 @@ def measure(student, draw, data, weights):
     for name, expected in stories.trained(SURE).items():
         for rank, own in enumerate(sure):
             what = f"{name} on rank {rank}"
-            expect_close(own["weights"][name], expected, atol=FLOAT32_LAYER, rtol=1e-3, what=what)
+            expect_close(own[name], expected, atol=FLOAT32_LAYER, rtol=1e-3, what=what)
     found = learned(student, stories, stories.windows, own_squeeze(student))
     for name, value in stories.start.items():
         if name != "lm_head.weight":  # which is tied
-            expect_tensor(found[0]["weights"].get(name), shape=tuple(value.shape), dtype=value.dtype, what=name)
-    return stories.loss(found[0]["weights"])
+            expect_tensor(found[0].get(name), shape=tuple(value.shape), dtype=value.dtype, what=name)
+    return stories.loss(found[0])
 
 
 def own_squeeze(student):

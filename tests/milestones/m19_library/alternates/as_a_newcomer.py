@@ -10,10 +10,15 @@ import warnings
 import torch
 import torch.nn as nn
 
-NAMES = {
-    torch.float64: "F64", torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16", torch.int64: "I64",
-    torch.int32: "I32", torch.int16: "I16", torch.int8: "I8", torch.uint8: "U8", torch.bool: "BOOL",
+KINDS = {
+    "F64": (torch.float64, 8), "F32": (torch.float32, 4), "F16": (torch.float16, 2), "BF16": (torch.bfloat16, 2),
+    "I64": (torch.int64, 8), "I32": (torch.int32, 4), "I16": (torch.int16, 2), "I8": (torch.int8, 1),
+    "U8": (torch.uint8, 1), "BOOL": (torch.bool, 1),
 }  # fmt: skip
+NAMES = {}
+for kind in KINDS:
+    NAMES[KINDS[kind][0]] = kind
+CLASSES = {}
 
 
 def check_metadata(metadata):
@@ -29,16 +34,14 @@ def write_tensors(tensors, metadata=None):
     body = b""
     for name in tensors:
         tensor = tensors[name]
-        if name == "__metadata__":
-            raise ValueError("__metadata__ is no name for a tensor")
-        if tensor.dtype not in NAMES:
-            raise ValueError(name + " has the dtype " + str(tensor.dtype))
+        if name == "__metadata__" or tensor.dtype not in NAMES:
+            raise ValueError("cannot write " + name + " of the dtype " + str(tensor.dtype))
         begin = len(body)
         numbers = tensor.detach().contiguous().view(-1)
         if tensor.dtype == torch.bfloat16:
             numbers = numbers.view(torch.int16)
         body = body + numbers.numpy().tobytes()
-        header[name] = {"dtype": NAMES[tensor.dtype], "shape": list(tensor.shape), "data_offsets": [begin, len(body)]}
+        header[name] = {"data_offsets": [begin, len(body)], "dtype": NAMES[tensor.dtype], "shape": list(tensor.size())}
     if metadata is not None:
         check_metadata(metadata)
         header["__metadata__"] = metadata
@@ -59,16 +62,13 @@ def read_tensors(data):
     body = data[8 + size :]
     if not isinstance(header, dict):
         raise ValueError("the header is not a dict")
-    metadata = {}
-    if "__metadata__" in header:
-        metadata = header.pop("__metadata__")
-        check_metadata(metadata)
-    begins = []
+    metadata, begins = header.pop("__metadata__", {}), []
+    check_metadata(metadata)
     for name in header:
         entry = header[name]
         if not isinstance(entry, dict) or not {"dtype", "shape", "data_offsets"} <= set(entry):
             raise ValueError(name + " lacks something")
-        if entry["dtype"] not in NAMES.values():
+        if not isinstance(entry["dtype"], str) or entry["dtype"] not in KINDS:
             raise ValueError(name + " has the dtype " + str(entry["dtype"]))
         offsets = entry["data_offsets"]
         if not isinstance(offsets, list) or len(offsets) != 2 or not isinstance(entry["shape"], list):
@@ -79,21 +79,20 @@ def read_tensors(data):
                 raise ValueError(name + " has a length of " + str(length))
         for length in entry["shape"]:
             numbers = numbers * length
-        dtype = next(key for key in NAMES if NAMES[key] == entry["dtype"])
-        if offsets[1] - offsets[0] != numbers * torch.empty(0, dtype=dtype).element_size():
+        if offsets[1] - offsets[0] != numbers * KINDS[entry["dtype"]][1]:
             raise ValueError(name + " has a wrong number of bytes")
         begins.append((offsets[0], offsets[1], name))
     begins.sort()
     place = 0
-    for begin, end, name in begins:
-        if begin != place:
-            raise ValueError(name + " begins at a wrong place")
-        place = end
+    for i in range(len(begins)):
+        if begins[i][0] != place:
+            raise ValueError(begins[i][2] + " begins at a wrong place")
+        place = begins[i][1]
     if place != len(body):
         raise ValueError("the file has a wrong length")
     tensors = {}
     for begin, end, name in begins:
-        dtype = next(key for key in NAMES if NAMES[key] == header[name]["dtype"])
+        dtype = KINDS[header[name]["dtype"]][0]
         if begin == end:
             tensors[name] = torch.zeros(header[name]["shape"], dtype=dtype)
         else:
@@ -106,8 +105,6 @@ class Config:
 
     def __init__(self, **settings):
         for cls in reversed(type(self).mro()):
-            if cls is object:
-                continue
             for name in vars(cls):
                 value = vars(cls)[name]
                 if not name.startswith("_") and not callable(value) and not isinstance(value, classmethod):
@@ -120,9 +117,8 @@ class Config:
 
     @classmethod
     def from_dict(cls, settings):
-        if "model_type" in settings:
-            if cls.model_type != "" and settings["model_type"] != cls.model_type:
-                raise ValueError("this is a " + settings["model_type"] + " and not a " + cls.model_type)
+        if cls.model_type != "" and settings.get("model_type", cls.model_type) != cls.model_type:
+            raise ValueError("this is a " + str(settings["model_type"]) + " and not a " + cls.model_type)
         return cls(**settings)
 
     def save(self, folder):
@@ -134,9 +130,6 @@ class Config:
     def load(cls, folder):
         with open(os.path.join(folder, "config.json"), encoding="utf-8") as file:
             return cls.from_dict(json.load(file))
-
-
-CLASSES = {}
 
 
 def register(model_class):
@@ -178,7 +171,6 @@ def save_weights(tensors, folder, max_shard_bytes=None):
         if re.match(r"model(-[0-9]+-of-[0-9]+)?\.safetensors(\.index\.json)?$", name):
             os.remove(os.path.join(folder, name))
     sizes = {name: tensors[name].numel() * tensors[name].element_size() for name in tensors}
-    total = sum(sizes.values())
     if max_shard_bytes is not None:
         files = plan_shards(sizes, max_shard_bytes)
     if max_shard_bytes is None or len(files) <= 1:
@@ -190,7 +182,7 @@ def save_weights(tensors, folder, max_shard_bytes=None):
         part = {name: tensors[name] for name in files[i]}
         places.update({name: file_name for name in part})
         put(os.path.join(folder, file_name), write_tensors(part, {"format": "pt"}))
-    index = json.dumps({"metadata": {"total_size": total}, "weight_map": places})
+    index = json.dumps({"metadata": {"total_size": sum(sizes.values())}, "weight_map": places})
     put(os.path.join(folder, "model.safetensors.index.json"), index.encode())
 
 
@@ -256,7 +248,7 @@ class PretrainedModel(nn.Module):
     def from_pretrained(cls, folder, **changes):
         config = cls.config_class.load(folder)
         for name in changes:
-            setattr(config, name, changes[name])
+            setattr(config, name, copy.deepcopy(changes[name]))
         model = cls(config)
         missing, unexpected = fill_model(model, load_weights(folder))
         for name in missing + unexpected:
@@ -266,9 +258,12 @@ class PretrainedModel(nn.Module):
 
 class Trainer:
     def __init__(self, model, optimizer, loss, batches, accumulation=1, callbacks=()):
-        self.model, self.optimizer, self.loss, self.batches = model, optimizer, loss, batches
-        self.accumulation, self.callbacks = accumulation, list(callbacks)
-        self.step, self.epoch, self.losses, self.stop, self.seen, self.random = 0, 0, [], False, 0, None
+        self.model, self.optimizer, self.loss = model, optimizer, loss
+        self.batches, self.size = batches, accumulation
+        self.callbacks = list(callbacks)
+        self.step, self.epoch, self.seen = 0, 0, 0
+        self.losses = []
+        self.random, self.stop = None, False
 
     def call(self, event):
         for callback in self.callbacks:
@@ -285,81 +280,86 @@ class Trainer:
     def train(self, epochs):
         self.stop = False
         self.call("on_train_begin")
-        while self.epoch < epochs:
+        while self.epoch < epochs and not self.stop:
             self.call("on_epoch_begin")
-            if self.seen == 0:
+            skip = self.seen
+            if skip == 0:
                 self.put_random_back()
-            iterator = iter(self.batches(self.epoch))
-            [next(iterator) for i in range(self.seen)]
-            self.put_random_back()
-            finished = False
-            while not self.stop:
-                group = []
-                for batch in iterator:
-                    group.append(batch)
-                    if len(group) == self.accumulation:
+            group = []
+            for batch in self.batches(self.epoch):
+                if skip > 0:
+                    skip = skip - 1
+                    if skip == 0:
+                        self.put_random_back()
+                    continue
+                group.append(batch)
+                if len(group) == self.size:
+                    self.one_step(group)
+                    group = []
+                    if self.stop:
                         break
-                if len(group) == 0:
-                    finished = True
-                    break
+            if len(group) > 0:
                 self.one_step(group)
+            stopped = self.stop
             self.call("on_epoch_end")
-            if not finished:
-                break
-            self.epoch = self.epoch + 1
-            self.seen = 0
+            if not stopped:
+                self.epoch = self.epoch + 1
+                self.seen = 0
         self.call("on_train_end")
         return self.losses[:]
 
     def one_step(self, group):
         self.call("on_step_begin")
         self.model.train()
+        loss = self.loss(self.model, group[0])
+        for i in range(1, len(group)):
+            self.call("on_substep_end")
+            loss = loss + self.loss(self.model, group[i])
+        loss = loss / len(group)
         self.optimizer.zero_grad()
-        losses = []
-        for batch in group:
-            if losses:
-                self.call("on_substep_end")
-            loss = self.loss(self.model, batch)
-            (loss / len(group)).backward()
-            losses.append(float(loss))
+        loss.backward()
         self.optimizer.step()
-        self.step = self.step + 1
+        self.losses.append(loss.item())
         self.seen = self.seen + len(group)
-        self.losses.append(sum(losses) / len(losses))
+        self.step = self.step + 1
         self.call("on_step_end")
 
     def save(self, folder):
         os.makedirs(folder, exist_ok=True)
-        everything = {"model": self.model.state_dict(), "optimizer": self.optimizer.state_dict()}
-        everything["numbers"], everything["losses"] = [self.step, self.epoch, self.seen], self.losses
-        everything["torch"], everything["random"] = torch.get_rng_state(), random.getstate()
+        everything = {"torch": torch.get_rng_state(), "random": random.getstate()}
+        for name in ["step", "epoch", "seen", "losses"]:
+            everything[name] = getattr(self, name)
+        for name in ["model", "optimizer"]:
+            everything[name] = getattr(self, name).state_dict()
         torch.save(everything, os.path.join(folder, "everything.pt"))
 
     def resume(self, folder):
         everything = torch.load(os.path.join(folder, "everything.pt"))
-        self.model.load_state_dict(everything["model"])
-        self.optimizer.load_state_dict(everything["optimizer"])
-        self.step, self.epoch, self.seen = everything["numbers"]
-        self.losses = everything["losses"]
-        self.random = everything["torch"], everything["random"]
+        for name in ["step", "epoch", "seen", "losses"]:
+            setattr(self, name, everything[name])
+        for name in ["model", "optimizer"]:
+            getattr(self, name).load_state_dict(everything[name])
+        self.random = (everything["torch"], everything["random"])
 
 
 class TextGeneration:
     def __init__(self, model, encode, decode, generate, end_id=None):
-        self.model, self.encode, self.decode, self.generate, self.end_id = model, encode, decode, generate, end_id
+        self.encode, self.decode, self.end = encode, decode, end_id
+        self.model, self.generate = model, generate
 
     def __call__(self, texts, max_new_tokens=20, full_text=True, **settings):
         if type(texts) is list:
             return [self(text, max_new_tokens, full_text, **settings) for text in texts]
+        if self.end is not None:
+            settings["stop_tokens"] = (self.end,)
         ids = list(self.encode(texts))
-        if self.end_id is not None:
-            settings["stop_tokens"] = (self.end_id,)
-        device = next(self.model.parameters()).device
-        row = torch.tensor(ids, dtype=torch.long).unsqueeze(0).to(device)
-        row = self.generate(self.model, row, max_new_tokens, **settings)
-        new = row[0, len(ids) :].tolist()
-        if self.end_id in new:
-            new = new[: new.index(self.end_id)]
+        row = torch.tensor(ids, dtype=torch.long).unsqueeze(0)
+        row = row.to(next(self.model.parameters()).device)
+        new = []
+        for token in self.generate(self.model, row, max_new_tokens, **settings)[0, len(ids) :].tolist():
+            if token == self.end:
+                break
+            new.append(token)
         written = self.decode(ids + new)[len(self.decode(ids)) :]
         return texts + written if full_text else written
 

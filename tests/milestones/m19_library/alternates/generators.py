@@ -1,4 +1,4 @@
-"""Unusual: a file read piece by piece, configs that copy their defaults, one batch ahead."""
+"""Unusual: generators for everything: a file read piece by piece, tensors peeled off a model, one batch ahead."""
 
 import collections
 import contextlib
@@ -42,6 +42,7 @@ class Entry:
 _KINDS = {getattr(torch, long): short for long, short in {
     "float64": "F64", "float32": "F32", "float16": "F16", "bfloat16": "BF16", "int64": "I64", "int32": "I32",
     "int16": "I16", "int8": "I8", "uint8": "U8", "bool": "BOOL"}.items()}  # fmt: skip
+WHOLE = "model.safetensors"
 
 
 def write_tensors(tensors, metadata=None):
@@ -146,99 +147,114 @@ def auto_model(folder, **changes):
     return registry[kind].from_pretrained(folder, **changes)
 
 
+def numbered(sizes, most):
+    number, held = -1, None
+    for size in sizes.values():
+        if held is None or held + size > most:
+            number, held = number + 1, 0
+        held += size
+        yield number
+
+
 def plan_shards(sizes, most):
     if not most >= 1:
         raise ValueError(f"no file has {most} bytes")
-    plan, held = [], math.inf
-    for name, size in sizes.items():
-        held += size
-        if held > most:
-            plan, held = [*plan, []], size
-        plan[-1] += [name]
-    return plan
+    number = numbered(sizes, most)
+    return [list(names) for _, names in itertools.groupby(sizes, key=lambda name: next(number))]
+
+
+def called(count):
+    if count < 2:
+        yield WHOLE
+    yield from (f"model-{number:05}-of-{count:05}.safetensors" for number in range(1, count + 1) if count > 1)
 
 
 def save_weights(tensors, folder, max_shard_bytes=None):
-    base = pathlib.Path(folder)
+    base, limit = pathlib.Path(folder), math.inf if max_shard_bytes is None else max_shard_bytes
     base.mkdir(parents=True, exist_ok=True)
-    shard = re.compile(r"model-\d+-of-\d+\.safetensors")
-    old = [path for path in base.iterdir() if path.name in ("model.safetensors", "model.safetensors.index.json")]
-    for path in [*old, *(path for path in base.iterdir() if shard.fullmatch(path.name))]:
-        path.unlink()
-    sizes = {name: value.nbytes for name, value in tensors.items()}
-    plan = plan_shards(sizes, sum(sizes.values()) + 1 if max_shard_bytes is None else max_shard_bytes) or [[]]
-    names = [f"model-{n:05}-of-{len(plan):05}.safetensors" for n in range(1, len(plan) + 1)]
-    if len(plan) == 1:
-        names = ["model.safetensors"]
-    else:
-        where = {tensor: file for file, part in zip(names, plan, strict=False) for tensor in part}
-        index = {"weight_map": where, "metadata": {"total_size": sum(sizes.values()), "total_parameters": 0}}
-        (base / "model.safetensors.index.json").write_text(json.dumps(index))
-    for file, part in zip(names, plan, strict=False):
-        (base / file).write_bytes(write_tensors({name: tensors[name] for name in part}, {"format": "pt"}))
+    plan = plan_shards({name: value.nbytes for name, value in tensors.items()}, limit) or [[]]
+    shards = (path for path in base.glob("model-*.safetensors") if re.fullmatch(r"-\d+-of-\d+", path.stem[5:]))
+    for path in itertools.chain([base / WHOLE, base / f"{WHOLE}.index.json"], list(shards)):
+        path.unlink(missing_ok=True)
+    where = {}
+    for file, names in zip(called(len(plan)), plan, strict=True):
+        where |= dict.fromkeys(names, file)
+        part = dict(zip(names, map(tensors.get, names), strict=True))
+        (base / file).write_bytes(write_tensors(part, {"format": "pt"}))
+    if len(plan) > 1:
+        index = {"weight_map": where, "metadata": {"total_size": sum(value.nbytes for value in tensors.values())}}
+        (base / f"{WHOLE}.index.json").write_text(json.dumps(index))
+
+
+def pieces_of(base):
+    try:
+        yield (base / WHOLE).read_bytes()
+    except FileNotFoundError:
+        index = json.loads((base / f"{WHOLE}.index.json").read_text())
+        for file in sorted(set(index["weight_map"].values())):
+            path = (base / file).resolve()
+            if path.parent != base:
+                raise ValueError(f"{file} is not in {base}") from None
+            yield path.read_bytes()
 
 
 def load_weights(folder):
-    base = pathlib.Path(folder).resolve()
-    try:
-        return read_tensors((base / "model.safetensors").read_bytes())[0]
-    except FileNotFoundError:
-        index = json.loads((base / "model.safetensors.index.json").read_text())
-    found = {}
-    for file in sorted(set(index["weight_map"].values())):
-        path = (base / file).resolve()
-        if path.parent != base:
-            raise ValueError(f"{file} is not in {base}")
-        found.update(read_tensors(path.read_bytes())[0])
-    return {name: found[name] for name in index["weight_map"] if name in found}
+    return dict(collections.ChainMap(*(read_tensors(data)[0] for data in pieces_of(pathlib.Path(folder).resolve()))))
+
+
+def peeled(model):
+    """Yield each tensor of a model, with all names that it has."""
+    state = list(model.state_dict(keep_vars=True).items())
+    while state:
+        tensor = state[0][1]
+        yield tensor, [name for name, other in state if other is tensor]
+        state = [pair for pair in state if pair[1] is not tensor]
+
+
+def arrivals(model, tensors):
+    """Yield each tensor of a model, its names, and what comes for it, or None."""
+    for place, names in peeled(model):
+        came = None
+        for name in filter(tensors.__contains__, names):
+            before, came = came, tensors[name]
+            if came.shape != place.shape:
+                raise ValueError(f"{name} comes as {list(came.shape)}, and is {list(place.shape)}")
+            if before is not None and not before.equal(came):
+                raise ValueError(f"{names} are one, and {name} is not like the others")
+        yield place, names, came
 
 
 def fill_model(model, tensors):
-    own = model.state_dict(keep_vars=True)
-    first_name = {name: next(other for other in own if own[other] is own[name]) for name in own}
-    todo, done = [], {}
-    for name in own:
-        first = first_name[name]
-        if name in tensors:
-            if own[name].size() != tensors[name].size():
-                raise ValueError(name + ": " + str(own[name].shape) + " and " + str(tensors[name].shape))
-            if first in done:
-                if not torch.equal(done[first], tensors[name]):
-                    raise ValueError(name + " is not like " + first)
-            done[first] = tensors[name]
-            todo.append((own[name], tensors[name]))
-    missing = [name for name in own if first_name[name] == name and name not in done]
-    unexpected = [name for name in tensors if name not in own]
-    for place, value in todo:
-        place.data.copy_(value)
-    return missing, unexpected
+    everything = list(arrivals(model, tensors))
+    for place, _, came in everything:
+        if came is not None:
+            place.detach().copy_(came)
+    unknown = dict.fromkeys(tensors)
+    for name in itertools.chain.from_iterable(names for _, names, _ in everything):
+        unknown.pop(name, None)
+    return [names[0] for _, names, came in everything if came is None], list(unknown)
 
 
 class PretrainedModel(nn.Module):
     config_class = Config
 
     def __init__(self, config):
-        super().__init__()
+        super(PretrainedModel, self).__init__()
         self.config = config
 
     def save_pretrained(self, folder, max_shard_bytes=None):
+        once = ((names[0], tensor) for tensor, names in peeled(self))
+        save_weights(dict(once), folder, max_shard_bytes=max_shard_bytes)
         self.config.save(folder)
-        tensors = {}
-        for name, tensor in self.state_dict(keep_vars=True).items():
-            if not any(tensor is other for other in tensors.values()):
-                tensors[name] = tensor
-        save_weights(tensors, folder, max_shard_bytes)
 
     @classmethod
     def from_pretrained(cls, folder, **changes):
-        config = cls.config_class.load(folder)
-        for name in changes:
-            setattr(config, name, changes[name])
-        model = cls(config)
-        missing, unexpected = fill_model(model, load_weights(folder))
-        for name in missing + unexpected:
-            warnings.warn("missing or unexpected: " + name, UserWarning, stacklevel=2)
-        return model.eval()
+        settings = collections.ChainMap(changes, cls.config_class.load(folder).to_dict())
+        model = cls(cls.config_class(**settings)).eval()
+        for what, names in zip(("lacks", "has no use for"), fill_model(model, load_weights(folder)), strict=True):
+            if names:
+                warnings.warn(f"{cls.__name__} {what} {', '.join(names)}", stacklevel=2)
+        return model
 
 
 class Trainer:
@@ -328,8 +344,6 @@ class Trainer:
 
 
 def each(method):
-    """Answer one text or many: a generator's worth of texts goes in, as many answers come out."""
-
     @functools.wraps(method)
     def call(self, texts, *args, **kwargs):
         if isinstance(texts, str):

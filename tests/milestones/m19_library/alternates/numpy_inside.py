@@ -4,7 +4,6 @@ import contextlib
 import copy
 import itertools
 import json
-import math
 import os
 import pathlib
 import random
@@ -19,6 +18,7 @@ from torch import nn
 KINDS = "F64 F32 F16 BF16 I64 I32 I16 I8 U8 BOOL".split()
 TORCH = [torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.int64, torch.int32, torch.int16,
          torch.int8, torch.uint8, torch.bool]  # fmt: skip
+_opened = []
 NUMPY = ["<f8", "<f4", "<f2", "<i2", "<i8", "<i4", "<i2", "|i1", "|u1", "|b1"]
 
 
@@ -101,105 +101,105 @@ def _look(name, info):
 
 class Config:
     model_type: str = ""
+    _own = ("model_type",)
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        new = (n for n, v in vars(cls).items() if n[0] != "_" and not callable(v) and not hasattr(v, "__func__"))
+        cls._own = *cls._own, *new
 
     def __init__(self, **settings):
-        for cls in reversed(type(self).mro()):
-            if cls is object:
-                continue
-            for name in vars(cls):
-                value = vars(cls)[name]
-                if not name.startswith("_") and not callable(value) and not isinstance(value, classmethod):
-                    setattr(self, name, copy.deepcopy(value))
-        for name in settings:
-            setattr(self, name, copy.deepcopy(settings[name]))
+        for n in dict.fromkeys([*self._own, *settings]):
+            vars(self)[n] = copy.deepcopy(settings[n] if n in settings else getattr(type(self), n))
 
     def to_dict(self):
-        return {name: copy.deepcopy(self.__dict__[name]) for name in self.__dict__}
+        return dict(zip(vars(self), copy.deepcopy([*vars(self).values()]), strict=True))
 
     @classmethod
     def from_dict(cls, settings):
-        if "model_type" in settings:
-            if cls.model_type != "" and settings["model_type"] != cls.model_type:
-                raise ValueError("this is a " + settings["model_type"] + " and not a " + cls.model_type)
+        match cls.model_type, settings.get("model_type", cls.model_type):
+            case (own, asked) if own and own != asked:
+                raise ValueError(f"model_type is {asked!r} here, {own!r} there")
         return cls(**settings)
 
     def save(self, folder):
-        os.makedirs(folder, exist_ok=True)
-        with open(os.path.join(folder, "config.json"), "w") as file:
-            json.dump(self.to_dict(), file)
+        text = json.dumps(self.to_dict(), separators=(",\n", ": "))
+        _write(folder, {"config.json": text.encode("utf8")})
 
     @classmethod
     def load(cls, folder):
-        with open(os.path.join(folder, "config.json"), encoding="utf-8") as file:
-            return cls.from_dict(json.load(file))
+        return cls.from_dict(json.loads(pathlib.Path(folder).joinpath("config.json").read_bytes()))
 
 
-CLASSES = {}
+def _write(folder, contents, over="(?!)"):
+    where = pathlib.Path(folder)
+    where.mkdir(parents=True, exist_ok=True)
+    for path in [path for path in where.iterdir() if re.fullmatch(over, path.name)]:
+        path.unlink()
+    for name, data in contents.items():
+        where.joinpath(name).write_bytes(data)
+
+
+def _classes(kind):
+    return [c for c in _opened if c.config_class.model_type == kind]
 
 
 def register(model_class):
     kind = model_class.config_class.model_type
-    if kind == "":
-        raise ValueError("this class has no model_type: ''")
-    if kind in CLASSES and CLASSES[kind] != model_class:
-        raise ValueError("there is already a class for " + kind)
-    CLASSES[kind] = model_class
+    if kind == "" or _classes(kind) not in ([], [model_class]):
+        raise ValueError(f"{model_class} cannot have the type {kind!r}")
+    _opened[:] = dict.fromkeys([*_opened, model_class])
     return model_class
 
 
 def auto_model(folder, **changes):
-    with open(os.path.join(folder, "config.json"), encoding="utf-8") as file:
-        kind = json.load(file).get("model_type")
-    if kind not in CLASSES:
-        raise ValueError("I do not know " + str(kind) + ", only " + str(list(CLASSES)))
-    return CLASSES[kind].from_pretrained(folder, **changes)
+    kind = Config.load(folder).model_type
+    found = _classes(kind)
+    if not found:
+        raise ValueError(f"{kind!r} is unknown: {[c.config_class.model_type for c in _opened]}")
+    return found[0].from_pretrained(folder, **changes)
 
 
 def plan_shards(sizes, most):
-    if not most >= 1:
-        raise ValueError(f"no file has {most} bytes")
-    plan, held = [], math.inf
-    for name, size in sizes.items():
-        held += size
-        if held > most:
-            plan, held = [*plan, []], size
-        plan[-1] += [name]
-    return plan
+    if most < 1:
+        raise ValueError(f"{most} bytes are too few")
+    names, cuts, ends = [*sizes], [0], np.cumsum([0, *sizes.values()])  # ends[i] bytes lie before the i-th name
+    while cuts[-1] < len(names):
+        fits = np.searchsorted(ends, ends[cuts[-1]] + most, side="right") - 1
+        cuts.append(max(int(fits), cuts[-1] + 1))
+    return [names[a:b] for a, b in itertools.pairwise(cuts)]
 
 
 def save_weights(tensors, folder, max_shard_bytes=None):
-    base = pathlib.Path(folder)
-    base.mkdir(parents=True, exist_ok=True)
-    shard = re.compile(r"model-\d+-of-\d+\.safetensors")
-    old = [path for path in base.iterdir() if path.name in ("model.safetensors", "model.safetensors.index.json")]
-    for path in [*old, *(path for path in base.iterdir() if shard.fullmatch(path.name))]:
-        path.unlink()
-    sizes = {name: value.nbytes for name, value in tensors.items()}
-    plan = plan_shards(sizes, sum(sizes.values()) + 1 if max_shard_bytes is None else max_shard_bytes) or [[]]
-    names = [f"model-{n:05}-of-{len(plan):05}.safetensors" for n in range(1, len(plan) + 1)]
-    if len(plan) == 1:
-        names = ["model.safetensors"]
+    nbytes = {n: t.numel() * t.element_size() for n, t in tensors.items()}
+    plan = [[*tensors]] if max_shard_bytes is None else plan_shards(nbytes, max_shard_bytes)
+    if len(plan) < 2:
+        contents = {"model.safetensors": write_tensors(tensors, {"format": "pt"})}
     else:
-        where = {tensor: file for file, part in zip(names, plan, strict=False) for tensor in part}
-        index = {"weight_map": where, "metadata": {"total_size": sum(sizes.values()), "total_parameters": 0}}
-        (base / "model.safetensors.index.json").write_text(json.dumps(index))
-    for file, part in zip(names, plan, strict=False):
-        (base / file).write_bytes(write_tensors({name: tensors[name] for name in part}, {"format": "pt"}))
+        contents, weight_map = {}, {}
+        for i, part in enumerate(plan):
+            name = "model-%05d-of-%05d.safetensors" % (i + 1, len(plan))
+            contents[name] = write_tensors({n: tensors[n] for n in part}, {"format": "pt"})
+            weight_map.update((n, name) for n in part)
+        index = dict(metadata=dict(total_size=sum(nbytes.values())), weight_map=weight_map)
+        contents["model.safetensors.index.json"] = json.dumps(index).encode("utf8")
+    _write(folder, contents, r"(model-\d+-of-\d+|model)\.safetensors|model\.safetensors\.index\.json")
 
 
 def load_weights(folder):
-    base = pathlib.Path(folder).resolve()
-    try:
-        return read_tensors((base / "model.safetensors").read_bytes())[0]
-    except FileNotFoundError:
-        index = json.loads((base / "model.safetensors.index.json").read_text())
-    found = {}
-    for file in sorted(set(index["weight_map"].values())):
-        path = (base / file).resolve()
-        if path.parent != base:
-            raise ValueError(f"{file} is not in {base}")
-        found.update(read_tensors(path.read_bytes())[0])
-    return {name: found[name] for name in index["weight_map"] if name in found}
+    there = set(os.listdir(folder))
+    if "model.safetensors" in there:
+        files = np.array(["model.safetensors"])
+    else:
+        index = pathlib.Path(folder, "model.safetensors.index.json").read_bytes()
+        files = np.unique([*json.loads(index)["weight_map"].values()])
+    out = {}
+    for name in files.tolist():
+        if pathlib.PurePath(name).parts != (name,):
+            raise ValueError(f"{name} does not lie beside the index")
+        with open(os.path.join(folder, name), "rb") as file:
+            out = {**out, **read_tensors(file.read())[0]}
+    return out
 
 
 def _aliases(model):

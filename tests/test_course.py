@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from datetime import UTC, datetime, timedelta
 
@@ -31,6 +32,29 @@ def test_the_sample_is_a_course():
     assert own.milestone("m04").points == pytest.approx(20)
     assert [task.points for task in own.milestone("m05").tasks] == [5, 2, 3, 7]
     assert own.milestone("m11") == support.COURSE.milestone("m11")
+
+
+@pytest.mark.parametrize(("weeks", "most"), [(10, 8), (14, 9)])
+def test_a_ready_course_fits_into_its_weeks(weeks, most):
+    """A milestone is due after all that it is made of, each week has one due date and hours enough for what it asks."""
+    path = support.REPOSITORY / "docs" / f"course-{weeks}-weeks.toml"
+    ready, text = course.load(path), path.read_text(encoding="utf-8")
+    own = ready.syllabus(support.COURSE)
+    guide = (support.REPOSITORY / "exercises" / "README.md").read_text(encoding="utf-8")
+    hours = {id: int(plan) for id, plan in re.findall(r"(?m)^\| \[(m\d\d)\].*\| (\d+) \| \d+ \|$", guide)}
+    dues = {milestone.id: ready.due(milestone.id) for milestone in own.milestones}
+    dates = sorted(set(dues.values()))
+
+    assert len(own.milestones) == {10: 14, 14: len(support.COURSE.milestones)}[weeks]
+    assert len(dates) == weeks
+    assert {(later.date() - earlier.date()).days for earlier, later in itertools.pairwise(dates)} == {7}
+    for milestone in own.milestones:
+        for needed in (*milestone.needs, *milestone.uses):
+            assert dues[needed] <= dues[milestone.id]
+    for number, due in enumerate(dates, 1):
+        asked = sum(hours[milestone.number] for milestone in own.milestones if dues[milestone.id] == due)
+        assert 3 <= asked <= most
+        assert re.search(rf"(?m)^# ── week {number}: .* \({asked} hours\) ──$", text)
 
 
 def test_points_scale_with_each_other():

@@ -25,6 +25,17 @@ class Items:
     expected: tuple[str, ...]
     first: int  # the index that the shown ones begin with
     differs: int  # the index of the first difference
+    tokens: Tokens | None = None  # where the items are ids whose vocabulary is known
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """What ids stand for: each token as text, and all of them joined. An id that stands for nothing has none."""
+
+    got: tuple[str, ...]
+    expected: tuple[str, ...]
+    got_text: str
+    expected_text: str
 
 
 @dataclass(frozen=True)
@@ -36,4 +47,21 @@ class Bound:
     below: float
 
 
-Picture = Grid | Items | Bound
+@dataclass(frozen=True)
+class Line:
+    """What a number did over some steps: its values at the first, at the last, and at as many between as are drawn."""
+
+    name: str
+    steps: int
+    values: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Curves:
+    """What losses did over the steps, and the bound on what was reached by them, if there is one."""
+
+    lines: tuple[Line, ...]
+    bound: Bound | None = None
+
+
+Picture = Grid | Items | Bound | Curves

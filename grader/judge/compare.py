@@ -87,7 +87,7 @@ def expect_close(
         raise CheckFailed(
             sentence(what, f"is not finite: {actual[tuple(where)].item()}{at}.\n{around(actual, expected, where)}"),
             _matching_miss(actual, expected, atol, rtol, misses),
-            picture=functools.partial(cutting.grid, actual, expected, where),
+            picture=functools.partial(cutting.of_numbers, actual, expected, where, what),
         )
     if _close(actual, expected, atol, rtol):
         return
@@ -106,7 +106,7 @@ def expect_close(
     raise CheckFailed(
         sentence(what, f"{said}{around(actual, expected, where)}"),
         _matching_miss(actual, expected, atol, rtol, misses),
-        picture=functools.partial(cutting.grid, actual, expected, where),
+        picture=functools.partial(cutting.of_numbers, actual, expected, where, what),
     )
 
 
@@ -136,7 +136,7 @@ def expect_equal(actual: Any, expected: Any, *, misses: Misses | None = None, wh
             named.append(words)
     mistake = mistakes.either(named) if named else _other_dtype(actual, expected)
     raise CheckFailed(
-        sentence(what, found), mistake, picture=functools.partial(cutting.of_difference, actual, expected)
+        sentence(what, found), mistake, picture=functools.partial(cutting.of_difference, actual, expected, what)
     )
 
 

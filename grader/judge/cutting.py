@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from grader.pictures import Grid, Items, Picture
+from grader.pictures import Curves, Grid, Items, Line, Picture
 
 from .describe import difference, excerpt
 
 MOST = 24  # rows, and columns
 MOST_ITEMS = 12
 LONGEST = 24  # characters of an item
+LONGEST_SERIES = 120  # of which each number is drawn
+SERIES = "the list of losses"  # begins what a check calls numbers that go by steps
 
 
 def grid(actual: Any, expected: Any, where: list[int]) -> Grid | None:
@@ -51,8 +53,27 @@ def items(actual: Any, expected: Any) -> Items | None:
     return Items(got, wanted, first, differs)
 
 
-def of_difference(actual: Any, expected: Any) -> Picture | None:
+def series(actual: Any, expected: Any, what: str) -> Curves | None:
+    """Draw two lists of losses as what they did over the steps; None for anything else, and for few or very many."""
+    sides = {"got": actual, "expected": expected}
+    if not what.startswith(SERIES) or not all(2 < len(side) <= LONGEST_SERIES for side in sides.values()):
+        return None
+    if not all(type(value) is float for side in sides.values() for value in side):
+        return None
+    return Curves(tuple(Line(name, len(side), tuple(side)) for name, side in sides.items()))
+
+
+def of_numbers(actual: Any, expected: Any, where: list[int], what: str) -> Picture | None:
+    """Return a picture of two tensors of one shape that differ most at `where`."""
+    if actual.dim() == 1 and what.startswith(SERIES):
+        return series(actual.double().tolist(), expected.double().tolist(), what) or grid(actual, expected, where)
+    return grid(actual, expected, where)
+
+
+def of_difference(actual: Any, expected: Any, what: str = "") -> Picture | None:
     """Return a picture of two values that are not equal, where there is one to draw."""
+    if type(actual) is type(expected) is list and (drawn := series(actual, expected, what)):
+        return drawn
     if hasattr(expected, "dtype") and type(expected).__module__.startswith("torch"):
         if type(actual) is not type(expected) or (actual.dtype, actual.shape) != (expected.dtype, expected.shape):
             return None

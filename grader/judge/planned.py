@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from grader import record
+from grader.pictures import Line
 from grader.sandbox.errors import WorkerLost
 from grader.sandbox.limits import Limits
 from grader.sandbox.requests import Requests
@@ -66,6 +67,7 @@ class Planned:
     shortcuts: list[str] = field(default_factory=list)
     over: WorkerLost | None = None
     requests: Requests | None = None
+    losses: tuple[Line, ...] = ()  # of a failed check whose worker was asked for them
     names: dict[str, Any] = field(default_factory=dict)  # that the worker has told when it loaded the module
     heavy: bool = False  # whether its answers are worth clearing away at once
     evidence: set[str] = field(default_factory=set)

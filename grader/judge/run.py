@@ -13,12 +13,13 @@ from typing import Any, Protocol
 
 from grader import record, resting
 from grader.counting import counted
+from grader.pictures import Bound, Items
 from grader.sandbox.errors import SandboxError, StudentError, WorkerLost
 from grader.sandbox.requests import Requests
 from grader.submission import Submission
 from grader.syllabus import Milestone, Syllabus
 
-from . import achieved, calls, compare, mistakes
+from . import achieved, calls, compare, learning, mistakes, vocabularies
 from .calls import Calls
 from .oracles import Data, Weights
 from .outcomes import CheckFailed, GraderError, Verdict, known_exception, lost, verdict
@@ -131,6 +132,10 @@ class Run:
         self._failing[check.task.id] = check.order
         dice = self.supply.dice(check)
         picture = check.error.picture() if isinstance(check.error, CheckFailed) and check.error.picture else None
+        if isinstance(picture, Bound) and record.MEASURED not in check.evidence:
+            picture = learning.beside(picture, check.losses)
+        elif isinstance(picture, Items):
+            picture = vocabularies.spelled(picture, check.requests)
         check.calls = calls.written(
             check.requests, check.names, check.task.id, check.title, self.options.device, dice, picture
         )
@@ -198,7 +203,9 @@ class Run:
             if self.options.keep_calls:
                 check.requests = conversation.requests = Requests()
                 check.names = worker.names if type(worker.names) is dict else {}
-            yield Student(worker, check.milestone.id, worker.names)
+            # Inline the judge's own models learn in the same process.
+            losses = self.options.keep_calls and self.workers.level != "inline"
+            yield Student(worker, check.milestone.id, worker.names, losses=losses)
         finally:
             check.answered = conversation.answered
             check.evidence = set(compare.evidence)
@@ -206,6 +213,8 @@ class Run:
             check.shortcuts = list(conversation.shortcuts)
             conversation.requests = None
             worker.settle()
+            if check.requests is not None and isinstance(check.error, CheckFailed) and not worker.limit_broken:
+                check.losses = learning.told_by(conversation)
             # A shortcut stays seen in its worker, and is nothing that the next check should be told of.
             check.output = self.supply.release(
                 failed=check.error is not None or worker.limit_broken is not None or bool(check.shortcuts)

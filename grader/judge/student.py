@@ -24,8 +24,8 @@ from .outcomes import CheckFailed
 class Student:
     """The student's module: every public name in it is reached as an attribute."""
 
-    def __init__(self, worker: Any, module: str, names: Any = None) -> None:
-        self._worker, self._module = worker, module
+    def __init__(self, worker: Any, module: str, names: Any = None, *, losses: bool = False) -> None:
+        self._worker, self._module, self._losses = worker, module, losses
         self._conversation: Conversation = worker.conversation
         self._planted: set[str] = set()
         self._names = names if type(names) is dict else {}  # what the worker told when it loaded the module
@@ -48,7 +48,7 @@ class Student:
         name = module.__name__
         if name not in self._planted:
             with _helping(name.rpartition(".")[2]):
-                self._conversation.request("plant", name=name, code=code_of(module))
+                self._conversation.request("plant", name=name, code=code_of(module), losses=self._losses)
             self._planted.add(name)
         return Probes(self._conversation, planted=name)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import fixtures
 from fixtures import END_OF_TEXT
 from grader.capstone import kept
+from grader.judge.vocabularies import printable
 
 # GPT-2's files have these matrices as (in, out), and nn.Linear has (out, in).
 TURNED = (".attn.c_attn.weight", ".attn.c_proj.weight", ".mlp.c_fc.weight", ".mlp.c_proj.weight")
@@ -42,16 +43,6 @@ def _weights(path: Path, model: kept.Model) -> None:
     state = {name: value for name, value in model.weights.items() if name != "lm_head.weight"}
     turned = {name: value.T if name.endswith(TURNED) else value for name, value in state.items()}
     save_file({f"transformer.{name}": value.contiguous() for name, value in turned.items()}, path, {"format": "pt"})
-
-
-def printable(token: bytes) -> str:
-    """Return a token as GPT-2's files write it: a byte that prints badly is a letter from U+0100 on."""
-    return "".join(map(_LETTERS.__getitem__, token))
-
-
-_GOOD = (*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100))
-_BAD = [byte for byte in range(256) if byte not in _GOOD]
-_LETTERS = {byte: chr(byte) for byte in _GOOD} | {byte: chr(256 + place) for place, byte in enumerate(_BAD)}
 
 
 def gpt2_tokenizer() -> str:

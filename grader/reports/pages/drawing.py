@@ -1,5 +1,7 @@
 """Pictures of a difference as SVG: got, expected and |difference| as heat maps, items side by side, a number's bounds.
 
+What a loss did over the steps is drawn in `curves`.
+
 Every drawing says in words what it shows, for whoever does not see it, and small ones have their numbers in the cells.
 """
 
@@ -10,7 +12,10 @@ import math
 
 from markupsafe import Markup
 
-from grader.pictures import Bound, Grid, Items, Picture
+from grader.pictures import Bound, Curves, Grid, Items, Picture, Tokens
+
+from . import curves
+from .curves import number as _number
 
 CELL, WIDE = 14, 58  # of a drawing's units: a cell's side, and its width where the number stands in it
 MOST_NUMBERS = 6  # columns, where numbers have room in the cells
@@ -27,6 +32,9 @@ def drawn(picture: Picture) -> Markup:
             return _items(picture)
         case Bound():
             return _bound(picture)
+        case Curves():
+            below = _bound(picture.bound) if picture.bound else Markup("")
+            return curves.drawn(picture) + below
 
 
 def _grids(grid: Grid) -> Markup:
@@ -90,10 +98,27 @@ def _items(items: Items) -> Markup:
             here = items.first + index == items.differs
             cells.append(Markup('<td class="n"><mark>{}</mark></td>' if here else '<td class="n">{}</td>').format(text))
         rows.append(Markup('<tr><th scope="row">{}</th>{}</tr>').format(name, Markup("").join(cells)))
-    return Markup(
+        if items.tokens:
+            rows.append(_tokens(name, items.tokens, count))
+    table = Markup(
         '<div class="scroll" role="region" aria-label="What stands around the first difference" tabindex="0"><table>'
         '<thead><tr><th scope="col">at</th>{}</tr></thead><tbody>{}</tbody></table></div>'
     ).format(heads, Markup("").join(rows))
+    return table + _as_text(items.tokens) if items.tokens else table
+
+
+def _tokens(name: str, tokens: Tokens, count: int) -> Markup:
+    side = tokens.got if name == "got" else tokens.expected
+    shown = [*side, *[""] * (count - len(side))]
+    cells = Markup("").join(Markup('<td class="n"><code class="token">{}</code></td>').format(text) for text in shown)
+    return Markup('<tr><th scope="row">{}, as text</th>{}</tr>').format(name, cells)
+
+
+def _as_text(tokens: Tokens) -> Markup:
+    sides = (("Got", tokens.got_text), ("Expected", tokens.expected_text))
+    return Markup("").join(
+        Markup('<p>{} around there: <code class="token">{}</code></p>').format(name, text) for name, text in sides
+    )
 
 
 def _bound(bound: Bound) -> Markup:
@@ -144,7 +169,3 @@ def _hex(colour: tuple[int, int, int]) -> str:
 
 def _largest(cells: Cells) -> float:
     return max((abs(value) for line in cells for value in line if math.isfinite(value)), default=0.0)
-
-
-def _number(value: float) -> str:
-    return f"{value:.4g}"

@@ -18,6 +18,7 @@ from typing import Any
 from . import facts, probes, shortcuts
 from .compiled import compile_files, frames_of, write_package
 from .facts import PACKAGE
+from .losses import Losses
 from .wire import MAX_ASKED, MAX_DEPTH, WireError, decode, encode
 
 MAX_TEXT = 4000  # characters of an exception's text that are sent
@@ -69,12 +70,15 @@ class Session:
         self.files = 0
         self.passes: tuple[type[BaseException], ...] = ()  # what ends everything, and is no failure of the code
         self._planted: dict[str, dict[str, Any]] = {}
+        self._losses: Losses | None = None  # where somebody wants to know
 
     # ── requests ──────────────────────────────────────────────────────────────────────────────────────────────────
 
     def handle(self, node: Any, buffers: list[bytearray], ask: Ask) -> Message:
         """Carry out one request and return the reply; whatever the student's code raises becomes part of it."""
         self._ask = ask
+        if self._losses is not None:
+            self._losses.part()
         try:
             request = self._decode(node, buffers)
             value = getattr(self, "do_" + request.pop("op"))(**request)
@@ -131,6 +135,8 @@ class Session:
     def do_roll(self, dice: int) -> None:
         """Seed all dice anew, for the next check in a process that serves several."""
         roll(dice, self.device)
+        if self._losses is not None:
+            self._losses.forget()
 
     def do_get(self, target: int | None, name: str) -> Any:
         """Return an attribute of a held object, or of the student's module."""
@@ -176,8 +182,11 @@ class Session:
             file.write(data)
         return path
 
-    def do_plant(self, name: str, code: bytes) -> None:
-        """Take in trusted code of the judge's that stands nowhere in the sandbox."""
+    def do_plant(self, name: str, code: bytes, losses: bool = False) -> None:
+        """Take in trusted code of the judge's that stands nowhere in the sandbox; note `losses` from now on."""
+        if losses and self._losses is None:
+            self._losses = Losses()
+            self._losses.listen()
         self._planted[name] = {"__name__": name}
         exec(marshal.loads(code), self._planted[name])
 
@@ -185,6 +194,10 @@ class Session:
         """Run trusted helper code in this process; its answer is a claim."""
         table = probes.PROBES if planted is None else self._planted[planted]
         return table[name](*args, **kwargs)
+
+    def do_losses(self) -> list[list[Any]]:
+        """Return what was noted of the check's losses."""
+        return self._losses.told() if self._losses is not None else []
 
     # ── values ────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -7,8 +7,8 @@ Left out: batches of requests, several models, authentication, TLS, tool calls, 
 Two things are handed in. A tokenizer, as m01's, has `encode(text) -> ids` and `decode(ids) -> text`, in which what is
 no UTF-8 becomes U+FFFD. `generate(ids, max_tokens=..., temperature=..., top_p=...)` gives an iterator over new ids, at
 most max_tokens of them, and fewer where an end token comes, which it keeps to itself. It blocks while the model thinks,
-may be called in any thread and by several at a time, and may raise anything. Use all of fastapi, starlette, pydantic,
-anyio and uvicorn.
+may be called in any thread and by several at a time, and may raise anything. You may use fastapi, starlette,
+pydantic, anyio and uvicorn.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -144,7 +144,7 @@ def create_app(
       empty (prompt, messages, a stop string), or out of place: max_tokens below 1, a temperature outside of 0 to 2, a
       top_p outside of 0 < top_p <= 1, `n` other than 1, messages that render_chat refuses.
     - 400, code "context_length_exceeded": a prompt and max_tokens are together more than context_length.
-    - 404 of the same type: another model (code "model_not_found"), or no such path. 405: no such method.
+    - 404 of the same type: another model (code "model_not_found"), or no such path; 405: no such method.
     - 500, type "server_error": generate raised. In a stream the error comes as an event, and nothing after it. What was
       raised is not told.
     """

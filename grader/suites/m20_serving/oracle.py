@@ -1,5 +1,7 @@
 """What decoding, stop strings and streams come to, and what the classic mistakes make of them."""
 
+import functools
+
 from .probes import Vocabulary
 
 OPEN = "\ufffd"
@@ -37,6 +39,12 @@ def stripped(decode, ids):
     return decode(ids).rstrip(OPEN)
 
 
+def before_a_real_one(decode, ids):
+    """Return what may be given out by those who wait wherever U+FFFD stands: all but the last, or what is before it."""
+    text = decode(ids)
+    return (text[:-1], text.partition(OPEN)[0]) if OPEN in certain(decode, ids) else ()
+
+
 def decoding_misses(decode, ids):
     """Return what the mistakes of decoders make of all ids, joined."""
     texts = [decode(ids[: count + 1]) for count in range(len(ids))]
@@ -45,7 +53,26 @@ def decoding_misses(decode, ids):
         "U+FFFD is given out for a character whose last bytes are still to come": _by_length(texts),
         "a U+FFFD that the text really holds is lost": texts[-1].replace(OPEN, ""),
         "what still waits at the end is never given out": certain(decode, ids),
+        "what was given out is given out again": lambda: _keeping(decode, ids, lambda open, *_: (open, 0)),
+        "all ids are dropped while a character is open": lambda: _keeping(
+            decode, ids, lambda open, given, known: ([], 0) if known else (open, given)
+        ),
+        "all ids but the last are dropped while a character is open": lambda: _keeping(
+            decode, ids, lambda open, given, known: (open[-1:], 0) if known > given else (open, given)
+        ),
     }  # fmt: skip
+
+
+def _keeping(decode, ids, keep):
+    """Return all that a decoder gives out which keeps other ids, or counts otherwise, while a character is open."""
+    open, given, said = [], 0, ""
+    for id in ids:
+        open.append(id)
+        text = decode(open)
+        known = len(text) - text.endswith(OPEN)
+        said += text[given:known]
+        open, given = keep(open, given, known) if known < len(text) else ([], 0)
+    return said + decode(open)[given:]
 
 
 def _by_length(texts):
@@ -93,33 +120,68 @@ def text_misses(pieces, stops):
         "of two stop strings that end together the shorter one is taken": whole[:shortest],
         "the stop string itself is given out": whole[: None if place is None else place + len(longest)],
         "stop strings are not looked for": whole,
-        **{name: "".join(found) for name, found in piece_misses(pieces, stops).items()},
+        **{name: functools.partial(_all_of, found) for name, found in piece_misses(pieces, stops).items()},
     }
 
 
 def piece_misses(pieces, stops):
     """Return what the mistakes of hold-back let through with each piece, and at the end."""
-    text, right = "".join(pieces), cut(pieces, stops)
+    text, many = "".join(pieces), max(map(len, stops), default=1) - 1
+
+    def holding(hold, **more):
+        return functools.partial(_held, pieces, stops, hold, **more)
+
     return {
-        "stop strings are looked for in each piece alone": _alone(pieces, stops),
-        "nothing is held back, and the beginning of a stop string is out before its end comes": _cut(
+        "stop strings are looked for in each piece alone": lambda: _alone(pieces, stops),
+        "nothing is held back, and the beginning of a stop string is out before its end comes": lambda: _cut(
             pieces, stops, lambda _: 0
         ),
-        "what was held back is lost at the end": [*right[:-1], ""],
-        "as many characters as the longest stop string has are always held back": _cut(
-            pieces, stops, lambda _: max(map(len, stops)) - 1
+        "what was held back is lost at the end": lambda: [*cut(pieces, stops)[:-1], ""],
+        "as many characters as the longest stop string has are always held back": lambda: _cut(
+            pieces, stops, lambda _: many
         ),
-        "held back is the shortest beginning of a stop string that fits, and not the longest": _cut(
-            pieces, stops, lambda seen: min(beginnings(seen, stops), default=0)
+        "held back is the shortest beginning of a stop string that fits, and not the longest": holding(
+            lambda seen: min(beginnings(seen, stops), default=0)
         ),
-        "what comes after a stop string is let through again": _again(pieces, stops),
-        "nothing is let through before the end": [*[""] * len(pieces), text[: stop_place(text, stops)]],
+        "of a stop string's beginnings the first character alone is held back": holding(
+            lambda seen: int(1 in beginnings(seen, stops))
+        ),
+        "a beginning that lacks but one character of a stop string is not held back": holding(
+            lambda seen: max(beginnings(seen, stops, but=2), default=0)
+        ),
+        "more is held back than what a stop string may begin with": holding(
+            lambda seen: min(many, len(seen)) if beginnings(seen, stops) else 0
+        ),
+        "what was held back comes at the end, though a stop string was found": holding(
+            lambda seen: held(seen, stops), left=True
+        ),
+        "what comes after a stop string is let through again": lambda: _again(pieces, stops),
+        "nothing is let through before the end": lambda: [*[""] * len(pieces), text[: stop_place(text, stops)]],
     }
 
 
-def beginnings(text, stops):
-    """Return the lengths of all beginnings of stop strings that a text ends with."""
-    return [size for stop in stops for size in range(1, len(stop)) if text.endswith(stop[:size])]
+def _all_of(found):
+    return "".join(found())
+
+
+def beginnings(text, stops, but=1):
+    """Return the lengths of all beginnings of stop strings that a text ends with, whole ones left out (but=1)."""
+    return [size for stop in stops for size in range(1, len(stop) - but + 1) if text.endswith(stop[:size])]
+
+
+def _held(pieces, stops, hold, left=False):
+    """Return what each piece lets through where stop strings are looked for in what was held back and the piece."""
+    waits = ""
+    found: list[str] = []
+    for piece in pieces:
+        text = waits + piece
+        place = stop_place(text, stops)
+        if place is not None:
+            return [*found, text[:place], *[""] * (len(pieces) - len(found) - 1), waits if left else ""]
+        end = len(text) - hold(text)
+        found.append(text[:end])
+        waits = text[end:]
+    return [*found, waits]
 
 
 def _cut(pieces, stops, hold):

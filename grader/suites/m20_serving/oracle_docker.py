@@ -1,9 +1,14 @@
 """What a Dockerfile says, instruction by instruction, as Docker reads it."""
 
+import functools
 import json
 import re
 
 SOURCES_FIRST = "the sources are copied before the requirements are installed"
+VARIABLE = re.compile(r"\$(?:\{(\w+)(?::-([^}]*))?\}|(\w+))")
+THERE = re.compile(
+    "nobody|www-data|daemon|bin|sys|games|man|lp|mail|news|uucp|proxy|backup|list|irc|_apt|operator|guest"
+)
 SHELLS = ("sh", "bash", "ash", "dash")
 WANTED = {
     "base": "slim", "requirements": "copied, installed, then the sources", "user": "not root", "command": "exec form",
@@ -22,6 +27,24 @@ def instructions(text):
     return found
 
 
+def resolved(found):
+    """Return instructions in which ARG's and ENV's variables stand for what they are: not so in a command's list."""
+    known: dict[str, str] = {}
+    put_right = []
+    for name, rest in found:
+        if name not in ("CMD", "ENTRYPOINT"):
+            rest = VARIABLE.sub(functools.partial(_value, known), rest)
+        if name in ("ARG", "ENV"):
+            pairs = re.findall(r"(\w+)=(\"[^\"]*\"|'[^']*'|\S*)", rest) or [tuple(rest.split(maxsplit=1))]
+            known |= {key: value.strip("\"'") for key, value in filter(lambda pair: len(pair) == 2, pairs)}
+        put_right.append((name, rest))
+    return put_right
+
+
+def _value(known, match):
+    return known.get(match[1] or match[3], match[2] or match[0])
+
+
 def last_stage(found):
     """Return the instructions of the last stage, its FROM first."""
     starts = [place for place, (name, _) in enumerate(found) if name == "FROM"]
@@ -30,7 +53,8 @@ def last_stage(found):
 
 def read(text, app, port):
     """Return what a Dockerfile comes to, in the words of WANTED."""
-    stage = last_stage(instructions(text))
+    found = resolved(instructions(text))
+    stage = last_stage(found)
     command = next((rest for name, rest in reversed(stage) if name == "CMD"), None)
     entry = next((rest for name, rest in reversed(stage) if name == "ENTRYPOINT"), None)
     words = [*(_words(entry) or []), *(_words(command) or [])]
@@ -38,13 +62,24 @@ def read(text, app, port):
     return {
         "base": _base(stage[0][1] if stage else ""),
         "requirements": _order(stage),
-        "user": "root" if re.split(r"[:\s]", user)[0] in ("root", "0", "") else "not root",
+        "user": _user(re.split(r"[:\s]", user)[0], found),
         "command": _command([rest for rest in (entry, command) if rest is not None]),
         "host": _option(words, "--host"),
         "port": _option(words, "--port") == str(port),
         "exposed": any(name == "EXPOSE" and str(port) in re.split(r"[\s/]", rest) for name, rest in stage),
         "app": app in words,
     }
+
+
+def _user(user, found):
+    """Return who runs the service: root, nobody that there is, or another, made in a RUN or by a file of users."""
+    if user in ("root", "0", ""):
+        return "root"
+    made = user.isdecimal() or THERE.fullmatch(user) is not None  # by a number, or of the base image
+    for name, rest in found:
+        made = made or (name == "RUN" and re.search(rf"(?<!\w){re.escape(user)}(?!\w)", rest) is not None)
+        made = made or (name in ("RUN", "COPY", "ADD") and "passwd" in rest)
+    return "not root" if made else "never made"
 
 
 def _command(rests):
@@ -117,7 +152,7 @@ MISTAKES: dict[str, dict[object, str]] = {
         "requirements.txt is installed before it is there": "requirements.txt is installed before it is copied",
         "no sources are copied": "the sources are not copied",
     },
-    "user": {"root": "the service runs as root"},
+    "user": {"root": "the service runs as root", "never made": "nothing makes the user who runs the service"},
     "command": {
         "shell form": "CMD is in shell form, so the signal to stop reaches a shell and not uvicorn",
         "none": "there is no CMD",

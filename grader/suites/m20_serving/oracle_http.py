@@ -6,6 +6,11 @@ from grader.judge import CheckFailed, counted
 
 MOST_BYTES, MOST_MESSAGES, MOST_HEADERS = 2**20, 5000, 64
 ENDED = "ended"
+OTHER_TYPES = {
+    "text/plain": "a stream is sent as plain text",
+    "application/json": "a stream is sent as JSON",
+    "": "a stream has no type",
+}
 
 
 class Answer:
@@ -102,7 +107,7 @@ class Answer:
     def events(self):
         """Return the data of all events that are complete. Raises CheckFailed for what is no event stream."""
         if self.kind != "text/event-stream":
-            raise CheckFailed("The answer's Content-Type is not text/event-stream.")
+            raise CheckFailed("The answer's Content-Type is not text/event-stream.", OTHER_TYPES.get(self.kind))
         return [data for name, data in events(self.body) if name == "message"]
 
 

@@ -163,8 +163,13 @@ def part(found, *path):
 
 
 def parts(found, *names):
-    """Return these entries of a JSON object, each of which may be missing; others don't matter."""
-    return {name: part(found, name) for name in names}
+    """Return those of these entries that a JSON object has; others don't matter."""
+    return {name: part(found, name) for name in names if part(found, name) != MISSING}
+
+
+def without(found, *names):
+    """Return a copy of a JSON object that lacks these keys."""
+    return {name: value for name, value in found.items() if name not in names}
 
 
 def chosen(found, *path):
@@ -205,7 +210,12 @@ def expect_error(answer, status, kind="invalid_request_error", *, param=None, co
     found, form = part(body, "error"), OTHER_FORM if part(body, "detail") == MISSING else FORM
     names = ["type", *["param"] * (param is not None), *["code"] * (code is not None)]
     wanted = {name: {"type": kind, "param": param, "code": code}[name] for name in names}
-    expect_equal(parts(found, *names), wanted, what="the error", misses={form: dict.fromkeys(names, MISSING)})
+    misses = {form: {}}
+    if param is not None:
+        misses |= {"param does not say what is wrong": wanted | {"param": None}}
+    if param == "messages":
+        misses |= {"param names the prompt, and a chat has messages": wanted | {"param": "prompt"}}
+    expect_equal(parts(found, *names), wanted, what="the error", misses=misses)
     mistake = NO_MESSAGE if found.get("message") is None else None
     expect(type(found.get("message")) is str, "An error has a message, which is a text.", mistake=mistake)
     expect({"param", "code"} <= set(found), "An error has the keys param and code, if only with null.")
@@ -236,7 +246,7 @@ def expect_recent(created):
     """Ask for whole seconds since 1970, of about now."""
     now = int(time.time())  # a number of any length may stand in JSON, and no float is as large
     expect_equal(
-        type(created), int, what="the type of created", misses={"created is no whole number of seconds": float}
+        type(created), int, what="the type of created", misses={"created is no whole number of seconds": lambda: float}
     )
     expect(
         abs(created - now) < 3600, "created is not the time in seconds since 1970.", evidence="value",
@@ -250,12 +260,11 @@ def expect_usage(found, prompt, completion, **misses):
     def usage(prompt, completion, total):
         return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": total}
 
-    missing = dict.fromkeys(usage(0, 0, 0), MISSING)
     nothing = "usage is missing" if part(found, "usage") in (MISSING, None) else "usage has other keys"
     expect_equal(
-        parts(part(found, "usage"), *missing), usage(prompt, completion, prompt + completion), what="usage",
+        parts(part(found, "usage"), *usage(0, 0, 0)), usage(prompt, completion, prompt + completion), what="usage",
         misses={
-            nothing: missing,
+            nothing: {},
             "the prompt is not part of usage": usage(0, completion, completion),
             "the total is never added up": {**usage(prompt, completion, 0)},
             "the total counts the answer alone": usage(prompt, completion, completion),
@@ -314,6 +323,14 @@ def expect_events(actual, data):
                 for one in data
             ],
             "the data is turned into JSON once more": [[("message", json.dumps(one))] for one in data],
+            "an event of no text has no field data": [
+                oracle_http.events("".join(f"data: {line}\n" for line in one.splitlines()).encode() + b"\n")
+                for one in data
+            ],
+            "the data is cut at \\n alone, and not at \\r": [
+                oracle_http.events("".join(f"data: {line}\n" for line in one.split("\n")).encode() + b"\n")
+                for one in data
+            ],
             "the field data is missing": [
                 oracle_http.events(f"{one}\n\n".encode()) for one in data
             ],

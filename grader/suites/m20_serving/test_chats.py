@@ -17,9 +17,11 @@ from .steps import (
     part,
     parts,
     post,
+    without,
 )  # fmt: skip
 
 NEXT = "\nUser:"
+FIRST_PART = "only the first part is read"
 NO_LIST = "a content that is a list is not taken"
 TALK = [("system", "Be kind."), ("user", "Hi!"), ("assistant", "Hello."), ("user", "Who are\nyou?")]
 WRITTEN = "System: Be kind.\nUser: Hi!\nAssistant: Hello.\nUser: Who are\nyou?\nAssistant:"
@@ -27,8 +29,18 @@ WRITTEN = "System: Be kind.\nUser: Hi!\nAssistant: Hello.\nUser: Who are\nyou?\n
 
 def said(*messages, shape=str):
     """Return messages whose contents are texts or lists of parts, with what a page adds to them."""
-    contents = {str: lambda text: text, list: lambda text: [{"type": "text", "text": text}]}[shape]
-    return [{"role": role, "content": contents(text)} for role, text in messages]
+    contents = {str: lambda text: text, list: lambda text: [{"type": "text", "text": bit} for bit in halves(text)]}
+    return [{"role": role, "content": contents[shape](text)} for role, text in messages]
+
+
+def halves(text):
+    """Return a text in two parts."""
+    return text[:2], text[2:]
+
+
+def written(join):
+    """Return what becomes of the conversation where the two parts of each content are joined in some way."""
+    return "\n".join([*(f"{role.title()}: {join(halves(text))}" for role, text in TALK), "Assistant:"])
 
 
 @pytest.mark.task("m20.5")
@@ -52,6 +64,9 @@ def test_a_conversation_is_a_line_for_each_message(student):
                 "the system's message is left out": WRITTEN.partition("\n")[2],
                 "the last line is not asked for": written.removesuffix("\nAssistant:"),
                 "a space stands behind the last colon": written + " ",
+                "the last line is ended, and the answer would begin a new one": written + "\n",
+                "the last colon is missing": written.removesuffix(":"),
+                "no space stands behind the names": written.replace(": ", ":"),
                 "the names of the roles are small": small,
             },
         )  # fmt: skip
@@ -65,27 +80,18 @@ def test_a_conversation_is_a_line_for_each_message(student):
 def test_contents_come_as_texts_and_as_lists_of_parts(student):
     """A content that is a list of parts is written as its texts, joined as they are."""
     parted = said(*TALK, shape=list)
-    misses = {"a list of parts is written as Python shows it": lambda: "\n".join(
-        [*(f"{one['role'].title()}: {one['content']}" for one in parted), "Assistant:"]
-    )}  # fmt: skip
-    expect_equal(
-        expect_answer(
-            student.render_chat, parted, simpler=(said(*TALK),), mistake=NO_LIST
+    misses = {
+        "a list of parts is written as Python shows it": lambda: "\n".join(
+            [*(f"{one['role'].title()}: {one['content']}" for one in parted), "Assistant:"]
         ),
-        WRITTEN, what="the text", misses=misses,
-    )  # fmt: skip
-    two = [{"role": "user", "content": [{"type": "text", "text": "one,"}, {"type": "text", "text": "two"}]}]
-    none = [{"role": "user", "content": []}]
-    expect_equal(
-        [student.render_chat(two), student.render_chat(none)],
-        ["User: one,two\nAssistant:", "User: \nAssistant:"], what="the texts",
-        misses={
-            "only the first part is read": ["User: one,\nAssistant:", "User: \nAssistant:"],
-            "only the last part is read": ["User: two\nAssistant:", "User: \nAssistant:"],
-            "parts are joined by a space": ["User: one, two\nAssistant:", "User: \nAssistant:"],
-            "parts are joined by the end of a line": ["User: one,\ntwo\nAssistant:", "User: \nAssistant:"],
-        },
-    )  # fmt: skip
+        FIRST_PART: lambda: written(lambda parts: parts[0]),
+        "only the last part is read": lambda: written(lambda parts: parts[-1]),
+        "parts are joined by a space": lambda: written(" ".join),
+        "parts are joined by the end of a line": lambda: written("\n".join),
+    }
+    found = expect_answer(student.render_chat, parted, simpler=(said(*TALK),), mistake=NO_LIST)
+    expect_equal(found, WRITTEN, what="the text", misses=misses)
+    expect_equal(student.render_chat([{"role": "user", "content": []}]), "User: \nAssistant:", what="the text of none")
 
 
 NOTHING_ELSE = [
@@ -129,17 +135,26 @@ def test_a_chat_is_answered_with_a_message(student, draw, shape):
         "the last message alone is the prompt": lambda: vocabulary.encode("User: Who are\nyou?\nAssistant:"),
     })  # fmt: skip
     expect_equal([float(one) for one in service.calls[-1][1:]], [40.0, 0.0, 0.5], what="the settings")
+    right = {
+        "object": "chat.completion", "model": MODEL, "index": 0, "finish_reason": "stop", "logprobs": None,
+        "role": "assistant", "content": " I am 日本, a model.",
+    }  # fmt: skip
+    texts = part(found, "choices", 0, "text") != MISSING
     expect_equal(
         {
             **parts(found, "object", "model"),
             **parts(part(found, "choices", 0), "index", "finish_reason", "logprobs"),
             **parts(part(found, "choices", 0, "message"), "role", "content"),
         },
-        {
-            "object": "chat.completion", "model": MODEL, "index": 0, "finish_reason": "stop", "logprobs": None,
-            "role": "assistant", "content": " I am 日本, a model.",
+        right, what="the answer and its choice",
+        misses={
+            "a choice has a text, where a chat's has a message" if texts else "a choice has no message": without(
+                right, "role", "content"
+            ),
+            "the object is that of a completion": right | {"object": "text_completion"},
+            "logprobs is missing": without(right, "logprobs"),
+            "the spaces around an answer are taken away": right | {"content": str(right["content"]).strip()},
         },
-        what="the answer",
     )  # fmt: skip
     expect_usage(found, len(prompt), len(ids))
     expect_recent(part(found, "created"))
@@ -250,6 +265,7 @@ def test_a_page_is_given_the_whole_answer_again_and_again(student, draw):
             "an answer is yielded again though it has not grown": [
                 "".join(bit for bit, _ in all_pairs[: n + 1]) for n in range(len(all_pairs))
             ],
+            "the spaces around an answer are taken away": [said.strip() for said in grown],
         },
     )  # fmt: skip
 
@@ -277,10 +293,14 @@ def test_a_page_sends_the_messages_before(student, draw, shape):
             "the new message is left out": lambda: vocabulary.encode(
                 "System: Be kind.\nUser: Hi!\nAssistant: Hello.\nAssistant:"
             ),
+            FIRST_PART: lambda: vocabulary.encode(
+                "System: Be\nUser: Hi\nAssistant: He\nUser: Who are\nyou?\nAssistant:"
+            ),
         },
     )  # fmt: skip
     expect_equal([float(one) for one in service.calls[0][1:]], [9.0, 0.0, 1.0], what="the settings", misses={
-        "the settings never reach generate": [128.0, 1.0, 1.0], "a temperature of 0 is taken for none": [9.0, 1.0, 1.0],
+        "the settings never reach generate": [128.0, 1.0, 1.0], "max_tokens never reaches generate": [16.0, 0.0, 1.0],
+        "a temperature of 0 is taken for none": [9.0, 1.0, 1.0], "temperature never reaches generate": [9.0, 1.0, 1.0],
     })  # fmt: skip
     expect_equal(after, history, what="the history afterwards", misses={
         "the new message is added to the page's own history": [*history, {"role": "user", "content": TALK[3][1]}],
@@ -302,10 +322,13 @@ def test_a_page_keeps_conversations_apart(student, draw):
 
     expect_equal(last, [[" Fine."]] * 2, what="the answers", misses={
         "the model goes on and speaks for the user": [[" Fine.\nUser: Bye"]] * 2,
+        "an answer begins with that of the conversation before": [[" Fine."], [" Fine. Fine."]],
     })  # fmt: skip
     prompts = [vocabulary.encode(f"User: {message}\nAssistant:") for message in ("How are you?", "And you?")]
     expect_equal([ids for ids, *_ in service.calls], prompts, what="the prompts", misses={
         "one conversation is still known in the next": lambda: [prompts[0], vocabulary.encode(
             "User: How are you?\nAssistant:  Fine.\nUser: And you?\nAssistant:")],
+        "what a user has said is still known in the next conversation": lambda: [prompts[0], vocabulary.encode(
+            "User: How are you?\nUser: And you?\nAssistant:")],
     })  # fmt: skip
     expect(all(limit == 128 for _, limit, *_ in service.calls), "Without max_tokens an answer may have 128 tokens.")

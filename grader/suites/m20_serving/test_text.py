@@ -7,6 +7,7 @@ from grader.judge import asked, counted, each, everything, expect, expect_bound,
 from . import oracle, probes
 from .steps import Service
 
+EARLY = "the reason is found before the end of the text has been searched for a stop string"
 ODD = "aé日本𝄞 naïve 🙂🙃 e\u0301 zł ﷽."
 
 
@@ -28,6 +29,8 @@ def expect_decoded(student, vocabulary, ids):
             if given == oracle.stripped(decode, ids[:count])
             else "complete characters wait for a token that ends together with a character"
             if given == oracle.between(decode, ids[:count])
+            else "behind a U+FFFD that the text really holds characters wait that are complete"
+            if given in oracle.before_a_real_one(decode, ids[:count])
             else None,
             evidence="value",
         )
@@ -315,6 +318,31 @@ def test_a_stream_is_a_pair_for_each_token_and_one_more(student, draw, text, max
 
 @pytest.mark.task("m20.3")
 @pytest.mark.holds(
+    "The text is IncrementalDecoder's and then StopStrings': it may be \"\".",
+    'The reason is "length" where max_tokens ids came and no stop string was found, else "stop".',
+)
+@pytest.mark.parametrize("stop", ["b", "b\ufffd"], ids=["behind", "within"])
+def test_what_the_decoder_holds_goes_through_the_stop_strings(student, draw, stop):
+    """Bytes of no character that are still open at the end come not behind a stop string, and may complete one."""
+    vocabulary = oracle.vocabulary(draw, b"b\xe6")
+    ids = [vocabulary.ids[b"a"], vocabulary.ids[b"b\xe6"]]
+    service = Service(student, vocabulary, ids)
+
+    actual = everything(student.stream_text(service.generate, service.tokenizer, [1], max_tokens=2, stop=[stop]))
+
+    early = "the reason is the wrong one of the two" if stop == "b" else EARLY
+    past = ("\ufffd", "stop") if stop == "b" else ("b\ufffd", "length")
+    expect_equal(
+        actual, [("a", None), ("", None), ("", "stop")], what="the pairs",
+        misses={
+            "what the decoder holds at the end passes by the stop strings": [("a", None), ("", None), past],
+            early: [("a", None), ("", None), ("", "length")],
+        },
+    )  # fmt: skip
+
+
+@pytest.mark.task("m20.3")
+@pytest.mark.holds(
     "generate gets the settings by their names.",
 )
 def test_the_settings_reach_the_model(student, draw):
@@ -336,6 +364,9 @@ def test_the_settings_reach_the_model(student, draw):
         misses={
             "a temperature of 0 is taken for none": lambda: [plain, (prompt, 7.0, 1.0, 0.25)],
             "the settings never reach generate": lambda: [plain, plain],
+            "max_tokens never reaches generate": lambda: [plain, (prompt, 16.0, 0.0, 0.25)],
+            "temperature never reaches generate": lambda: [plain, (prompt, 7.0, 1.0, 0.25)],
+            "top_p never reaches generate": lambda: [plain, (prompt, 7.0, 0.0, 1.0)],
         },
     )  # fmt: skip
 
@@ -363,5 +394,6 @@ def test_a_pair_comes_before_the_next_token_is_asked_for(student, draw):
             "all tokens are collected before the first pair": lambda: [6] * 5,
             "generation goes on after a stop string": lambda: [1, 2, 3, 4, 6],
             "one token more than necessary is asked for": lambda: [2, 3, 4, 5, 5],
+            "one token more is asked for after a stop string": lambda: [1, 2, 3, 4, 5],
         },
     )  # fmt: skip

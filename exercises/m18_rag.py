@@ -44,7 +44,8 @@ def citations(text: str, n: int) -> list[int]:
 
 def check_quotes(text: str, passages: Sequence[str]) -> list[tuple[str, int, bool]]:
     """Look up every quotation that is cited: text between two straight double quotes, and behind it, after spaces or
-    none, one number in brackets. Return (quotation, number, whether that passage holds it) for each, in their order.
+    none, one number in brackets, as in citations. Return (quotation, number, whether that passage holds it) for each,
+    in their order.
 
     Passage 1 is the first one. White space of any kind and length counts as one space, and none at the ends; case
     counts. A number that has no passage is False, and so is a quotation of nothing but white space.
@@ -89,7 +90,7 @@ def ndcg_at_k(rankings: Sequence[Sequence[int]], gains: Sequence[Mapping[int, fl
     The document in place i, counted from 1, adds its gain / log2(i + 1) (Järvelin and Kekäläinen 2002), at the first
     place where it stands; one that has no gain adds 0. The best is the same sum for the k highest of all the gains.
     Example: [[4, 2]] with gains [{2: 3, 5: 1}] and k=2 is (3 / log2(3)) / (3 + 1 / log2(3)) = 0.521.
-    Raises ValueError for a k below 1, without questions, for unequal numbers, and where no gain is above 0.
+    Raises ValueError for a k below 1, without questions, for unequal numbers, and where a question has no gain above 0.
     """
     # TODO(m18.4): two sums for each question, their ratio, then the mean.
     raise NotImplementedError("m18.4")
@@ -98,8 +99,8 @@ def ndcg_at_k(rankings: Sequence[Sequence[int]], gains: Sequence[Mapping[int, fl
 def normalize(text: str) -> list[str]:
     """Return the words by which texts are compared, as SQuAD does (Rajpurkar et al. 2016), without citations.
 
-    Citations of any number go out, then all is lower case, then the characters of string.punctuation are deleted, then
-    it is cut at white space, and the words a, an and the are left out.
+    Citations of any number give way to a space each, then all is lower case, then the characters of string.punctuation
+    are deleted, then it is cut at white space, and the words a, an and the are left out.
     Example: "The cat's GPT-2, a [1]!" is ["cats", "gpt2"].
     """
     # TODO(m18.5): the five steps, in this order.

@@ -22,6 +22,19 @@ def unstripped(text: str) -> str:
     return re.sub(r"\s+", " ", text)
 
 
+def without_line_ends(text: str) -> str:
+    """Put spaces in the place of line ends alone."""
+    return text.replace("\n", " ")
+
+
+SQUEEZED: dict[str, Callable[[str], str]] = {  # by what is done to white space
+    "flat": flat,
+    "ends": unstripped,
+    "line ends": without_line_ends,
+    "line ends, and ends": lambda text: without_line_ends(text).strip(),
+}
+
+
 def laid(
     question: str,
     lines: Sequence[str],
@@ -52,15 +65,18 @@ def prompt(
     white: str = "flat",
     cut: bool = False,
     backwards: bool = False,
+    alike: str = "",
     **layout: Any,
 ) -> Prompt:
     """Build a prompt and say which passages it holds; the switches make the mistakes."""
-    squeeze = unstripped if white == "ends" else flat
+    squeeze = SQUEEZED.get(white, flat)
     asked = question if white in ("question", "kept") else squeeze(question)
     lines: list[str] = []
     used: list[int] = []
     best = laid(asked, [], **layout)
     for place, passage in list(enumerate(passages))[:: -1 if backwards else 1]:
+        if alike == "once" and passage in passages[:place]:
+            continue
         number = {"as they stand": len(lines) + 1, "as given": place + 1, "from 0": len(lines)}[numbered]
         text = passage if white in ("passages", "kept") else squeeze(passage)
         while True:
@@ -73,7 +89,9 @@ def prompt(
         if good:
             best = whole
             lines.append(line)
-            used.append(place + places)
+            used.append((passages.index(passage) if alike == "first" else place) + places)
+        elif after == "shown":
+            best = whole
         elif after == "end":
             break
     return best, used
@@ -123,7 +141,10 @@ WAYS: dict[str, dict[str, Any]] = {
     "the budget may be used up to its last token: it is < where <= is asked for": {"strict": True},
     "a passage that does not fit ends the list: leave it out, and try those after it": {"after": "end"},
     "a passage that does not fit is cut short: leave it out whole": {"cut": True},
+    "the prompt with a passage that does not fit is given all the same, as the last that was tried": {"after": "shown"},
     "the worst passages come first": {"backwards": True},
+    "a passage's place is looked up by its text: of two that are alike it is the first one's": {"alike": "first"},
+    "a passage that is found twice is laid in once: nothing says that it should be": {"alike": "once"},
     "passages keep the number of their place in the list: number those in the prompt from 1": {"numbered": "as given"},
     "passages are numbered from 0": {"numbered": "from 0"},
     "the places count from 1: the first passage's place is 0": {"places": 1},
@@ -131,6 +152,8 @@ WAYS: dict[str, dict[str, Any]] = {
     "the passages' white space is kept as it is": {"white": "passages"},
     "the white space of question and passages is kept as it is": {"white": "kept"},
     "a space stays at the ends of question and passages": {"white": "ends"},
+    "line ends become spaces, and tabs and rows of spaces stay as they are": {"white": "line ends, and ends"},
+    "line ends become spaces, and all other white space stays, also at the ends": {"white": "line ends"},
     "there is an empty line between passages, and a line's end alone is asked for": {"between": "\n\n"},
     "the parts follow each other without an empty line": {"parts": "\n"},
     "a space follows Answer:": {"end": "\nAnswer: "},

@@ -39,6 +39,7 @@ def answer_misses(question: str, found: Sequence[str], written: str, budget: int
             among_all: (text, [number - 1 for number in every]) if every else (REFUSAL, []),
         }
     sources = [used[number - 1] for number in numbers]
+    line = text.partition("\n")[0]
     return {
         "the sources are the numbers in the prompt: places among what was found are asked for": (text, numbers),
         "the sources forget the passages that were left out: number 1 is the first in the prompt": (
@@ -50,6 +51,7 @@ def answer_misses(question: str, found: Sequence[str], written: str, budget: int
         "all passages that were found are sources: only those that the text cites are": (text, everything),
         "the sources are sorted: they stand in the order of their citations": (text, sorted(sources)),
         "white space around the text stays": (written, sources),
+        "only the first line of the text is kept": (line, [used[number - 1] for number in citations(line, len(used))]),
         "there are no sources": (text, []),
         "the text is refused though it cites a passage": (REFUSAL, []),
     }

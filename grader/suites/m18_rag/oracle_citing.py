@@ -1,5 +1,6 @@
 """The references for m18_rag's citations and quotations: read character by character, with the classic mistakes."""
 
+import operator
 import re
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -7,7 +8,6 @@ from typing import Any
 from .oracle import flat
 
 Quotes = list[tuple[str, int, bool]]
-WORD = re.compile(r"\w")
 
 
 def groups(answer: str) -> list[tuple[str, str, int]]:
@@ -23,19 +23,26 @@ def groups(answer: str) -> list[tuple[str, str, int]]:
     return found
 
 
-def numbers(inside: str) -> list[int]:
-    """Return the numbers that brackets hold, or none where something else is in them."""
-    parts = [part.strip() for part in inside.split(",")]
+def numbers(inside: str, between: str = ",") -> list[int]:
+    """Return the numbers that brackets hold, or none where something else is in them or between them."""
+    parts = [part.strip() for part in re.split(between, inside.strip())]
     return [int(part) for part in parts] if all(re.fullmatch("[0-9]+", part) for part in parts) else []
 
 
-def marks(answer: str, *, index: str = "none", several: str = "all") -> list[tuple[int, int, list[int]]]:
+def marks(
+    answer: str,
+    *,
+    index: str = "none",
+    several: str = "all",
+    word: str = r"\w",
+    read: Callable[[str], list[int]] = numbers,
+) -> list[tuple[int, int, list[int]]]:
     """Return where each citation begins and ends, and its numbers; the switches make the mistakes."""
     found: list[tuple[int, int, list[int]]] = []
     last_end, last_good = -1, False
     for before, inside, start in groups(answer):
-        follows, end, held = start == last_end, start + len(inside) + 2, numbers(inside)
-        good = last_good if follows else not WORD.match(before)
+        follows, end, held = start == last_end, start + len(inside) + 2, read(inside)
+        good = last_good if follows else not re.match(word, before)
         if index == "all" or (index == "straight" and follows):  # the latter looks at the character before alone
             good = True
         elif index == "alone" and follows:
@@ -48,7 +55,7 @@ def marks(answer: str, *, index: str = "none", several: str = "all") -> list[tup
     return found
 
 
-def cited(answer: str, **options: str) -> list[int]:
+def cited(answer: str, **options: Any) -> list[int]:
     """Return all numbers that an answer cites, as they come, with repetitions."""
     return [number for _, _, held in marks(answer, **options) for number in held]
 
@@ -58,11 +65,39 @@ def citations(answer: str, n: int) -> list[int]:
     return list(dict.fromkeys(number for number in cited(answer) if 1 <= number <= n))
 
 
+INDEX_MISTAKES = {  # by what is taken to make an index of the brackets that it stands straight before
+    "brackets straight after an underscore are taken for a citation": r"[^\W_]",
+    "brackets straight after a digit are taken for a citation": r"[^\W\d]",
+    "brackets straight after a letter such as é are taken for a citation": "[a-zA-Z0-9_]",
+    "nothing but a to z and digits makes an index: other letters and underscores do, too": "[a-zA-Z0-9]",
+    "only letters make an index: digits and underscores do, too": r"[^\W\d_]",
+    "brackets straight after a mark such as ) are taken for an index": r"[\w)]",
+}
+LOOSE: dict[str, Callable[[str], list[int]]] = {  # by what brackets with something else in them are read as
+    "[8 7] is taken for a citation: commas stand between numbers": lambda inside: numbers(inside, r"[\s,]+"),
+    "[7;8] is taken for a citation: commas stand between numbers": lambda inside: numbers(inside, "[,;]"),
+    "[7-10] is taken for a citation of its two numbers": lambda inside: numbers(inside, "[,-]"),
+    "[7-10] is taken for a citation of all from 7 to 10": lambda inside: (
+        list(range(ends[0], ends[-1] + 1)) if len(ends := numbers(inside, "-")) == 2 else numbers(inside)
+    ),
+    "any number in brackets cites, whatever stands beside it there": lambda inside: (
+        [int(digits) for digits in re.findall("[0-9]+", inside)]
+    ),
+    "brackets with a number of two digits are passed over": lambda inside: (
+        held if max(held := numbers(inside), default=0) < 10 else []
+    ),
+}
+
+
 def citation_misses(answer: str, n: int) -> dict[str, Any]:
     """Read the same citations as the classic mistakes do."""
 
     def kept(found: Sequence[int], low: int = 1, high: int = n) -> list[int]:
         return list(dict.fromkeys(number for number in found if low <= number <= high))
+
+    def whole(inside: str) -> list[int]:
+        held = numbers(inside)
+        return held if all(1 <= number <= n for number in held) else []
 
     right = citations(answer, n)
     return {
@@ -90,6 +125,10 @@ def citation_misses(answer: str, n: int) -> dict[str, Any]:
             [int(digits) for digits in re.findall("[0-9]+", answer)]
         ),
         "only numbers of one digit are read": kept([number for number in cited(answer) if number < 10]),
+        "only brackets after a space are read": kept(cited(answer, index="alone", word=r"\S")),
+        "brackets are passed over whole where one of their numbers is no passage's": kept(cited(answer, read=whole)),
+        **{words: kept(cited(answer, word=word)) for words, word in INDEX_MISTAKES.items()},
+        **{words: kept(cited(answer, read=read)) for words, read in LOOSE.items()},
     }
 
 
@@ -108,19 +147,30 @@ def quotes(
     empty: bool = False,
     inside: str = '[^"]*',
     gap: str = r"\s*",
+    behind: str = NUMBER,
+    mark: str = '"',
+    stands: Callable[[str, str], bool] = operator.contains,
     given: Callable[[str], str] = str,
 ) -> Quotes:
     """Look up every quotation that is cited; the switches make the mistakes."""
     found = []
-    for match in re.finditer(f'"({inside})"{gap}{NUMBER}', answer):
+    for match in re.finditer(f"{mark}({inside}){mark}{gap}{behind}", answer):
         text, number = match[1], int(match[2])
         own = passages[number - shift : number - shift + 1] if number >= shift else []
         if low < 1 and number == 0 and passages:
             own = [passages[-1]]
         read = passages if anywhere == "always" or (anywhere and own) else own
-        there = any(spaced(text) in held(passage) for passage in read)
+        there = any(stands(held(passage), spaced(text)) for passage in read)
         found.append((given(text), number, there and (empty or flat(text) != "")))
     return found
+
+
+def _matches(passage: str, text: str) -> bool:
+    """Whether a quotation is found by who takes it for a regular expression."""
+    try:
+        return re.search(text, passage) is not None
+    except re.error:
+        return False
 
 
 QUOTE_MISTAKES: dict[str, dict[str, Any]] = {
@@ -149,6 +199,15 @@ QUOTE_MISTAKES: dict[str, dict[str, Any]] = {
     "a quotation of nothing is passed over": {"inside": '[^"]+'},
     "a quotation reaches over the next one, to the last mark there is": {"inside": ".*"},
     "a quotation must be on one line": {"inside": r'[^"\n]*'},
+    "a quotation reaches over its closing mark, to the first one with a number behind it": {"inside": ".*?"},
+    "anything may stand between a quotation and its number: nothing but spaces may": {"gap": r'[^"\[]*'},
+    "a quotation with several numbers behind it is listed: one number is asked for": {
+        "behind": r"\[\s*([0-9]+)[\s,0-9]*\]"
+    },
+    "spaces inside the brackets behind a quotation are not allowed for": {"behind": r"\[([0-9]+)\]"},
+    "other marks than straight double quotes are read, too": {"mark": '["“”]', "inside": '[^"“”]*'},
+    "the quotation must be the whole passage: it is to stand in it": {"stands": operator.eq},
+    "a quotation is taken for a regular expression: its marks are to be found as they stand": {"stands": _matches},
 }
 
 
@@ -163,5 +222,4 @@ def quote_misses(answer: str, passages: Sequence[str]) -> dict[str, Any]:
             found for found in right if 1 <= found[1] <= len(passages)
         ],
         "every quotation is believed": [(text, number, True) for text, number, _ in right],
-        "no quotation is believed": [(text, number, False) for text, number, _ in right],
     }

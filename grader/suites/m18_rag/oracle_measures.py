@@ -35,12 +35,13 @@ def one_ndcg(
     value: Callable[[float], float] = float,
     ideal: str = "cut",
     twice: bool = False,
-    shift: int = 0,
+    moved: bool = False,
     cut: int | None = None,
     discount: Callable[[Sequence[float]], float] = discounted,
 ) -> float:
     """Return one question's nDCG; the switches make the mistakes."""
     shown = list(ranking)[: k if cut is None else cut]
+    shown = list(dict.fromkeys(shown)) if moved else shown
     found = [
         value(gains.get(document, 0.0)) if twice or document not in shown[:place] else 0.0
         for place, document in enumerate(shown)
@@ -73,6 +74,7 @@ NDCG_MISTAKES: dict[str, dict[str, Any]] = {
     "the gain is 2 to its power less 1: here it is the gain itself": {"value": lambda gain: 2.0**gain - 1},
     "every gain counts as 1": {"value": lambda gain: float(gain > 0)},
     "a document that stands twice counts twice": {"twice": True},
+    "what stands again is taken out before places are counted: it keeps its place, and adds nothing": {"moved": True},
     "k is ignored": {"cut": 10**6, "ideal": "whole"},
     "the ranking is not cut at k": {"cut": 10**6},
     "gains are not discounted": {"discount": sum},
@@ -107,9 +109,9 @@ def ndcg_misses(rankings: Sequence[Sequence[int]], gains: Sequence[Gains], k: in
 # ── words ──
 
 
-def without_citations(text: str, gap: str = " ") -> str:
+def without_citations(text: str, gap: str = " ", several: str = "all") -> str:
     """Put a space in the place of every citation."""
-    for start, end, _ in reversed(marks(text)):
+    for start, end, _ in reversed(marks(text, several=several)):
         text = f"{text[:start]}{gap}{text[end:]}"
     return text
 
@@ -121,11 +123,12 @@ def words(
     signs: str = "deleted",
     articles: bool = True,
     citing: bool = True,
+    several: str = "all",
     order: str = "right",
     gap: str = " ",
 ) -> list[str]:
     """Return the words by which texts are compared; the switches make the mistakes."""
-    text = without_citations(text, gap) if citing else text
+    text = without_citations(text, gap, several) if citing else text
     text = text.lower() if lower else text
     if order == "articles first":
         text = " ".join(word for word in text.split() if word not in ("a", "an", "the"))
@@ -153,7 +156,8 @@ WORD_MISTAKES: dict[str, dict[str, Any]] = {
     "the words a, an and the are kept": {"articles": False},
     "the words a, an and the are left out before the marks, which may hide them": {"order": "articles first"},
     "citations are kept as words: they go out first": {"citing": False},
-    "what stands on both sides of a citation runs together": {"gap": ""},
+    "citations with several numbers, such as [1, 22], are kept as words": {"several": "single"},
+    "what stands on both sides of a citation runs together: a space takes its place": {"gap": ""},
     "nothing is done but to cut at white space": {
         "lower": False,
         "signs": "kept",
@@ -227,6 +231,9 @@ def f1_misses(answer: str, reference: str) -> dict[str, Tensor]:
     return _numbers(
         {
             "words are sets: one counts as often as both texts hold it": token_f1(said, wanted, sets=True),
+            "a word that both texts hold several times is common once: it counts as often as both hold it": 2
+            * len(set(said) & set(wanted))
+            / (len(said) + len(wanted)),
             "only the share of the answer's words counts: that is precision": precision,
             "only the share of the reference's words counts: that is recall": recall,
             "the two shares are averaged: it is their harmonic mean": (precision + recall) / 2,
@@ -261,6 +268,7 @@ def faithfulness_misses(answer: str, passages: Sequence[str]) -> dict[str, Tenso
     common = sum((Counter(said) & Counter(every)).values())
     n = max(len(said), 1)
     text = " ".join(every)
+    small = {word for passage in passages for word in passage.lower().split()}
     first = set(read[0]) if read else set()
     return _numbers(
         {
@@ -286,6 +294,10 @@ def faithfulness_misses(answer: str, passages: Sequence[str]) -> dict[str, Tenso
             else 0.0,
             "the share is averaged over the passages": sum(sum(word in one for word in said) / n for one in read)
             / max(len(read), 1),
+            "the passages are cut at white space and made small alone: find their words with normalize, too": sum(
+                word in small for word in said
+            )
+            / n,
             "the share of what is not in the passages is given": 1 - faithfulness(answer, passages),
         }
         | {how: faithfulness(answer, passages, **options) for how, options in NOT_NORMALISED.items()}

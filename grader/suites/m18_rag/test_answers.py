@@ -49,7 +49,7 @@ def test_the_source_is_the_passage_that_the_number_stands_for(student):
     expect_said(student, ["a very long one", "sea"], "Wet [1].", budget)
     found = ["red fish", "a stretch of words that is too long to be laid in", "sea", "more words than fit here", "sand"]
     lines = ["[1] red fish", "[2] sea", "[3] sand"]
-    for written in ("Sand [3], red [1].", "Wet [2], [3] and [2].", "[3][2]"):
+    for written in ('"Sand" [3], red [1].', "Wet [2], [3] and [2].", "[3][2]"):
         expect_said(student, found, written, word_count(oracle.laid(ASKED, lines)), k=5)
 
 
@@ -62,7 +62,7 @@ def test_the_source_is_the_passage_that_the_number_stands_for(student):
 def test_one_search_and_one_text(student, draw, data, k):
     """The judge's retriever is asked once, with the question and k, and its model once, with the whole prompt."""
     found = draw.random.sample(sentences(data), k=k)
-    heard = expect_said(student, found, f"\n  So it is [{k}]. \n", k=k)
+    heard = expect_said(student, found, f"\n  So it is [{k}],\nor so. \n", k=k)
     one = ["retrieve", "generate"]
     misses = {AGAIN: ["retrieve", *one], SECOND: [*one, "generate"], EACH: ["retrieve", *["generate"] * k]}
     expect_equal([call[0] for call in heard.calls], one, misses=misses, what="the list of calls")

@@ -85,7 +85,8 @@ def test_what_stands_twice_counts_once(student, draw):
 
 @pytest.mark.task("m18.4")
 @pytest.mark.holds(
-    "Raises ValueError for a k below 1, without questions, for unequal numbers, and where no gain is above 0.",
+    "Raises ValueError for a k below 1, without questions, for unequal numbers, and where a question has no gain above "
+    "0.",
 )
 def test_what_has_no_best_order_is_refused(student):
     """A k below 1, no questions, unequal numbers, and a question without a gain above 0 are ValueErrors."""
@@ -111,8 +112,8 @@ def expect_words(student, text):
 @pytest.mark.task("m18.5")
 @pytest.mark.holds(
     'Example: "The cat\'s GPT-2, a [1]!" is ["cats", "gpt2"].',
-    "Citations of any number go out, then all is lower case, then the characters of string.punctuation are deleted, "
-    "then it is cut at white space, and the words a, an and the are left out.",
+    "Citations of any number give way to a space each, then all is lower case, then the characters of "
+    "string.punctuation are deleted, then it is cut at white space, and the words a, an and the are left out.",
 )
 def test_words_are_compared_without_what_says_nothing(student):
     """Citations, case, punctuation and articles say nothing; marks leave no gap, and what is no citation stays."""
@@ -202,7 +203,7 @@ def expect_faithfulness(student, answer, passages):
 )
 def test_faithful_is_what_was_read(student):
     """The share of the answer's words that some passage holds, each as often as it is said, and 0 without words."""
-    expect_faithfulness(student, "red red sea sun is sand here", ["red fish swim", "sea sand sea is a sunny sand"])
+    expect_faithfulness(student, "red red sea sun is sand here", ["red fish swim", "sea sand sea is a sunny wet sand"])
     read = ["Red fish swim red", "a sea and sand, sand", "the sun-fish is redder in it, red"]
     expect_faithfulness(student, "The red Red sea [1], a sun and fish in it", read)
     read = ["The red fish.", "sea"]

@@ -26,7 +26,7 @@ OTHERS = [  # a check, what stands in the solution, and what raises an error the
     (
         "test_a_quotation_stands_in_the_passage_that_it_cites",
         "        number, words = int(digits), _on_one_line(quoted)\n",
-        "        number, words = int(digits), _on_one_line(quoted)\n        text.startswith('He') and text[99]\n",
+        "        number, words = int(digits), _on_one_line(quoted)\n        text.startswith('He') and text[999]\n",
     ),
 ]
 

@@ -12,7 +12,7 @@ import support
 import torch
 
 from grader import environment, failures, resting, trying
-from grader.judge import calls
+from grader.judge import CheckFailed, StudentError, calls, expect_answer, expect_raises
 from grader.judge.grading import grade as grade_run
 from grader.judge.planned import Options
 from grader.judge.spelling import MOST_KEPT, CannotSpell, Speller
@@ -206,6 +206,34 @@ def test_requests_are_bounded_and_those_of_the_end_are_kept():
     assert len(requests.first) + len(requests.last) == MOST_FIRST + MOST_LAST
     assert made.lines[0].startswith("# The check does more")
     assert made.lines[-1] == "result = f(4999)" and made.shown == ("f(4999)",)
+
+
+@pytest.mark.parametrize(
+    "expectation",
+    [
+        lambda call: expect_answer(call, 2, simpler=(1,), mistake="2 is looked up"),
+        lambda call: expect_raises("ValueError", call, 2, fine=(1,)),
+    ],
+    ids=["answer", "raises"],
+)
+def test_the_call_that_fails_stays_the_last_one(expectation):
+    """Where a second call with simpler arguments tells what an error comes of, the first one is what is shown."""
+    requests, asked = Requests(), []
+
+    def call(value):
+        requests.note("call", {"args": (value,)})
+        requests.gave(requests, value)
+        asked.append(value)
+        if value == 2:
+            raise StudentError("IndexError", ["IndexError"], "out of range")
+
+    with pytest.raises((StudentError, CheckFailed)):
+        expectation(call)
+    assert asked == [2, 1]
+    assert [noted.fields["args"] for noted in requests.first] == [(2,)]
+    assert requests.given == {id(requests): [2]}
+    call(3)
+    assert len(requests.first) == 2
 
 
 def test_a_value_that_a_check_changed_afterwards_is_not_shown_as_it_was():

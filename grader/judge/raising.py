@@ -7,6 +7,7 @@ from typing import Any
 
 from grader.record import CLAIM
 from grader.sandbox.errors import StudentError
+from grader.sandbox.requests import aside
 
 from . import mistakes
 from .compare import note
@@ -72,7 +73,8 @@ def unfinished(error: StudentError) -> bool:
 
 def _works(function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any] = NOTHING) -> bool:
     try:
-        function(*args, **kwargs)
+        with aside():  # the call that is shown is the one that fails
+            function(*args, **kwargs)
     except StudentError:
         return False
     return True

@@ -5,13 +5,28 @@ Only references are kept, and not the values that a check changes later: those a
 
 from __future__ import annotations
 
+import contextlib
 from collections import deque
+from collections.abc import Iterator
+from contextvars import ContextVar
 from typing import Any
 
 MOST_FIRST, MOST_LAST = 48, 16  # requests
 MOST_GIVEN = 64  # answers of each of the judge's own functions
 TENSORS = ("torch", "torch.nn.parameter")  # modules; to ask something in the worker for its version would be a request
 QUIET = frozenset({"load", "roll", "inspect", "compile", "plant"})  # no part of what a check does
+
+_ASIDE = ContextVar("aside", default=False)
+
+
+@contextlib.contextmanager
+def aside() -> Iterator[None]:
+    """Keep nothing of what is asked for meanwhile: it tells what a call came to grief of, which stays the last one."""
+    before = _ASIDE.set(True)
+    try:
+        yield
+    finally:
+        _ASIDE.reset(before)
 
 
 class Noted:
@@ -42,7 +57,7 @@ class Requests:
     def note(self, op: str, fields: dict[str, Any]) -> Noted:
         """Keep a request that is about to be sent."""
         noted = Noted(op, fields)
-        if op not in QUIET:
+        if op not in QUIET and not _ASIDE.get():
             if len(self.first) < MOST_FIRST:
                 self.first.append(noted)
             else:
@@ -53,7 +68,7 @@ class Requests:
     def gave(self, source: object, value: Any) -> None:
         """Keep what one of the judge's own functions or iterators has given."""
         given = self.given.setdefault(id(source), [])
-        if len(given) < MOST_GIVEN:
+        if len(given) < MOST_GIVEN and not _ASIDE.get():
             given.append(value)
 
 

@@ -11,6 +11,7 @@ from torch import Tensor
 # ── m09.1 ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 UNDIVIDED = "the gradients are not divided by the scale"
+MULTIPLIED = "the gradients are multiplied by the scale once more: divide them by it"
 DEFERRED = "the gradients are divided only in step, after they were clipped: divide them in unscale_"
 ANYWAY = "the step is taken although a gradient is not finite"
 ONLY_NAN = "only NaN is looked for: infinity is not finite either"
@@ -18,6 +19,9 @@ ONLY_INFINITY = "only infinity is looked for: NaN is not finite either"
 BELOW_ZERO = "only infinity above zero is looked for, not that below"
 ANY = "one finite gradient is enough: all of them must be"
 FIRST = "only one parameter's gradient is looked at"
+LAST = "the last parameter's gradient decides alone: one that is not finite is enough, wherever it stands"
+SUMMED = "whether their sum is finite is asked: a sum overflows where no gradient does"
+STUCK = "after the first overflow no step is taken any more: unscale_ looks anew each time"
 NO_BACKOFF = "the scale does not shrink after a step that was left out"
 KEPT_COUNT = "the count goes on after a step that was left out: steps must be taken in a row"
 NO_GROWTH = "the scale never grows"
@@ -27,10 +31,11 @@ ONCE = "the count is not begun anew when the scale has grown, and it never grows
 LATE = "the scale grows one step too late: when growth_interval steps are taken, not when one more is"
 SHRINKS = "growth_factor and backoff_factor are mixed up"
 ZEROED = "what is not finite is set to 0, and the step is taken: leave it out"
+REPLACED = "a parameter is given another gradient: divide in place the one that it has"
 AT_ONCE = "the scale is changed before update, in unscale_ or step"
 SCALES = (
-    UNDIVIDED, DEFERRED, ANYWAY, ONLY_NAN, ONLY_INFINITY, BELOW_ZERO, ANY, FIRST, NO_BACKOFF, KEPT_COUNT, NO_GROWTH,
-    ALWAYS, ON_AND_ON, ONCE, LATE, SHRINKS, ZEROED,
+    UNDIVIDED, MULTIPLIED, DEFERRED, ANYWAY, ONLY_NAN, ONLY_INFINITY, BELOW_ZERO, ANY, FIRST, LAST, SUMMED, STUCK,
+    NO_BACKOFF, KEPT_COUNT, NO_GROWTH, ALWAYS, ON_AND_ON, ONCE, LATE, SHRINKS, ZEROED,
 )  # fmt: skip
 
 
@@ -44,24 +49,29 @@ def scaling(
 ) -> dict[str, Any]:
     """Return what a scaler says at each step of training, and the weights after it."""
     weights, scale, good, seen = [value.clone() for value in start], float(options["init_scale"]), 0, []
+    stuck = False
     grow, shrink = options["growth_factor"], options["backoff_factor"]
     grow, shrink = (shrink, grow) if wrong == SHRINKS else (grow, shrink)
     for step in gradients:
         grads, before = [gradient * scale for gradient in step], scale
-        finite = all(_fine(gradient, wrong) for gradient in (grads[:1] if wrong == FIRST else grads))
+        looked = {FIRST: grads[:1], LAST: grads[-1:]}.get(wrong, grads)
+        finite = all(_fine(gradient, wrong) for gradient in looked)
+        stuck = wrong == STUCK and (stuck or not finite)
         if wrong == ANY:
             finite = any(_fine(gradient, wrong) for gradient in grads)
         if wrong == ZEROED:
             grads, finite = [gradient.nan_to_num(0, 0, 0) for gradient in grads], True
-        if wrong not in (UNDIVIDED, DEFERRED):
+        if wrong == MULTIPLIED:
+            grads = [gradient * scale for gradient in grads]
+        elif wrong not in (UNDIVIDED, DEFERRED):
             grads = [gradient / scale for gradient in grads]
         grads = clipped(grads, max_norm)
         if wrong == DEFERRED:
             grads = [gradient / scale for gradient in grads]
-        taken = finite or wrong == ANYWAY
+        taken = (finite or wrong == ANYWAY) and not stuck
         if taken:
             weights = [weight - lr * gradient for weight, gradient in zip(weights, grads, strict=True)]
-        if not finite:
+        if not finite or stuck:
             scale *= 1 if wrong == NO_BACKOFF else shrink
             good = good if wrong == KEPT_COUNT else 0
         else:
@@ -82,7 +92,7 @@ def _fine(gradient: Tensor, wrong: str) -> bool:
         return not bool(gradient.isinf().any())
     if wrong == BELOW_ZERO:
         return not bool((gradient.isnan() | gradient.isposinf()).any())
-    return bool(gradient.isfinite().all())
+    return bool((gradient.sum() if wrong == SUMMED else gradient).isfinite().all())
 
 
 def clipped(grads: list[Tensor], max_norm: float | None) -> list[Tensor]:
@@ -114,10 +124,11 @@ RESULT_WHOLE = "a linear layer's result stays float32: it has the dtype that it 
 OTHERS_HALF = "the layers that are not linear are given half precision: they are given float32"
 LOSS_HALF = "the cross-entropy is computed in half precision: its logits are cast to float32 first"
 NO_BIAS = "the bias is left out"
+ALWAYS_BF = "bfloat16 is taken, whatever `dtype` says"
 LOSS_SUM = "the losses of the rows are added up, not averaged"
 HALF_LOSS = "the loss comes back in half precision: it is float32"
 WEIGHTS_CAST = "the weights themselves are cast, and their small steps are lost from then on"
-MIXES = (WHOLE, X_WHOLE, WEIGHT_WHOLE, BIAS_WHOLE, RESULT_WHOLE, OTHERS_HALF, LOSS_HALF, NO_BIAS, LOSS_SUM)
+MIXES = (WHOLE, X_WHOLE, WEIGHT_WHOLE, BIAS_WHOLE, RESULT_WHOLE, OTHERS_HALF, LOSS_HALF, NO_BIAS, LOSS_SUM, ALWAYS_BF)
 
 Parts = Sequence[Any]  # of each layer what probes.layers makes it of
 
@@ -125,6 +136,7 @@ Parts = Sequence[Any]  # of each layer what probes.layers makes it of
 def mixed(parts: Parts, x: Tensor, targets: Tensor, dtype: torch.dtype, wrong: str = "") -> tuple[Tensor, list[Tensor]]:
     """Return the loss of layers (probes.layers says which), and the gradients of their weights."""
     wanted: list[Tensor] = []
+    dtype = torch.bfloat16 if wrong == ALWAYS_BF else dtype
     for part in parts:
         if part is None:
             given = x if wrong == OTHERS_HALF else x.float()
@@ -193,7 +205,14 @@ DICE = (NEW_DICE, ONES, DICE_LEFT)
 
 
 def checkpointed(
-    matrices: list[Tensor], x: Tensor, shift: Tensor, times: int, weights: Tensor, seed: int, wrong: str = ""
+    matrices: list[Tensor],
+    x: Tensor,
+    shift: Tensor,
+    order: Tensor,
+    times: int,
+    weights: Tensor,
+    seed: int,
+    wrong: str = "",
 ) -> dict[str, Any]:
     """Return what probes.checkpointed finds where nothing is checkpointed."""
     dice = torch.Generator().manual_seed(seed)
@@ -203,7 +222,7 @@ def checkpointed(
 
     def run() -> Tensor:
         kept = torch.rand(rows, generator=dice) > 0.4
-        return torch.sin(torch.tanh(x @ first + shift) * times * kept) @ second
+        return torch.sin(torch.tanh(x @ first + shift)[:, order] * times * kept) @ second
 
     result = run()
     between = torch.rand(3, generator=dice)

@@ -12,10 +12,13 @@ from .oracle_ranks import CHUNKS, LAST, shard
 STRIPES = "ranks take turns at the rows: a share is made of neighbours"
 HALVES = "queries, keys and values are shared as one matrix: each part is shared by itself"
 BIAS_FIRST = "the bias is not cut like the rows: the first numbers are taken on every rank"
-OUTPUTS = (STRIPES, HALVES, CHUNKS, LAST, BIAS_FIRST)
+SHARED_MEMORY = "the parameters are parts of the layer that was given: keep copies"
+OUTPUTS = (STRIPES, HALVES, CHUNKS, LAST, BIAS_FIRST, SHARED_MEMORY)
 ALONE = "x gets this rank's part of the gradient: all ranks' parts are added up"
 AVERAGED_BACK = "the gradient of x is averaged over the ranks: it is a sum"
 BIAS_EACH = "every rank adds the bias before the sum: it counts once"
+BIAS_IN_PARTS = "each rank adds a part of the bias before the sum, and its gradient is a part: add the whole after it"
+BIAS_SHARED = "the bias is that of the layer that was given: keep a copy"
 AVERAGED = "the parts are averaged: the whole is their sum"
 BIAS_LOST = "the bias is left out"
 PARTIAL = "the parts are not added up"
@@ -23,8 +26,7 @@ SUMMED_BACK = "the gradient is added up over the ranks once more: all have the s
 CUT_OFF = "no gradient passes through the sum"
 MORE = "there are more sums than one each way"
 ONE_SUM = "the group is asked for something else: a sum is one all_reduce"
-SHARED_MEMORY = "the parameters are parts of the layer that was given: keep copies"
-INPUTS = (BIAS_EACH, AVERAGED, BIAS_LOST, PARTIAL, SUMMED_BACK, CUT_OFF, SHARED_MEMORY)
+INPUTS = (BIAS_EACH, BIAS_IN_PARTS, BIAS_SHARED, AVERAGED, BIAS_LOST, PARTIAL, SUMMED_BACK, CUT_OFF, SHARED_MEMORY)
 
 
 def rows_of(d_out: int, rank: int, world: int, parts: int = 1, wrong: str = "") -> list[int]:
@@ -52,7 +54,8 @@ def column(
             back[..., rows_of(d_out, other, world, parts)] = weights[other]
     gradient = back @ weight / (world if wrong == AVERAGED_BACK else 1)
     flat = weights[rank].flatten(0, -2)
-    own = {"weight": weight[rows]} | ({} if own_bias is None else {"bias": own_bias})
+    kept = torch.zeros_like(weight) if wrong == SHARED_MEMORY else weight
+    own = {"weight": kept[rows]} | ({} if own_bias is None else {"bias": own_bias})
     slopes = {"weight": flat.T @ x.flatten(0, -2)} | ({} if bias is None else {"bias": flat.sum(0)})
     return {"y": y, "x": gradient, "own": own, "gradients": slopes}
 
@@ -65,7 +68,7 @@ def row(
     own = slice(columns.start, columns.stop)
     if wrong == SHARED_MEMORY:
         weight = torch.zeros_like(weight)
-    added: Any = 0 if bias is None or wrong == BIAS_LOST else bias
+    added: Any = 0 if bias is None or wrong in (BIAS_LOST, BIAS_SHARED) else bias
     y = x @ weight.T
     if wrong == PARTIAL:
         y = x[..., own] @ weight[:, own].T
@@ -74,9 +77,11 @@ def row(
     y = y + added * (world if wrong == BIAS_EACH else 1)
     back = weights * (world if wrong == SUMMED_BACK else 0 if wrong == CUT_OFF else 1)
     flat = back.flatten(0, -2)
-    parameters = {"weight": weight[:, own]} | ({} if bias is None else {"bias": bias})
+    held = torch.zeros_like(bias) if bias is not None and wrong == BIAS_SHARED else bias
+    parameters = {"weight": weight[:, own]} | ({} if held is None else {"bias": held})
     slopes = {"weight": flat.T @ x[..., own].flatten(0, -2)}
-    slopes |= {} if bias is None else {"bias": weights.flatten(0, -2).sum(0) * (world if wrong == BIAS_EACH else 1)}
+    often = {BIAS_EACH: world, BIAS_IN_PARTS: 1 / world}.get(wrong, 1)
+    slopes |= {} if bias is None else {"bias": weights.flatten(0, -2).sum(0) * often}
     return {"y": y, "x": back @ weight[:, own], "own": parameters, "gradients": slopes}
 
 

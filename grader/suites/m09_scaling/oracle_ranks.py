@@ -18,9 +18,11 @@ NO_FIRST = "the first bucket has the cap of the others"
 REVERSED = "the order is turned round: take the places as they come"
 SINGLE = "each parameter is a bucket of its own"
 ONE = "all parameters are in one bucket"
+LAST_LOST = "the last bucket is lost where it is not full"
+TRAILING = "an empty bucket comes last: the next place begins one, not the end of the last"
 EMPTY = "no parameters make an empty bucket: there is none then"
 SIZES = "the buckets hold sizes: they hold places in the list"
-HOLDS = (BEFORE, STRICT, FIRST_CAP, NO_FIRST, REVERSED, SINGLE, ONE, SIZES, EMPTY)
+HOLDS = (BEFORE, STRICT, FIRST_CAP, NO_FIRST, REVERSED, SINGLE, ONE, SIZES, EMPTY, LAST_LOST, TRAILING)
 
 
 def buckets(sizes: list[int], first_cap: int, cap: int, wrong: str = "") -> list[list[int]]:
@@ -40,11 +42,17 @@ def buckets(sizes: list[int], first_cap: int, cap: int, wrong: str = "") -> list
         found[-1].append(place)
     if wrong == EMPTY:
         return found or [[]]
+    full = bool(found) and sum(sizes[place] for place in found[-1]) >= (first_cap if len(found) == 1 else cap)
+    if wrong == LAST_LOST:
+        return found if full else found[:-1]
+    if wrong == TRAILING:
+        return [*found, []] if full else found
     return [[sizes[place] for place in bucket] for bucket in found] if wrong == SIZES else found
 
 
 SUM = "the gradients are added up and not divided by the number of ranks"
 TWICE = "the gradients are divided by the number of ranks twice"
+THROWN = "what all_reduce returns is thrown away: it does not change what it is given"
 OWN = "a rank's own gradient is all that it has: nothing was added up"
 EACH = "each parameter is sent by itself: a bucket is one message"
 ALL = "everything is sent in one message: each bucket is one"
@@ -52,7 +60,7 @@ SKIPPED = "a parameter without a gradient is left out of its bucket: it counts a
 STAYS_NONE = "a parameter without a gradient has none afterwards, though other ranks have one for it"
 ONE_SUM = "the group is asked for something else: each bucket is one all_reduce"
 SORTED = "gradients stand in another order in their row than places in the bucket"
-MEANS = (SUM, TWICE, OWN)
+MEANS = (SUM, TWICE, OWN, THROWN)
 
 Grads = list[Tensor | None]
 
@@ -71,7 +79,7 @@ def averaged(shapes: list[tuple[int, ...]], ranks: list[Grads], rank: int, wrong
         whole = [torch.zeros(shape) if grad is None else grad for grad in all_of]
         total = torch.stack(whole).sum(0)
         world = len(ranks)
-        kinds = {SUM: total, TWICE: total / world**2, OWN: whole[rank]}
+        kinds = {SUM: total, TWICE: total / world**2, OWN: whole[rank], THROWN: whole[rank] / world}
         found.append(kinds.get(wrong, total / world))
     return found
 
@@ -109,9 +117,15 @@ RANK_0 = "all ranks step by rank 0's rows alone"
 EQUAL = "ranks drop rows until all have as many"
 PADDED = "ranks repeat rows until all have as many"
 CLIPPED_EACH = "each rank's own gradient is clipped: clip the whole one"
+CLIPPED_PARTS = "each rank's part of the gradient is clipped before the parts are added up: clip the whole one"
+CLIPPED_ALONE = "each parameter's gradient is clipped by itself: the norm is that of all together"
 UNCLIPPED = "the gradient is not clipped"
+UNMOVED = "no step is taken: the weights are as before"
 STALE = "gradients from before the step are added to"
-STEPS = (PLAIN, ADDED, DIVIDED_TWICE, OWN_ROWS, RANK_0, EQUAL, PADDED, CLIPPED_EACH, UNCLIPPED, STALE)
+STEPS = (
+    PLAIN, ADDED, DIVIDED_TWICE, OWN_ROWS, RANK_0, EQUAL, PADDED, CLIPPED_EACH, CLIPPED_PARTS, CLIPPED_ALONE,
+    UNCLIPPED, UNMOVED, STALE,
+)  # fmt: skip
 LOSS_TENSOR = "the loss is a tensor: make a number of it with item()"
 AFTER_LOSS = "the loss is that of the weights after the step"
 OWN_LOSS = "the loss is of this rank's rows alone"
@@ -123,7 +137,8 @@ Batch = list[tuple[Tensor, ...]]  # of each rank its rows and targets
 
 def net(state: dict[str, Tensor], x: Tensor) -> Tensor:
     """Return what probes.Net gives."""
-    hidden = torch.tanh(x @ state["first.weight"].T + state["first.bias"]) * state["gain"]
+    hidden = torch.tanh(x @ state["first.weight"].T + state["first.bias"])
+    hidden = torch.where(x[:, :1] > 0, hidden * state["gain"], hidden)
     return hidden @ state["second.weight"].T + state["second.bias"]
 
 
@@ -166,6 +181,9 @@ def stepped(
         shares = [len(x) / n for x, _ in parts]
         if wrong == CLIPPED_EACH:
             each = [clipped(grads, max_norm) for grads in each]
+        if wrong == CLIPPED_PARTS:
+            parted = [[share * grad for grad in grads] for share, grads in zip(shares, each, strict=True)]
+            each = [[g / share for g in clipped(p, max_norm)] for share, p in zip(shares, parted, strict=True)]
         shares = {PLAIN: [1 / len(parts)] * len(parts), ADDED: [1.0] * len(parts)}.get(wrong, shares)
         total = [
             sum(share * grad for share, grad in zip(shares, grads, strict=True)) for grads in zip(*each, strict=True)
@@ -176,10 +194,13 @@ def stepped(
             total = [grad / len(parts) for grad in total]
         if wrong == STALE:
             total = [grad + len(parts) * old for grad, old in zip(total, before, strict=True)]
-        total = total if wrong in (UNCLIPPED, CLIPPED_EACH) else clipped(total, max_norm)
+        if wrong == CLIPPED_ALONE:
+            total = [clipped([grad], max_norm)[0] for grad in total]
+        elif wrong not in (UNCLIPPED, CLIPPED_EACH, CLIPPED_PARTS):
+            total = clipped(total, max_norm)
         before, speed = total, [0.9 * old + grad for old, grad in zip(speed, total, strict=True)]
         moves = zip(weights.items(), speed, strict=True)
-        weights = {name: value - lr * move for (name, value), move in moves}
+        weights = {name: value - (0 if wrong == UNMOVED else lr) * move for (name, value), move in moves}
         after.append(float(regression(weights, *whole)))
     return {"losses": losses, "after": after, "weights": weights}
 
@@ -193,13 +214,21 @@ COUPLED = "weight decay goes into the gradient (Adam with L2): AdamW's stands be
 UNDECAYED = "there is no weight decay"
 ONE_COUNT = "all parameters have one count: each has its own, of the steps for which it had a gradient"
 IDLE_DECAYS = "a parameter without a gradient is decayed: it stays"
-IDLE_MOVES = "a parameter without a gradient goes on by its momentum: it stays"
+IDLE_MOVES = "a parameter without a gradient goes on by its momentum: it stays, and zero_grad leaves no zeros"
 EPS_INSIDE = "eps stands under the root: it is added to the root"
 ADDED_UP = "every rank's whole parameter is added up: outside of its share a rank adds zeros"
 NOT_FORGOTTEN = "zero_grad leaves the gradients, and the next step takes them again"
+DECAY_ALONE = "weight decay is not multiplied by lr"
+BETAS_TURNED = "the two betas are mixed up"
+UNROOTED = "the second moment is taken without its root"
+EPS_FIRST = "eps is added before the second moment is corrected: it is added to the root of what is corrected"
+UNMOVED_AT_ALL = (
+    "nothing moves: parameters may come as an iterator, which is empty after the first look: make a list of it"
+)
+NARROW = "moments are float32 whatever the parameter is: they have its dtype"
 MOVES = (
     UNGATHERED, COUNTED_TWICE, UNCORRECTED, COUPLED, UNDECAYED, ONE_COUNT, IDLE_DECAYS, IDLE_MOVES, EPS_INSIDE,
-    ADDED_UP, NOT_FORGOTTEN,
+    ADDED_UP, NOT_FORGOTTEN, DECAY_ALONE, BETAS_TURNED, UNROOTED, EPS_FIRST, UNMOVED_AT_ALL,
 )  # fmt: skip
 STATE_WHOLE = "every rank keeps the state of all numbers: each keeps that of its share"
 
@@ -209,6 +238,7 @@ def moved(
 ) -> list[list[Tensor]]:
     """Return the parameters after each of AdamW's steps."""
     lr, (beta1, beta2), eps, decay = (options[name] for name in ("lr", "betas", "eps", "weight_decay"))
+    beta1, beta2 = (beta2, beta1) if wrong == BETAS_TURNED else (beta1, beta2)
     values = [value.clone() for value in values]
     moments = [(torch.zeros_like(value), torch.zeros_like(value)) for value in values]
     counts, seen = [0] * len(values), list[list[Tensor]]()
@@ -233,8 +263,11 @@ def moved(
             if wrong != UNCORRECTED:
                 first, second = first / (1 - beta1**count), second / (1 - beta2**count)
             size = (second + eps).sqrt() if wrong == EPS_INSIDE else second.sqrt() + eps
-            kept = value * (1 if wrong in (COUPLED, UNDECAYED) else 1 - lr * decay)
-            new = kept - lr * first / size
+            size = second + eps if wrong == UNROOTED else size
+            if wrong == EPS_FIRST:
+                size = second.sqrt() + eps / (1 - beta2**count) ** 0.5
+            kept = value * (1 if wrong in (COUPLED, UNDECAYED) else 1 - (1 if wrong == DECAY_ALONE else lr) * decay)
+            new = value if wrong == UNMOVED_AT_ALL else kept - lr * first / size
             if wrong == UNGATHERED:
                 own = shard(value.numel(), rank, world)
                 row = value.flatten().clone()

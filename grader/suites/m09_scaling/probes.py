@@ -19,13 +19,15 @@ def scaled(make, start, options, gradients, lr, max_norm):
     for step in gradients:
         for param, gradient in zip(params, step, strict=True):
             param.grad = gradient * scaler.scale
-        scale, finite = scaler.scale, scaler.unscale_(iter([params[0], idle, *params[1:]]))
+        scale, grads = scaler.scale, [param.grad for param in params]
+        finite = scaler.unscale_(iter([params[0], idle, *params[1:]]))
+        same = all(param.grad is grad for param, grad in zip(params, grads, strict=True))
         if max_norm is not None:
             nn.utils.clip_grad_norm_(params, max_norm)
         taken, kept = scaler.step(optimizer), scaler.scale
         scaler.update()
         weights = torch.cat([param.detach().flatten() for param in params])
-        seen.append({"scale": scale, "finite": finite, "taken": taken, "kept": kept, "weights": weights})
+        seen.append({"scale": scale, "finite": finite, "taken": taken, "kept": kept, "same": same, "weights": weights})
     own = {"torchs": torchs(start, options, gradients)} if params[0].is_cuda else {}
     return own | {"seen": seen, "scale": scaler.scale}
 
@@ -110,21 +112,21 @@ class Work(nn.Module):
         super().__init__()
         self.first, self.second, self.note = nn.Parameter(first), nn.Parameter(second), note
 
-    def forward(self, x, shift, times):
-        """(rows, d_in) in, (rows, d_out) out."""
+    def forward(self, x, shift, order, times):
+        """(rows, d_in) in, (rows, d_out) out; order says in which places the hidden numbers stand."""
         if self.note is not None:
             self.note()
-        hidden = torch.tanh(x @ self.first + shift) * times
+        hidden = torch.tanh(x @ self.first + shift)[:, order] * times
         kept = torch.rand(hidden.shape) > 0.4  # by the processor's dice, wherever x is
         return torch.sin(hidden * kept.to(x.device)) @ self.second
 
 
-def checkpointed(checkpoint, matrices, x, shift, times, weights, seed, wanting, note):
+def checkpointed(checkpoint, matrices, x, shift, order, times, weights, seed, wanting, note):
     """Return what a checkpointed Work gives, its gradients, and the random numbers that come after both."""
     work = Work(matrices[0].clone(), matrices[1].clone(), note)
     x, shift = x.clone().requires_grad_(wanting), shift.clone()
     torch.manual_seed(seed)
-    result = checkpoint(work, x, shift, times)
+    result = checkpoint(work, x, shift, order, times)
     between = torch.rand(3)
     if result.requires_grad:
         (result * weights).sum().backward()
@@ -177,7 +179,7 @@ def differentiated(graph, held):
 
 
 class Net(nn.Module):
-    """Two linear layers, a norm that counts, and a gain that not every loss uses."""
+    """Two linear layers, a norm that counts, and a gain for rows whose first number is above 0."""
 
     def __init__(self, state):
         super().__init__()
@@ -189,7 +191,8 @@ class Net(nn.Module):
 
     def forward(self, x):
         """(rows, d_in) in, (rows, d_out) out."""
-        return self.second(torch.tanh(self.first(x)) * self.gain)
+        hidden, gained = torch.tanh(self.first(x)), x[:, :1] > 0
+        return self.second(torch.where(gained, hidden * self.gain, hidden) if gained.any() else hidden)
 
 
 def regression(model, x, targets):
@@ -214,10 +217,12 @@ def ranges(found):
 def started(group, share_start, states):
     """Return a model's state after all ranks have taken over rank 0's, and if its parameters are the same ones."""
     model = Net(states[group.rank])
+    model.register_buffer("unsaved", states[group.rank]["gain"] + 1, persistent=False)
     before = list(model.parameters())
     share_start(model, group)
     same = all(one is other for one, other in zip(before, model.parameters(), strict=True))
-    return {"state": {name: value.clone() for name, value in model.state_dict().items()}, "same": same}
+    state = {name: value.clone() for name, value in model.state_dict().items()}
+    return {"state": state | {"unsaved": model.unsaved.clone()}, "same": same}
 
 
 def stepped(group, step, state, batches, lr, max_norm):
@@ -233,7 +238,7 @@ def stepped(group, step, state, batches, lr, max_norm):
 def moved(group, make, values, steps, options):
     """Move parameters by AdamW, by these gradients; return them after each step."""
     params = [nn.Parameter(value.clone()) for value in values]
-    optimizer, seen = make(params, group, **options), []
+    optimizer, seen = make(iter(params), group, **options), []
     for step in steps:
         optimizer.zero_grad()
         for param, gradient in zip(params, step, strict=True):
@@ -288,7 +293,8 @@ def used(layer, x, weights):
     """Return what a layer gives for x, the gradients of x and of its parameters, and the parameters."""
     x = x.clone().requires_grad_()
     y = layer(x)
-    (y * weights).sum().backward()
+    if y.shape == weights.shape:
+        (y * weights).sum().backward()
     own = dict(layer.named_parameters())
     return {
         "y": y.detach(),

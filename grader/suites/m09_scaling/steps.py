@@ -1,5 +1,7 @@
 """What several checks of m09_scaling do: put ranks to work, and play the other ranks of one."""
 
+import functools
+
 import torch
 
 from grader.judge import FLOAT32_LAYER, asked, expect, expect_close
@@ -46,10 +48,15 @@ def tensor(value):
 
 
 class Summed:
-    """Plays the other ranks where everything is added up: they say, one after the other, what stands in a row."""
+    """Plays the other ranks where everything is added up: they say, one after the other, what stands in a row.
 
-    def __init__(self, rows):
+    `own` is what a rank should send, where a mean is wanted: whoever divides by `world` before the sum, as torch's
+    DistributedDataParallel does, and not after it, speaks with ranks that do so too.
+    """
+
+    def __init__(self, rows, own=(), world=1):
         self.rest, self.sent, self.other = torch.cat(rows), [], []
+        self.own, self.world, self.divided = list(own), world, []
 
     def __call__(self, what, x, whom):
         """Note what a rank sends, and answer with the sum of that and as many numbers of the others'."""
@@ -58,6 +65,11 @@ class Summed:
             return [x] if what == "all_gather" else x
         self.sent.append(x)
         row, self.rest = self.rest[: x.numel()], self.rest[x.numel() :]
+        if self.own:
+            part = self.own.pop(0) / self.world
+            early = part.numel() == x.numel() and torch.allclose(x.flatten(), part.to(x.dtype), atol=1e-6, rtol=0)
+            self.divided.append(self.world if early else 1)
+            row = row / self.divided[-1]
         return x + torch.cat([row.to(x.dtype), x.new_zeros(x.numel() - len(row))]).view(x.shape)
 
 
@@ -70,6 +82,19 @@ def expect_no_other(others, mistake=None):
 def misses(kinds, found):
     """Return what each of these mistakes gives."""
     return {wrong: lambda wrong=wrong: found(wrong) for wrong in kinds}
+
+
+def once(kinds, found):
+    """Return what each of these mistakes gives, computed when it is first asked for, and then kept."""
+    return {wrong: functools.cache(functools.partial(found, wrong)) for wrong in kinds}
+
+
+def part_of(wrong, *path):
+    """Return a part of what each mistake gives."""
+    return {
+        words: lambda miss=miss: functools.reduce(lambda value, key: value[key], path, miss())
+        for words, miss in wrong.items()
+    }
 
 
 class Ring:

@@ -23,8 +23,8 @@ from .oracle_ranks import DEVICE
 from .steps import Ring, Summed, alone, expect_no_other, on_ranks, told
 
 
-def expect_used(found, wanted, wrong, rank, names=("y", "own", "gradients", "x")):
-    """Compare what a rank's layer gave, its parameters, their gradients, and what came back to x."""
+def expect_used(found, wanted, wrong, rank, names=("own", "y", "gradients", "x")):
+    """Compare a rank's parameters, what its layer gave, their gradients, and what came back to x."""
     words = {"y": "the output", "x": "the gradient of x", "own": "", "gradients": "the gradient of "}
     for name in names:
         if name in ("y", "x"):

@@ -15,12 +15,13 @@ from grader.judge import (
 
 from . import oracle_ranks as oracle
 from . import probes
-from .steps import Summed, alone, expect_no_other, misses, on_ranks, told
+from .steps import Summed, alone, expect_no_other, misses, on_ranks, once, part_of, told
 
 OTHERS = "the model has other parameters than before: write into those that are there"
 BUFFERS = "buffers are left as they were: rank 0's hold for all, as its parameters do"
 PARAMETERS = "parameters are left as they were: rank 0's hold for all"
 ELSEWHERE = "another rank's model is taken: it is rank 0's that all start from"
+UNSAVED = "a buffer that is not saved is left as it was: buffers() has it, and state_dict() has not"
 MEAN_START = "the ranks' parameters are averaged: all take rank 0's"
 
 
@@ -74,7 +75,7 @@ def test_gradients_are_averaged_bucket_by_bucket(student, draw):
         for place in missing:
             ranks[1][place] = None
         rows = [oracle.rows(SHAPES, grads, PARTS) for grads in ranks]
-        others = Summed([one + other for one, other in zip(rows[0], rows[2], strict=True)])
+        others = Summed([one + other for one, other in zip(rows[0], rows[2], strict=True)], rows[1], 3)
         group = told(student, 1, 3, others)
         found = student.plant(probes).averaged(student.average_gradients, ranks[1], SHAPES, PARTS, group)
         expect_rows(others, rows[1], missing)
@@ -110,7 +111,8 @@ def expect_rows(others, wanted, missing):
     mistake = oracle.ALL if found == [sum(ordered)] else oracle.SKIPPED if missing and found == short else mistake
     said = f"The rows sent are {found} long, expected {lengths}."
     expect(found == lengths, said, mistake=mistake, evidence="value")
-    for bucket, row, expected in zip(PARTS, sent, wanted, strict=True):
+    for bucket, row, expected, divided in zip(PARTS, sent, wanted, others.divided, strict=True):
+        expected = expected / divided
         parts = dict(zip(bucket, expected.split([sizes[place] for place in bucket]), strict=True))
         own = {oracle.SORTED: torch.cat([parts[place] for place in sorted(bucket)])}
         expect_close(row.flatten(), expected, atol=FLOAT32_OP, misses=own, what=f"the row of bucket {bucket}")
@@ -155,15 +157,17 @@ def test_all_ranks_start_from_rank_0s_model(student, draw):
     """Three models with weights and counts of their own all have those of the first, in the parameters they had."""
     states = [net(draw) for _ in range(3)]
     for rank, found in enumerate(on_ranks(student, 3, "started", student.share_start, states)):
-        for name, wanted in states[0].items():
+        for name, wanted in (states[0] | {"unsaved": states[0]["gain"] + 1}).items():
             counts = name.startswith(("norm.r", "norm.num"))
             what, own = f"{name} on rank {rank}", {}
-            if rank:
+            if name == "unsaved":
+                own = {UNSAVED: states[rank]["gain"] + 1} if rank else {}
+            elif rank:
                 own = {BUFFERS if counts else PARAMETERS: states[rank][name]}
                 own |= {ELSEWHERE: states[-1][name]} if rank < len(states) - 1 else {}
-            elif not counts:
+            elif not counts and name in states[0]:
                 own[ELSEWHERE] = states[-1][name]
-            if wanted.is_floating_point() and not counts:
+            if wanted.is_floating_point() and not counts and name in states[0]:
                 own[MEAN_START] = torch.stack([state[name] for state in states]).mean(0)
             if wanted.is_floating_point():
                 expect_close(found["state"][name], wanted, atol=FLOAT32_OP, misses=own, what=what)
@@ -177,6 +181,10 @@ def trained(draw):
     state = net(draw)
     names = [name for name in probes.Net(state).state_dict() if not name.startswith("norm.")]
     batches = [[(draw.normal(rows, 5), draw.normal(rows, 4)) for rows in (3, 2, 2)] for _ in range(3)]
+    for number, ((first, _), (second, _), _) in enumerate(batches):
+        first[0, 0] = first[0, 0].abs() + 0.1  # somebody uses the gain in each step,
+        if number:
+            second[:, 0] = -second[:, 0].abs() - 0.1  # and rank 1 in none but the first
     return state, {name: state[name] for name in names}, batches
 
 
@@ -203,10 +211,9 @@ def expect_stepped(student, state, weights, batches, max_norm):
     found = on_ranks(student, len(batches[0]), "stepped", student.data_parallel_step, state, *given)
     for rank, own in enumerate(found):
         wanted = oracle.stepped(weights, *given, rank)
-        wrong = {kind: oracle.stepped(weights, *given, rank, kind) for kind in oracle.STEPS}
+        wrong = once(oracle.STEPS, lambda kind, rank=rank: oracle.stepped(weights, *given, rank, kind))
         for name, expected in wanted["weights"].items():
-            parts = {words: miss["weights"][name] for words, miss in wrong.items()}
-            what = f"{name} on rank {rank}"
+            parts, what = part_of(wrong, "weights", name), f"{name} on rank {rank}"
             expect_close(own["weights"][name], expected, atol=FLOAT32_LAYER, misses=parts, what=what)
         expect_losses(own["losses"], wanted, weights, batches[0], rank)
 

@@ -5,18 +5,21 @@ import torch
 
 from grader.judge import (
     FLOAT32_LAYER,
+    FLOAT32_OP,
     FLOAT64,
     achieve,
+    expect,
     expect_bound,
     expect_close,
     expect_one_device,
     expect_tensor,
+    sentence,
 )
 
 from . import oracle_ranks as oracle
 from . import probes
 from .oracle_learning import Stories
-from .steps import alone, learned, on_ranks
+from .steps import alone, learned, on_ranks, once, part_of
 
 ADAMW = {"lr": 0.05, "betas": (0.8, 0.95), "eps": 1e-3, "weight_decay": 0.2}
 
@@ -42,12 +45,25 @@ def test_shares_of_adamw_are_adamw(student, draw, dtype):
     found = on_ranks(student, 3, "moved", student.ShardedAdamW, values, steps, ADAMW)
     for rank, seen in enumerate(found):
         wanted = oracle.moved(values, steps, ADAMW, rank, 3)
-        wrong = {kind: oracle.moved(values, steps, ADAMW, rank, 3, kind) for kind in oracle.MOVES}
+        wrong = once(oracle.MOVES, lambda kind, rank=rank: oracle.moved(values, steps, ADAMW, rank, 3, kind))
         for number, step in enumerate(wanted):
             for place, expected in enumerate(step):
-                own = {words: miss[number][place] for words, miss in wrong.items()}
+                own = part_of(wrong, number, place)
                 what = f"parameter {place} after step {number + 1} on rank {rank}"
+                expect(
+                    not narrowed(seen[number][place], expected),
+                    sentence(what, "has float32's digits."),
+                    mistake=oracle.NARROW,
+                    evidence="value",
+                )
                 expect_close(seen[number][place], expected, atol=atol, misses=own, what=what)
+
+
+def narrowed(found, expected):
+    """Whether a float64 result is right as far as float32 goes, and no further."""
+    if expected.dtype != torch.float64 or not isinstance(found, torch.Tensor) or found.shape != expected.shape:
+        return False
+    return FLOAT64 < float((found - expected).abs().max()) < FLOAT32_OP
 
 
 @pytest.mark.task("m09.6")
@@ -59,7 +75,7 @@ def test_shares_of_adamw_are_adamw(student, draw, dtype):
 def test_a_rank_keeps_the_state_of_its_share(student):
     """One of eight ranks keeps less than 45 % of the memory that the state of all numbers would take."""
     count, planted = 2_000_000, student.plant(probes)
-    group = alone(student, 5, 8)
+    group = alone(student, 0, 8)  # who shares out whole parameters gives rank 0 the first one
     student.probe.give_back()
     before = student.memory_mb()
     held = planted.large(student.ShardedAdamW, count, group, lr=0.1)

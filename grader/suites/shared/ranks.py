@@ -25,7 +25,7 @@ HERE = "127.0.0.1"  # there is no list of names inside
 PATIENCE = 10  # seconds that a rank waits for another
 LATEST = 60  # seconds after which a rank is ended that has not come to an end: the check's clock is earlier
 LATE = ("TimeoutError", f"not at its end after {LATEST} seconds"), None
-GONE = ("RuntimeError", "its process ended without an answer"), None
+GONE = ("RuntimeError", "its process ended without an answer, as one does that is sent more than it waits for"), None
 FORKS = "inside.server" in sys.modules  # whether this is a worker of the fork server's: it has one thread
 LONGEST = 1000  # characters of what an exception says
 LOST = (
@@ -37,11 +37,39 @@ LOST = (
 )  # what another's end looks like
 
 
+class Ledger:
+    """Where threads write down what they call next: where two calls disagree, gloo ends the whole process."""
+
+    def __init__(self):
+        self._written, self._changed, self._closed = {}, threading.Condition(), False
+
+    def write(self, place, said):
+        """Write down a call, for whoever reads it."""
+        with self._changed:
+            self._written[place] = said
+            self._changed.notify_all()
+
+    def close(self):
+        """Let nobody wait for what is not written yet."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def read(self, place):
+        """Return what is written there, as soon as it is; raises as gloo does where it does not come."""
+        with self._changed:
+            self._changed.wait_for(lambda: place in self._written or self._closed, PATIENCE)
+            if place not in self._written:
+                raise RuntimeError("closed by peer" if self._closed else "Timed out")
+            return self._written[place]
+
+
 class Group:
     """What a rank is given: sums, copies and messages, by gloo and through the processor's memory."""
 
-    def __init__(self, rank, world, store):
+    def __init__(self, rank, world, store, ledger=None):
         self.rank, self.world = rank, world
+        self._ledger, self._calls = ledger, 0
         options = ProcessGroupGloo._Options()
         options._timeout = timedelta(seconds=PATIENCE)
         options._devices = [ProcessGroupGloo.create_device(hostname=HERE)]
@@ -56,12 +84,14 @@ class Group:
             self._nccl.allreduce([whole]).wait()
             return whole
         whole = _copied(x)
+        self._agree("all_reduce", whole)
         self._gloo.allreduce([whole]).wait()
         return whole.to(x.device)
 
     def all_gather(self, x):
         """Return every rank's x, in order."""
         own = _copied(x)
+        self._agree("all_gather", own)
         found = [torch.empty_like(own) for _ in range(self.world)]
         self._gloo.allgather([found], [own]).wait()
         return [part.to(x.device) for part in found]
@@ -70,6 +100,7 @@ class Group:
         """Return the x of one rank."""
         options, found = BroadcastOptions(), _copied(x)
         options.rootRank = source
+        self._agree(f"broadcast from {source}", found)
         self._gloo.broadcast([found], options).wait()
         return found.to(x.device)
 
@@ -86,12 +117,26 @@ class Group:
         self._received[source] += 1
         return found.to(like.device)
 
+    def _agree(self, what, x):
+        """Raise where the ranks call something else, or with other sizes."""
+        if not self._ledger:
+            return
+        own = f"{what} with {_size(x)}"
+        self._calls += 1
+        self._ledger.write((self.rank, self._calls), own)
+        for rank in range(self.world):
+            other = self._ledger.read((rank, self._calls))
+            if other != own:
+                raise ValueError(f"rank {rank} calls {other} where this one calls {own}")
+
     def leave(self):
         """Wait until all ranks have come here: who ends earlier takes along what is not sent yet."""
         self._gloo.barrier().wait()
 
     def hang_up(self):
         """Let the others know that nothing more comes."""
+        if self._ledger:
+            self._ledger.close()
         self._gloo, self._kept = None, []
 
 
@@ -104,6 +149,10 @@ def nccl(store):
 
 def _copied(x):
     return x.detach().cpu().clone(memory_format=torch.contiguous_format)
+
+
+def _size(x):
+    return f"{x.numel()} numbers of {str(x.dtype).removeprefix('torch.')}"
 
 
 class Alone:
@@ -202,11 +251,11 @@ def _error(rank, kind, said):
     return RuntimeError(f"on rank {rank}: {kind}: {said}")
 
 
-def _done(rank, world, store, work):
+def _done(rank, world, store, work, ledger=None):
     """Return what a rank raises or returns."""
     group = None
     try:
-        group = Group(rank, world, store)
+        group = Group(rank, world, store, ledger)
         value = work(group)
         group.leave()
         return None, value
@@ -226,11 +275,11 @@ def _where(error):
 
 
 def _threaded(world, work):
-    store = HashStore()
+    store, ledger = HashStore(), Ledger()
     ended: queue.SimpleQueue = queue.SimpleQueue()
 
     def run(rank):
-        ended.put((rank, _done(rank, world, PrefixStore("ranks", store), work)))
+        ended.put((rank, _done(rank, world, PrefixStore("ranks", store), work, ledger)))
 
     for rank in range(world):
         threading.Thread(target=run, args=(rank,), daemon=True).start()

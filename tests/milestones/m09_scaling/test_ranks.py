@@ -81,6 +81,12 @@ def test_a_call_left_out_is_said_as_such(monkeypatch):
         ranks.ranks(2, lambda group: group.rank or group.all_reduce(torch.ones(2)).tolist())
 
 
+def test_calls_that_do_not_fit_together_are_named():
+    """Ranks that are threads and call one another with other sizes are told so, and Python goes on."""
+    with pytest.raises(ValueError, match=r"all_reduce with 2 numbers of float32 where this one calls all_reduce with 1"):
+        ranks.ranks(2, lambda group: group.all_reduce(torch.ones(2 - group.rank)))
+
+
 def test_what_a_group_gives_is_new_and_in_order():
     """Sums, lists, copies and messages of three ranks, of several dtypes and shapes, leave their arguments alone."""
 

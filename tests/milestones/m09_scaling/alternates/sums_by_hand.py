@@ -114,11 +114,11 @@ def average_gradients(params, buckets, group):
             if params[place].grad is not None:
                 row[start : start + size] = params[place].grad.reshape(size)
             start += size
-        row = group.all_reduce(row)
+        row = group.all_reduce(row / group.world)
         start = 0
         for place in bucket:
             size = params[place].numel()
-            params[place].grad = (row[start : start + size] / group.world).reshape(params[place].shape).clone()
+            params[place].grad = row[start : start + size].reshape(params[place].shape).clone()
             start += size
 
 

@@ -222,7 +222,7 @@ def started(group, share_start, states):
     share_start(model, group)
     same = all(one is other for one, other in zip(before, model.parameters(), strict=True))
     state = {name: value.clone() for name, value in model.state_dict().items()}
-    return {"state": state | {"unsaved": model.unsaved.clone()}, "same": same}
+    return {"state": state | {"unsaved": model.get_buffer("unsaved").clone()}, "same": same}
 
 
 def stepped(group, step, state, batches, lr, max_norm):

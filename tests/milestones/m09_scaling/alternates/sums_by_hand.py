@@ -128,8 +128,8 @@ def shard(n, rank, world):
 
 
 def share_start(model, group):
-    state = model.state_dict()
-    model.load_state_dict({name: group.broadcast(value, 0) for name, value in state.items()})
+    for _, value in sorted([*model.named_parameters(), *model.named_buffers()], key=lambda pair: pair[0]):
+        value.data = group.broadcast(value, 0)
 
 
 def data_parallel_step(model, loss, x, targets, optimizer, group, max_norm):

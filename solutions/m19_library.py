@@ -2,9 +2,10 @@ r"""m19_library: a tiny Hugging Face, in which what you have built is saved, ope
 
 In memory a model is a class and some numbers. A library makes it something that can be handed on: a file of numbers
 that runs no code, settings beside it, one name that opens any model, a trainer that goes on where it stopped, and
-pipelines from a text to an answer. Left out: downloads, tokenizers' files, several devices.
+pipelines from a text to an answer. Left out: downloads, tokenizers' files, models that lie on several devices.
 What pipelines are made of is handed to them; they answer a text by itself, and a list of texts by a list in its order.
 A model that one calls is in eval mode, without a graph, and each of its modules is in its old mode afterwards.
+What a model is given lies on the device of its parameters.
 Not allowed, since you build it: safetensors.
 """
 
@@ -359,6 +360,7 @@ class Trainer:
     """Train a model on batches(epoch) of epochs 0, 1, and so on: a step on each `accumulation` of them, or on the rest.
 
     A step's loss is the mean of loss(model, batch) over its batches; it goes along the gradient of that and no other.
+    Asked twice for an epoch, batches gives the same ones.
     Callbacks hear of all that happens: on_train_begin; in each epoch on_epoch_begin; in each step on_step_begin,
     on_substep_end after every batch but its last, and on_step_end; on_epoch_end; on_train_end. Each is called with the
     trainer, for one callback after the other, in their order; one that a callback lacks is passed over.

@@ -53,6 +53,7 @@ ALIGNED = "there are bytes that belong to no tensor: the next one begins where t
 TWICE_ONCE = "a tensor that two names share is written once: each name has numbers of its own"
 BIG_NUMBERS = "numbers are written big-endian"
 COLUMNS = "numbers are written as they lie in memory: row by row is what is asked for"
+PADDING = "the spaces behind the header are not counted in its length"
 STORAGE = "what is written is the memory behind a tensor, not its own numbers"
 
 
@@ -137,6 +138,14 @@ def misread(data: Any) -> str | None:
     return None
 
 
+def uncounted(data: bytes, begin: int, more: int) -> str | None:
+    """Return the mistake by which a header of the right length but for `more` spaces leaves these before the data."""
+    if data[begin : begin + more].strip(b" "):
+        return None
+    text = data[8:begin]
+    return CHARACTERS if len(text) - len(text.decode()) == more else PADDING
+
+
 def expected_entry(tensor: Tensor) -> dict[str, Any]:
     """Return what a header says of a tensor, but for where it lies."""
     return {"dtype": KINDS[tensor.dtype], "shape": list(tensor.shape)}
@@ -215,7 +224,8 @@ def wrong_numbers(part: bytes, tensor: Tensor) -> str | None:
     if tensor.ndim > 1 and part == numbers(tensor.permute(*reversed(range(tensor.ndim)))):
         return COLUMNS
     whole = torch.empty(0, dtype=tensor.dtype).set_(tensor.untyped_storage())
-    return STORAGE if part == numbers(whole)[: len(part)] or part == numbers(whole) else None
+    behind = numbers(whole)[tensor.storage_offset() * width :]  # as the memory lies from where the tensor begins
+    return STORAGE if part in (numbers(whole)[: len(part)], numbers(whole), behind[: len(part)]) else None
 
 
 assert sys.byteorder == "little"  # as every machine that torch is built for
@@ -360,6 +370,17 @@ def shard_misses(sizes: dict[str, int], most: int) -> dict[str, Callable[[], Any
         rest = shards({name: size for name, size in sizes.items() if name not in large}, most)
         return sorted([*rest, *([name] for name in large)], key=lambda part: list(sizes).index(part[0]))
 
+    def free() -> list[list[str]]:
+        files: list[list[str]] = []
+        held = most + 1  # bytes in the last file, the first of its tensors left out
+        for name, size in sizes.items():
+            if held + size > most:
+                files.append([])
+                held = -size
+            files[-1].append(name)
+            held += size
+        return files
+
     def joined() -> list[list[str]]:
         files: list[list[str]] = []
         held = most  # bytes in the last file, as if one that is too large took none
@@ -383,6 +404,10 @@ def shard_misses(sizes: dict[str, int], most: int) -> dict[str, Callable[[], Any
         "each name has a file of its own": lambda: [[name] for name in sizes],
         "what comes behind a tensor that is too large joins the file before it": beside,
         "what comes behind a tensor that is too large joins its file: it has one for itself": joined,
+        "what comes behind a tensor that is too large goes on in the file before, as huggingface_hub has it": lambda: (
+            sorted(beside(), key=lambda part: list(sizes).index(part[-1]))
+        ),
+        "the size of a file's first tensor is not counted": free,
         "the size of the last tensor is not counted": lambda: _shared(sizes, lambda held, _: held < most),
         "all names are in one file": lambda: [list(sizes)],
     }

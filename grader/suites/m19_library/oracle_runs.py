@@ -118,6 +118,7 @@ def heard_misses(right: list[list[Any]]) -> dict[str, list[list[Any]]]:
     behind = [[name, event, step, epoch, count - (event == "on_step_end")] for name, event, step, epoch, count in right]
     both = [[name, event, step - (event == "on_step_end"), epoch, count - (event == "on_step_end")]
             for name, event, step, epoch, count in right]  # fmt: skip
+    early = [[*one[:3], one[3] + (one[1] == "on_epoch_end"), one[4]] for one in right]
     more = []
     for one in right:
         if one[:2] == ["first", "on_step_end"]:
@@ -126,6 +127,7 @@ def heard_misses(right: list[list[Any]]) -> dict[str, list[list[Any]]]:
     return {
         "on_substep_end is heard behind a step's last batch too": more,
         "on_step_end is heard before the step counts": both,
+        "`epoch` is counted before on_epoch_end is heard": early,
         "on_train_begin is not heard": [one for one in right if one[1] != "on_train_begin"],
         "on_train_end is not heard": [one for one in right if one[1] != "on_train_end"],
         "callbacks are not called with the trainer": [[*one[:2], -1, -1, -1] for one in right],

@@ -41,7 +41,12 @@ def class_misses(table: Tensor, row: list[int], names: list[str], top_k: int, lo
     shifted = class_scores(table, row, longest - len(row))
     least = ranked(-scores.softmax(0), names, top_k)
     hidden = class_scores(table, [pad] * (longest - len(row)), len(row))
+    unseen = table.clone()
+    unseen[pad] = 0
     return {
+        "mask is made of the ids: a text may hold the one of padding": ranked(
+            class_scores(unseen, row).softmax(0), names, top_k
+        ),
         "mask is True for padding, and False for text": ranked(hidden.softmax(0), names, top_k),
         "probabilities are missing: these are scores": ranked(scores, names, top_k),
         "each class has a probability of its own (a sigmoid): one of them is right, so it takes a softmax": ranked(
@@ -111,11 +116,14 @@ def hit_misses(documents: dict[str, str], answer: list[tuple[int, float]], k: in
     order = list(dict.fromkeys(hit[0] for hit in every))
     return {
         "a document is found several times: its best chunk alone is asked for": every[:k],
-        "among the k best chunks are fewer than k documents: look further down": hits(documents, answer[:k], k),
+        "among the k best chunks, or a few times as many, are fewer than k documents: look further down": hits(
+            documents, answer[:k], k
+        ),
         "a document's worst chunk is taken, not its best": [last[name] for name in order][:k],
         "all documents are returned, whatever k says": hits(documents, answer, len(documents)),
         "documents come in their own order, not the best first": sorted(
             hits(documents, answer, k), key=lambda hit: list(documents).index(hit[0])
         ),
+        "the worst comes first": hits(documents, answer, k)[::-1],
         "the chunks' texts are missing": [(*hit[:3], documents[hit[0]], hit[4]) for hit in hits(documents, answer, k)],
     }

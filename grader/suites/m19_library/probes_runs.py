@@ -7,16 +7,20 @@ from torch import nn
 
 
 class Line(nn.Module):
-    """A linear layer without a bias, with dropout if need be; it notes its mode at each call."""
+    """A linear layer without a bias, with dropout if need be; it counts its calls, and notes its mode at each."""
+
+    count: torch.Tensor
 
     def __init__(self, weight, rate, noise):
         super().__init__()
         self.weight, self.drop, self.noise = nn.Parameter(weight.clone()), nn.Dropout(rate), noise
+        self.register_buffer("count", torch.tensor(0))
         self.modes = []
 
     def forward(self, x):
         """(rows, d) to (rows,)."""
         self.modes.append(self.training and self.drop.training)
+        self.count += 1
         return self.drop(x) @ self.weight * (1 + self.noise * random.random())
 
 
@@ -81,6 +85,7 @@ def summary(made, returned=None):
     """Return what a trainer has come to."""
     return {
         "weight": made.model.weight.detach().clone(),
+        "count": int(made.model.count),
         "losses": list(made.losses),
         "step": made.step,
         "epoch": made.epoch,

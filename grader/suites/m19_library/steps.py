@@ -50,6 +50,9 @@ def expect_file(data: Any, tensors: Tensors, metadata: dict[str, str] | None = N
     spans = found_spans or {}
     begin = len(data) - len(rest)
     mistake = oracle.misplaced(spans, tensors, len(rest), begin)
+    if mistake == oracle.ALIGNED:
+        more = len(rest) - sum(len(oracle.numbers(tensor)) for tensor in tensors.values())
+        mistake = oracle.uncounted(data, begin, more) or mistake
     right = mistake is None and _covered(spans, tensors, len(rest))
     shown = ", ".join(f"{name} {span}" for name, span in list(spans.items())[:4])
     said = f"{counted(len(rest), 'byte')} behind the header, and the tensors are said to lie at: {shown}."
@@ -135,6 +138,7 @@ DEVICE = "ids are made on the CPU, and not where the model is"
 TRAINING = "the model is asked in training mode: dropout falls on its answer"
 GRAPH = "a graph is kept of the model's answer"
 MODES = "the model's modules are not in their old modes afterwards"
+TENSORS = "a probability is a tensor: .item() or .tolist() makes it a float"
 WHOLE_TRAIN = "after an answer all of the model is put in training mode: each module had its own"
 LEFT_EVAL = "the model stays in eval mode after an answer"
 
@@ -153,7 +157,8 @@ def expect_modes(found, wanted, training):
 def expect_pairs(given, numbers, names, chances, misses, what):
     """Compare names and the numbers beside them; a mistake is one that gives both."""
     plain = all(type(number) is float for number in numbers)
-    expect(plain, "A probability is no float.", evidence="value")
+    tensors = any(isinstance(number, torch.Tensor) for number in numbers)
+    expect(plain, "A probability is no float.", mistake=TENSORS if tensors else None, evidence="value")
     actual = torch.tensor(numbers, dtype=torch.float64)
     mistakes = {}
     for words, (other, values) in misses.items():

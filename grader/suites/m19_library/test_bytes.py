@@ -28,6 +28,9 @@ UNWRITTEN = "a tensor of another dtype is written under a wrong name, or left ou
 NAMED_META = "a tensor called __metadata__ is written: that name is the metadata's"
 META_KINDS = "metadata that are no strings are written: no reader takes them"
 EMPTY = "an empty tensor cannot be read, or one without axes: torch.frombuffer wants at least one byte"
+NO_AXES = "a tensor without axes cannot be viewed as bytes, nor can an empty one be cut: give it one axis first"
+META_AMONG = "metadata are taken for a tensor: take __metadata__ out of the header first"
+FILE_MEMORY = "tensors lie in the memory of the bytes that were read: who changes a tensor changes these"
 NO_KIND = "a dtype that the contract lists is not known"
 SORTED = "tensors are taken to lie in the order in which the header names them"
 
@@ -96,8 +99,13 @@ def test_every_dtype_is_written(student, draw, kind):
     if not dtype.is_floating_point:
         given = {name: value.abs().mul(2).round() for name, value in given.items()}
     tensors = {name: (value.round() % 2 if kind == "BOOL" else value).to(dtype) for name, value in given.items()}
-    mistake = NO_BFLOAT16 if kind == "BF16" else NO_KIND
-    data = expect_answer(student.write_tensors, tensors, simpler=({"a": torch.ones(2)},), mistake=mistake)
+    simpler = {"a": torch.ones(2)}
+    if kind == "F32":  # known to all, so that nothing but its axes can be at fault
+        data = expect_answer(student.write_tensors, tensors, simpler=(simpler,), mistake=NO_AXES)
+    else:
+        simpler |= {name: torch.ones(value.shape) for name, value in given.items()}
+        mistake = NO_BFLOAT16 if kind == "BF16" else NO_KIND
+        data = expect_answer(student.write_tensors, tensors, simpler=(simpler,), mistake=mistake)
     expect_file(data, tensors)
 
 
@@ -164,9 +172,9 @@ def test_what_the_format_has_no_place_for_is_refused(student, draw):
 def test_what_safetensors_has_written_is_read(student, draw):
     """A file that safetensors has written gives all tensors, of every dtype, and its metadata."""
     tensors, metadata = every_kind(draw), {"format": "pt", "author": "Zoë"}
-    for given in (metadata, None):
+    for given, mistake in ((None, EMPTY), (metadata, META_AMONG)):
         file, simpler = library.save(tensors, given), (library.save({"a": draw.normal(2)}),)
-        found = expect_answer(student.read_tensors, file, simpler=simpler, mistake=EMPTY)
+        found = expect_answer(student.read_tensors, file, simpler=simpler, mistake=mistake)
         expect_tensors(found, tensors, given or {})
 
 
@@ -208,7 +216,8 @@ def test_others_files_are_read(student, draw):
 def test_each_tensor_has_memory_of_its_own(student, draw):
     """A tensor that was read can be changed, and holds no more memory than its own numbers."""
     tensors = {"a": draw.normal(50, 2), "b": draw.normal(3), "none": draw.normal(0, 2)}
-    found = student.plant(probes).storages(student.read_tensors, library.save(tensors))
+    found, kept = student.plant(probes).storages(student.read_tensors, library.save(tensors))
+    expect(kept is True, "The bytes that were read are others, once a tensor was changed.", mistake=FILE_MEMORY)
     for name, tensor in tensors.items():
         size, flat = found[name]
         own = tensor.numel() * tensor.element_size()

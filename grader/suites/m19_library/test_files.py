@@ -20,6 +20,7 @@ NUMBERED = "shards are counted from 0: they are called from 1 on"
 DIGITS = "numbers in the files' names do not have five digits"
 TOTAL_COUNT = "total_size is the number of numbers, not of bytes"
 TOTAL_FILES = "total_size counts the headers too: it is the bytes of all tensors"
+BY_COUNT = "a file's size is counted in numbers, not in bytes"
 PER_TENSOR = "a file is read once for each of its tensors: read it once"
 ELSEWHERE = "a file that lies outside of the folder is opened: an index may come from anybody"
 
@@ -74,8 +75,11 @@ def expect_weights(student, folder, tensors, most, others=()):
     names = [WHOLE] if count < 2 else names
     wanted = sorted([*names, *others, *([INDEX] if count > 1 else [])])
     weights = [name for name in found if name.startswith("model")]
+    counted = oracle.shards({name: value.numel() for name, value in tensors.items()}, most or 10**9)
     mistake = None
-    if set(found) > set(wanted):
+    if len(counted) != count and len([name for name in weights if name != INDEX]) == len(counted):
+        mistake = BY_COUNT
+    elif set(found) > set(wanted):
         mistake = ONE_SHARD if count < 2 and INDEX in found and "model-00001-of-00001.safetensors" in found else LEFT
     elif set(others) - set(found) and set(names) <= set(found):
         mistake = TOO_MUCH

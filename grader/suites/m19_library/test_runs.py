@@ -10,6 +10,10 @@ from . import probes_runs
 from .steps import folder_with
 
 EVAL = "a step is made in eval mode, once somebody has looked at the model: put it in training mode for each step"
+NEVER = "the model is never put in training mode: train does it"
+STILL = "`stop` is still True when training goes on: each train begins with it False"
+IN_STEPS = "what was seen of an epoch is counted in steps, not in batches"
+NO_EPOCH_END = "on_epoch_end is not heard when training stops"
 DEAF = "a callback that lacks one of the methods breaks training: it is passed over"
 NOT_STOPPED = "`stop` is not looked at"
 EPOCHS_END = "`stop` is looked at between epochs alone: training ends after the step"
@@ -19,6 +23,7 @@ LOST = "something that the next step depends on is not restored"
 NO_OPTIMIZER = "the optimizer is not resumed: its momentum begins at 0"
 WEIGHTS = "the weights are not resumed"
 SEEN = "the epoch begins anew after a resume: batches that were seen are passed over"
+BUFFERS = "buffers are not resumed: state_dict has them beside the parameters"
 SKIPPED = "the rest of the epoch is lost after a resume"
 DICE = "random numbers do not go on where they were when it was saved"
 
@@ -104,7 +109,12 @@ def test_every_step_is_in_training_mode(student, draw):
     """The model is in training mode in each step, also when a callback has put it in eval mode."""
     weight, epochs = case(draw, (3, 2))
     modes = student.plant(probes_runs).looked_at(student.Trainer, weight, epochs, 2, 2)
-    expect_equal(modes, [True] * 5, misses={EVAL: [True, True, *[False] * 3]}, what="whether it trained, at each call,")
+    expect_equal(
+        modes,
+        [True] * 5,
+        misses={EVAL: [True, True, *[False] * 3], NEVER: [False] * 5},
+        what="whether it trained, at each call,",
+    )
     expect_run(student.plant(probes_runs).run(student.Trainer, weight, epochs, 2, 2), weight, epochs, 2)
 
 
@@ -127,7 +137,11 @@ def test_who_says_stop_ends_training(student, draw):
         [[one[1], one[2], one[4]] for one in oracle.heard(counts, 2) if one[0] == "first" and one[1] in told]
         for counts in ([7, 5], [7])
     )
-    cut = {NO_END: ends[:2], "on_train_end is not heard when training stops": ends[:3]}
+    cut = {
+        NO_END: ends[:2],
+        NO_EPOCH_END: [*ends[:2], ends[3]],
+        "on_train_end is not heard when training stops": ends[:3],
+    }
     cut |= {NOT_STOPPED: every, EPOCHS_END: one}
     expect_equal(heard, ends, misses=cut, what="the list of events")
     expect_run(found, weight, [epochs[0][:4]], 2)
@@ -135,7 +149,9 @@ def test_who_says_stop_ends_training(student, draw):
     right, _ = oracle.run(weight, epochs, 2)
     anew = oracle.run(weight, [epochs[0][:4], *epochs], 2)[0]
     lost = oracle.run(weight, [epochs[0][:4], *epochs[1:]], 2)[0]
-    misses = {AGAIN: anew, "the rest of the epoch is lost after a stop": lost}
+    short = oracle.run(weight, [epochs[0][:4], epochs[0][2:], *epochs[1:]], 2)[0]
+    stuck = oracle.run(weight, [epochs[0][:4]], 2)[0]
+    misses = {AGAIN: anew, IN_STEPS: short, STILL: stuck, "the rest of the epoch is lost after a stop": lost}
     expect_close(on["weight"], right, atol=FLOAT64, misses=misses, what="the weight after a stop and a further train")
 
 
@@ -163,6 +179,8 @@ def test_a_run_goes_on_where_it_was_saved(student, draw, at):
     start = oracle.run(weights[0], groups[:at], 2)[0]
     expect_close(place["weight"], start, atol=FLOAT64, misses={WEIGHTS: weights[1]}, what="the weight after resume")
     expect_equal(place["step"], at, misses={"`step` is not resumed": 0}, what="trainer.step after resume")
+    seen = sum(map(len, groups[:at]))
+    expect_equal(place["count"], seen, misses={BUFFERS: 0}, what="the model's buffer, its calls, after resume")
     right, losses = oracle.run(weights[0], epochs, 2)
     misses = {
         NO_OPTIMIZER: _without_momentum(weights[0], groups, at),

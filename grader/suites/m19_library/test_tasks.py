@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import torch
 
-from grader.judge import expect, expect_equal, expect_raises
+from grader.judge import expect, expect_answer, expect_equal, expect_raises
 from grader.judge.probes import model
 
 from . import oracle_tasks as oracle
@@ -14,6 +14,7 @@ from .steps import DEVICE, ONE, ask_elsewhere, expect_modes, expect_pairs
 
 WORDS = ["the", "hat", "flew", "up", "to", "moon", "sat", "cat", "red", "end"]
 END = 9
+ZERO = "an end_id of 0 is taken for none: ask whether it is None"
 
 
 # ── writing ──
@@ -26,7 +27,7 @@ def text_misses(words, prompt, ids, script, end):
     shown = [*new, end] if end in script else new
     right = pieces.decode([*ids, *new])[len(pieces.decode(ids)) :]
     every = {
-        "new ids are decoded by themselves: the space before the first word is lost": pieces.decode(new),
+        "new ids are decoded by themselves, or what is new is stripped: its first space is lost": pieces.decode(new),
         "the end token is shown": pieces.decode([*ids, *shown])[len(pieces.decode(ids)) :],
         "what comes behind the end token is shown": pieces.decode([*ids, *script])[len(pieces.decode(ids)) :],
         "as many characters are cut off as the text has, not as its ids decode to": pieces.decode([*ids, *new])[
@@ -38,6 +39,9 @@ def text_misses(words, prompt, ids, script, end):
         True: full | {
             "the text is what its ids decode to, not what was given": pieces.decode([*ids, *new]),
             "full_text is not looked at": right,
+            "all that the ids decode to stands behind the text, not what is new alone": prompt + pieces.decode(
+                [*ids, *new]
+            ),
         },
         False: every | {"full_text is not looked at": prompt + right, "ids decode to more than what is new":
                         pieces.decode([*ids, *new])},
@@ -83,29 +87,30 @@ def _written(text, ids, script, full):
 )
 def test_what_is_new_ends_before_the_end_token(student, draw):
     """Generate is told of the end token, what is new ends before the first, and the text's own end tokens stay."""
-    new = draw.random.sample(range(9), 2)
-    for script in ([*new, END, 3, END], new):
-        pipeline, heard = student.plant(probes_tasks).writer(student.TextGeneration, WORDS, script, END)
+    new = draw.random.sample(range(1, 9), 2)
+    for script, end in (([*new, END, 3, END], END), (new, 0)):
+        pipeline, heard = student.plant(probes_tasks).writer(student.TextGeneration, WORDS, script, end)
         for text in ("red cat", "the end to"):
             ids = [WORDS.index(word) for word in text.split()]
             for full in (True, False):
-                misses = text_misses(WORDS, text, ids, script, END)[full]
-                if END in ids:
-                    cut = ids[: ids.index(END)]
+                misses = text_misses(WORDS, text, ids, script, end)[full]
+                if end in ids:
+                    cut = ids[: ids.index(end)]
                     misses = misses | {"the text's own end token ends what is new": text if full else ""}
                     misses["the text's own end token cuts the text"] = probes_tasks.Pieces(WORDS).decode(cut)
                 right = _written(text, ids, new, full)
                 expect_equal(pipeline(text, 5, full), right, misses=misses, what="the text")
         settings = student.plant(probes_tasks).noted(heard)[0][4]
-        misses = {"generate is not told where to stop": {}}
+        misses = {ZERO if end == 0 else "generate is not told where to stop": {}}
         expect_equal(
-            settings, {"stop_tokens": [END]}, misses=misses, what="the dict of settings that generate is given"
+            settings, {"stop_tokens": [end]}, misses=misses, what="the dict of settings that generate is given"
         )
 
 
 @pytest.mark.task("m19.6")
 @pytest.mark.holds(
     "Write on: generate(model, ids, max_new_tokens, **settings) returns longer ids (1, longer), as m07's does.",
+    "What a model is given lies on the device of its parameters.",
 )
 def test_ids_are_made_where_the_model_is(student):
     """The ids are an int64 tensor of one row, on the device of the model's parameters."""
@@ -144,6 +149,11 @@ def test_a_model_speaks_by_your_own_generate(student, draw):
 # ── sorting ──
 
 LABELS = ["ham", "spam", "news", "odd"]
+EXCHANGED = "pairs are exchanged: the label comes first"
+ALONG_BATCH = "the softmax goes along the batch, not over the classes"
+PLACES = "classes are given by their numbers: labels are their names"
+INTEGER_MASK = "mask holds numbers: it is a tensor of True and False"
+TOO_MANY = "more classes are asked for than there are: then all of them are returned"
 
 
 def sorter(student, draw, batch_size, pad_id=8, device="cpu"):
@@ -158,6 +168,12 @@ def expect_classes(found, table, row, top_k, longest, pad_id):
     names, chances = oracle.ranked(oracle.class_scores(table, row).softmax(0), LABELS, top_k)
     pairs = type(found) is list and all(type(one) is tuple and len(one) == 2 for one in found)
     expect(pairs, "A text's classes are no list of pairs (label, probability).", evidence="value")
+    swapped = pairs and all(type(one[0]) is float and type(one[1]) is str for one in found)
+    expect(not swapped, "Pairs are (probability, label).", mistake=EXCHANGED, evidence="value")
+    alike = pairs and found and all(one[1] == 1.0 for one in found)
+    expect(not alike, "All probabilities are 1.", mistake=ALONG_BATCH, evidence="value")
+    numbered = pairs and all(type(one[0]) is int for one in found)
+    expect(not numbered, "In place of labels stand numbers.", mistake=PLACES, evidence="value")
     misses = oracle.class_misses(table, row, LABELS, top_k, longest, pad_id)
     given = [one[0] for one in found]
     expect_pairs(given, [one[1] for one in found], names, chances, misses, "label")
@@ -178,7 +194,8 @@ def test_texts_are_sorted(student, draw, batch_size):
     pipeline, _, table = sorter(student, draw, batch_size)
     rows = [[WORDS.index(word) for word in text.split()] for text in TEXTS]
     for top_k in (1, 2, 4, 9):
-        found = pipeline(TEXTS, top_k)
+        mistake = TOO_MANY if top_k > len(LABELS) else None
+        found = expect_answer(pipeline, TEXTS, top_k, simpler=(TEXTS, 1), mistake=mistake)
         several = type(found) is list and len(found) == len(TEXTS)
         expect(several, "For a list of texts comes no list of as many answers.", evidence="value")
         for number, row in enumerate(rows):
@@ -227,7 +244,8 @@ def test_batches_are_padded_to_their_longest(student, draw):
         "mask is True everywhere": [[ids, [[True] * len(row) for row in mask]] for ids, mask in right],
     }
     kinds = given_dtypes == {("torch.int64", "torch.bool")}
-    expect(kinds, f"ids and mask are {given_dtypes}, expected int64 and bool.", evidence="value")
+    mistake = INTEGER_MASK if given_dtypes == {("torch.int64", "torch.int64")} else None
+    expect(kinds, f"ids and mask are {given_dtypes}, expected int64 and bool.", mistake=mistake, evidence="value")
     expect_equal(given, wanted, misses=misses, what="the list of what the model is given, batch by batch,")
 
 
@@ -249,6 +267,7 @@ def test_a_text_without_ids_is_refused(student, draw):
 @pytest.mark.task("m19.7")
 @pytest.mark.holds(
     "Sort texts: model(ids, mask) gives scores (batch n_classes), as m10's classifier does; labels are their names.",
+    "What a model is given lies on the device of its parameters.",
 )
 def test_batches_are_made_where_the_model_is(student, draw):
     """Both tensors are on the device of the model's parameters."""

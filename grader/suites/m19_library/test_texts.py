@@ -16,6 +16,9 @@ from .steps import DEVICE, ONE, ask_elsewhere, expect_modes, expect_pairs
 
 PIECES = ["[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "hat", "flew", "##s", "up", ".", "moon", "##ing"]
 CLS, SEP, MASK = 1, 2, 3
+WITHOUT = "## is missing from the piece: it is left out of the text alone"
+AS_IDS = "tokens are given by their ids: pieces says how each is written"
+TOO_MANY = "more pieces are asked for than there are: then all of them are returned"
 GAPS = [
     ("the hat [MASK] up .", [4, 5], [8, 9]),
     ("[MASK] flew", [], [6]),
@@ -39,11 +42,20 @@ def expect_gap(found, chances, text, mask_token, top_k, misses):
     known = {words: oracle.ranked(value, PIECES, top_k) for words, value in misses.items()}
     least = oracle.ranked(-chances, PIECES, top_k)
     known["the unlikeliest pieces come first"] = (least[0], -least[1])
-    expect_pairs([one[0] for one in found], [one[1] for one in found], names, numbers, known, "piece")
+    known["the softmax goes over the likeliest alone, not over the vocabulary"] = (names, numbers / numbers.sum())
+    given = [one[0] for one in found]
+    cut = given != names and given == [name.removeprefix("##") for name in names]
+    expect(not cut, f"The pieces are {given}, expected {names}."[:500], mistake=WITHOUT, evidence="value")
+    ids = bool(given) and all(type(one) is int for one in given)
+    expect(not ids, f"The pieces are {given}, expected {names}."[:500], mistake=AS_IDS, evidence="value")
+    expect_pairs(given, [one[1] for one in found], names, numbers, known, "piece")
     left, right = text.split(mask_token)
     wanted = [oracle.filled(left, name, right) for name in names]
     others = {
         "## stands in the filled text": [text.replace(mask_token, name) for name in names],
+        "a piece that begins with ## is joined to the word before: a space of the text stays": [
+            oracle.filled(left.rstrip() if name.startswith("##") else left, name, right) for name in names
+        ],
         "the text is returned with its gap": [text] * len(names),
         "the filled text is in small letters: but for the gap it is as it was": [one.lower() for one in wanted],
     }
@@ -96,7 +108,8 @@ def test_gaps_are_filled(student, draw):
     pipeline, _, table = reader(student, draw)
     texts = [text for text, *_ in GAPS]
     for top_k in (5, 2, 99):
-        found = pipeline(texts, top_k)
+        mistake = TOO_MANY if top_k > len(PIECES) else None
+        found = expect_answer(pipeline, texts, top_k, simpler=(texts, 1), mistake=mistake)
         several = type(found) is list and len(found) == len(texts)
         expect(several, "For a list of texts comes no list of as many answers.", evidence="value")
         for (text, left, right), answer in zip(GAPS, found, strict=True):
@@ -130,6 +143,7 @@ def test_there_is_one_gap(student, draw):
 @pytest.mark.task("m19.8")
 @pytest.mark.holds(
     "Fill a gap: model(ids) gives scores (1 seq vocab_size), and pieces[i] is how a token is written, as m16 has it.",
+    "What a model is given lies on the device of its parameters.",
 )
 def test_a_gap_is_read_where_the_model_is(student, draw):
     """The ids are on the device of the model's parameters."""
@@ -166,8 +180,9 @@ def test_gaps_are_filled_by_your_own_bert(student, draw):
 
 # ── passages ──
 
+TOO_FEW = "more documents are asked for than there are: then all that are found are returned"
 DOCUMENTS = {
-    "boats": "A boat is light. It sails.A keel keeps it up.",
+    "boats": "A boat is light. It sails.A keel keeps it up." + " Row it." * 40,
     "empty": "",
     "cats": "A cat sleeps.It eats, and it sleeps again.",
     "moon": "The moon is far.",
@@ -185,10 +200,11 @@ DOCUMENTS = {
 def test_the_best_chunk_of_each_document_is_found(student, draw):
     """Of every document its best chunk alone is found, up to k documents, in the order of their scores."""
     count = len(oracle.chunks(DOCUMENTS))
-    places = draw.random.sample(range(3), 3) + draw.random.sample(range(3, count), count - 3)
+    boats = len(oracle.chunks({"boats": DOCUMENTS["boats"]}))
+    places = draw.random.sample(range(boats), boats) + draw.random.sample(range(boats, count), count - boats)
     answers = {
-        "one": [(place, 9.0 - number) for number, place in enumerate(places)],
-        "two": [(5, 4.5), (3, 4.25), (1, 4.0), (4, 3.5)],
+        "one": [(place, 99.0 - number) for number, place in enumerate(places)],
+        "two": [(boats + 2, 4.5), (boats, 4.25), (1, 4.0), (boats + 1, 3.5)],
         "none": [],
     }
     pipeline, heard = student.plant(probes_tasks).finding(student.Retrieval, DOCUMENTS, answers)
@@ -196,13 +212,21 @@ def test_the_best_chunk_of_each_document_is_found(student, draw):
         for query, answer in answers.items():
             right = oracle.hits(DOCUMENTS, answer, k)
             misses = oracle.hit_misses(DOCUMENTS, answer, k)
-            expect_equal(pipeline(query, k), right, misses=misses, what=f"the list of hits for {query!r} and k={k}")
+            mistake = TOO_FEW if k > len(DOCUMENTS) else None
+            found = expect_answer(pipeline, query, k, simpler=(query, 1), mistake=mistake)
+            expect_equal(found, right, misses=misses, what=f"the list of hits for {query!r} and k={k}")
     both = [oracle.hits(DOCUMENTS, answers[query], 3) for query in ("two", "one")]
     expect_equal(pipeline(["two", "one"]), both, what="the list of both queries' hits")
     expect_equal(pipeline([]), [], what="the list for no query")
     texts = [line[1] for line in student.plant(probes_tasks).noted(heard) if line[0] == "index"]
     wanted = [[text for *_, text in oracle.chunks(DOCUMENTS)]]
+    parted = [[part[3] for part in oracle.chunks({name: text})] for name, text in DOCUMENTS.items()]
+    whole = [[DOCUMENTS[name] for name, *_ in oracle.chunks(DOCUMENTS)], list(DOCUMENTS.values())]
     mistake = "an index is made for every query: it is made once, in the constructor" if len(texts) > 9 else None
+    if texts and all(one in parted for one in texts):
+        mistake = "an index is made for each document: there is one, of the chunks of all"
+    elif len(texts) == 1 and texts[0] in whole:
+        mistake = "documents are indexed whole: the index is of their chunks"
     expect(texts == wanted, f"index was called with {texts}"[:500], mistake=mistake)
 
 

@@ -136,14 +136,14 @@ def test_a_cell_that_is_not_saved_yet_comes_where_it_was_run():
         *({"cell_type": "code", "source": text, "id": text[-1]} for text in ("# m04\na", "# m04.1 T\nb", "# m04.2\nc"))
     )
     remembered = Remembered()
-    for text, name in (("# m04\nimports", "n1"), ("# m04.1 T\nagain", "n2"), ("x = 1", "n3"), ("# m04.9\nlast", "n4")):
+    for text, name in (("# m04\nimports", "n1"), ("# m04.1\nagain", "n2"), ("x = 1", "n3"), ("# m04.9\nlast", "n4")):
         remembered.note(text, name, 11.0)
 
     assert over(remembered, file) == [
         "# m04\nimports",
         "# m04\na",
         "# m04.1 T\nb",
-        "# m04.1 T\nagain",
+        "# m04.1\nagain",
         "# m04.9\nlast",
         "# m04.2\nc",
     ]

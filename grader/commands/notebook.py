@@ -57,6 +57,8 @@ def run(options: argparse.Namespace) -> int:
             f"{milestone.number}). Of the two, one may hold work."
         )
     print("Open it in VS Code, or in JupyterLab: nox -s lab. There, %grade grades a task, and %hint shows a hint.")
+    if course.repository:
+        print(f"Its badge opens it on Colab, once it lies in {course.repository}: commit it, and push.")
     return PASSED
 
 

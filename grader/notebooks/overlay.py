@@ -52,7 +52,8 @@ class Remembered:
             if place is None:
                 if ran.at <= saved or reading.cell_of(ran.text, number) is None:
                     continue  # it was deleted, or counts for nothing here
-                alike = [at for at, (_, text, _) in enumerate(cells) if ran.marker and _marker(text) == ran.marker]
+                tasks = _tasks(ran.text)
+                alike = [at for at, (_, text, _) in enumerate(cells) if tasks and _tasks(text) == tasks]
                 place = (alike[-1] if alike else latest) + 1
                 cells.insert(place, ("code", "", ran.id))
             if ran.at > saved:
@@ -77,6 +78,13 @@ def _place(cells: list[tuple[str, str, str]], ran: Ran) -> int | None:
 
 
 def _marker(text: str) -> str:
-    line = text.strip("\n").partition("\n")[0]
-    tasks = reading.tasks_of(line)
-    return line if tasks and "." in tasks[0] else ""
+    return _first_line(text) if _tasks(text) else ""
+
+
+def _tasks(text: str) -> tuple[str, ...]:
+    tasks = reading.tasks_of(_first_line(text))
+    return tuple(tasks) if tasks and "." in tasks[0] else ()
+
+
+def _first_line(text: str) -> str:
+    return text.strip("\n").partition("\n")[0]

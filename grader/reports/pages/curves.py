@@ -41,10 +41,11 @@ def _said(line: Line) -> str:
     finite = [value for value in line.values if math.isfinite(value)]
     if not finite:
         return f"{line.name}, {line.steps} steps: never a finite number"
-    lowest = f", {number(min(finite))} at its lowest"
     broken = next((place for place, value in enumerate(line.values) if not math.isfinite(value)), None)
-    lost = "" if broken is None else f", first no finite number about step {1 + round(_step(line, broken))}"
-    return f"{line.name}, {line.steps} steps: from {number(line.values[0])} to {number(line.values[-1])}{lowest}{lost}"
+    near = "at" if line.steps == len(line.values) else "about"
+    lost = "" if broken is None else f", first no finite number {near} step {1 + round(_step(line, broken))}"
+    ends = f"from {number(finite[0])} to {number(finite[-1])}, {number(min(finite))} at its lowest"
+    return f"{line.name}, {line.steps} steps: {ends}{lost}"
 
 
 def _pieces(line: Line, steps: int, low: float, high: float) -> list[str]:

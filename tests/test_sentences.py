@@ -18,7 +18,7 @@ PARTS = ("grader/judge", "grader/suites", "grader/reports/terminal", "grader/san
 # What stands before a noun in the plural and is never 1, or is no number that the noun is counted by.
 NEVER_ONE = re.compile(
     r"(\w+\.)?[A-Z_]+|RARE \* 9 // 10|len\(task\.checks\)|len\(expected\)|sizes?\[.*\]|\w+\.exit_code"
-    r"|silent|share|lost|growth|little|first|float\(gap\.max\(\)\)|possible|ids\.shape\[1\]|len\(milestones\)"
+    r"|silent|share|lost|longest|growth|little|first|float\(gap\.max\(\)\)|possible|ids\.shape\[1\]|len\(milestones\)"
     r"|len\(text\)|batch|count|number - 1|\w*name|kind|'ten' if .*"
     r"|len\((actual|tokens|questions)\)|size|index \+ 1|numbers|loss|small|after|ratio"  # of what is achieved
     r"|have|wanted|where|ending|corpus\.left_out"

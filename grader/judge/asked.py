@@ -49,7 +49,7 @@ def of(kind: type[Any], longest: int = LONGEST) -> Look:
         if kind is int and not -(2**63) <= value < 2**63:
             raise ValueError("the argument is an integer of more than 64 bits")
         if kind is str and len(value) > longest:
-            raise ValueError(f"the argument is longer than {longest:,} characters")
+            raise ValueError(f"the argument is a text of more than {longest:,} characters")
         return value
 
     return look

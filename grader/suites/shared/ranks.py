@@ -127,7 +127,7 @@ class Group:
         for rank in range(self.world):
             other = self._ledger.read((rank, self._calls))
             if other != own:
-                raise ValueError(f"rank {rank} calls {other} where this one calls {own}")
+                raise ValueError(f"rank {rank} asks for {other} where this one asks for {own}")
 
     def leave(self):
         """Wait until all ranks have come here: who ends earlier takes along what is not sent yet."""
@@ -152,7 +152,7 @@ def _copied(x):
 
 
 def _size(x):
-    return f"{x.numel()} numbers of {str(x.dtype).removeprefix('torch.')}"
+    return f"a tensor of {x.numel()} {str(x.dtype).removeprefix('torch.')}"
 
 
 class Alone:

@@ -83,7 +83,7 @@ def test_a_call_left_out_is_said_as_such(monkeypatch):
 
 def test_calls_that_do_not_fit_together_are_named():
     """Ranks that are threads and call one another with other sizes are told so, and Python goes on."""
-    with pytest.raises(ValueError, match="rank 1 calls all_reduce with 1 numbers of float32 where this one calls"):
+    with pytest.raises(ValueError, match="rank 1 asks for all_reduce with a tensor of 1 float32 where this one"):
         ranks.ranks(2, lambda group: group.all_reduce(torch.ones(2 - group.rank)))
 
 

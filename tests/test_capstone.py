@@ -18,7 +18,7 @@ from grader.submission import Submission, collect
 
 COURSE = support.COURSE
 SOLUTIONS = support.REPOSITORY / "solutions"
-FILES = {kept.WEIGHTS, kept.FACTS, *keepsake.NAMES}
+FILES = {*kept.NAMES, *keepsake.Run().names}
 
 
 @pytest.fixture

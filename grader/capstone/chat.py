@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator
 
+from grader.judge.outcomes import CheckFailed
 from grader.sandbox.errors import StudentError, WorkerLost
 
 from . import ending, screen
@@ -36,15 +37,18 @@ class Chat:
                 cast.restore(self._model, self._device)
                 for line in lines:
                     self._go_on(cast, line)
-        except (StudentError, WorkerLost) as error:
+        except (StudentError, WorkerLost, CheckFailed) as error:
             ending.explain(error, "the model wrote", self._show, self._sources)
             self._show.say("If your code has changed since, nox -s capstone trains a model of what it is now.")
             return False
         return True
 
     def _go_on(self, cast: Cast, line: str) -> None:
-        flow, seed = screen.Flow(self._show.paper), secrets.randbits(32)
-        flow.write(line)
+        flow, seed, prompt = screen.Flow(self._show.paper), secrets.randbits(32), line
+        if self._model.answers:
+            prompt = cast.prompt({"instruction": line})
+        else:
+            flow.write(line)
 
         def say(text: str) -> bool:
             flow.write(text)
@@ -52,6 +56,6 @@ class Chat:
 
         try:
             with self._patience.asked_first(lambda: None):
-                cast.write(line, seed, most=LONGEST, temperature=self._temperature, top_k=TOP_K, say=say)
+                cast.write(prompt, seed, most=LONGEST, temperature=self._temperature, top_k=TOP_K, say=say)
         finally:
             flow.end()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Any
 
 from grader.judge.outcomes import TASK_ID, CheckFailed, lost
@@ -11,16 +12,16 @@ from grader.sandbox.errors import StudentError, WorkerLost
 from grader.sandbox.limits import Limits
 
 from . import kept, screen
-from .keepsake import BEFORE, NAMES
-from .performance import Performance
+from .act import Act
+from .keepsake import BEFORE
 from .stage import MEMORY_MB, OUTPUT_KB
 
 MOST_PRINTED = 2_000  # characters of what the student's code printed, its end
 
 
-def tell(whole: Performance, show: screen.Screen, sources: dict[str, bytes], seconds: float, interrupted: bool) -> str:
+def tell(whole: Act, show: screen.Screen, sources: dict[str, bytes], seconds: float, interrupted: bool) -> str:
     """Say how it ended. Returns why something could not be written, if that is the trouble."""
-    trouble, folder, model = whole.trouble, whole.plan.folder, whole.model
+    trouble, folder, model = whole.trouble, whole.folder, whole.model
     show.say("")
     tell_printed(whole.stage.output, show)
     if interrupted:
@@ -32,11 +33,12 @@ def tell(whole: Performance, show: screen.Screen, sources: dict[str, bytes], sec
         return str(trouble) if isinstance(trouble, ReportError) else ""
     loss = f", held-out loss {model.heldout:.3f}" if model.heldout is not None else ""
     show.say(f"Done in {screen.lasted(seconds)}: {steps(model.step)}{loss}.")
-    here = [name for name in (kept.WEIGHTS, *NAMES) if (folder / name).is_file()]
+    here = [name for name in (kept.WEIGHTS, *whole.run.names) if (folder / name).is_file()]
     show.say(f"Kept in {folder}: {', '.join(here)}.")
     if (folder / BEFORE).is_dir():
         show.say(f"What an earlier run left is in {folder / BEFORE}.", "dim")
-    show.say("Tell it how a story begins: nox -s chat", "cyan")
+    where = "" if str(folder) == kept.FOLDER else f" -- --model {shlex.quote(str(folder))}"
+    show.say(f"{'Tell it what to do' if model.answers else 'Tell it how a story begins'}: nox -s chat{where}", "cyan")
     return str(trouble) if isinstance(trouble, ReportError) else ""
 
 

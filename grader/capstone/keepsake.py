@@ -12,18 +12,23 @@ from pathlib import Path
 
 from grader.reports.text_file import ReportError, write_report
 
+STORIES, ANSWERS = "stories.txt", "answers.txt"  # what the model has written
+BEFORE = "before"  # the folder beside them with those of the run before
+
 
 @dataclass
 class Run:
-    """What happened, step by step."""
+    """What happened, step by step; what the model wrote is kept in the file `texts`."""
 
+    texts: str = STORIES
     losses: list[tuple[int, float]] = field(default_factory=list)
     heldout: list[tuple[int, float]] = field(default_factory=list)
     stories: list[str] = field(default_factory=list)
 
-
-NAMES = ("loss.csv", "stories.txt", "loss.png")
-BEFORE = "before"  # the folder beside them with those of the run before
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The files that it leaves."""
+        return "loss.csv", self.texts, "loss.png"
 
 
 def set_aside(folder: Path, names: Iterable[str]) -> None:
@@ -39,7 +44,7 @@ def set_aside(folder: Path, names: Iterable[str]) -> None:
 
 
 def keep(run: Run, folder: Path, *, picture: bool = True) -> None:
-    """Write loss.csv, stories.txt and loss.png into a folder. Raises ReportError; what can be written is.
+    """Write loss.csv, loss.png and the texts into a folder. Raises ReportError; what can be written is.
 
     The picture takes a moment, and can be left for later.
     """
@@ -47,7 +52,7 @@ def keep(run: Run, folder: Path, *, picture: bool = True) -> None:
     stories = "\n\n".join(run.stories).encode("utf-8", "backslashreplace") + b"\n"
     with contextlib.suppress(OSError):  # said when the first file is written
         folder.mkdir(parents=True, exist_ok=True)
-    made = {"loss.csv": table(run), "stories.txt": stories} | ({"loss.png": drawn(run)} if picture else {})
+    made = {"loss.csv": table(run), run.texts: stories} | ({"loss.png": drawn(run)} if picture else {})
     for name, data in made.items():
         try:
             write_report(folder / name, data)
@@ -80,7 +85,7 @@ def drawn(run: Run) -> bytes:
         axes.plot(*zip(*run.losses, strict=True), linewidth=1, alpha=0.6, label="training batch")
         axes.legend()
     if run.heldout:
-        axes.plot(*zip(*run.heldout, strict=True), marker="o", markersize=4, label="held-out stories")
+        axes.plot(*zip(*run.heldout, strict=True), marker="o", markersize=4, label="held out")
         axes.legend()
     axes.set_xlabel("step")
     axes.set_ylabel("loss (nats per token)")

@@ -16,7 +16,7 @@ from grader.reports.text_file import write_report
 
 FOLDER = ".scratchwork/capstone"  # where it lies unless another place is named
 SCHEMA = "scratchwork-model/1"
-WEIGHTS, FACTS = "model.safetensors", "model.json"
+WEIGHTS, FACTS = NAMES = "model.safetensors", "model.json"
 LARGEST = 256 * 2**20  # bytes of either
 MOST_NAMES, MOST_TOKENS = 4096, 65_536
 SIZES = {"vocab_size", "context_length", "d_model", "n_layers", "n_heads"}
@@ -36,7 +36,8 @@ class Model:
     step: int = 0
     heldout: float | None = None
     corpus: str = ""
-    prompt: str = ""  # how one of its stories may begin
+    prompt: str = ""  # how one of its stories may begin, or what it may be told to do
+    answers: bool = False  # whether it has learned to do what it is told, in the form of m10
 
 
 def tokenizer(found: Any) -> tuple[Vocabulary, Merges]:
@@ -73,6 +74,7 @@ def keep(model: Model, folder: Path) -> None:
         "heldout": model.heldout,
         "corpus": model.corpus,
         "prompt": model.prompt,
+        "answers": model.answers,
         "sizes": model.sizes,
         "vocab": [[id, token.hex()] for id, token in model.vocab.items()],
         "merges": [[left.hex(), right.hex()] for left, right in model.merges],
@@ -92,12 +94,20 @@ def read(folder: Path) -> Model:
         facts = files.read_json(folder / FACTS, LARGEST)
         model = _model(facts)
         model.weights = weights(load(files.read(folder / WEIGHTS, LARGEST)))
+        _fit(model)
     except (OSError, ValueError, TypeError, KeyError, SafetensorError) as error:
         reason = files.reason(error) if isinstance(error, OSError | ValueError) else "it is damaged"
         raise UsageProblem(
             f"The model in {folder} cannot be used ({reason}); nox -s capstone trains another."
         ) from None
     return model
+
+
+def _fit(model: Model) -> None:
+    """Raise ValueError for weights of another vocabulary or width than the sizes beside them."""
+    table, expected = model.weights.get("wte.weight"), [model.sizes["vocab_size"], model.sizes["d_model"]]
+    if table is not None and list(table.shape) != expected:
+        raise ValueError(f"its table of tokens has shape {list(table.shape)}, and beside it stands {expected}")
 
 
 def _model(facts: Any) -> Model:
@@ -111,4 +121,9 @@ def _model(facts: Any) -> Model:
     vocab = {id: bytes.fromhex(token) for id, token in facts["vocab"]}
     merges = [(bytes.fromhex(left), bytes.fromhex(right)) for left, right in facts["merges"]]
     found = tokenizer((vocab, merges))
-    return Model(*found, sizes, {}, step, heldout, str(facts["corpus"]), str(facts["prompt"]))
+    if max(found[0], default=0) >= sizes["vocab_size"]:
+        raise ValueError(
+            f"its tokenizer has ids up to {max(found[0])}, and its weights are for {sizes['vocab_size']} tokens"
+        )
+    corpus, prompt, answers = str(facts["corpus"]), str(facts["prompt"]), facts.get("answers") is True
+    return Model(*found, sizes, {}, step, heldout, corpus, prompt, answers)

@@ -19,6 +19,8 @@ NEEDED = {
     "m07_generation": (1, 2, 3),
     "m08_training": (1, 2, 3, 4, 6),
 }
+FINE_TUNING = {"m10_finetuning": (2, 3, 4)}
+ANSWERING = {"m10_finetuning": (2,)}  # to tell a model that has learned instructions what to do
 
 
 def lacking(submission: Submission, course: Syllabus, needed: Mapping[str, tuple[int, ...]] = NEEDED) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,11 +10,10 @@ from typing import Any
 from grader.counting import counted, form
 from grader.judge import asked
 from grader.judge.outcomes import CheckFailed
-from grader.reports.text_file import ReportError
-from grader.sandbox.errors import StudentError, WorkerLost
+from grader.sandbox.errors import WorkerLost
 
-from . import keepsake, kept, screen
-from .patience import Patience
+from . import kept, screen
+from .act import TROUBLES, Act
 from .stage import STORY_SECONDS, Cast, Stage
 from .texts import Corpus
 
@@ -27,7 +25,6 @@ CHECKS = 12  # of the held-out loss, each with a sample, in all
 LONGEST = 256  # tokens of a story
 TEMPERATURE, TOP_K = 0.6, 40
 MINUTE = 60.0  # seconds
-TROUBLES = (StudentError, WorkerLost, CheckFailed, ReportError)
 
 
 @dataclass
@@ -42,18 +39,12 @@ class Plan:
     folder: Path
 
 
-class Performance:
-    """One run, and what it has come to so far."""
+class Performance(Act):
+    """A model that learns from a text, from nothing."""
 
     def __init__(self, stage: Stage, plan: Plan, show: screen.Screen) -> None:
-        self.stage, self.plan, self.show = stage, plan, show
-        self.run = keepsake.Run()
-        self.model: kept.Model | None = None  # as it was kept last
-        self.trouble: Exception | None = None  # the first: one of TROUBLES
-        self.doing = ""
-        self.failed_at = ""  # what was being done when the trouble came
-        self._patience = Patience()
-        self._moved = False
+        super().__init__(stage, plan.folder, show)
+        self.plan = plan
 
     # ── training ──────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -63,9 +54,9 @@ class Performance:
             with self.stage.cast() as cast:
                 self._train(cast, self._prepare(cast))
         except TROUBLES as error:
-            self._note(error)
+            self.note(error)
         finally:
-            self._keep_run()
+            self.keep_run()
 
     def _prepare(self, cast: Cast) -> kept.Model:
         corpus, longest = self.plan.corpus, max(600.0, self.plan.minutes * MINUTE)
@@ -76,11 +67,11 @@ class Performance:
         cast.allow(longest)
         text = corpus.for_tokenizer
         what = f"m01 learns a tokenizer from {len(text):,} characters"
-        vocab, merges = self._step(what, lambda: _tokenizer(cast.parts.learn_tokenizer(text, VOCABULARY)), _tokens)
+        vocab, merges = self.step(what, lambda: _tokenizer(cast.parts.learn_tokenizer(text, VOCABULARY)), _tokens)
         for side, what in (("train", "the texts to learn from"), ("heldout", "the texts held out")):
             self._encode(cast, side, what, longest)
         sizes = SIZES | {"vocab_size": max(len(vocab), *(id + 1 for id in vocab))}
-        self._step("m06 builds a GPT", lambda: _count(cast.parts.build_model(sizes, self.plan.device)), _parameters)
+        self.step("m06 builds a GPT", lambda: _count(cast.parts.build_model(sizes, self.plan.device)), _parameters)
         return kept.Model(vocab, merges, sizes, {}, corpus=corpus.name, prompt=self.plan.prompts[0])
 
     def _encode(self, cast: Cast, side: str, what: str, longest: float) -> None:
@@ -95,7 +86,7 @@ class Performance:
         cast.allow(longest)
         back = cast.student.callback(tell, asked.of(int))
         write = cast.parts.write_ids
-        self._step(f"m01 encodes {what}", lambda: _count(write(side, pieces, longest / 3, back)), "{:,} ids".format)
+        self.step(f"m01 encodes {what}", lambda: _count(write(side, pieces, longest / 3, back)), "{:,} ids".format)
 
     def _train(self, cast: Cast, model: kept.Model) -> None:
         plan, seconds = self.plan, self.plan.minutes * MINUTE
@@ -108,18 +99,18 @@ class Performance:
             spent = time.monotonic() - started
             left = max(0.0, min(seconds - spent, spent / max(1, step) * (plan.steps - step)))
             numbers = f"step {step} of {plan.steps}, loss {loss:.2f}"
-            self.show.progress(step / plan.steps, numbers, left, screen.sparkline(self._losses()))
+            self.show.progress(step / plan.steps, numbers, left, screen.sparkline(self.losses()))
             if heldout is not None:
                 self.run.heldout.append((step, heldout))
                 more = f"   {screen.about(left)} left" if step < plan.steps else ""
                 said = f"step {step:>4} of {plan.steps}   training loss {loss:.3f}   held-out loss {heldout:.3f}{more}"
                 self.show.say(said, indent=2)
-            return self._patience.over
+            return self.patience.over
 
         def keep(step: int, weights: dict[str, Any]) -> None:
             model.weights, model.step = weights, step
             model.heldout = self.run.heldout[-1][1] if self.run.heldout else None
-            self._keep_model(model)
+            self.keep_model(model)
 
         back = (
             cast.student.callback(tell, asked.of(int), asked.of(float), asked.maybe(asked.of(float))),
@@ -137,9 +128,10 @@ class Performance:
         cast.allow(seconds + 300)
         self.doing = "m08 trained the model"
         stopping = "It stops after this step; Ctrl-C again ends at once."
-        with self.show.doing("m08 trains the model"), self._patience.asked_first(lambda: self.show.say(stopping)):
+        with self.show.doing("m08 trains the model"), self.patience.asked_first(lambda: self.show.say(stopping)):
             cast.parts.train(settings, *back)
-        if self._patience.over:
+        self.stopped = self.patience.over
+        if self.stopped:
             self.show.say(f"You have stopped it at step {model.step}; now it writes with what it has learned.")
         elif model.step < plan.steps:
             over = f"{counted(plan.minutes, 'minute')} {form(plan.minutes, 'is', 'are')} over"
@@ -156,12 +148,12 @@ class Performance:
                 cast.restore(self.model, self.plan.device)
                 for seed, prompt in enumerate(self.plan.prompts):
                     self._story(cast, prompt, seed)
-                    if self._patience.over:
+                    if self.patience.over:
                         break
         except TROUBLES as error:
-            self._note(error)
+            self.note(error)
         finally:
-            self._keep_run()
+            self.keep_run()
 
     def _story(self, cast: Cast, prompt: str, seed: int) -> None:
         flow, written = screen.Flow(self.show.paper), [prompt]
@@ -171,51 +163,17 @@ class Performance:
         def say(text: str) -> bool:
             written.append(text)
             flow.write(text)
-            return self._patience.over
+            return self.patience.over
 
         began = time.monotonic()
         try:
-            with self._patience.asked_first(lambda: None):
+            with self.patience.asked_first(lambda: None):
                 cast.write(prompt, seed, most=LONGEST, temperature=TEMPERATURE, top_k=TOP_K, say=say)
         finally:
             flow.end()
             self.run.stories.append("".join(written).strip())
         if time.monotonic() - began > STORY_SECONDS:
             self.show.say("(It was too slow to be let write on.)", "dim")
-
-    # ── keeping ───────────────────────────────────────────────────────────────────────────────────────────────────
-
-    def _keep_model(self, model: kept.Model) -> None:
-        if not self._moved:
-            keepsake.set_aside(self.plan.folder, (*keepsake.NAMES, kept.WEIGHTS, kept.FACTS))
-            self._moved = True
-        kept.keep(model, self.plan.folder)
-        self.model = model
-        self._keep_run(picture=False)
-
-    def _keep_run(self, picture: bool = True) -> None:
-        if self.model is None:
-            return
-        try:
-            keepsake.keep(self.run, self.plan.folder, picture=picture)
-        except ReportError as error:
-            self._note(error)
-
-    def _note(self, error: Exception) -> None:
-        """Keep the first trouble: whatever comes later may come of it."""
-        if self.trouble is None:
-            self.trouble, self.failed_at = error, self.doing
-
-    def _losses(self) -> list[float]:
-        return [value for _, value in self.run.losses]
-
-    def _step(self, what: str, act: Callable[[], Any], said: Callable[[Any], str]) -> Any:
-        """Do one thing, and say what came of it and how long it took."""
-        self.doing, started = what, time.monotonic()
-        with self.show.doing(what):
-            result = act()
-        self.show.done(what, f"{said(result)} ({screen.lasted(time.monotonic() - started)})")
-        return result
 
 
 def _tokens(found: tuple[kept.Vocabulary, kept.Merges]) -> str:

@@ -9,6 +9,7 @@ from types import ModuleType
 from typing import Any
 
 from grader.judge import asked
+from grader.judge.outcomes import CheckFailed
 from grader.sandbox.limits import Limits
 from grader.submission import Submission
 
@@ -38,6 +39,16 @@ class Cast:
     def restore(self, model: Model, device: str) -> None:
         """Bring a kept model onto the stage."""
         self.parts.restore(model.vocab, model.merges, model.sizes, model.weights, device)
+
+    def prompt(self, example: dict[str, str]) -> str:
+        """Return an instruction as the student's m10 writes it for a model that has learned to answer."""
+        from grader.capstone import driver_lessons
+
+        self.allow(GRACE)
+        written = self.student.plant(driver_lessons).as_prompt(example)
+        if type(written) is not str or len(written) > 100_000:
+            raise CheckFailed("What format_example (m10.2) returned is not what its docstring says: a prompt.")
+        return written
 
     def write(self, prompt: str, seed: int, *, most: int, temperature: float, top_k: int, say: Any) -> str:
         """Let the model write on from a prompt; `say(text)` gets each new bit, and may answer that it is enough."""

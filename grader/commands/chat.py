@@ -11,7 +11,7 @@ from grader import syllabus
 from grader.arguments import submission, submission_folder
 from grader.capstone import kept
 from grader.capstone.beginning import opened, say_missing
-from grader.capstone.parts import lacking
+from grader.capstone.parts import ANSWERING, NEEDED, lacking
 from grader.commands.capstone import stage
 from grader.exits import NOT_PASSED, PASSED
 from grader.judge.errors import UsageProblem
@@ -54,7 +54,8 @@ def run(options: argparse.Namespace) -> int:
     check_device(options.device)
     model = kept.read(Path(options.model))
     parts = collect(submission_folder(options), course)
-    if missing := lacking(parts, course):
+    needed = NEEDED | (ANSWERING if model.answers else {})
+    if missing := lacking(parts, course, needed):
         return say_missing(console, missing, "Your model runs on your own parts.")
     from grader.capstone import screen
     from grader.capstone.chat import Chat
@@ -63,7 +64,7 @@ def run(options: argparse.Namespace) -> int:
     show = screen.Screen(console)
     workers = opened(options.isolation, options.device, show)
     try:
-        chat = Chat(Stage(workers, parts), model, show, options.device, options.temperature, parts.sources)
+        chat = Chat(Stage(workers, parts, needed), model, show, options.device, options.temperature, parts.sources)
         lines = iter([options.prompt]) if options.prompt is not None else typed(show, model)
         return PASSED if chat.answer(lines) else NOT_PASSED
     finally:
@@ -76,7 +77,10 @@ def typed(show: Any, model: kept.Model) -> Any:
     if asks:
         known = f" (held-out loss {model.heldout:.2f})" if model.heldout is not None else ""
         show.say(f"A model of {model.step:,} steps{known}, on your own code. It knows nothing but {model.corpus}:")
-        show.say(f"begin a story ({model.prompt} …), and it goes on. Ctrl-C stops it, q ends.")
+        begin = f"begin a story ({model.prompt} …), and it goes on"
+        if model.answers:
+            begin = f"tell it what to do ({model.prompt}), and what to do it with in the same line"
+        show.say(f"{begin}. Ctrl-C stops it, q ends.")
     while True:
         if asks:
             print("> ", end="", flush=True)

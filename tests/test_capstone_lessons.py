@@ -9,8 +9,10 @@ import signal
 
 import pytest
 import support
+import torch
 from test_capstone import SOLUTIONS, add, small, told_at
 
+import fixtures
 from grader import cli
 from grader.capstone import examples, kept, lesson, performance, screen
 
@@ -77,16 +79,57 @@ def test_a_kept_model_learns_instructions(run, story_model, own, capsys):
     assert "### Instruction" not in (said := capsys.readouterr().out) and "Say 3." not in said
 
 
-def test_a_text_and_instructions_are_learned_one_after_the_other(run, own, tmp_path):
-    """Without --from the text comes first and is kept; what is learned from the course's own has no file's name."""
-    out = tmp_path / "both"
+def test_a_text_instructions_and_pairs_are_learned_one_after_the_other(run, tmp_path, monkeypatch):
+    """Without --from the text comes first and is kept, then the course's instructions, then pairs of their answers."""
+    for name in ("INSTRUCTIONS_TRAIN", "INSTRUCTIONS_HELDOUT"):
+        some = tmp_path / name
+        some.write_text("".join(f"{json.dumps(line)}\n" for line in LINES[: 30 if "TRAIN" in name else 4]))
+        monkeypatch.setattr(fixtures, name, some)
+    out = tmp_path / "all"
 
-    code, shown, _ = run("--instructions", "--steps", 2, "--out", out)
+    code, shown, _ = run("--instructions", "--preferences", "--steps", 2, "--out", out)
 
     assert code == 0
     assert not kept.read(out).answers
-    assert kept.read(out / "finetuned").corpus == "the course's stories, then the course's instructions"
-    assert shown.count("Kept in") == 2
+    tuned, aligned = kept.read(out / "finetuned"), kept.read(out / "finetuned" / "aligned")
+    assert tuned.corpus == "the course's stories, then the course's instructions"
+    assert aligned.corpus == f"{tuned.corpus}, then the course's pairs" and aligned.answers
+    assert all(torch.equal(aligned.rows[name], tuned.rows[name]) for name in tuned.rows)
+    assert shown.count("Kept in") == 3 and "m12 reads 30 pairs" in shown and "(expected: 0.)" in shown
+
+
+def test_a_model_learns_which_of_two_texts_is_liked_better(run, story_model, tmp_path):
+    """Of held-out pairs the kept model likes the better one more than the model that it began as did."""
+    pairs = tmp_path / "pairs.jsonl"
+    lines = [{"prompt": f"Day {n}:", "chosen": " sun", "rejected": " rain and wind"} for n in range(40)]
+    pairs.write_text("".join(f"{json.dumps(line)}\n" for line in lines), encoding="utf-8")
+
+    code, shown, _ = run("--from", story_model, "--preferences", pairs, "--steps", 24)
+
+    model = kept.read(story_model / "aligned")
+    assert code == 0
+    assert "the better one of 100% of the pairs" in shown
+    assert not model.answers and model.heldout is None
+    assert "Day 9:" in shown and "(expected: sun)" in shown
+    assert "### Instruction" not in (story_model / "aligned" / "answers.txt").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("pair", "said"),
+    [
+        ({"prompt": "x", "chosen": "y"}, '(line 1 is not an object with "chosen" and "prompt" and "rejected")'),
+        ({"prompt": "x", "chosen": "y", "rejected": "y"}, "(line 1 has the same text as chosen and rejected)"),
+    ],
+)
+def test_pairs_that_are_none_are_said(run, story_model, tmp_path, pair, said):
+    """A pair has what was asked and two different answers."""
+    path = tmp_path / "pairs.jsonl"
+    path.write_text(json.dumps(pair), encoding="utf-8")
+
+    code, _, complained = run("--from", story_model, "--preferences", path, "--out", tmp_path / "out")
+
+    assert code == 2
+    assert f"--preferences {path} cannot be used {said}" in complained
 
 
 def test_what_was_stopped_says_how_to_go_on(run, own, tmp_path, monkeypatch):
@@ -176,7 +219,8 @@ def test_a_list_in_one_text_is_read_too(tmp_path):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ((), "say with --instructions what it is to learn"),
+        ((), "say what becomes of it: --instructions, --preferences or --smaller"),
+        (("--preferences",), "fine-tune the model first (--instructions), or name pairs of your own"),
         (("--instructions", "--corpus", "x"), "--corpus belongs to a model that learns a text"),
         (("--instructions", "--prompt", "x"), "--prompt belongs to a model that learns a text"),
     ],

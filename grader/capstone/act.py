@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from grader.counting import counted
 from grader.judge.outcomes import CheckFailed
 from grader.reports.text_file import ReportError
 from grader.sandbox.errors import StudentError, WorkerLost
@@ -62,6 +64,27 @@ class Act:
         """Keep the first trouble: whatever comes later may come of it."""
         if self.trouble is None:
             self.trouble, self.failed_at = error, self.doing
+
+    def result(self) -> str:
+        """Say in a few words what came of it."""
+        assert self.model is not None
+        loss = f", held-out loss {self.model.heldout:.3f}" if self.model.heldout is not None else ""
+        return f"{counted(self.model.step, 'step')}{loss}"
+
+    def files(self) -> list[str]:
+        """Name what is kept in the folder."""
+        return [name for name in (kept.WEIGHTS, *self.run.names) if (self.folder / name).is_file()]
+
+    def onward(self) -> str:
+        """Say what can be done with it."""
+        assert self.model is not None
+        begin = "Tell it what to do" if self.model.answers else "Tell it how a story begins"
+        return f"{begin}: {self.chat(self.folder)}"
+
+    def chat(self, folder: Path) -> str:
+        """Return the command that lets a kept model write."""
+        where = "" if str(folder) == kept.FOLDER else f" -- --model {shlex.quote(str(folder))}"
+        return f"nox -s chat{where}"
 
     def losses(self) -> list[float]:
         """Return the losses of all steps."""

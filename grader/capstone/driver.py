@@ -9,6 +9,7 @@ import torch
 
 END_OF_TEXT = "<|endoftext|>"
 ENOUGH = 20_000  # ids without which nothing is learned, however long they take
+ROWS, TRAIN_ROWS, HELDOUT_ROWS = 16, 32, 4  # of a batch, and how many batches of either
 AT_ONCE = 4  # tokens that are written before they are told
 made: dict = {}
 
@@ -69,6 +70,23 @@ def build_model(sizes, device):
     return part("m06_gpt", "count_parameters")(made["model"])
 
 
+def some_rows():
+    """Return rows of what is learned from, and those that the held-out loss is of, as ids and labels in int32."""
+    found = {}
+    for name, seed, times in (("train", 2, TRAIN_ROWS), ("heldout", 1, HELDOUT_ROWS)):
+        dice = torch.Generator().manual_seed(seed)
+        batches = [batch(name, ROWS, dice) for _ in range(times)]
+        for ending, side in (("", 0), ("_labels", 1)):
+            found[name + ending] = torch.cat([pair[side] for pair in batches]).cpu().to(torch.int32)
+    return found
+
+
+def batch(name, size, dice):
+    """Draw a batch by the student's get_batch."""
+    get_batch = part("m02_data", "get_batch")
+    return get_batch(made[name], numpy.uint16, size, made["context_length"], dice, device=made["device"])
+
+
 def restore(vocab, merges, sizes, weights, device):
     """Bring back a tokenizer and a model that were kept."""
     use_tokenizer(vocab, merges)
@@ -86,12 +104,9 @@ def train(plan, tell, keep, sample):
     the latest after `keep_seconds`, and at the end; `sample(text)` is given what the model writes meanwhile.
     """
     model, started, steps = made["model"], time.monotonic(), plan["steps"]
-    get_batch, evaluate = part("m02_data", "get_batch"), part("m08_training", "evaluate")
+    evaluate = part("m08_training", "evaluate")
     generator, fixed = torch.Generator().manual_seed(0), torch.Generator().manual_seed(1)
     done, kept, kept_at = 0, -1, started
-
-    def batch(name, size, dice):
-        return get_batch(made[name], numpy.uint16, size, made["context_length"], dice, device=made["device"])
 
     def keep_now():
         nonlocal kept, kept_at
@@ -99,7 +114,7 @@ def train(plan, tell, keep, sample):
             kept, kept_at = done, time.monotonic()
             keep(done, {name: value.detach().cpu() for name, value in model.state_dict().items()})
 
-    heldout = [batch("heldout", 16, fixed) for _ in range(4)]
+    heldout = [batch("heldout", ROWS, fixed) for _ in range(HELDOUT_ROWS)]
     groups = part("m08_training", "decay_groups")(model, 0.1)
     optimizer = part("m08_training", "AdamW")(groups, lr=plan["peak"])
     learning_rate = part("m08_training", "learning_rate")

@@ -1,6 +1,7 @@
 """Runs inside the worker, beside driver.py: teaches a model that is there by examples. Planted there as text."""
 
 import contextlib
+import copy
 import importlib
 import math
 import time
@@ -9,6 +10,8 @@ import torch
 
 END_OF_TEXT = "<|endoftext|>"
 BATCH = 16
+BETA = 0.1  # of DPO
+MOST_ROWS = 512  # that are kept
 PATIENCE = 4  # looks at the held-out loss without an improvement
 read: dict = {"train": [], "heldout": []}  # what the examples became
 
@@ -42,6 +45,18 @@ def read_instructions(tokenizer, side, examples, longest, seconds, tell):
     return _read(side, examples, seconds, tell, row, lambda row: len(row[0]) <= longest)
 
 
+def read_pairs(tokenizer, side, examples, longest, seconds, tell):
+    """Make ids of pairs, the chosen one first, and where their answers begin; return how many fit, as above."""
+    (end,) = tokenizer.encode(END_OF_TEXT)
+
+    def row(example):
+        prompt = as_prompt(example) if "instruction" in example else example["prompt"]
+        before = list(tokenizer.encode(END_OF_TEXT + prompt))
+        return [([*before, *tokenizer.encode(example[name]), end], len(before)) for name in ("chosen", "rejected")]
+
+    return _read(side, examples, seconds, tell, row, lambda row: max(len(ids) for ids, _ in row) <= longest)
+
+
 def _read(side, examples, seconds, tell, row, fits):
     started = last = time.monotonic()
     read[side] = []
@@ -54,6 +69,19 @@ def _read(side, examples, seconds, tell, row, fits):
         if now - started > seconds:
             break
     return len(read[side])
+
+
+def some_rows(tokenizer):
+    """Return rows of what was read, in int32: ids, and the labels of those that follow; padding has the label -100."""
+    (end,) = tokenizer.encode(END_OF_TEXT)
+    seq = max(len(ids) for side in read.values() for ids, _ in side) - 1
+    found: dict = {}
+    for side in read:
+        rows = read[side][:MOST_ROWS]
+        ids = [[*ids[:-1], *[end] * (seq - len(ids) + 1)] for ids, _ in rows]
+        labels = [[*labels[1:], *[-100] * (seq - len(labels) + 1)] for _, labels in rows]
+        found |= {side: torch.tensor(ids, dtype=torch.int32), f"{side}_labels": torch.tensor(labels, dtype=torch.int32)}
+    return found
 
 
 # ── learning ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -76,6 +104,44 @@ def finetune(model, tokenizer, device, plan, tell, check, keep):
         part("m10_finetuning", "fit")(model, train_epoch, validate, epochs=epochs, patience=PATIENCE)
 
     _learn(model, plan, loss, heldout, fit, tell, check, keep)
+
+
+def align(model, tokenizer, device, plan, tell, check, keep):
+    """Learn which of two answers people like better by m12: sequence_logprobs, dpo_loss and implicit_rewards."""
+    likely, dpo, rewards = (
+        part("m12_preference", name) for name in ("sequence_logprobs", "dpo_loss", "implicit_rewards")
+    )
+    (end,) = tokenizer.encode(END_OF_TEXT)
+    reference = copy.deepcopy(model)
+
+    def scores(pairs):
+        """Return what the model says of the chosen and the rejected, then what it said before it learned."""
+        rows = [row for which in (0, 1) for row in (pair[which] for pair in pairs)]
+        seq = max(len(ids) for ids, _ in rows)
+        ids = torch.tensor([[*ids, *[end] * (seq - len(ids))] for ids, _ in rows], device=device)
+        mask = torch.tensor([[begin <= at < len(ids) for at in range(seq)] for ids, begin in rows], device=device)
+        with torch.no_grad():
+            before = likely(reference(ids), ids, mask)
+        return [*likely(model(ids), ids, mask).split(len(pairs)), *before.split(len(pairs))]
+
+    def loss(pairs):
+        return dpo(*scores(pairs), BETA)
+
+    def heldout():
+        total, right = 0.0, 0
+        for start in range(0, len(read["heldout"]), BATCH):
+            some = read["heldout"][start : start + BATCH]
+            chosen, rejected, *before = scores(some)
+            total += float(dpo(chosen, rejected, *before, BETA)) * len(some)
+            right += int((rewards(chosen, before[0], BETA) > rewards(rejected, before[1], BETA)).sum())
+        return total / len(read["heldout"]), right / len(read["heldout"])
+
+    def go_on(train_epoch, validate, epochs):
+        for _ in range(epochs):
+            train_epoch()
+            validate()
+
+    _learn(model, plan, loss, heldout, go_on, tell, check, keep)
 
 
 def _learn(model, plan, loss, heldout, fit, tell, check, keep):

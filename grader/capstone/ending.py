@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import Any
 
 from grader.judge.outcomes import TASK_ID, CheckFailed, lost
@@ -11,7 +10,7 @@ from grader.reports.text_file import ReportError
 from grader.sandbox.errors import StudentError, WorkerLost
 from grader.sandbox.limits import Limits
 
-from . import kept, screen
+from . import screen
 from .act import Act
 from .keepsake import BEFORE
 from .stage import MEMORY_MB, OUTPUT_KB
@@ -31,14 +30,12 @@ def tell(whole: Act, show: screen.Screen, sources: dict[str, bytes], seconds: fl
     if model is None:
         show.say("It had not begun to learn, so there is nothing to keep.")
         return str(trouble) if isinstance(trouble, ReportError) else ""
-    loss = f", held-out loss {model.heldout:.3f}" if model.heldout is not None else ""
-    show.say(f"Done in {screen.lasted(seconds)}: {steps(model.step)}{loss}.")
-    here = [name for name in (kept.WEIGHTS, *whole.run.names) if (folder / name).is_file()]
-    show.say(f"Kept in {folder}: {', '.join(here)}.")
+    show.say(f"Done in {screen.lasted(seconds)}: {whole.result()}.")
+    show.say(f"Kept in {folder}: {', '.join(whole.files())}.")
     if (folder / BEFORE).is_dir():
         show.say(f"What an earlier run left is in {folder / BEFORE}.", "dim")
-    where = "" if str(folder) == kept.FOLDER else f" -- --model {shlex.quote(str(folder))}"
-    show.say(f"{'Tell it what to do' if model.answers else 'Tell it how a story begins'}: nox -s chat{where}", "cyan")
+    if onward := whole.onward():
+        show.say(onward, "cyan")
     return str(trouble) if isinstance(trouble, ReportError) else ""
 
 
@@ -47,11 +44,6 @@ def tell_printed(output: str, show: screen.Screen) -> None:
     if printed := output.strip():
         show.say("Your code printed:", "dim")
         show.quote(printed[-MOST_PRINTED:].strip())
-
-
-def steps(number: int) -> str:
-    """Return "1 step" or "500 steps"."""
-    return f"{number:,} step{'' if number == 1 else 's'}"
 
 
 def explain(

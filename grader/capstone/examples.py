@@ -40,6 +40,38 @@ def instructions(path: str) -> Examples:
     return _own(path, "--instructions", {"instruction", "output"}, {"input"})
 
 
+def preferences(path: str, answers: bool) -> Examples:
+    """Return pairs of which one is liked better: a file's, or the course's. Raises UsageProblem.
+
+    Of the course's instructions the right answer is the better one, and that to another input the worse. For a model
+    that `answers` a prompt is an instruction.
+    """
+    if not path:
+        course = instructions("")
+        return Examples("the course's pairs", "--preferences", _paired(course.train), _paired(course.heldout))
+    own = _own(path, "--preferences", {"prompt", "chosen", "rejected"}, {"input"})
+    train, heldout = (tuple(_told(pair, answers) for pair in side) for side in (own.train, own.heldout))
+    return Examples(own.name, own.named, train, heldout)
+
+
+def _paired(side: tuple[Example, ...]) -> tuple[Example, ...]:
+    found = []
+    for place, example in enumerate(side):
+        others = (other["output"] for other in side[place + 1 :] + side[:place])
+        worse = next(other for other in others if other != example["output"])
+        asks = {name: example[name] for name in ("instruction", "input")}
+        found.append({**asks, "chosen": example["output"], "rejected": worse})
+    return tuple(found)
+
+
+def _told(pair: Example, answers: bool) -> Example:
+    """Return a pair with what is asked as an instruction with its input, or as one prompt."""
+    both = {name: pair[name] for name in ("chosen", "rejected")}
+    if answers:
+        return {"instruction": pair["prompt"], "input": pair.get("input", ""), **both}
+    return {"prompt": "\n".join(pair[name] for name in ("prompt", "input") if pair.get(name)), **both}
+
+
 def _own(path: str, option: str, needed: set[str], more: set[str]) -> Examples:
     named = f"{option} {path}"
     try:
@@ -87,4 +119,6 @@ def _texts(value: Any, needed: set[str], more: set[str], where: str) -> Example:
             raise ValueError(f'{where} has a "{name}" of more than {LONGEST:,} characters')
         if any("\ud800" <= letter <= "\udfff" for letter in text):
             raise ValueError(f'{where} has half a character in its "{name}"')
+    if "chosen" in found and found["chosen"] == found["rejected"]:
+        raise ValueError(f"{where} has the same text as chosen and rejected")
     return found

@@ -13,6 +13,7 @@ from pathlib import Path
 from grader.reports.text_file import ReportError, write_report
 
 STORIES, ANSWERS = "stories.txt", "answers.txt"  # what the model has written
+TABLE = "table.csv"  # of a model that was made smaller
 BEFORE = "before"  # the folder beside them with those of the run before
 
 

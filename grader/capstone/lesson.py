@@ -11,6 +11,7 @@ from typing import Any
 from grader.counting import counted
 from grader.judge import asked
 from grader.judge.errors import UsageProblem
+from grader.judge.outcomes import CheckFailed
 from grader.sandbox.errors import WorkerLost
 
 from . import driver_lessons, keepsake, kept, screen
@@ -43,6 +44,11 @@ FINE_TUNING = Kind(
     "finetuned", 300, 1e-3,
 )  # fmt: skip
 
+ALIGNING = Kind(
+    "m12", "m12 aligns it", "m12 aligned the model", "pair", "read_pairs", "align",
+    "aligned", 100, 2e-4,
+)  # fmt: skip
+
 
 @dataclass
 class Plan:
@@ -69,7 +75,7 @@ class Lesson(Act):
         try:
             with self.stage.cast() as cast:
                 lessons = self._prepare(cast)
-                self._train(cast, lessons)
+                self._train(cast, lessons, self._rows(cast, lessons))
         except TROUBLES as error:
             self.note(error)
         finally:
@@ -109,9 +115,19 @@ class Lesson(Act):
     def _fit(self, count: int) -> str:
         return f"{count:,} fit into {self.plan.model.sizes['context_length']} tokens"
 
-    def _train(self, cast: Cast, lessons: Any) -> None:
+    def _rows(self, cast: Cast, lessons: Any) -> dict[str, Any]:
+        if self.plan.kind is not FINE_TUNING:
+            return self.plan.model.rows
+        try:
+            return kept.rows(lessons.some_rows(cast.parts.the("tokenizer")), self.plan.model.sizes)
+        except ValueError as error:
+            raise CheckFailed(
+                f"What encode_example (m10.2) returned is not what its docstring says: {error}."
+            ) from None
+
+    def _train(self, cast: Cast, lessons: Any, rows: dict[str, Any]) -> None:
         plan, kind, seconds = self.plan, self.plan.kind, self.plan.minutes * MINUTE
-        model, started, taken = replace(plan.model, weights={}, step=0), time.monotonic(), 0
+        model, started, taken = replace(plan.model, weights={}, step=0, rows=rows), time.monotonic(), 0
         steps, minutes = counted(plan.steps, "step"), counted(plan.minutes, "minute")
         self.show.say(f"{kind.teaches} for {steps}, at most {minutes} (Ctrl-C: less)")
 
@@ -130,7 +146,8 @@ class Lesson(Act):
         def check(step: int, loss: float, share: float | None) -> bool:
             self.run.heldout.append((step, loss))
             said = f"step {step:>4} of {plan.steps}   held-out loss {loss:.3f}"
-            said += f"   {share:.0%} of the pairs as people like them" if share is not None else ""
+            if share is not None and step:
+                said += f"   the better one of {share:.0%} of the pairs"
             said += f"   {screen.about(left(step))} left" if 0 < step < plan.steps else ""
             self.show.say(said, indent=2)
             return self.patience.over
@@ -164,9 +181,11 @@ class Lesson(Act):
 
     def _name(self, model: kept.Model) -> None:
         """Say of a model what it has learned."""
-        first = self.plan.examples.heldout[0]
         model.corpus = f"{self.plan.model.corpus}, then {self.plan.examples.name}"
-        model.prompt, model.answers = first["instruction"], True
+        if self.plan.kind is FINE_TUNING:
+            model.prompt, model.answers = self.plan.examples.heldout[0]["instruction"], True
+        else:
+            model.heldout = None  # that of pairs is another kind of number
 
     # ── writing ───────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -187,9 +206,10 @@ class Lesson(Act):
             self.keep_run()
 
     def _ask(self, cast: Cast, example: Example, seed: int) -> None:
-        told = "\n".join(example[name] for name in ("instruction", "input") if example.get(name))
-        expected = example["output"]
-        prompt, written = cast.prompt({name: example[name] for name in ("instruction", "input") if name in example}), []
+        asks = {name: example[name] for name in ("instruction", "input", "prompt") if example.get(name)}
+        told, expected = "\n".join(asks.values()), example.get("output", example.get("chosen", ""))
+        prompt = asks["prompt"] if "prompt" in asks else cast.prompt(asks)
+        written: list[str] = []
         self.show.say("")
         self.show.quote(told)
         flow = screen.Flow(self.show.paper, 4)

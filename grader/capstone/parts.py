@@ -20,6 +20,7 @@ NEEDED = {
     "m08_training": (1, 2, 3, 4, 6),
 }
 FINE_TUNING = {"m10_finetuning": (2, 3, 4)}
+ALIGNING = {"m12_preference": (1, 2, 3)}
 ANSWERING = {"m10_finetuning": (2,)}  # to tell a model that has learned instructions what to do
 
 

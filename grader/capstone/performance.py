@@ -72,7 +72,9 @@ class Performance(Act):
             self._encode(cast, side, what, longest)
         sizes = SIZES | {"vocab_size": max(len(vocab), *(id + 1 for id in vocab))}
         self.step("m06 builds a GPT", lambda: _count(cast.parts.build_model(sizes, self.plan.device)), _parameters)
-        return kept.Model(vocab, merges, sizes, {}, corpus=corpus.name, prompt=self.plan.prompts[0])
+        model = kept.Model(vocab, merges, sizes, {}, corpus=corpus.name, prompt=self.plan.prompts[0])
+        model.rows = _rows(cast.parts.some_rows(), sizes)
+        return model
 
     def _encode(self, cast: Cast, side: str, what: str, longest: float) -> None:
         pieces = self.plan.corpus.pieces(side)
@@ -189,6 +191,13 @@ def _tokenizer(found: Any) -> tuple[kept.Vocabulary, kept.Merges]:
         return kept.tokenizer(found)
     except ValueError as error:
         raise CheckFailed(f"What train_bpe (m01.2) returned is not what its docstring says: {error}.") from None
+
+
+def _rows(found: Any, sizes: dict[str, int]) -> dict[str, Any]:
+    try:
+        return kept.rows(found, sizes)
+    except ValueError as error:
+        raise CheckFailed(f"What get_batch (m02.5) returned is not what its docstring says: {error}.") from None
 
 
 def _count(value: Any) -> int:

@@ -14,14 +14,18 @@ from typing import TYPE_CHECKING, Any
 from grader.exits import INTERRUPTED, NOT_PASSED, PASSED, USAGE
 from grader.judge.errors import UsageProblem
 
-from . import kept
-from .parts import FINE_TUNING, NEEDED
+from . import kept, ways
+from .parts import ALIGNING, ANSWERING, FINE_TUNING, NEEDED
 
 if TYPE_CHECKING:
+    from grader.submission import Submission
+    from grader.syllabus import Syllabus
+
     from .act import Act
     from .stage import Stage
 
 STEPS = 500  # of a text, unless others are asked for
+PRUNED_STEPS = 100  # likewise, for which a pruned model is trained on
 
 
 @dataclass(frozen=True)
@@ -34,23 +38,43 @@ class Part:
     make: Callable[[Stage, kept.Model | None, Any], Act]
 
 
-def check(options: argparse.Namespace) -> None:
+def check(options: argparse.Namespace, begin: kept.Model | None) -> None:
     """Raise UsageProblem for options that do not go together."""
-    if options.begin is None:
+    if options.preferences == "" and not answers(options, begin):
+        raise UsageProblem(
+            "The course's pairs are answers to instructions: fine-tune the model first (--instructions), or name pairs "
+            "of your own, --preferences FILE."
+        )
+    if begin is None:
         return
-    if options.instructions is None:
-        raise UsageProblem("--from says with which model to begin; say with --instructions what it is to learn.")
+    if options.instructions is None and options.preferences is None and not options.smaller:
+        raise UsageProblem(
+            "--from says with which model to begin; say what becomes of it: --instructions, --preferences or --smaller."
+        )
     for name in ("corpus", "prompt"):
         if getattr(options, name):
             raise UsageProblem(f"--{name} belongs to a model that learns a text, and with --from none is learned.")
 
 
-def needed(options: argparse.Namespace) -> dict[str, tuple[int, ...]]:
+def answers(options: argparse.Namespace, begin: kept.Model | None) -> bool:
+    """Say whether a model has learned instructions when it is aligned."""
+    return options.instructions is not None or (begin is not None and begin.answers)
+
+
+def needed(
+    options: argparse.Namespace, begin: kept.Model | None, mine: Submission, course: Syllabus
+) -> dict[str, tuple[int, ...]]:
     """Return the milestones and the numbers of their tasks that what was asked for is made of."""
-    return NEEDED | (FINE_TUNING if options.instructions is not None else {})
+    found = NEEDED | (FINE_TUNING if options.instructions is not None else {})
+    if options.preferences is not None:
+        found = (ANSWERING if answers(options, begin) else {}) | found | ALIGNING
+    if options.smaller:
+        for way in ways.written(mine, course) or ways.WAYS[:1]:
+            found |= {name: (*found.get(name, ()), *numbers) for name, numbers in way.needs.items()}
+    return found
 
 
-def stages(options: argparse.Namespace) -> list[Part]:
+def stages(options: argparse.Namespace, begin: kept.Model | None, able: list[ways.Way]) -> list[Part]:
     """Read what is learned from; return what is to be done, and where it is kept. Raises UsageProblem."""
     found: list[Part] = []
     folder = Path(options.out or options.begin or kept.FOLDER)
@@ -60,7 +84,14 @@ def stages(options: argparse.Namespace) -> list[Part]:
         below = True
     if options.instructions is not None:
         folder = folder / "finetuned" if below else folder
-        found.append(_lesson(options, folder))
+        found.append(_lesson("--instructions", options, folder, begin))
+        below = True
+    if options.preferences is not None:
+        folder = folder / "aligned" if below else folder
+        found.append(_lesson("--preferences", options, folder, begin))
+        below = True
+    if options.smaller:
+        found.append(_smaller(options, able, folder / "smaller" if below else folder))
     return found
 
 
@@ -73,18 +104,35 @@ def _text(options: argparse.Namespace, folder: Path) -> Part:
     return Part("learning a text", (), folder, lambda stage, _, show: performance.Performance(stage, plan, show))
 
 
-def _lesson(options: argparse.Namespace, folder: Path) -> Part:
+def _lesson(option: str, options: argparse.Namespace, folder: Path, begin: kept.Model | None) -> Part:
     from . import examples, lesson
 
-    kind, found = lesson.FINE_TUNING, examples.instructions(options.instructions)
+    if option == "--instructions":
+        name, kind, path = "fine-tuning", lesson.FINE_TUNING, options.instructions
+        found = examples.instructions(path)
+    else:
+        name, kind, path = "aligning", lesson.ALIGNING, options.preferences
+        found = examples.preferences(path, answers(options, begin))
     steps, minutes, device = options.steps or kind.steps, options.minutes, options.device
 
     def make(stage: Stage, model: kept.Model | None, show: Any) -> Act:
         assert model is not None
         return lesson.Lesson(stage, lesson.Plan(kind, found, model, steps, minutes, device, folder), show)
 
-    words = ("--instructions", *([options.instructions] if options.instructions else []))
-    return Part("fine-tuning", words, folder, make)
+    return Part(name, (option, *([path] if path else [])), folder, make)
+
+
+def _smaller(options: argparse.Namespace, able: list[ways.Way], folder: Path) -> Part:
+    from . import smaller
+
+    steps, minutes, device = options.steps or PRUNED_STEPS, options.minutes, options.device
+
+    def make(stage: Stage, model: kept.Model | None, show: Any) -> Act:
+        assert model is not None
+        plan = smaller.Plan([ways.AS_IT_WAS, *able], model, steps, minutes, device, folder)
+        return smaller.Smaller(stage, plan, show)
+
+    return Part("making it smaller", ("--smaller",), folder, make)
 
 
 def play(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from grader import syllabus
 from grader.arguments import ISOLATION, count, submission, submission_folder
-from grader.capstone import keepsake, kept, programme
+from grader.capstone import keepsake, kept, programme, ways
 from grader.capstone.beginning import opened, say_missing
 from grader.capstone.kept import FOLDER
 from grader.capstone.parts import lacking
@@ -25,7 +25,7 @@ def arguments(command: argparse.ArgumentParser) -> None:
     submission(command)
     stage(command)
     command.add_argument("--steps", type=count, metavar="N", help="training steps of a stage (default: 500 on a text, "
-                         "300 on instructions)")  # fmt: skip
+                         "300 on instructions, 100 on pairs and after pruning)")  # fmt: skip
     command.add_argument(
         "--minutes",
         type=count,
@@ -46,6 +46,14 @@ def arguments(command: argparse.ArgumentParser) -> None:
         "--instructions", nargs="?", const="", metavar="FILE",
         help="fine-tune it by your m10: a JSON object with instruction, input and output a line "
         "(without FILE: the course's)",
+    )  # fmt: skip
+    command.add_argument(
+        "--preferences", nargs="?", const="", metavar="FILE",
+        help="align it by your m12: a JSON object with prompt, chosen and rejected a line (without FILE: the course's)",
+    )  # fmt: skip
+    command.add_argument(
+        "--smaller", action="store_true",
+        help="make it smaller by your m13 and m14, what there is of them: a table of loss, bytes and speed",
     )  # fmt: skip
     command.add_argument(
         "--out", metavar="DIR",
@@ -71,12 +79,13 @@ def run(options: argparse.Namespace) -> int:
     check_device(options.device)
     if options.steps and options.steps > MOST_STEPS:
         raise UsageProblem(f"--steps {options.steps} is more than a capstone takes; {MOST_STEPS:,} are the most.")
-    programme.check(options)
     begin = kept.read(Path(options.begin)) if options.begin else None
-    parts, needed = collect(submission_folder(options), course), programme.needed(options)
+    programme.check(options, begin)
+    parts = collect(submission_folder(options), course)
+    needed = programme.needed(options, begin, parts, course)
     if missing := lacking(parts, course, needed):
         return say_missing(console, missing, "The capstone trains a GPT out of your own parts.")
-    stages = programme.stages(options)
+    stages = programme.stages(options, begin, ways.written(parts, course))
     for part in stages:
         check_folder(part.folder, options.begin)
     from grader.capstone import screen
@@ -103,5 +112,5 @@ def check_folder(folder: Path, begin: str | None) -> None:
         reason = (error.strerror or str(error)).lower()
     if reason:
         raise UsageProblem(f"{folder} cannot be used for what is kept ({reason}); name another folder with --out.")
-    names = {*kept.NAMES, *keepsake.Run().names, keepsake.ANSWERS}
+    names = {*kept.NAMES, *keepsake.Run().names, keepsake.ANSWERS, keepsake.TABLE}
     report_paths.check_writable([str(folder / name) for name in sorted(names)])

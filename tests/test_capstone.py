@@ -13,7 +13,7 @@ import pytest
 import support
 
 from grader import cli
-from grader.capstone import keepsake, kept, parts, performance, screen, stage, texts
+from grader.capstone import keepsake, kept, parts, performance, screen, sizes, stage, texts
 from grader.submission import Submission, collect
 
 COURSE = support.COURSE
@@ -33,8 +33,9 @@ def small(monkeypatch):
     """Make everything as small as it goes, in the warm sandbox, on a machine that has nothing else to do."""
     monkeypatch.setenv("COLUMNS", "100")
     support.lend_sandbox(monkeypatch)
-    monkeypatch.setattr(performance, "SIZES", {"context_length": 16, "d_model": 16, "n_layers": 1, "n_heads": 2})
-    monkeypatch.setattr(performance, "VOCABULARY", 300)
+    tiny = {"vocab_size": 300, "context_length": 16, "d_model": 16, "n_layers": 1, "n_heads": 2}
+    for name, size in tiny.items():
+        monkeypatch.setitem(sizes.DEFAULTS, name, size)
     monkeypatch.setattr(performance, "CHECKS", 4)
     monkeypatch.setattr(performance, "KEEP_SECONDS", 1e9)
     monkeypatch.setattr(performance, "LONGEST", 12)
@@ -123,15 +124,18 @@ def test_what_an_earlier_run_left_is_set_aside(run, learned, tmp_path):
 
 
 def test_a_text_of_ones_own_is_learned_from(run, submission, tmp_path):
-    """--corpus takes any text: some of it is held out, and stories begin as its parts do."""
+    """--corpus takes any text: some of it is held out, and stories begin as its parts do; a model has chosen sizes."""
     lines = [f"The lighthouse number {n} looks at the sea, and the sea looks back at it.\n\n" for n in range(1500)]
     (tmp_path / "sea.txt").write_text("".join(lines), encoding="utf-8")
 
-    code, shown, out = run(submission, "--corpus", str(tmp_path / "sea.txt"))
+    named = ("--d-model", "8", "--n-layers", "2", "--vocab-size", "280")
+    code, shown, out = run(submission, "--corpus", str(tmp_path / "sea.txt"), *named)
 
     assert code == 0
     assert "│ The lighthouse number" in shown
-    assert kept.read(out).corpus == "sea.txt"
+    model = kept.read(out)
+    assert model.corpus == "sea.txt"
+    assert model.sizes == {"vocab_size": 280, "context_length": 16, "d_model": 8, "n_layers": 2, "n_heads": 2}
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from test_capstone import SOLUTIONS, add, small, told_at
 
 import fixtures
 from grader import cli
-from grader.capstone import examples, kept, lesson, performance, screen
+from grader.capstone import examples, kept, lesson, screen, sizes
 
 LINES = [{"instruction": f"Say {n}.", "input": "now", "output": f"{n}."} for n in range(40)]
 
@@ -32,7 +32,7 @@ def story_model(tmp_path_factory):
 def smaller(monkeypatch):
     """Make everything small, with a context that instructions fit into."""
     small(monkeypatch)
-    monkeypatch.setitem(performance.SIZES, "context_length", 96)
+    monkeypatch.setitem(sizes.DEFAULTS, "context_length", 96)
     monkeypatch.setattr(lesson, "LONGEST", 8)
     monkeypatch.setattr(lesson, "ASKED", 2)
 

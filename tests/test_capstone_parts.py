@@ -9,7 +9,8 @@ import pytest
 import torch
 from rich.console import Console
 
-from grader.capstone import kept, screen, texts
+from grader import cli
+from grader.capstone import kept, screen, sizes, texts
 from grader.judge.errors import UsageProblem
 from grader.reports.terminal.paper import Paper
 
@@ -146,3 +147,32 @@ def test_the_time_left_is_seen_at_every_width(width):
         assert line.cell_len <= width - 3
         assert "about 3 min left" in line.plain or width == 40
         assert ("█" in line.plain or "━" in line.plain) == (width == 100)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--d-model", "30"], "--d-model 30 cannot be divided by 4 and by 4 heads (--n-heads)."),
+        (["--n-heads", "3"], "--d-model 128 cannot be divided by 4 and by 3 heads (--n-heads)."),
+        (["--vocab-size", "256"], "--vocab-size 256 is no such size here: 257 to 65,536."),
+        (["--context-length", "4096"], "--context-length 4096 is no such size here: 16 to 2,048."),
+        (["--d-model", "512"], "has some 14,772,224 numbers; 4,200,000 are the most"),
+    ],
+)
+def test_sizes_of_which_there_is_no_model_are_said(capsys, tmp_path, options, said):
+    """Sizes that do not fit each other, or make more than can be kept, are wrong usage before anything runs."""
+    code = cli.main(["capstone", "--out", str(tmp_path / "out"), *options])
+
+    assert code == 2
+    assert said in " ".join(capsys.readouterr().err.split())
+    assert not (tmp_path / "out").exists()
+
+
+def test_numbers_of_a_model_are_counted_as_torch_counts_them():
+    """The count by which sizes are refused is that of the weights that leave the sandbox, but for a last norm."""
+    from solutions.m06_gpt import GPT, GPTConfig
+
+    chosen = {"vocab_size": 300, "context_length": 20, "d_model": 16, "n_layers": 3, "n_heads": 2}
+    state = GPT(GPTConfig(**chosen)).state_dict()
+
+    assert sizes.kept_numbers(chosen) == sum(value.numel() for value in state.values()) - 2 * 16

@@ -23,6 +23,8 @@ TROUBLES = (StudentError, WorkerLost, CheckFailed, ReportError)
 class Act:
     """One thing that a model learns, and what it has come to so far."""
 
+    nothing = "It had not begun to learn, so there is nothing to keep."
+
     def __init__(self, stage: Stage, folder: Path, show: screen.Screen, texts: str = keepsake.STORIES) -> None:
         self.stage, self.folder, self.show = stage, folder, show
         self.run = keepsake.Run(texts)

@@ -28,7 +28,7 @@ def tell(whole: Act, show: screen.Screen, sources: dict[str, bytes], seconds: fl
     elif trouble is not None and not isinstance(trouble, ReportError):
         explain(trouble, whole.failed_at, show, sources)
     if model is None:
-        show.say("It had not begun to learn, so there is nothing to keep.")
+        show.say(whole.nothing)
         return str(trouble) if isinstance(trouble, ReportError) else ""
     show.say(f"Done in {screen.lasted(seconds)}: {whole.result()}.")
     show.say(f"Kept in {folder}: {', '.join(whole.files())}.")

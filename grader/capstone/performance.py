@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from grader.counting import counted, form
 from grader.judge import asked
+from grader.judge.errors import UsageProblem
 from grader.judge.outcomes import CheckFailed
 from grader.sandbox.errors import WorkerLost
 
 from . import kept, screen
 from .act import TROUBLES, Act
+from .sizes import DEFAULTS, kept_numbers
 from .stage import STORY_SECONDS, Cast, Stage
 from .texts import Corpus
 
-SIZES = {"context_length": 128, "d_model": 128, "n_layers": 4, "n_heads": 4}
-VOCABULARY, BATCH, PEAK = 2048, 16, 3e-3
+BATCH, PEAK = 16, 3e-3
 KEEP_SECONDS = 30.0  # that may be lost where a training ends in no good order; more where it is let train for long:
-KEEPS = 15  # besides those at the checks. Each is 5 MB of the 256 MB that a worker may send
+KEEPS = 15  # besides those at the checks, and fewer where the model is large:
+SENT = 240 * 2**20  # bytes of weights in all, of the 256 MB that a worker may send
 CHECKS = 12  # of the held-out loss, each with a sample, in all
 LONGEST = 256  # tokens of a story
 TEMPERATURE, TOP_K = 0.6, 40
@@ -37,6 +40,7 @@ class Plan:
     minutes: int
     device: str
     folder: Path
+    sizes: dict[str, int]
 
 
 class Performance(Act):
@@ -60,6 +64,7 @@ class Performance(Act):
 
     def _prepare(self, cast: Cast) -> kept.Model:
         corpus, longest = self.plan.corpus, max(600.0, self.plan.minutes * MINUTE)
+        sizes = DEFAULTS | self.plan.sizes
         if corpus.left_out:
             self.show.say(
                 f"The text is longer than can be used here: its last {corpus.left_out:,} characters stay out."
@@ -67,16 +72,22 @@ class Performance(Act):
         cast.allow(longest)
         text = corpus.for_tokenizer
         what = f"m01 learns a tokenizer from {len(text):,} characters"
-        vocab, merges = self.step(what, lambda: _tokenizer(cast.parts.learn_tokenizer(text, VOCABULARY)), _tokens)
+        vocab, merges = self.step(
+            what, lambda: _tokenizer(cast.parts.learn_tokenizer(text, sizes["vocab_size"])), _tokens
+        )
         for side, what in (("train", "the texts to learn from"), ("heldout", "the texts held out")):
-            self._encode(cast, side, what, longest)
-        sizes = SIZES | {"vocab_size": max(len(vocab), *(id + 1 for id in vocab))}
+            if (count := self._encode(cast, side, what, longest)) <= sizes["context_length"]:
+                raise UsageProblem(
+                    f"{what[0].upper()}{what[1:]} are {counted(count, 'token')}, and the model reads "
+                    f"{sizes['context_length']} at once: take more text, or a smaller --context-length."
+                )
+        sizes["vocab_size"] = max(len(vocab), *(id + 1 for id in vocab))
         self.step("m06 builds a GPT", lambda: _count(cast.parts.build_model(sizes, self.plan.device)), _parameters)
         model = kept.Model(vocab, merges, sizes, {}, corpus=corpus.name, prompt=self.plan.prompts[0])
         model.rows = _rows(cast.parts.some_rows(), sizes)
         return model
 
-    def _encode(self, cast: Cast, side: str, what: str, longest: float) -> None:
+    def _encode(self, cast: Cast, side: str, what: str, longest: float) -> int:
         pieces = self.plan.corpus.pieces(side)
         started = time.monotonic()
 
@@ -88,7 +99,8 @@ class Performance(Act):
         cast.allow(longest)
         back = cast.student.callback(tell, asked.of(int))
         write = cast.parts.write_ids
-        self.step(f"m01 encodes {what}", lambda: _count(write(side, pieces, longest / 3, back)), "{:,} ids".format)
+        act = partial(write, side, pieces, longest / 3, back)
+        return int(self.step(f"m01 encodes {what}", lambda: _count(act()), "{:,} ids".format))
 
     def _train(self, cast: Cast, model: kept.Model) -> None:
         plan, seconds = self.plan, self.plan.minutes * MINUTE
@@ -126,7 +138,9 @@ class Performance(Act):
             "seconds": seconds,
             "every": every,
         }
-        settings |= {"prompt": plan.prompts[0], "keep_seconds": max(KEEP_SECONDS, seconds / KEEPS)}
+        spare = SENT // (4 * kept_numbers(model.sizes)) - CHECKS - 2
+        keeps = KEEPS if spare >= 15 else max(spare, 1e-3)
+        settings |= {"prompt": plan.prompts[0], "keep_seconds": max(KEEP_SECONDS, seconds / keeps)}
         cast.allow(seconds + 300)
         self.doing = "m08 trained the model"
         stopping = "It stops after this step; Ctrl-C again ends at once."

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from grader.exits import INTERRUPTED, NOT_PASSED, PASSED, USAGE
 from grader.judge.errors import UsageProblem
 
-from . import kept, ways
+from . import kept, sizes, ways
 from .parts import ALIGNING, ANSWERING, FINE_TUNING, NEEDED
 
 if TYPE_CHECKING:
@@ -45,15 +45,18 @@ def check(options: argparse.Namespace, begin: kept.Model | None) -> None:
             "The course's pairs are answers to instructions: fine-tune the model first (--instructions), or name pairs "
             "of your own, --preferences FILE."
         )
+    sizes.check(sizes.chosen(options))
     if begin is None:
         return
     if options.instructions is None and options.preferences is None and not options.smaller:
         raise UsageProblem(
             "--from says with which model to begin; say what becomes of it: --instructions, --preferences or --smaller."
         )
-    for name in ("corpus", "prompt"):
+    for name in ("corpus", "prompt", *sizes.DEFAULTS):
         if getattr(options, name):
-            raise UsageProblem(f"--{name} belongs to a model that learns a text, and with --from none is learned.")
+            raise UsageProblem(
+                f"{sizes.option(name)} belongs to a model that learns a text, and with --from none is learned."
+            )
 
 
 def answers(options: argparse.Namespace, begin: kept.Model | None) -> bool:
@@ -100,7 +103,9 @@ def _text(options: argparse.Namespace, folder: Path) -> Part:
 
     corpus = texts.own(Path(options.corpus)) if options.corpus else texts.stories()
     prompts = tuple(options.prompt) if options.prompt else corpus.prompts
-    plan = performance.Plan(corpus, prompts, options.steps or STEPS, options.minutes, options.device, folder)
+    plan = performance.Plan(
+        corpus, prompts, options.steps or STEPS, options.minutes, options.device, folder, sizes.chosen(options)
+    )
     return Part("learning a text", (), folder, lambda stage, _, show: performance.Performance(stage, plan, show))
 
 

@@ -44,6 +44,8 @@ class Plan:
 class Smaller(Act):
     """One model, and what it is in each of several ways."""
 
+    nothing = "Nothing was measured, so there is nothing to keep."
+
     def __init__(self, stage: Stage, plan: Plan, show: screen.Screen) -> None:
         super().__init__(stage, plan.folder, show)
         self.plan, self._started = plan, 0.0

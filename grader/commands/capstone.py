@@ -8,7 +8,7 @@ from pathlib import Path
 
 from grader import syllabus
 from grader.arguments import ISOLATION, count, submission, submission_folder
-from grader.capstone import keepsake, kept, programme, ways
+from grader.capstone import keepsake, kept, programme, sizes, ways
 from grader.capstone.beginning import opened, say_missing
 from grader.capstone.kept import FOLDER
 from grader.capstone.parts import lacking
@@ -39,6 +39,8 @@ def arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--corpus", metavar="FILE", help="a text of your own to learn from, in UTF-8 (default: the course's stories)"
     )
+    for name, size in sizes.DEFAULTS.items():
+        command.add_argument(sizes.option(name), type=count, metavar="N", help=f"of a new model (default: {size:,})")
     command.add_argument(
         "--from", dest="begin", metavar="DIR", help="begin with the model that is kept there, and learn no text"
     )

@@ -280,4 +280,4 @@ def test_instructions_that_do_not_fit_are_said(run, story_model, own, monkeypatc
     code, _, complained = run("--from", story_model, "--instructions", own, "--out", out)
     assert code == 2
     assert f"--instructions {own}: 1 example of 36 could be read" in complained
-    assert "--minutes ends the reading too" in complained
+    assert "--minutes ends reading too" in complained

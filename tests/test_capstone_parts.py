@@ -152,8 +152,8 @@ def test_the_time_left_is_seen_at_every_width(width):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--d-model", "30"], "--d-model 30 cannot be divided by 4 and by 4 heads (--n-heads)."),
-        (["--n-heads", "3"], "--d-model 128 cannot be divided by 4 and by 3 heads (--n-heads)."),
+        (["--d-model", "30"], "--d-model 30 cannot be divided by 4 and by --n-heads 4."),
+        (["--n-heads", "3"], "--d-model 128 cannot be divided by 4 and by --n-heads 3."),
         (["--vocab-size", "256"], "--vocab-size 256 is no such size here: 257 to 65,536."),
         (["--context-length", "4096"], "--context-length 4096 is no such size here: 16 to 2,048."),
         (["--d-model", "512"], "has some 14,772,224 numbers; 4,200,000 are the most"),

@@ -44,19 +44,8 @@ def _loss(logits, labels, reduction="mean"):
 
 
 def size(model):
-    """Return how many bytes the tensors of a model take; one that stands in two places counts once."""
-    tensors = {id(tensor): tensor for tensor in [*model.parameters(), *model.buffers()]}
-    return sum(tensor.numel() * tensor.element_size() for tensor in tensors.values())
-
-
-def matrices(model):
-    """Return the weights of all nn.Linear that nobody else holds, by their names."""
-    held = [id(weight) for module in model.modules() for weight in module.parameters(recurse=False)]
-    return {
-        f"{name}.weight": module.weight
-        for name, module in model.named_modules()
-        if isinstance(module, nn.Linear) and held.count(id(module.weight)) == 1
-    }
+    """Return how many bytes there are to be stored, each piece of memory once."""
+    return sum({value.data_ptr(): value.nbytes for value in model.state_dict().values()}.values())
 
 
 # ── ways, each of which returns its loss, its bytes, and its speed if it computes in another way ──────────────────────
@@ -79,9 +68,11 @@ def int8(model, rows, keep):
 
 def int4(model, rows):
     """Store matrices in int4, by m13's quantize_int4; it computes with what dequantize_int4 makes of them."""
+    names = part("m13_quantization", "quantize_model")(copy.deepcopy(model))
     model, stored = copy.deepcopy(model), size(model)
     with torch.no_grad():
-        for weight in matrices(model).values():
+        for name in names:
+            weight = model.get_parameter(f"{name}.weight")
             group = next(group for group in range(min(GROUP, weight.shape[1]), 0, -1) if weight.shape[1] % group == 0)
             packed, scales = part("m13_quantization", "quantize_int4")(weight, group)
             stored += sum(t.numel() * t.element_size() for t in (packed, scales)) - weight.numel() * 4

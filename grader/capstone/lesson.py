@@ -92,7 +92,7 @@ class Lesson(Act):
             if fit < (LEAST if side == "train" else 1) * len(some) // max(LEAST, len(some)):
                 raise UsageProblem(
                     f"{plan.examples.named}: {counted(fit, 'example')} of {len(some):,} could be read; the model reads "
-                    f"{plan.model.sizes['context_length']} tokens at once, and --minutes ends the reading too."
+                    f"{counted(plan.model.sizes['context_length'], 'token')} at once, and --minutes ends reading too."
                 )
         return lessons
 
@@ -113,7 +113,7 @@ class Lesson(Act):
         return count
 
     def _fit(self, count: int) -> str:
-        return f"{count:,} fit into {self.plan.model.sizes['context_length']} tokens"
+        return f"{count:,} fit into {counted(self.plan.model.sizes['context_length'], 'token')}"
 
     def _rows(self, cast: Cast, lessons: Any) -> dict[str, Any]:
         if self.plan.kind is not FINE_TUNING:

@@ -11,7 +11,7 @@ DEFAULTS = {"vocab_size": 2048, "context_length": 128, "d_model": 128, "n_layers
 BOUNDS = {
     "vocab_size": (257, 65_536),
     "context_length": (16, 2048),
-    "d_model": (16, 1024),
+    "d_model": (4, 1024),
     "n_layers": (1, 64),
     "n_heads": (1, 64),
 }
@@ -37,7 +37,7 @@ def check(named: dict[str, int]) -> None:
     sizes = DEFAULTS | named
     width, heads = sizes["d_model"], sizes["n_heads"]
     if width % 4 or width % heads:
-        raise UsageProblem(f"--d-model {width} cannot be divided by 4 and by {heads} heads (--n-heads).")
+        raise UsageProblem(f"--d-model {width} cannot be divided by 4 and by --n-heads {heads}.")
     if (numbers := kept_numbers(sizes)) > MOST:
         raise UsageProblem(
             f"A model of these sizes has some {numbers:,} numbers; {MOST:,} are the most that are kept as it learns."

@@ -25,7 +25,7 @@ class Way:
 AS_IT_WAS = Way("whole", "as it was", {})
 WAYS = (
     Way("int8", "int8 (m13)", {"m13_quantization": (1, 4, 5)}, "int8"),
-    Way("int4", "int4 in groups (m13)", {"m13_quantization": (1, 3)}),
+    Way("int4", "int4 in groups (m13)", {"m13_quantization": (1, 3, 4, 5)}),
     Way("halved", "half of the weights 0 (m14)", {"m14_pruning": (1,)}),
     Way("fours", "two of four left out (m14)", {"m14_pruning": (1, 2)}),
     Way("trained", "and trained on (m14)", {"m14_pruning": (1, 2, 5)}, "pruned", trains=True),

@@ -27,14 +27,8 @@ mistakes.strict = True  # a suite that names a mistake made at run time is seen 
 URGENT = ("test_attacks", "test_attacks_on_disk", "test_limits", "test_sandbox", "test_levels", "test_planted")
 LONGEST = (
     *("test_wall_clock", "test_cluster", "test_graded", "test_watch", "test_crew", "test_no_answers", "test_proof"),
-    *(
-        "test_own_faults",
-        "test_capstone",
-        "test_capstone_lessons",
-        "test_gradescope_zip",
-        "test_in_a_students_hands",
-        "test_student_records",
-    ),
+    *("test_own_faults", "test_capstone", "test_capstone_lessons", "test_capstone_smaller", "test_gradescope_zip"),
+    *("test_in_a_students_hands", "test_student_records"),
     *("test_bad_input", "test_gradescope_setup", "test_classroom", "test_golden", "test_cli"),
 )
 DIVISIBLE = ("test_mutants", "test_degenerate", "test_alternates")  # each test grades something of its own

@@ -95,7 +95,9 @@ def test_only_what_is_written_is_tried(run, tmp_path, story_model):
 
 
 def test_a_way_that_fails_leaves_the_rows_before_it(run, tmp_path):
-    """What the student's code raises is told with its line, and the table of what came before is on disk."""
+    """What the student's code raises is told, the table so far is on disk, and an earlier one has been set aside."""
+    (tmp_path / "smaller").mkdir()
+    (tmp_path / "smaller" / "table.csv").write_text("of yesterday", encoding="utf-8")
     folder = shutil.copytree(SOLUTIONS, tmp_path / "mine")
     add(folder, "m14_pruning", "\n\ndef global_masks(*_):\n    raise KeyError('oops')\n")
 
@@ -104,6 +106,7 @@ def test_a_way_that_fails_leaves_the_rows_before_it(run, tmp_path):
     assert code == 1
     assert "your code raised KeyError: 'oops'" in shown and len(rows) == 3
     assert "table.csv, int8." in shown
+    assert (tmp_path / "smaller" / "before" / "table.csv").read_text(encoding="utf-8") == "of yesterday"
 
 
 def test_a_time_that_is_over_leaves_the_other_ways_out(run, monkeypatch):

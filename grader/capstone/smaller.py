@@ -97,6 +97,7 @@ class Smaller(Act):
             model = replace(self.plan.model, weights=weights, step=self.plan.model.step + step, heldout=None)
             folder = self.plan.folder / way.folder
             folder.mkdir(exist_ok=True)
+            keepsake.set_aside(folder, kept.NAMES)
             kept.keep(model, folder)
             self._kept.append(way.folder)
 
@@ -110,6 +111,8 @@ class Smaller(Act):
             found = function(cast.parts.the("model"), self.plan.model.rows, *more)
         loss, stored, speed = _figures(found, way)
         self._table.append((way.says, loss, stored, speed))
+        if self.model is None:
+            keepsake.set_aside(self.plan.folder, [keepsake.TABLE])
         says = f"{speed:,.0f}" if speed is not None else "–"
         self.show.say(f"{way.says:<28}{loss:>13.3f}{stored:>13,}{says:>17}", indent=2)
         write_report(self.plan.folder / keepsake.TABLE, self._csv())

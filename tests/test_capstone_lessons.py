@@ -69,6 +69,7 @@ def test_a_kept_model_learns_instructions(run, story_model, own, capsys):
     assert code == 0
     assert (story_model / kept.WEIGHTS).read_bytes() == before
     assert model.answers and model.corpus == "the course's stories, then mine.jsonl" and model.prompt == "Say 9."
+    assert "Your code printed" not in shown
     assert "36 fit into 96 tokens" in shown and "4 fit into 96 tokens" in shown and "left" in shown
     looks = [float(word) for word in shown.split("held-out loss ")[1:] for word in [word.split()[0].rstrip(".")]]
     assert looks[-1] < looks[0]

@@ -176,8 +176,9 @@ def _learn(model, plan, loss, heldout, fit, tell, check, keep):
             clip(model.parameters(), 1.0)
             optimizer.step()
             done += 1
-            total += float(value)
-            enough = tell(done, float(value)) or time.monotonic() - started > plan["seconds"]
+            number = float(value.detach())
+            total += number
+            enough = tell(done, number) or time.monotonic() - started > plan["seconds"]
         return total / max(1, done - first)
 
     def look():

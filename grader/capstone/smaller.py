@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import math
@@ -61,12 +62,16 @@ class Smaller(Act):
         self._started = time.monotonic()
         stopping = "It stops after this; Ctrl-C again ends at once."
         try:
-            with self.stage.cast() as cast, self.patience.asked_first(lambda: self.show.say(stopping)):
+            with contextlib.ExitStack() as stack:
+                cast = stack.enter_context(self.stage.cast())
+                stack.enter_context(self.patience.asked_first(lambda: self.show.say(stopping)))
                 self.doing = "the model was brought back"
                 cast.restore(self.plan.model, self.plan.device)
                 self.show.say("What its matrices take, and what that costs:")
                 self.show.say(COLUMNS, "dim", 2)
+                stack.enter_context(self.show.doing("It is made smaller"))
                 for done, way in enumerate(self.plan.ways):
+                    self.show.progress(done / len(self.plan.ways), way.says)
                     if self.patience.over or self._left() <= 0:
                         over = "You have stopped it" if self.patience.over else "The time is over"
                         self.show.say(f"{over}: {counted(len(self.plan.ways) - done, 'way')} not tried.")
@@ -107,8 +112,7 @@ class Smaller(Act):
         if way.folder:
             more += [cast.student.callback(keep, asked.of(int), kept.weights)]
         function = getattr(cast.student.plant(driver_smaller), way.function)
-        with self.show.doing(f"{way.says}, about to be measured"):
-            found = function(cast.parts.the("model"), self.plan.model.rows, *more)
+        found = function(cast.parts.the("model"), self.plan.model.rows, *more)
         loss, stored, speed = _figures(found, way)
         self._table.append((way.says, loss, stored, speed))
         if self.model is None:

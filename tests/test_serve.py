@@ -29,7 +29,7 @@ SIZES = {"vocab_size": 300, "context_length": 16, "d_model": 16, "n_layers": 2, 
 @pytest.fixture(scope="module")
 def modules():
     """The solutions' modules, imported as a service imports them."""
-    found, failed = trying.modules(SOLUTIONS, [*parts.NEEDED, *parts.TABS])
+    found, failed = trying.modules(SOLUTIONS, [*parts.NEEDED, *(name for tab in parts.TABS.values() for name in tab)])
     assert failed == {}
     return found
 
@@ -107,7 +107,7 @@ def test_a_tab_stands_for_what_is_written_and_not_known_to_fail(tmp_path, monkey
         mine = collect(support.REPOSITORY / folder, support.COURSE)
         assert parts.tabs(mine, support.COURSE, support.REPOSITORY / folder) == wanted
     mine = collect(SOLUTIONS, support.COURSE)
-    for outcome, wanted in ((record.FAILED, ["m16_bert"]), (record.PASSED, [*parts.TABS])):
+    for outcome, wanted in ((record.FAILED, ["m16_bert", "m18_rag"]), (record.PASSED, [*parts.TABS])):
         task = record.Task("m10.1", "A task", 5, checks=[record.Check("test_it", "It holds.", outcome)])
         graded = record.Milestone("m10_finetuning", "Fine-tuning", [task])
         Progress().remember(SOLUTIONS, [graded], {graded.id: ""})
@@ -161,11 +161,15 @@ def test_transformers_gets_the_same_model(served, small, tmp_path):
 def test_the_tabs_answer(served, modules, monkeypatch):
     """Lily is sad; a message has a class once the classifier has learned, and each says what it cannot read."""
     monkeypatch.setattr(tabs, "STEPS", 2)
-    classify, fill = (tabs.tabs([name], modules, served)[0] for name in parts.TABS)
+    classify, fill, ask = tabs.tabs([*parts.TABS], modules, served)
 
     assert fill.answer(fill.example).splitlines()[0].split() == ["64%", "sad"]
     assert fill.answer("no gap") == "Write [MASK] once, where a word is missing."
     assert "longer than the 128 tokens" in fill.answer(f"{'boat ' * 200}[MASK]")
+    said = ask.answer(ask.example)
+    assert said.startswith('"') and said.splitlines()[-1] == "exercises/m17_retriever.md, section m17.1 Chunks"
+    assert ask.answer("Who won the football match yesterday?") == modules["m18_rag"].REFUSAL
+    assert ask.answer("  ") == "Ask something first."
     first, second = list(classify.answer(classify.example)), list(classify.answer(classify.example))
     assert len(first) > len(second) == 1 and first[-1] == second[0]
     assert "spam" in second[0] and "ordinary" in second[0] and "Of 120 messages" in second[0]

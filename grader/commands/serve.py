@@ -103,7 +103,7 @@ def serve(options: argparse.Namespace, folder: Path, tabs: list[str], chosen: An
 
     at_home.stay()
     print("Importing your modules and reading the model …", flush=True)
-    modules, failed = trying.modules(folder, [*parts.NEEDED, *tabs])
+    modules, failed = trying.modules(folder, [*parts.NEEDED, *(name for tab in tabs for name in parts.TABS[tab])])
     if failed:
         name, error = next(iter(failed.items()))
         said = one_line(f"{type(error).__name__}: {error}", 300)

@@ -22,7 +22,11 @@ NEEDED = {
     MILESTONE: (1, 2, 3, 4, 5, 6, 7, 8),  # and not the text of a Dockerfile
 }
 FOR_NANO = {"m01_tokenizer": (*NEEDED["m01_tokenizer"], 6), "m06_gpt": (*NEEDED["m06_gpt"], 5)}  # GPT-2's own files
-TABS = {"m10_finetuning": (1, 3), "m16_bert": (1, 2, 3, 4, 5, 6)}
+TABS: dict[str, dict[str, tuple[int, ...]]] = {  # likewise, for each of the page's other tabs
+    "m10_finetuning": {"m10_finetuning": (1, 3)},
+    "m16_bert": {"m16_bert": (1, 2, 3, 4, 5, 6)},
+    "m18_rag": {"m17_retriever": (1, 3), "m18_rag": (1, 2, 3)},
+}
 
 
 def missing(submission: Submission, course: Syllabus, nano: bool) -> str:
@@ -39,8 +43,8 @@ def missing(submission: Submission, course: Syllabus, nano: bool) -> str:
 def tabs(submission: Submission, course: Syllabus, folder: Path) -> list[str]:
     """Return the milestones that have a tab: all that it calls is written, and a last grading, if any, passed."""
     progress, found = Progress(), []
-    for name, numbers in TABS.items():
-        last = progress.last(folder, name)
-        if not parts.lacking(submission, course, {name: numbers}) and (last is None or last.passed):
+    for name, needed in TABS.items():
+        graded = [last for one in needed if (last := progress.last(folder, one)) is not None]
+        if not parts.lacking(submission, course, needed) and all(last.passed for last in graded):
             found.append(name)
     return found

@@ -1,4 +1,4 @@
-"""What the page's other tabs do, with the student's own m10 and m16."""
+"""What the page's other tabs do, with the student's own m10, m16, m17 and m18."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ from types import ModuleType
 from typing import Any
 
 import fixtures
+from grader import syllabus
+from grader.asking import guides
 
 from .model import Served
+from .sources import Asker
 
 STEPS, BATCH, RATE, SEED = 80, 24, 6e-3, 0
 CLASSES = ("ordinary", "spam")
@@ -38,6 +41,7 @@ def tabs(names: list[str], modules: dict[str, ModuleType], served: Served) -> li
     """Return the tabs of these milestones."""
     made = {"m10_finetuning": lambda: classify(modules["m10_finetuning"], served)}
     made |= {"m16_bert": lambda: fill_mask(modules["m16_bert"])}
+    made |= {"m18_rag": lambda: ask(modules["m17_retriever"], modules["m18_rag"])}
     return [made[name]() for name in names]
 
 
@@ -112,6 +116,15 @@ def messages(side: str) -> list[tuple[str, int]]:
     path = fixtures.MESSAGES_TRAIN if side == "train" else fixtures.MESSAGES_HELDOUT
     found = map(json.loads, path.read_text(encoding="utf-8").splitlines())
     return [(message["text"], CLASSES.index(message["label"])) for message in found]
+
+
+def ask(retriever: ModuleType, rag: ModuleType) -> Tab:
+    """Return the tab that answers from the guides by m17's search and m18's citations."""
+    return Tab(
+        "ask", "Ask", "Your m17 looks through this course's guides, and your m18 answers with a source or not at all.",
+        "A question", "What the guides say", "Why do chunks overlap?",
+        Asker(retriever, rag, guides.read(syllabus.load().milestones)).answer,
+    )  # fmt: skip
 
 
 def fill_mask(parts: ModuleType) -> Tab:

@@ -131,9 +131,11 @@ def test_two_turns_are_streamed(page):
         assert page.value(f"{ANSWERS}.length") == turn
 
 
-@pytest.mark.parametrize(("tab", "wanted"), [("Fill a gap", r"\d+% +sad"), ("Classify", r"\d+% +spam")])
+@pytest.mark.parametrize(
+    ("tab", "wanted"), [("Fill a gap", r"\d+% +sad"), ("Ask", "section m17.1 Chunks"), ("Classify", r"\d+% +spam")]
+)
 def test_the_other_tabs_answer(page, tab, wanted):
-    """A message is spam, and Lily is sad: m10 has learned, and m16 has read its weights."""
+    """A message is spam, Lily is sad, and a guide is quoted: each by what the student has written for it."""
     seen = f".find(button => button.offsetParent && button.innerText.trim() === {json.dumps(tab)})"
     page.value(f"[...document.querySelectorAll('[role=tab]')]{seen}.click()")
     page.comes_to(f"[...document.querySelectorAll('button.primary')]{seen}")

@@ -56,8 +56,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile | Non
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Have one process more than there are cores, since many tests wait; for a few rooms it would not be worth it."""
-    return cores.count() + (not config.getoption("room"))
+    """Have two processes more than there are cores, since many tests wait; for a few rooms it would not be worth it."""
+    return cores.count() + 2 * (not config.getoption("room"))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

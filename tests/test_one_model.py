@@ -110,12 +110,13 @@ def test_a_gpt_learns_and_goes_on_from_its_checkpoint(tokenizer, data, gpt, tmp_
         torch.testing.assert_close(second.state_dict()[name], value)
 
 
-def test_it_is_trained_by_two_processes_in_half_precision(tokenizer, data):
-    """Two ranks with a sharded AdamW, bfloat16 and recomputed blocks learn what one process learns."""
+@pytest.mark.parametrize("half", [False, True], ids=["float32", "bfloat16"])
+def test_it_is_trained_by_two_processes(tokenizer, data, half):
+    """Two ranks with a sharded AdamW and recomputed blocks learn what one process learns, in half precision as well."""
     m06, m09 = solution("m06"), solution("m09")
 
     def loss(model, x, targets):
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast("cpu", torch.bfloat16, enabled=half):
             return m06.next_token_loss(model(x).float(), targets)
 
     def work(group):
@@ -123,7 +124,7 @@ def test_it_is_trained_by_two_processes_in_half_precision(tokenizer, data):
         m09.share_start(model, group)
         for block in model.h:
             block.forward = lambda x, *rest, run=block.forward: m09.checkpoint(run, x, *rest)
-        optimizer = m09.ShardedAdamW(model.parameters(), group, lr=PEAK / 2, weight_decay=0.0)
+        optimizer = m09.ShardedAdamW(model.parameters(), group, lr=PEAK / 2, eps=1e-3, weight_decay=0.0)
         losses = []
         for x, targets in itertools.islice(data[0](), 12):
             own = m09.shard(len(x), group.rank, group.world)
@@ -133,7 +134,7 @@ def test_it_is_trained_by_two_processes_in_half_precision(tokenizer, data):
 
     (alone,), (first, second) = ranks.ranks(1, work), ranks.ranks(2, work)
     assert first == second
-    assert first == pytest.approx(alone, abs=0.02)
+    assert first == pytest.approx(alone, abs=0.1 if half else 1e-3)
     assert first[-1] < first[0] - 0.5
 
 

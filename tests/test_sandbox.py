@@ -300,10 +300,16 @@ def test_a_judge_that_leaves_takes_its_workers_along():
 
 
 @systems.bubblewrap
-def test_a_further_judge_survives_the_death_of_the_server():
-    """One whose server is gone starts one of its own, and ends it."""
+@pytest.mark.parametrize("greeted", [True, False], ids=["greeted", "not_greeted"])
+def test_a_further_judge_survives_the_death_of_the_server(greeted):
+    """One whose server is gone starts one of its own, and ends it, whether or not it had been greeted."""
     first = support.sandbox("bubblewrap")
+    first.wait()
+    if not greeted:
+        os.kill(first._pid, signal.SIGSTOP)
     other = first.for_another_judge()
+    if greeted:
+        other.wait()
     os.kill(first._pid, signal.SIGKILL)
 
     worker = other.worker(LIMITS)

@@ -88,6 +88,10 @@ class ForkServer:
         if self._pid:
             return
         data, pid = receive_with_pid(self._control)
+        if not data and self._process is None:  # another's, which ended before it greeted this judge
+            self.close()
+            self.wait()
+            return
         if not data:
             raise SandboxError(f"the sandbox did not start ({self._last_words()})")
         self._pid = pid

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
-import io
 import shutil
 import signal
 import sys
 
 import pytest
 import support
+from small_capstone import SOLUTIONS, add, small, told_at, trained
 
 from grader import cli
-from grader.capstone import keepsake, kept, parts, performance, screen, sizes, stage, texts
+from grader.capstone import keepsake, kept, parts, performance, screen, stage
 from grader.submission import Submission, collect
 
 COURSE = support.COURSE
-SOLUTIONS = support.REPOSITORY / "solutions"
 FILES = {*kept.NAMES, *keepsake.Run().names}
 
 
@@ -29,32 +27,10 @@ def submission(tmp_path):
     return folder
 
 
-def small(monkeypatch):
-    """Make everything as small as it goes, in the warm sandbox, on a machine that has nothing else to do."""
-    monkeypatch.setenv("COLUMNS", "100")
-    support.lend_sandbox(monkeypatch)
-    tiny = {"vocab_size": 300, "context_length": 16, "d_model": 16, "n_layers": 1, "n_heads": 2}
-    for name, size in tiny.items():
-        monkeypatch.setitem(sizes.DEFAULTS, name, size)
-    monkeypatch.setattr(performance, "CHECKS", 4)
-    monkeypatch.setattr(performance, "KEEP_SECONDS", 1e9)
-    monkeypatch.setattr(performance, "LONGEST", 12)
-    monkeypatch.setattr(texts, "TOKENIZER_TEXT", 20_000)
-    monkeypatch.setattr(screen, "load", lambda: 0.0)
-    monkeypatch.setattr(screen, "cores", lambda: 1)
-    everything = texts.stories()
-    some = texts.Corpus(everything.name, everything.train[:40], everything.heldout[:20], everything.prompts)
-    monkeypatch.setattr(texts, "stories", lambda: some)
-
-
 @pytest.fixture(scope="module")
 def learned(tmp_path_factory):
     """One capstone of the solutions: its exit code, what it printed, and its folder."""
-    out, shown = tmp_path_factory.mktemp("learned") / "kept", io.StringIO()
-    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(shown):
-        small(patch)
-        code = cli.main(["capstone", "--submission", str(SOLUTIONS), "--steps", "12", "--out", str(out)])
-    return code, shown.getvalue(), out
+    return trained(tmp_path_factory, 12)
 
 
 @pytest.fixture
@@ -68,25 +44,6 @@ def run(capsys, tmp_path, monkeypatch):
         return code, capsys.readouterr().out, out
 
     return call
-
-
-def add(folder, milestone, text):
-    """Write some lines below a module of a submission."""
-    path = folder / f"{milestone}.py"
-    path.write_text(path.read_text(encoding="utf-8") + text, encoding="utf-8")
-
-
-def told_at(step, act):
-    """Return a `progress` that does something when so many steps are told of."""
-    count = 0
-
-    def progress(self, share, what, left=None, tail=""):
-        nonlocal count
-        count += what.startswith("step")
-        if count == step:
-            act()
-
-    return progress
 
 
 # ── a run ─────────────────────────────────────────────────────────────────────────────────────────────────────────────

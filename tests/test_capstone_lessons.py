@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import json
 import signal
 
 import pytest
 import support
 import torch
-from test_capstone import SOLUTIONS, add, small, told_at
+from small_capstone import SOLUTIONS, add, small, told_at, trained
 
 import fixtures
 from grader import cli
@@ -22,11 +20,9 @@ LINES = [{"instruction": f"Say {n}.", "input": "now", "output": f"{n}."} for n i
 @pytest.fixture(scope="module")
 def story_model(tmp_path_factory):
     """A model of 2 steps: its folder."""
-    out = tmp_path_factory.mktemp("learned") / "kept"
-    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(io.StringIO()):
-        smaller(patch)
-        assert cli.main(["capstone", "--submission", str(SOLUTIONS), "--steps", "2", "--out", str(out)]) == 0
-    return out
+    code, _, folder = trained(tmp_path_factory, 2, smaller)
+    assert code == 0
+    return folder
 
 
 def smaller(monkeypatch):

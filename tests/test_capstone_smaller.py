@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
-import io
 import shutil
 
 import pytest
 import support
 import torch
-from test_capstone import SOLUTIONS, add, small
+from small_capstone import SOLUTIONS, add, small, trained
 
 from grader import cli, files
 from grader.capstone import kept, smaller
@@ -19,11 +17,9 @@ from grader.capstone import kept, smaller
 @pytest.fixture(scope="module")
 def story_model(tmp_path_factory):
     """A model of a few steps: its folder."""
-    out = tmp_path_factory.mktemp("learned") / "kept"
-    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(io.StringIO()):
-        small(patch)
-        assert cli.main(["capstone", "--submission", str(SOLUTIONS), "--steps", "4", "--out", str(out)]) == 0
-    return out
+    code, _, folder = trained(tmp_path_factory, 4, small)
+    assert code == 0
+    return folder
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,9 @@ from grader.sandbox.errors import StudentError, WorkerLost
 
 from . import keepsake, kept, screen
 from .patience import Patience
-from .stage import Stage
+from .stage import Cast, Stage
 
+TEMPERATURE, TOP_K = 0.6, 40  # with which a kept model writes
 TROUBLES = (StudentError, WorkerLost, CheckFailed, ReportError)
 
 
@@ -24,9 +25,12 @@ class Act:
     """One thing that a model learns, and what it has come to so far."""
 
     nothing = "It had not begun to learn, so there is nothing to keep."
+    writes = "a story"
 
-    def __init__(self, stage: Stage, folder: Path, show: screen.Screen, texts: str = keepsake.STORIES) -> None:
-        self.stage, self.folder, self.show = stage, folder, show
+    def __init__(
+        self, stage: Stage, folder: Path, device: str, show: screen.Screen, texts: str = keepsake.STORIES
+    ) -> None:
+        self.stage, self.folder, self.device, self.show = stage, folder, device, show
         self.run = keepsake.Run(texts)
         self.model: kept.Model | None = None  # as it was kept last
         self.trouble: Exception | None = None  # the first: one of TROUBLES
@@ -41,8 +45,42 @@ class Act:
         raise NotImplementedError
 
     def write(self) -> None:
-        """Have the kept model write; what goes wrong becomes `trouble`."""
+        """Have the kept model write, each text kept when it ends; what goes wrong becomes `trouble`."""
+        assert self.model is not None
+        self.doing = f"m07 wrote {self.writes}"
+        try:
+            with self.stage.cast() as cast:
+                cast.restore(self.model, self.device)
+                for seed, begin in enumerate(self.begins()):
+                    self.write_one(cast, begin, seed)
+                    if self.patience.over:
+                        break
+        except TROUBLES as error:
+            self.note(error)
+        finally:
+            self.keep_run()
+
+    def begins(self) -> Sequence[Any]:
+        """Return what the kept model is asked to go on from."""
         raise NotImplementedError
+
+    def write_one(self, cast: Cast, begin: Any, seed: int) -> None:
+        """Have the kept model go on from one of these, and add what came of it to the run's texts."""
+        raise NotImplementedError
+
+    def go_on(self, cast: Cast, prompt: str, seed: int, flow: screen.Flow, most: int, written: list[str]) -> None:
+        """Print a text while it is being written, and add its pieces to `written`; Ctrl-C ends it in good order."""
+
+        def say(text: str) -> bool:
+            written.append(text)
+            flow.write(text)
+            return self.patience.over
+
+        try:
+            with self.patience.asked_first(lambda: None):
+                cast.write(prompt, seed, most=most, temperature=TEMPERATURE, top_k=TOP_K, say=say)
+        finally:
+            flow.end()
 
     def keep_model(self, model: kept.Model) -> None:
         """Write a model into the folder; what an earlier run left there is moved aside before. Raises ReportError."""
@@ -99,3 +137,14 @@ class Act:
             result = act()
         self.show.done(what, f"{said(result)} ({screen.lasted(time.monotonic() - started)})")
         return result
+
+
+def reading_left(started: float, share: float) -> float:
+    """Return how many seconds something takes on that has come so far since it started."""
+    return (time.monotonic() - started) * (1 - share) / max(share, 0.01)
+
+
+def training_left(started: float, step: int, steps: int, seconds: float) -> float:
+    """Return how many seconds a training goes on: until its last step, or until its time is over."""
+    spent = time.monotonic() - started
+    return max(0.0, min(seconds - spent, spent / max(1, step) * (steps - step)))

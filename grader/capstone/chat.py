@@ -9,9 +9,10 @@ from grader.judge.outcomes import CheckFailed
 from grader.sandbox.errors import StudentError, WorkerLost
 
 from . import ending, screen
+from .act import TOP_K
 from .kept import Model
 from .patience import Patience
-from .performance import LONGEST, TOP_K
+from .performance import LONGEST
 from .stage import Cast, Stage
 
 

@@ -15,9 +15,9 @@ from grader.judge.outcomes import CheckFailed
 from grader.sandbox.errors import WorkerLost
 
 from . import driver_lessons, keepsake, kept, screen
-from .act import TROUBLES, Act
+from .act import TROUBLES, Act, reading_left, training_left
 from .examples import LEAST, Example, Examples
-from .performance import CHECKS, LONGEST, MINUTE, TEMPERATURE, TOP_K
+from .performance import CHECKS, LONGEST, MINUTE
 from .stage import Cast, Stage
 
 HELDOUT = 160  # examples that are looked at
@@ -66,8 +66,10 @@ class Plan:
 class Lesson(Act):
     """One kind of examples, learned by one model."""
 
+    writes = "an answer"
+
     def __init__(self, stage: Stage, plan: Plan, show: screen.Screen) -> None:
-        super().__init__(stage, plan.folder, show, keepsake.ANSWERS)
+        super().__init__(stage, plan.folder, plan.device, show, keepsake.ANSWERS)
         self.plan = plan
 
     def train(self) -> None:
@@ -101,8 +103,8 @@ class Lesson(Act):
 
         def tell(done: int) -> None:
             share = min(1.0, done / len(examples))
-            left = (time.monotonic() - started) * (1 - share) / max(share, 0.01)
-            self.show.progress(share, f"{self.plan.kind.milestone} reads examples, {share:.0%}", left)
+            what = f"{self.plan.kind.milestone} reads examples, {share:.0%}"
+            self.show.progress(share, what, reading_left(started, share))
 
         cast.allow(max(600.0, 3 * seconds))
         back, read = cast.student.callback(tell, asked.of(int)), getattr(lessons, self.plan.kind.read)
@@ -132,8 +134,7 @@ class Lesson(Act):
         self.show.say(f"{kind.teaches} for {steps}, at most {minutes} (Ctrl-C: less)")
 
         def left(step: int) -> float:
-            spent = time.monotonic() - started
-            return max(0.0, min(seconds - spent, spent / max(1, step) * (plan.steps - step)))
+            return training_left(started, step, plan.steps, seconds)
 
         def tell(step: int, loss: float) -> bool:
             nonlocal taken
@@ -189,40 +190,20 @@ class Lesson(Act):
 
     # ── writing ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def write(self) -> None:
-        """Ask the kept model some of what was held out, and show what was expected."""
-        assert self.model is not None
-        self.doing = "m07 wrote an answer"
-        try:
-            with self.stage.cast() as cast:
-                cast.restore(self.model, self.plan.device)
-                for seed, example in enumerate(self.plan.examples.heldout[:ASKED]):
-                    self._ask(cast, example, seed)
-                    if self.patience.over:
-                        break
-        except TROUBLES as error:
-            self.note(error)
-        finally:
-            self.keep_run()
+    def begins(self) -> tuple[Example, ...]:
+        """Return some of what was held out."""
+        return self.plan.examples.heldout[:ASKED]
 
-    def _ask(self, cast: Cast, example: Example, seed: int) -> None:
-        asks = {name: example[name] for name in ("instruction", "input", "prompt") if example.get(name)}
-        told, expected = "\n".join(asks.values()), example.get("output", example.get("chosen", ""))
+    def write_one(self, cast: Cast, begin: Example, seed: int) -> None:
+        """Print and keep an answer, and show what was expected."""
+        asks = {name: begin[name] for name in ("instruction", "input", "prompt") if begin.get(name)}
+        told, expected = "\n".join(asks.values()), begin.get("output", begin.get("chosen", ""))
         prompt = asks["prompt"] if "prompt" in asks else cast.prompt(asks)
         written: list[str] = []
         self.show.say("")
         self.show.quote(told)
-        flow = screen.Flow(self.show.paper, 4)
-
-        def say(text: str) -> bool:
-            written.append(text)
-            flow.write(text)
-            return self.patience.over
-
         try:
-            with self.patience.asked_first(lambda: None):
-                cast.write(prompt, seed, most=LONGEST, temperature=TEMPERATURE, top_k=TOP_K, say=say)
+            self.go_on(cast, prompt, seed, screen.Flow(self.show.paper, 4), LONGEST, written)
         finally:
-            flow.end()
             self.run.stories.append(f"{told}\n> {''.join(written).strip()}\n(expected: {expected})")
         self.show.quote(f"(expected: {expected})", 4)

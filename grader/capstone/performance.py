@@ -15,7 +15,7 @@ from grader.judge.outcomes import CheckFailed
 from grader.sandbox.errors import WorkerLost
 
 from . import kept, screen
-from .act import TROUBLES, Act
+from .act import TROUBLES, Act, reading_left, training_left
 from .sizes import DEFAULTS, kept_numbers
 from .stage import STORY_SECONDS, Cast, Stage
 from .texts import Corpus
@@ -26,7 +26,6 @@ KEEPS = 15  # besides those at the checks, and fewer where the model is large:
 SENT = 240 * 2**20  # bytes of weights in all, of the 256 MB that a worker may send
 CHECKS = 12  # of the held-out loss, each with a sample, in all
 LONGEST = 256  # tokens of a story
-TEMPERATURE, TOP_K = 0.6, 40
 MINUTE = 60.0  # seconds
 
 
@@ -47,7 +46,7 @@ class Performance(Act):
     """A model that learns from a text, from nothing."""
 
     def __init__(self, stage: Stage, plan: Plan, show: screen.Screen) -> None:
-        super().__init__(stage, plan.folder, show)
+        super().__init__(stage, plan.folder, plan.device, show)
         self.plan = plan
 
     # ── training ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -93,8 +92,7 @@ class Performance(Act):
 
         def tell(done: int) -> None:
             share = min(1.0, done / len(pieces))
-            left = (time.monotonic() - started) * (1 - share) / max(share, 0.01)
-            self.show.progress(share, f"m01 encodes {what}, {share:.0%}", left)
+            self.show.progress(share, f"m01 encodes {what}, {share:.0%}", reading_left(started, share))
 
         cast.allow(longest)
         back = cast.student.callback(tell, asked.of(int))
@@ -110,8 +108,7 @@ class Performance(Act):
 
         def tell(step: int, loss: float, heldout: float | None) -> bool:
             self.run.losses.append((step, loss))
-            spent = time.monotonic() - started
-            left = max(0.0, min(seconds - spent, spent / max(1, step) * (plan.steps - step)))
+            left = training_left(started, step, plan.steps, seconds)
             numbers = f"step {step} of {plan.steps}, loss {loss:.2f}"
             self.show.progress(step / plan.steps, numbers, left, screen.sparkline(self.losses()))
             if heldout is not None:
@@ -155,38 +152,19 @@ class Performance(Act):
 
     # ── writing ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def write(self) -> None:
-        """Have the kept model write its stories, each printed as it comes and kept when it ends."""
-        assert self.model is not None
-        self.doing = "m07 wrote a story"
-        try:
-            with self.stage.cast() as cast:
-                cast.restore(self.model, self.plan.device)
-                for seed, prompt in enumerate(self.plan.prompts):
-                    self._story(cast, prompt, seed)
-                    if self.patience.over:
-                        break
-        except TROUBLES as error:
-            self.note(error)
-        finally:
-            self.keep_run()
+    def begins(self) -> tuple[str, ...]:
+        """Return how each story begins."""
+        return self.plan.prompts
 
-    def _story(self, cast: Cast, prompt: str, seed: int) -> None:
-        flow, written = screen.Flow(self.show.paper), [prompt]
+    def write_one(self, cast: Cast, begin: str, seed: int) -> None:
+        """Print and keep a story."""
+        flow, written = screen.Flow(self.show.paper), [begin]
         self.show.say("")
-        flow.write(prompt)
-
-        def say(text: str) -> bool:
-            written.append(text)
-            flow.write(text)
-            return self.patience.over
-
+        flow.write(begin)
         began = time.monotonic()
         try:
-            with self.patience.asked_first(lambda: None):
-                cast.write(prompt, seed, most=LONGEST, temperature=TEMPERATURE, top_k=TOP_K, say=say)
+            self.go_on(cast, begin, seed, flow, LONGEST, written)
         finally:
-            flow.end()
             self.run.stories.append("".join(written).strip())
         if time.monotonic() - began > STORY_SECONDS:
             self.show.say("(It was too slow to be let write on.)", "dim")

@@ -19,7 +19,7 @@ from grader.judge.outcomes import CheckFailed
 from grader.reports.text_file import write_report
 
 from . import driver_smaller, keepsake, kept, screen
-from .act import TROUBLES, Act
+from .act import TROUBLES, Act, training_left
 from .performance import MINUTE
 from .stage import Cast, Stage
 from .ways import Way
@@ -48,7 +48,7 @@ class Smaller(Act):
     nothing = "Nothing was measured, so there is nothing to keep."
 
     def __init__(self, stage: Stage, plan: Plan, show: screen.Screen) -> None:
-        super().__init__(stage, plan.folder, show)
+        super().__init__(stage, plan.folder, plan.device, show)
         self.plan, self._started = plan, 0.0
         self._table: list[tuple[str, float, int, float | None]] = []
         self._kept: list[str] = []
@@ -93,8 +93,7 @@ class Smaller(Act):
         cast.allow(SECONDS + seconds)
 
         def tell(step: int) -> bool:
-            spent = time.monotonic() - began
-            left = max(0.0, min(seconds - spent, spent / max(1, step) * (self.plan.steps - step)))
+            left = training_left(began, step, self.plan.steps, seconds)
             self.show.progress(step / self.plan.steps, f"m14 trains on, step {step} of {self.plan.steps}", left)
             return self.patience.over
 

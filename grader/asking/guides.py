@@ -28,6 +28,11 @@ class Section:
     text: str
 
     @property
+    def title(self) -> str:
+        """What its chunks begin with, and are found by as well."""
+        return f"{self.milestone} {self.heading}"
+
+    @property
     def name(self) -> str:
         """How a judgement names it: m04.2, or m04 and the heading."""
         task = re.match(r"m\d\d\.\d+", self.heading)

@@ -10,3 +10,9 @@ NEEDED: dict[str, tuple[int, ...]] = {
     "m18_rag": (1, 2, 3),
 }
 LAST = "m18_rag"
+PASSAGES, SIZE = 3, 600  # that are found for a question, and characters of each, where nobody says otherwise
+
+
+def overlap(size: int) -> int:
+    """Return how many characters of a chunk the next one has, too."""
+    return size // 5

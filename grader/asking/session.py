@@ -80,7 +80,7 @@ class Asking:
 
     def read(self, size: int, overlap: int) -> int:
         """Have the guides cut and indexed; return how many chunks there are."""
-        titled = [(f"{section.milestone} {section.heading}", section.text) for section in self._sections]
+        titled = [(section.title, section.text) for section in self._sections]
         self._cast.allow(SECONDS)
         for piece in _list(self._parts.index(titled, size, overlap), "chunk (m17.1)", MOST_CHUNKS):
             if not _is_piece(piece, self._sections):

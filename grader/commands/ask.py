@@ -7,7 +7,7 @@ from typing import Any
 
 from grader import syllabus
 from grader.arguments import ISOLATION, count, submission, submission_folder
-from grader.asking.needed import LAST, NEEDED
+from grader.asking.needed import LAST, NEEDED, PASSAGES, SIZE, overlap
 from grader.capstone.beginning import opened, say_missing
 from grader.capstone.parts import lacking
 from grader.exits import NOT_PASSED, PASSED
@@ -22,9 +22,11 @@ SIZES = (100, 5_000)  # characters of a chunk
 def arguments(command: argparse.ArgumentParser) -> None:
     """Add what the command takes."""
     command.add_argument("question", metavar="QUESTION", help='what you want to know: "Why do chunks overlap?"')
-    command.add_argument("--k", type=count, default=3, metavar="N", help="how many passages are found (default: 3)")
     command.add_argument(
-        "--size", type=count, default=600, metavar="N", help="characters of a chunk of a guide (default: 600)"
+        "--k", type=count, default=PASSAGES, metavar="N", help=f"how many passages are found (default: {PASSAGES})"
+    )
+    command.add_argument(
+        "--size", type=count, default=SIZE, metavar="N", help=f"characters of a chunk of a guide (default: {SIZE})"
     )
     submission(command)
     command.add_argument(
@@ -87,7 +89,7 @@ def tell(stage: Any, sections: Any, question: str, options: argparse.Namespace, 
     try:
         with stage.cast() as cast:
             asking = Asking(cast, sections)
-            chunks = asking.read(options.size, options.size // 5)
+            chunks = asking.read(options.size, overlap(options.size))
             pages = len({section.page for section in sections})
             show.say(f"m17 has cut {pages} guides into {chunks} chunks, and searches them by BM25.", "dim")
             doing = "m18 answered"

@@ -41,7 +41,7 @@ def tabs(names: list[str], modules: dict[str, ModuleType], served: Served) -> li
     """Return the tabs of these milestones."""
     made = {"m10_finetuning": lambda: classify(modules["m10_finetuning"], served)}
     made |= {"m16_bert": lambda: fill_mask(modules["m16_bert"])}
-    made |= {"m18_rag": lambda: ask(modules["m17_retriever"], modules["m18_rag"])}
+    made |= {"m18_rag": ask}
     return [made[name]() for name in names]
 
 
@@ -118,12 +118,12 @@ def messages(side: str) -> list[tuple[str, int]]:
     return [(message["text"], CLASSES.index(message["label"])) for message in found]
 
 
-def ask(retriever: ModuleType, rag: ModuleType) -> Tab:
+def ask() -> Tab:
     """Return the tab that answers from the guides by m17's search and m18's citations."""
     return Tab(
         "ask", "Ask", "Your m17 looks through this course's guides, and your m18 answers with a source or not at all.",
         "A question", "What the guides say", "Why do chunks overlap?",
-        Asker(retriever, rag, guides.read(syllabus.load().milestones)).answer,
+        Asker(guides.read(syllabus.load().milestones)).answer,
     )  # fmt: skip
 
 

@@ -40,7 +40,7 @@ class Losses:
             if loss.numel() != 1:
                 return
             alone = loss.detach().clone()  # without its graph, and without waiting for its device
-        except Exception:
+        except Exception:  # a subclass of Tensor may raise anything; no picture is worth somebody's training
             return
         if not self._goes_on:
             self._runs.append([])
